@@ -1,0 +1,22 @@
+/* An experiment as plain data: validated, complete, every default filled in.
+ * protocol/experiment_json.h makes it from a file. */
+#ifndef MDL_CORE_EXPERIMENT_H
+#define MDL_CORE_EXPERIMENT_H
+
+#include "core/evolution.h"
+#include "core/hmn_spec.h"
+#include "core/network_spec.h"
+#include "core/task.h"
+
+typedef struct mdl_experiment {
+    char name[64];
+    uint64_t seed; /* of everything: wiring, search, lives                      */
+    mdl_task_params task;
+    mdl_network_spec network;
+    mdl_hmn_spec hmn;
+    mdl_evolution_spec evolution;
+    uint32_t test_episodes; /* held-out lives for reported scores, 1..65536, 200 */
+    uint8_t id[32];         /* SHA-256 of the file's bytes                       */
+} mdl_experiment;
+
+#endif
