@@ -1,0 +1,66 @@
+# Tests. Every file is one program and one ctest; labels are the folders.
+# docs/TESTING.md says what runs where.
+if(MODULON_NIGHTLY)
+    set(modulon_timeout_s 7200)
+    set(modulon_test_environment MODULON_NIGHTLY=1)
+else()
+    set(modulon_timeout_s 180)
+    set(modulon_test_environment "")
+endif()
+
+# modulon_test(NAME LABEL ENVIRONMENT COMMAND...): runs at the repository root; exit status 77 is "skipped".
+function(modulon_test name label environment)
+    add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(${name} PROPERTIES
+        LABELS ${label}
+        TIMEOUT ${modulon_timeout_s}
+        SKIP_RETURN_CODE 77
+        ENVIRONMENT "${environment};${modulon_test_environment}")
+endfunction()
+
+if(MODULON_FUZZ)
+    include(tests/fuzz/fuzz.cmake)
+    return()
+endif()
+
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+
+file(GLOB support_sources CONFIGURE_DEPENDS tests/support/*.c)
+if(support_sources)
+    add_library(modulon_test_support STATIC ${support_sources})
+    target_link_libraries(modulon_test_support PUBLIC modulon_core PkgConfig::CMOCKA m)
+    modulon_common(modulon_test_support)
+else()
+    add_library(modulon_test_support INTERFACE)
+    target_link_libraries(modulon_test_support INTERFACE modulon_core PkgConfig::CMOCKA m)
+endif()
+
+foreach(layer core protocol runtime)
+    file(GLOB tests CONFIGURE_DEPENDS tests/${layer}/*.c)
+    foreach(source ${tests})
+        get_filename_component(stem ${source} NAME_WE)
+        set(program ${layer}_${stem})
+        add_executable(${program} ${source})
+        set_target_properties(${program} PROPERTIES
+            RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/${layer} OUTPUT_NAME ${stem})
+        target_link_libraries(${program} PRIVATE modulon_test_support modulon_${layer} PkgConfig::CMOCKA m)
+        modulon_common(${program})
+        if(NOT layer STREQUAL "core")
+            target_compile_definitions(${program} PRIVATE _POSIX_C_SOURCE=200809L)
+        endif()
+        modulon_test(${layer}.${stem} ${layer} "" ${program})
+    endforeach()
+endforeach()
+
+if(TARGET modulon)
+    file(GLOB cli_tests CONFIGURE_DEPENDS tests/cli/*.sh)
+    foreach(script ${cli_tests})
+        get_filename_component(stem ${script} NAME_WE)
+        modulon_test(cli.${stem} cli "MODULON=$<TARGET_FILE:modulon>"
+            ${PROJECT_SOURCE_DIR}/cmake/cli_test.sh ${script})
+    endforeach()
+endif()
+
+include(tests/fuzz/fuzz.cmake)
+include(tests/purity/purity.cmake)
+include(tests/golden/golden.cmake)

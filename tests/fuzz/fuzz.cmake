@@ -1,0 +1,22 @@
+# Every tests/fuzz/NAME.c but driver.c defines LLVMFuzzerTestOneInput. In the
+# fuzz preset it is a libFuzzer program; elsewhere driver.c replays its corpus
+# and every tests/bad_*/ directory (any decoder must survive any bytes).
+file(GLOB fuzz_sources CONFIGURE_DEPENDS tests/fuzz/*.c)
+list(FILTER fuzz_sources EXCLUDE REGEX "/driver\\.c$")
+file(GLOB bad_inputs CONFIGURE_DEPENDS LIST_DIRECTORIES true tests/bad_*)
+foreach(source ${fuzz_sources})
+    get_filename_component(stem ${source} NAME_WE)
+    set(program fuzz_target_${stem})
+    add_executable(${program} ${source})
+    set_target_properties(${program} PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/fuzz OUTPUT_NAME ${stem})
+    target_link_libraries(${program} PRIVATE modulon_protocol modulon_core)
+    modulon_common(${program})
+    if(MODULON_FUZZ)
+        target_link_options(${program} PRIVATE -fsanitize=fuzzer)
+    else()
+        target_sources(${program} PRIVATE tests/fuzz/driver.c)
+        target_compile_definitions(${program} PRIVATE _POSIX_C_SOURCE=200809L)
+        modulon_test(fuzz.${stem} fuzz "" ${program} tests/fuzz/corpus/${stem} ${bad_inputs})
+    endif()
+endforeach()
