@@ -136,8 +136,8 @@ static inline float mdl_logf(float x) {
     return mdl_fmaf(e, 0x1.62e430p-1f, f + mdl_fmaf(f * f, q, e * -0x1.05c610p-29f));
 }
 
-/* 1 / (1 + e^-x): from 1.6e-38 to 1. NaN as +87. */
-static inline float mdl_sigmoidf(float x) { return 1.0f / (1.0f + mdl_expf(-x)); }
+/* 1 / (1 + e^-x) for x at least -87 (NaN: as -87): from 1.6e-38 to 1. */
+static inline float mdl_sigmoidf(float x) { return 1.0f / (1.0f + mdl_expf(-mdl_maxf(x, -87.0f))); }
 
 /* tanh x = m / (m + 2) with m = e^(2|x|) - 1, and the sign of x. |x| < 2^-100
  * and NaN give +0; 1 is reached at 9.011. */
