@@ -43,7 +43,7 @@ typedef struct mdl_evolution_spec {
     float meta_step;            /* its perturbation c, 0.001..1, 0.1                   */
     uint32_t islands;           /* 1..16                                               */
     mdl_island_spec island[MDL_ISLANDS_MAX];
-    uint64_t seed;              /* of the search                                       */
+    uint64_t seed; /* of the search                                       */
 } mdl_evolution_spec;
 
 /* The distribution of initial genes: gene i ~ mean[i] + sd[i] N(0,1); and the
@@ -75,7 +75,11 @@ uint32_t mdl_evolution_generation(const mdl_evolution *e);
 int mdl_evolution_done(const mdl_evolution *e);
 /* Jobs of the current generation; 0 when done. */
 uint32_t mdl_evolution_job_count(const mdl_evolution *e);
-/* Job `index` of the current generation: what to run, and its genome. */
+/* Job `index` of the current generation: what to run, and its genome
+ * (genome[genes], the caller's; may be NULL). Pure: reads `e` only, so any
+ * number of threads may ask for jobs at once, in any order, between two calls
+ * of advance. A validation job's candidate is 0; its genome is the island's
+ * centre before this generation's update (ES: theta, GA: best parent, CMA: mean). */
 void mdl_evolution_job(const mdl_evolution *e, uint32_t index, mdl_job *job, float *genome);
 /* Close the generation with `result[0..job_count)`. MDL_ERANGE, state untouched,
  * when `count` is not the job count or a result is beyond +-2^52. */
@@ -92,7 +96,8 @@ void mdl_evolution_last(const mdl_evolution *e, uint32_t island, int64_t *best, 
 
 /* Canonical bytes of the whole state, and back. Load refuses (MDL_EMAGIC,
  * MDL_ESIZE, MDL_EMISMATCH, MDL_ERANGE), leaving `e` as after init, what was
- * not saved from the same spec and number of genes. */
+ * not saved from the same spec and number of genes. A loaded run goes on with the
+ * bytes of the undisturbed one. There is no digest inside: the caller has one. */
 void mdl_evolution_save(const mdl_evolution *e, const mdl_sink *sink);
 mdl_err mdl_evolution_load(mdl_evolution *e, const uint8_t *bytes, size_t size);
 
