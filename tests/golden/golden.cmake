@@ -9,4 +9,6 @@ if(NOT MODULON_INSTRUMENTED AND CMAKE_BUILD_TYPE STREQUAL "Release" AND EXISTS $
     endforeach()
     modulon_test(golden.aarch64 cross "RUNNER=qemu-aarch64" ${golden} aarch64-linux-gnu-gcc -O2 -static)
     modulon_test(golden.s390x cross "RUNNER=qemu-s390x" ${golden} s390x-linux-gnu-gcc -O2 -static)
+    # Emulated, so slower.
+    set_tests_properties(golden.aarch64 golden.s390x PROPERTIES TIMEOUT 600)
 endif()

@@ -36,7 +36,7 @@ violations() {
         }'
 }
 
-"$CC" -std=c17 -O2 -c "$here/canary.c" -o "$temporary/canary.o"
+"$CC" -std=c17 -O2 -fPIC -c "$here/canary.c" -o "$temporary/canary.o"
 ar rcs "$temporary/canary.a" "$temporary/canary.o"
 violations "$temporary/canary.a" >"$temporary/found"
 for symbol in malloc canary_counter canary_zero canary_pointer canary_local; do

@@ -1,0 +1,21 @@
+# docker build -t modulon . && docker run --rm modulon --help
+FROM debian:12-slim AS build
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+       cmake ninja-build gcc libc6-dev pkg-config libsodium-dev libcjson-dev libuv1-dev \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY . .
+RUN cmake --preset release -DMODULON_TESTS=OFF \
+    && cmake --build --preset release \
+    && cmake --install build/release --prefix /usr/local --strip
+
+FROM debian:12-slim
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends libsodium23 libcjson1 libuv1 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --create-home modulon
+COPY --from=build /usr/local /usr/local
+USER modulon
+WORKDIR /home/modulon
+ENTRYPOINT ["modulon"]

@@ -1,0 +1,81 @@
+#!/bin/bash
+# check.sh [--print] COMPILER [FLAG...]
+# Compiles core and golden.c with COMPILER and FLAGs and compares the BLAKE2b-256
+# digest of each case's bytes with digests.txt (lines: case digest; # comments).
+# --print prints such lines instead, to make a new digests.txt:
+#
+#     tests/golden/check.sh --print gcc -O2 >tests/golden/digests.txt
+#
+# RUNNER, if set, runs a foreign program, e.g. RUNNER=qemu-s390x.
+# Exit status 77: the compiler or the runner is not installed.
+set -euo pipefail
+print=
+if [ "${1-}" = --print ]; then
+    print=yes
+    shift
+fi
+if [ $# -lt 1 ]; then
+    sed -n '2,11s/^# \{0,1\}//p' "$0"
+    exit 2
+fi
+compiler=$1
+shift
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+for tool in "$compiler" ${RUNNER-}; do
+    if ! command -v "$tool" >/dev/null; then
+        echo "$tool is not installed: skipped"
+        exit 77
+    fi
+done
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+
+# The same flags as cmake/flags.cmake; the level and the machine come from the caller.
+flags=(-std=c17 -ffp-contract=off -fno-math-errno -fno-trapping-math
+    -Wall -Wextra -Wconversion -Wshadow -Werror -I "$root" "$@")
+sources=()
+for source in "$root"/core/*.c; do
+    [ "${source##*/}" = hmn_kernel.c ] || sources+=("$source")
+done
+cd "$temporary"
+if [ -e "$root/core/hmn_kernel.c" ]; then
+    kernel() {
+        "$compiler" "${flags[@]}" "${@:2}" -DMDL_KERNEL="$1" -c "$root/core/hmn_kernel.c" -o "hmn_kernel_$1.o"
+    }
+    kernel portable
+    case $("$compiler" -dumpmachine) in
+    x86_64-*)
+        flags+=(-DMDL_KERNEL_X86)
+        kernel v3 -march=x86-64-v3
+        kernel v4 -march=x86-64-v4 -mprefer-vector-width=512
+        ;;
+    esac
+fi
+"$compiler" "${flags[@]}" -c "${sources[@]}" "$here/golden.c"
+# No -lm: a libm call in core or golden.c does not link.
+"$compiler" "$@" ./*.o -o golden
+
+digests() {
+    local name digest
+    ${RUNNER-} ./golden --list >cases
+    while read -r name; do
+        digest=$(${RUNNER-} ./golden "$name" | b2sum -l 256)
+        echo "$name ${digest%% *}"
+    done <cases
+}
+digests >got
+if [ "$print" ]; then
+    cat got
+    exit 0
+fi
+sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$here/digests.txt" | sort >want
+if [ ! -s want ]; then
+    echo "$here/digests.txt holds no case" >&2
+    exit 1
+fi
+sort got | diff -u want - || {
+    echo "$compiler $*: digests differ (- expected, + got)" >&2
+    exit 1
+}
+echo "$compiler $*: $(wc -l <got) digests equal"
