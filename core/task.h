@@ -18,6 +18,7 @@ enum {
     MDL_REVERSALS_MAX = 8,   /* reversals in a life                           */
     MDL_CUES_MAX = 8,        /* cues of the delayed cue task                  */
     MDL_PIXELS = 64,         /* of a digit                                    */
+    MDL_DIGIT_TESTS = 150,   /* digits_life: test windows of a training life  */
     MDL_DAMPING_WINDOW = 100 /* steps of the double pole's damping fitness    */
 };
 
@@ -49,54 +50,58 @@ typedef enum mdl_task_id {
     MDL_TASK_COUNT = 9
 } mdl_task_id;
 
-/* Parameters of a life. Each task reads its own; mdl_task_defaults() fills the
- * published values, ranges are in mdl_task_params_check(). */
+/* Parameters of a life. Each task reads its own and has 0 in the others;
+ * mdl_task_defaults() fills the published values, ranges are in
+ * mdl_task_params_check(). */
 typedef struct mdl_task_params {
     mdl_task_id id;
-    uint32_t trials;       /* tmaze 60, bandit 100 (pulls), cue 80           1..10000   */
-    uint32_t reversals;    /* tmaze 1, cue 1                                  0..8       */
-    uint32_t delay_min;    /* cue 3 (windows between cue and reward)         0..1000    */
-    uint32_t delay_max;    /* cue 8; tmaze: reward delay is delay_min = max  0..1000    */
-    uint32_t cues;         /* cue 2                                           1..8       */
-    uint32_t distractors;  /* cue 2                                           0..32      */
-    uint32_t samples;      /* digits 256 (a minibatch), digits_life 400       1..10000   */
-    uint32_t hazard_ppm;   /* bandit 40000: reversal probability a pull       0..1000000 */
-    uint32_t reward_ppm;   /* bandit 800000: the better arm's reward rate     0..1000000 */
-    uint32_t shaping;      /* mountaincar 1: training bonus on failure        0..1       */
+    uint32_t trials;      /* tmaze 60, bandit 100 (pulls), cue 80           1..10000   */
+    uint32_t reversals;   /* tmaze 1, cue 1                                  0..8       */
+    uint32_t delay_min;   /* cue 3 (windows between cue and reward)         0..1000    */
+    uint32_t delay_max;   /* cue 8; tmaze 0 and 0: windows before the reward  delay_min..1000 */
+    uint32_t cues;        /* cue 2                                           1..8       */
+    uint32_t distractors; /* cue 2                                           0..32      */
+    uint32_t samples;     /* digits 256 (a minibatch), digits_life 400       1..10000   */
+    uint32_t hazard_ppm;  /* bandit 40000: reversal probability a pull       0..1000000 */
+    uint32_t reward_ppm;  /* bandit 800000: the better arm's reward rate     0..1000000 */
+    uint32_t shaping;     /* mountaincar 1: training bonus on failure        0..1       */
 } mdl_task_params;
 
 /* Whole state of a life in a task. Treat as opaque outside core/task*. */
 typedef struct mdl_task {
     mdl_task_params params;
     mdl_stream rng;
-    double s[MDL_TASK_STATE_MAX]; /* continuous state, the reference's order    */
-    double best;                  /* mountaincar: farthest position             */
+    double s[MDL_TASK_STATE_MAX];       /* continuous state, the reference's order    */
+    double best;                        /* mountaincar: farthest position             */
     double history[MDL_DAMPING_WINDOW]; /* doublepole: |x|+|v|+|theta|+|omega|  */
-    uint32_t step;                /* windows so far in this life (tasks with dynamics) */
-    uint32_t trial, phase, wait;  /* trial tasks: where in the life and trial   */
-    uint32_t side;                /* the better arm; cue: map bits              */
+    uint32_t step;                      /* windows so far in this life (tasks with dynamics) */
+    uint32_t trial, phase, wait;        /* trial tasks: where in the life and trial   */
+    uint32_t side;                      /* the better arm; cue: map bits              */
     uint32_t cue;
     uint32_t reversal_at[MDL_REVERSALS_MAX];
-    uint32_t chosen, correct;     /* this trial's action, and whether it was right */
-    uint32_t held_out;            /* 1: validation or test, 0: training         */
+    uint32_t chosen, correct; /* this trial's action, and whether it was right */
+    uint32_t reward_code;     /* tmaze: which of its three rewards this trial earned */
+    uint32_t held_out;        /* 1: validation or test, 0: training         */
     uint32_t episode;
     uint8_t pixel_order[MDL_PIXELS], label_order[MDL_ACTION_MAX]; /* digits_life */
-    uint32_t sample;              /* digits: index of the sample shown          */
-    int64_t fitness, score;       /* running totals, see below                  */
-    int64_t hits, hits_after;     /* trial tasks: right choices, and after a reversal */
+    uint32_t sample;                                              /* digits: index of the sample shown          */
+    int64_t fitness, score;                                       /* running totals, see below                  */
+    int64_t hits, hits_after;                                     /* trial tasks: right choices, and after a reversal */
     int64_t count_after;
     mdl_task_out out;
 } mdl_task;
 
-/* A task's fixed facts. `continuous`: motors are values in [-1, 1], not a choice. */
+/* A task's fixed facts. `continuous`: the task reads the motors' readouts (it
+ * applies tanh itself) and ignores the action. */
 typedef struct mdl_task_info {
     mdl_task_id id;
-    const char *name;      /* as in experiment files and `modulon task`        */
-    const char *title;     /* one line for people                              */
-    const char *score;     /* what `score` means: "steps", "fraction correct"… */
-    uint32_t states;       /* continuous state variables, 0 where there are none */
+    const char *name;  /* as in experiment files and `modulon task`        */
+    const char *title; /* one line for people                              */
+    const char *score; /* what `score` means: "steps", "fraction correct"… */
+    uint32_t states;   /* continuous state variables, 0 where there are none */
     uint32_t continuous;
-    uint32_t window_max;   /* most windows in a life with default parameters   */
+    uint32_t window_max;     /* most windows in a life with default parameters, held out or not */
+    const char *state_names; /* of the states, in order, split by ','; "" where there are none */
 } mdl_task_info;
 
 /* NULL for an id out of range. */
@@ -116,15 +121,31 @@ uint32_t mdl_task_action_count(const mdl_task_params *params);
  * held_out = 1 drops training-only bonuses and uses held-out data. `t->out` is
  * the first window's view (it always has MDL_OUT_WIPE). */
 void mdl_task_reset(mdl_task *t, const mdl_task_params *params, uint64_t key, uint32_t episode, uint32_t held_out);
-/* Put the continuous state of a dynamics task to s[0..states) (`modulon task`);
- * `t->out` shows it. MDL_ERANGE for tasks without one or a value not finite. */
+/* Right after a reset: put the continuous state of a dynamics task to
+ * s[0..states) (`modulon task`); `t->out` shows it. Acrobot's order is theta1,
+ * theta2, their velocities (state_names). MDL_ERANGE, `t` untouched, for tasks
+ * without one, another count, or a value that is not finite or beyond +-100
+ * (so that one step stays inside the domain of mdl_sin). */
 mdl_err mdl_task_set_state(mdl_task *t, const double *s, uint32_t count);
-/* End a window with `action` (argmax of `motor`, or the taught one) and the
- * motors' readouts `motor[0..action_count)`; makes `t->out`. Must not be called
- * after MDL_OUT_DONE. */
+/* The public reference's own observation of the state shown, unscaled, to
+ * obs[0..*count): cartpole its state; mountaincar position and velocity; acrobot
+ * cos and sin of theta1, then of theta2, then the velocities. Every other task:
+ * the channels of `t->out`. `obs` has room for MDL_OBS_MAX. */
+void mdl_task_native_obs(const mdl_task *t, double *obs, uint32_t *count);
+/* End a window with `action` (argmax of `motor`, or the taught one; 0 for a
+ * continuous task) and the motors' readouts `motor[0..action_count)`, finite;
+ * makes `t->out`. Only digits and doublepole read `motor`: it may be NULL for
+ * the others. Must not be called after MDL_OUT_DONE. The view that carries
+ * MDL_OUT_DONE also carries the last transition's observation and reward in
+ * tasks with dynamics; tasks made of trials show nothing there. */
 void mdl_task_step(mdl_task *t, uint32_t action, const float *motor);
-/* Training objective and reported score of the life so far, in millionths. */
+/* Training objective and reported score of the life so far, in millionths.
+ * What is a mean over trials or samples is divided by their number in the whole
+ * life, so both are complete with MDL_OUT_DONE. */
 int64_t mdl_task_fitness(const mdl_task *t);
 int64_t mdl_task_score(const mdl_task *t);
+/* Fraction correct, in millionths, of the trials well after a reversal (tmaze: 3
+ * trials or more, cue: 3 times the cues); -1 when there was none. */
+int64_t mdl_task_score_after(const mdl_task *t);
 
 #endif
