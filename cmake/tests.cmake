@@ -4,7 +4,11 @@ if(MODULON_NIGHTLY)
     set(modulon_timeout_s 7200)
     set(modulon_test_environment MODULON_NIGHTLY=1)
 else()
+    # No test is meant to come near this; sanitizers are slower.
     set(modulon_timeout_s 180)
+    if(MODULON_INSTRUMENTED)
+        set(modulon_timeout_s 360)
+    endif()
     set(modulon_test_environment "")
 endif()
 
