@@ -2,13 +2,9 @@
 
 #include <string.h>
 
-void mdl_put_bytes(const mdl_sink *sink, const void *bytes, size_t size) {
-    sink->write(sink->ctx, bytes, size);
-}
+void mdl_put_bytes(const mdl_sink *sink, const void *bytes, size_t size) { sink->write(sink->ctx, bytes, size); }
 
-void mdl_put_u8(const mdl_sink *sink, uint8_t v) {
-    mdl_put_bytes(sink, &v, 1);
-}
+void mdl_put_u8(const mdl_sink *sink, uint8_t v) { mdl_put_bytes(sink, &v, 1); }
 
 void mdl_put_u32(const mdl_sink *sink, uint32_t v) {
     uint8_t b[4];
@@ -24,9 +20,7 @@ void mdl_put_u64(const mdl_sink *sink, uint64_t v) {
     mdl_put_bytes(sink, b, sizeof b);
 }
 
-void mdl_put_i64(const mdl_sink *sink, int64_t v) {
-    mdl_put_u64(sink, (uint64_t)v);
-}
+void mdl_put_i64(const mdl_sink *sink, int64_t v) { mdl_put_u64(sink, (uint64_t)v); }
 
 void mdl_put_f32(const mdl_sink *sink, float v) {
     uint32_t u;
@@ -85,9 +79,7 @@ uint64_t mdl_get_u64(mdl_reader *r) {
     return lo | (uint64_t)mdl_get_u32(r) << 32;
 }
 
-int64_t mdl_get_i64(mdl_reader *r) {
-    return (int64_t)mdl_get_u64(r);
-}
+int64_t mdl_get_i64(mdl_reader *r) { return (int64_t)mdl_get_u64(r); }
 
 float mdl_get_f32(mdl_reader *r) {
     uint32_t u = mdl_get_u32(r);

@@ -2,8 +2,8 @@
 
 const char *mdl_strerror(int err) {
     switch (err) {
-#define X(name, value, sentence)                                               \
-    case value:                                                                \
+#define X(name, value, sentence)                                                                                       \
+    case value:                                                                                                        \
         return sentence;
         MDL_ERR_MAP(X)
 #undef X

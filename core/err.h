@@ -5,18 +5,18 @@
 #define MDL_CORE_ERR_H
 
 /* X(name, value, sentence) */
-#define MDL_ERR_MAP(X)                                                         \
-    X(OK, 0, "success")                                                        \
-    X(ERANGE, 1, "a value lies outside its allowed range")                     \
-    X(ETYPE, 2, "a value has the wrong type")                                  \
-    X(EKEY, 3, "a key is unknown, missing or given twice")                     \
-    X(ESYNTAX, 4, "the text is not well formed")                               \
-    X(ESIZE, 5, "the data is longer or shorter than its format allows")        \
-    X(EMAGIC, 6, "the data is not of this format or version")                  \
-    X(EDIGEST, 7, "a digest does not match the bytes it covers")               \
-    X(ENOMEM, 8, "out of memory")                                              \
-    X(EIO, 9, "reading or writing failed")                                     \
-    X(ENOENT, 10, "no such file, task, mechanism or name")                     \
+#define MDL_ERR_MAP(X)                                                                                                 \
+    X(OK, 0, "success")                                                                                                \
+    X(ERANGE, 1, "a value lies outside its allowed range")                                                             \
+    X(ETYPE, 2, "a value has the wrong type")                                                                          \
+    X(EKEY, 3, "a key is unknown, missing or given twice")                                                             \
+    X(ESYNTAX, 4, "the text is not well formed")                                                                       \
+    X(ESIZE, 5, "the data is longer or shorter than its format allows")                                                \
+    X(EMAGIC, 6, "the data is not of this format or version")                                                          \
+    X(EDIGEST, 7, "a digest does not match the bytes it covers")                                                       \
+    X(ENOMEM, 8, "out of memory")                                                                                      \
+    X(EIO, 9, "reading or writing failed")                                                                             \
+    X(ENOENT, 10, "no such file, task, mechanism or name")                                                             \
     X(EMISMATCH, 11, "two things that must belong together do not")
 
 typedef enum mdl_err {

@@ -3,9 +3,7 @@
 #include "core/assert.h"
 #include "core/philox.h"
 
-static uint32_t pad(uint32_t n) {
-    return (n + MDL_LANES - 1) / MDL_LANES * MDL_LANES;
-}
+static uint32_t pad(uint32_t n) { return (n + MDL_LANES - 1) / MDL_LANES * MDL_LANES; }
 
 void mdl_shape_of(const mdl_network_spec *spec, uint32_t region, mdl_shape *s) {
     uint32_t first = region == 0;

@@ -22,16 +22,16 @@ enum { MDL_LANES = 16 };
 
 typedef struct mdl_shape {
     uint32_t region;
-    uint32_t hidden, motors, neurons; /* neurons = hidden + motors                       */
-    uint32_t sensors;                 /* the constant included; 0 outside region 0        */
-    uint32_t inbound;                 /* sources from other regions                       */
-    uint32_t sources;                 /* 1 + sensors + hidden + inbound                   */
+    uint32_t hidden, motors, neurons;            /* neurons = hidden + motors                       */
+    uint32_t sensors;                            /* the constant included; 0 outside region 0        */
+    uint32_t inbound;                            /* sources from other regions                       */
+    uint32_t sources;                            /* 1 + sensors + hidden + inbound                   */
     uint32_t fan_sensor, fan_local, fan_inbound; /* of a hidden neuron's row              */
-    uint32_t fan_motor;               /* hidden neurons that a motor listens to           */
-    uint32_t fan[2], stride[2];       /* [0] hidden, [1] motor: synapses, padded to 16    */
-    uint32_t delay_max;               /* steps, over all synapses of the network          */
-    uint32_t slots;                   /* of the delay line: power of two >= delay_max + 2 */
-    size_t synapses, cells;           /* in all rows; with padding                        */
+    uint32_t fan_motor;                          /* hidden neurons that a motor listens to           */
+    uint32_t fan[2], stride[2];                  /* [0] hidden, [1] motor: synapses, padded to 16    */
+    uint32_t delay_max;                          /* steps, over all synapses of the network          */
+    uint32_t slots;                              /* of the delay line: power of two >= delay_max + 2 */
+    size_t synapses, cells;                      /* in all rows; with padding                        */
 } mdl_shape;
 
 void mdl_shape_of(const mdl_network_spec *spec, uint32_t region, mdl_shape *shape);
@@ -44,12 +44,8 @@ static inline size_t mdl_row(const mdl_shape *s, uint32_t j) {
     return j < s->hidden ? (size_t)j * s->stride[0]
                          : (size_t)s->hidden * s->stride[0] + (size_t)(j - s->hidden) * s->stride[1];
 }
-static inline uint32_t mdl_row_fan(const mdl_shape *s, uint32_t j) {
-    return s->fan[j >= s->hidden];
-}
-static inline uint32_t mdl_row_stride(const mdl_shape *s, uint32_t j) {
-    return s->stride[j >= s->hidden];
-}
+static inline uint32_t mdl_row_fan(const mdl_shape *s, uint32_t j) { return s->fan[j >= s->hidden]; }
+static inline uint32_t mdl_row_stride(const mdl_shape *s, uint32_t j) { return s->stride[j >= s->hidden]; }
 
 /* The class of a row's slot k: 0 sensor, 1 own neuron, 2 inbound. */
 static inline uint32_t mdl_slot_class(const mdl_shape *s, uint32_t k) {

@@ -1,0 +1,61 @@
+/* A life: one network in one task, window by window, cut into any number of
+ * shards in this process. SPEC section 6.1. */
+#ifndef MDL_CORE_LIFE_H
+#define MDL_CORE_LIFE_H
+
+#include "core/experiment.h"
+#include "core/shard.h"
+
+typedef struct mdl_life {
+    const mdl_experiment *experiment;
+    mdl_genome_layout layout;
+    mdl_hmn_params params;
+    uint32_t shards, neurons;
+    size_t synapses;
+    mdl_shard *shard; /* [shards]                                          */
+    float *boundary;  /* [regions][window][listen], exchanged after a window */
+    mdl_modulation modulation;
+    mdl_partials partials; /* of the last window                               */
+    mdl_task task;
+    uint64_t noise_key;
+    uint32_t windows;            /* run so far in this life                           */
+    uint32_t action;             /* of the last window                                */
+    float motor[MDL_ACTION_MAX]; /* readouts of the last window                */
+} mdl_life;
+
+/* Memory for lives of this experiment cut into `shards` (1..regions) parts. */
+size_t mdl_life_bytes(const mdl_experiment *x, uint32_t shards);
+/* Lay out and wire in `memory` (mdl_life_bytes() long, aligned to 64). The
+ * experiment is kept by reference. `kernel` NULL: the best one. */
+mdl_life *mdl_life_init(void *memory, const mdl_experiment *x, uint32_t shards, const struct mdl_kernel *kernel);
+
+/* Give the network its genome (layout.genes values, finite). */
+void mdl_life_genome(mdl_life *l, const float *genome);
+/* Birth into life `episode` of the task, with randomness `key`. */
+void mdl_life_begin(mdl_life *l, uint64_t key, uint32_t episode, uint32_t held_out);
+/* One window. Returns 1 while the life goes on, 0 when it is over. */
+int mdl_life_window(mdl_life *l);
+
+/* Begin and run to the end; sums are added to the three totals, any may be
+ * NULL. `updates`: synapse updates = synapses x steps. */
+void mdl_life_run(mdl_life *l, uint64_t key, uint32_t episode, uint32_t held_out, int64_t *fitness, int64_t *score,
+                  uint64_t *updates);
+
+/* Key of life `episode` of a kind (MDL_STREAM_TRAIN with its generation,
+ * _VALIDATE or _TEST with generation 0). */
+static inline uint64_t mdl_life_key(uint64_t seed, mdl_stream_id kind, uint32_t generation, uint32_t episode) {
+    return mdl_key(seed, kind, generation, 0, episode);
+}
+
+/* The sum over its lives of an evolution job's fitness: what a unit of work
+ * computes. `genome` from mdl_evolution_job. */
+int64_t mdl_life_job(mdl_life *l, const mdl_job *job, const float *genome, uint64_t *updates);
+
+/* Canonical bytes of the network between windows: modulatory state, then
+ * regions in order, whatever the cut. Load needs a life begun with the same
+ * experiment, genome and key: MDL_ESIZE or MDL_ERANGE leave it to be begun
+ * again. The task's state is not part of the network. */
+void mdl_life_save(const mdl_life *l, const mdl_sink *sink);
+mdl_err mdl_life_load(mdl_life *l, const uint8_t *bytes, size_t size);
+
+#endif

@@ -1,0 +1,338 @@
+#include "core/region.h"
+
+#include <string.h>
+
+#include "core/hmn_kernel.h"
+#include "core/num.h"
+
+#define CRITIC_MAX 8.0f
+#define BIAS_MAX 4.0f
+/* Weight of the newest activation in the running mean of homeostasis. */
+#define MEAN_RATE 0.01f
+
+static uint32_t padded(uint32_t n) { return (n + MDL_LANES - 1) / MDL_LANES * MDL_LANES; }
+
+static int used(const mdl_hmn_spec *spec, mdl_mechanism m) { return spec->mechanism[m] != MDL_OFF; }
+
+void mdl_region_init(mdl_region *r, mdl_arena *arena, const mdl_network_spec *network, const mdl_hmn_spec *spec,
+                     uint32_t region, const struct mdl_kernel *kernel) {
+    memset(r, 0, sizeof *r);
+    mdl_shape_of(network, region, &r->shape);
+    const mdl_shape *s = &r->shape;
+    MDL_ASSERT(s->fan[0] <= MDL_FAN_IN_MAX && s->fan[1] <= MDL_FAN_IN_MAX);
+    r->kernel = kernel;
+    r->window = network->window;
+    r->listen = network->sources > 0 ? network->listen : 0;
+    size_t cells = s->cells, neurons = padded(s->neurons), line = (size_t)2 * s->slots * s->sources;
+    r->index = mdl_arena_take(arena, cells, sizeof *r->index);
+    r->exported = mdl_arena_take(arena, r->listen, sizeof *r->exported);
+    r->w0 = mdl_arena_take(arena, cells, sizeof(float));
+    if (used(spec, MDL_MECH_PHASE_GATE)) {
+        r->cos_phi = mdl_arena_take(arena, cells, sizeof(float));
+        r->sin_phi = mdl_arena_take(arena, cells, sizeof(float));
+    }
+    r->gain = mdl_arena_take(arena, neurons, sizeof(float));
+    r->w = mdl_arena_take(arena, cells, sizeof(float));
+    r->fast = mdl_arena_take(arena, cells, sizeof(float));
+    r->slow = mdl_arena_take(arena, cells, sizeof(float));
+    float **per_neuron[] = {&r->a,          &r->z,          &r->post,  &r->bias,   &r->mean,
+                            &r->context[0], &r->context[1], &r->value, &r->feature};
+    for (size_t i = 0; i < sizeof per_neuron / sizeof per_neuron[0]; i++)
+        *per_neuron[i] = mdl_arena_take(arena, neurons, sizeof(float));
+    r->sensor_mean = mdl_arena_take(arena, s->sensors, sizeof(float));
+    r->line = mdl_arena_take(arena, line, sizeof(float));
+    if (used(spec, MDL_MECH_LOCAL_ATTENTION)) {
+        r->embed = mdl_arena_take(arena, (size_t)s->sources * 4, sizeof(float));
+        for (int d = 0; d < MDL_EMBED; d++)
+            r->line_h[d] = mdl_arena_take(arena, line, sizeof(float));
+    }
+    if (!arena->base)
+        return;
+
+    for (uint32_t j = 0; j < s->neurons; j++) {
+        uint32_t source[MDL_FAN_IN_MAX], fan = mdl_row_fan(s, j);
+        uint8_t delay[MDL_FAN_IN_MAX];
+        mdl_wire_row(network, s, j, source, delay);
+        size_t at = mdl_row(s, j);
+        for (uint32_t k = 0; k < mdl_row_stride(s, j); k++)
+            r->index[at + k] = k < fan ? (s->slots - delay[k]) * s->sources + source[k] : s->slots * s->sources;
+    }
+    if (r->listen > 0)
+        mdl_export_set(network, region, r->exported);
+}
+
+void mdl_region_advance(const mdl_shape *shape, mdl_region_offset *at) {
+    at->synapse += (uint32_t)shape->synapses;
+    at->neuron += shape->neurons;
+    at->source += shape->sources - 1;
+}
+
+/* Padding cells hold weight 0 and listen to source 0, which is always 0. */
+static void set_cell(mdl_region *r, size_t cell, float weight, float weight_max, float half_turns) {
+    r->w0[cell] = mdl_flushf(mdl_clampf(weight, -weight_max, weight_max));
+    if (r->cos_phi)
+        mdl_sincos_turn(mdl_phase_of_gene(half_turns), &r->sin_phi[cell], &r->cos_phi[cell]);
+}
+
+static void genome_direct(mdl_region *r, const mdl_hmn_spec *spec, const mdl_genome_layout *layout, const float *genome,
+                          const mdl_region_offset *at) {
+    const mdl_shape *s = &r->shape;
+    const float *w = genome + layout->weights + at->synapse;
+    const float *phase = r->cos_phi ? genome + layout->phases + at->synapse : NULL;
+    for (uint32_t j = 0; j < s->neurons; j++) {
+        size_t cell = mdl_row(s, j);
+        uint32_t fan = mdl_row_fan(s, j), stride = mdl_row_stride(s, j);
+        for (uint32_t k = 0; k < stride; k++)
+            set_cell(r, cell + k, k < fan ? w[k] : 0.0f, spec->weight_max, phase && k < fan ? phase[k] : 0.0f);
+        w += fan;
+        phase = phase ? phase + fan : NULL;
+    }
+    if (used(spec, MDL_MECH_NEURON_GAIN))
+        for (uint32_t j = 0; j < s->neurons; j++)
+            r->gain[j] = mdl_clampf(genome[layout->gains + at->neuron + j], -64.0f, 64.0f);
+    if (r->embed)
+        for (size_t i = 0; i < (size_t)4 * (s->sources - 1); i++)
+            r->embed[4 + i] = mdl_clampf(genome[layout->embeddings + 4 * (size_t)at->source + i], -64.0f, 64.0f);
+}
+
+/* Weights and phases drawn around the means of their projection; the draws
+ * belong to the wiring, so that all candidates share them. */
+static void genome_indirect(mdl_region *r, const mdl_network_spec *network, const mdl_hmn_spec *spec,
+                            const mdl_genome_layout *layout, const float *genome) {
+    const mdl_shape *s = &r->shape;
+    const float *g = genome + layout->regions + (size_t)s->region * (MDL_CLASSES * MDL_CLASS_GENES + 1);
+    for (uint32_t j = 0; j < s->neurons; j++) {
+        size_t cell = mdl_row(s, j);
+        uint32_t fan = mdl_row_fan(s, j), stride = mdl_row_stride(s, j);
+        float mean_scale = 4.0f / (float)fan, sd_scale = 2.0f / mdl_sqrtf((float)fan);
+        for (uint32_t k = 0; k < stride; k++) {
+            uint32_t class = mdl_slot_class(s, k);
+            if (j >= s->hidden && k >= s->fan_sensor)
+                class = 1;
+            const float *q = g + class * MDL_CLASS_GENES;
+            uint32_t c[4] = {k << 24 | j, s->region, k >> 8, MDL_DRAW_WEIGHT};
+            mdl_philox(c, network->seed, c);
+            float normal, unused, uniform = (float)(c[2] >> 8) * 0x1p-23f - 1.0f;
+            mdl_gauss(c[0], c[1], &normal, &unused);
+            float mean = mdl_clampf(q[0], -64.0f, 64.0f), sd = mdl_clampf(q[1], -64.0f, 64.0f);
+            float phase = mdl_fmaf(mdl_clampf(q[3], -1.0f, 1.0f), uniform, mdl_clampf(q[2], -32.0f, 32.0f));
+            float w = mdl_fmaf(sd * sd_scale, normal, mean * mean_scale);
+            set_cell(r, cell + k, k < fan ? w : 0.0f, spec->weight_max, phase);
+        }
+    }
+    for (uint32_t j = 0; j < s->neurons; j++)
+        r->gain[j] = mdl_clampf(g[MDL_CLASSES * MDL_CLASS_GENES], -64.0f, 64.0f);
+    for (uint32_t i = 1; r->embed && i < s->sources; i++) {
+        uint32_t class = i <= s->sensors ? 0 : i <= s->sensors + s->hidden ? 1 : 2;
+        for (uint32_t k = 0; k < 4; k++)
+            r->embed[4 * (size_t)i + k] = mdl_clampf(g[class * MDL_CLASS_GENES + 4 + k], -64.0f, 64.0f);
+    }
+}
+
+void mdl_region_genome(mdl_region *r, const mdl_network_spec *network, const mdl_hmn_spec *spec,
+                       const mdl_genome_layout *layout, const float *genome, const mdl_region_offset *at) {
+    for (uint32_t j = 0; j < r->shape.neurons; j++)
+        r->gain[j] = 1.0f;
+    if (r->embed)
+        memset(r->embed, 0, 4 * sizeof(float));
+    if (layout->encoding == MDL_DIRECT)
+        genome_direct(r, spec, layout, genome, at);
+    else
+        genome_indirect(r, network, spec, layout, genome);
+}
+
+/* Store a source's activity at step t: twice, so that reads never wrap, with
+ * its embedding beside it. */
+static void put_line(mdl_region *r, const mdl_hmn_params *p, uint32_t t, uint32_t source, float x) {
+    const mdl_shape *s = &r->shape;
+    size_t at = (size_t)(t & (s->slots - 1)) * s->sources + source, twin = at + (size_t)s->slots * s->sources;
+    r->line[at] = r->line[twin] = x;
+    if (!r->embed)
+        return;
+    const float *e = r->embed + 4 * (size_t)source;
+    float h[MDL_EMBED], scale = 1.0f;
+    for (int d = 0; d < MDL_EMBED; d++)
+        h[d] = mdl_fmaf(e[d], x, e[MDL_EMBED + d]);
+    if (p->similarity == MDL_COSINE) {
+        float norm = mdl_fmaf(h[0], h[0], h[1] * h[1]);
+        scale = norm > 0x1p-60f ? 1.0f / mdl_sqrtf(norm) : 0.0f;
+    }
+    for (int d = 0; d < MDL_EMBED; d++)
+        r->line_h[d][at] = r->line_h[d][twin] = h[d] * scale;
+}
+
+/* The line with every past activity 0: what a wipe and a birth leave. */
+static void clear_line(mdl_region *r, const mdl_hmn_params *p) {
+    const mdl_shape *s = &r->shape;
+    size_t line = (size_t)2 * s->slots * s->sources;
+    memset(r->line, 0, line * sizeof(float));
+    if (r->embed)
+        for (uint32_t t = 0; t < s->slots; t++)
+            for (uint32_t i = 1; i < s->sources; i++)
+                put_line(r, p, t, i, 0.0f);
+}
+
+static void wipe(mdl_region *r, const mdl_hmn_params *p) {
+    const mdl_shape *s = &r->shape;
+    memset(r->fast, 0, s->cells * sizeof(float));
+    memset(r->slow, 0, s->cells * sizeof(float));
+    for (int d = 0; d < MDL_EMBED; d++)
+        memset(r->context[d], 0, padded(s->neurons) * sizeof(float));
+    memset(r->feature, 0, padded(s->neurons) * sizeof(float));
+    clear_line(r, p);
+}
+
+void mdl_region_birth(mdl_region *r, const mdl_hmn_params *p, uint64_t noise_key) {
+    const mdl_shape *s = &r->shape;
+    size_t neurons = padded(s->neurons) * sizeof(float);
+    memcpy(r->w, r->w0, s->cells * sizeof(float));
+    float *const zeroed[] = {r->a, r->z, r->post, r->bias, r->mean, r->value};
+    for (size_t i = 0; i < sizeof zeroed / sizeof zeroed[0]; i++)
+        memset(zeroed[i], 0, neurons);
+    memset(r->sensor_mean, 0, s->sensors * sizeof(float));
+    r->novelty = 0;
+    r->key = noise_key;
+    if (r->line_h[0])
+        for (int d = 0; d < MDL_EMBED; d++)
+            memset(r->line_h[d], 0, (size_t)2 * s->slots * s->sources * sizeof(float));
+    wipe(r, p);
+}
+
+/* Deviation of the window's sensors from their running means, summed exactly. */
+static void sense_novelty(mdl_region *r, const mdl_hmn_params *p, const float *obs) {
+    r->novelty = 0;
+    for (uint32_t i = 0; i + 1 < r->shape.sensors; i++) {
+        float d = obs[i] - r->sensor_mean[i];
+        r->novelty += mdl_fix(d * d);
+        r->sensor_mean[i] = mdl_flushf(mdl_fmaf(p->rho_novelty, d, r->sensor_mean[i]));
+    }
+}
+
+/* TD(0): values move along the error of the window before, then the features of
+ * its end are kept for the next. */
+static void learn_values(mdl_region *r, const mdl_hmn_params *p, const mdl_modulation *m, float scale) {
+    float step = scale * p->critic_rate * m->e[MDL_E_REWARD];
+    for (uint32_t j = 0; j < r->shape.neurons; j++) {
+        r->value[j] = mdl_clampf(mdl_fmaf(step, r->feature[j], r->value[j]), -CRITIC_MAX, CRITIC_MAX);
+        r->feature[j] = r->z[j];
+    }
+}
+
+/* Eqs. (2)-(5), (8), (9), contexts and biases of step t, with state m. */
+static void complete_step(mdl_region *r, const mdl_hmn_params *p, const mdl_modulation *m, uint32_t t, int last) {
+    const mdl_shape *s = &r->shape;
+    memcpy(r->post, r->z, padded(s->neurons) * sizeof(float));
+    if (last && s->motors > 1 && mdl_on(p, MDL_MECH_EFFERENCE_COPY))
+        for (uint32_t i = 0; i < s->motors; i++)
+            r->post[s->hidden + i] = i == m->action_before ? 1.0f : 0.0f;
+    for (int d = 0; d < MDL_EMBED; d++)
+        for (uint32_t j = 0; j < s->neurons; j++) {
+            float c = r->context[d][j];
+            r->context[d][j] = mdl_flushf(mdl_fmaf(p->rho_context[d], r->post[j] - c, c));
+        }
+    if (mdl_on(p, MDL_MECH_ADAPTIVE_BIAS))
+        for (uint32_t j = 0; j < s->hidden; j++) {
+            r->mean[j] = mdl_flushf(mdl_fmaf(MEAN_RATE, r->z[j] - r->mean[j], r->mean[j]));
+            float b = mdl_fmaf(p->bias_rate, p->bias_target - r->mean[j], r->bias[j]);
+            r->bias[j] = mdl_clampf(b, -BIAS_MAX, BIAS_MAX);
+        }
+    mdl_completion c = {.step = t};
+    c.eta = m->permit * mdl_fmaf(m->eta_global, m->g_prime, m->eta_local);
+    mdl_sincos_turn(mdl_phase_at(p, t), &c.sin_phase, &c.cos_phase);
+    r->kernel->complete(r, p, &c);
+}
+
+void mdl_region_window(mdl_region *r, const mdl_hmn_params *p, const mdl_modulation *m, const float *obs) {
+    const mdl_shape *s = &r->shape;
+    int plastic = mdl_on(p, MDL_MECH_PLASTICITY);
+    uint32_t own = 1 + s->sensors;
+    for (uint32_t i = 0; i < r->window; i++) {
+        uint32_t t = m->step + i;
+        uint32_t flags = i == 0 ? m->flags_before : m->flags;
+        if (plastic && !(flags & MDL_OUT_FROZEN))
+            complete_step(r, p, m, t - 1, i == 0);
+        if (i == 0) {
+            if (mdl_on(p, MDL_MECH_CRITIC))
+                learn_values(r, p, m, 1.0f / (float)s->neurons);
+            if (m->flags & MDL_OUT_WIPE)
+                wipe(r, p);
+            if (s->sensors > 0)
+                sense_novelty(r, p, obs);
+        }
+        if (s->sensors > 0) {
+            put_line(r, p, t, 1, 1.0f);
+            for (uint32_t k = 1; k < s->sensors; k++)
+                put_line(r, p, t, 1 + k, obs[k - 1]);
+        }
+        r->kernel->activate(r, p, t, m->drop);
+        for (uint32_t j = 0; j < s->hidden; j++)
+            put_line(r, p, t, own + j, r->z[j]);
+    }
+}
+
+void mdl_region_partials(const mdl_region *r, const mdl_hmn_params *p, mdl_partials *sum) {
+    int critic = mdl_on(p, MDL_MECH_CRITIC);
+    for (uint32_t j = 0; j < r->shape.neurons; j++) {
+        sum->activity += mdl_fix(r->z[j]);
+        if (critic)
+            sum->value += mdl_fix(r->value[j] * r->z[j]);
+    }
+    sum->novelty += r->novelty;
+}
+
+void mdl_region_export(const mdl_region *r, uint32_t last, float *activity) {
+    const mdl_shape *s = &r->shape;
+    for (uint32_t i = 0; i < r->window; i++) {
+        uint32_t t = last + 1 - r->window + i;
+        const float *row = r->line + (size_t)(t & (s->slots - 1)) * s->sources + 1 + s->sensors;
+        for (uint32_t k = 0; k < r->listen; k++)
+            *activity++ = row[r->exported[k]];
+    }
+}
+
+void mdl_region_import(mdl_region *r, const mdl_hmn_params *p, uint32_t i, uint32_t last, const float *activity) {
+    uint32_t first = 1 + r->shape.sensors + r->shape.hidden + i * r->listen;
+    for (uint32_t step = 0; step < r->window; step++)
+        for (uint32_t k = 0; k < r->listen; k++)
+            put_line(r, p, last + 1 - r->window + step, first + k, *activity++);
+}
+
+void mdl_region_save(const mdl_region *r, uint32_t last, const mdl_sink *sink) {
+    const mdl_shape *s = &r->shape;
+    mdl_put_u32(sink, s->region);
+    const float *const cells[] = {r->w, r->fast, r->slow};
+    for (int i = 0; i < 3; i++)
+        for (uint32_t j = 0; j < s->neurons; j++)
+            mdl_put_f32s(sink, cells[i] + mdl_row(s, j), mdl_row_fan(s, j));
+    const float *const neurons[] = {r->a, r->z, r->bias, r->mean, r->context[0], r->context[1], r->value, r->feature};
+    for (size_t i = 0; i < sizeof neurons / sizeof neurons[0]; i++)
+        mdl_put_f32s(sink, neurons[i], s->neurons);
+    mdl_put_f32s(sink, r->sensor_mean, s->sensors);
+    mdl_put_i64(sink, r->novelty);
+    for (uint32_t back = s->delay_max + 1; back-- > 0;) { /* oldest step first; steps before birth are 0 */
+        const float *row = r->line + (size_t)((last - back) & (s->slots - 1)) * s->sources;
+        uint32_t own = s->sources - 1 - s->inbound;
+        mdl_put_f32s(sink, row + 1, own);
+        for (uint32_t i = 0; i < s->inbound; i++) /* what this window sent has not arrived yet */
+            mdl_put_f32(sink, back < r->window ? 0.0f : row[1 + own + i]);
+    }
+}
+
+void mdl_region_load(mdl_region *r, const mdl_hmn_params *p, uint32_t last, mdl_reader *reader) {
+    const mdl_shape *s = &r->shape;
+    if (mdl_get_u32(reader) != s->region)
+        reader->bad = 1;
+    float *const cells[] = {r->w, r->fast, r->slow};
+    for (int i = 0; i < 3; i++)
+        for (uint32_t j = 0; j < s->neurons; j++)
+            mdl_get_f32s(reader, cells[i] + mdl_row(s, j), mdl_row_fan(s, j));
+    float *const neurons[] = {r->a, r->z, r->bias, r->mean, r->context[0], r->context[1], r->value, r->feature};
+    for (size_t i = 0; i < sizeof neurons / sizeof neurons[0]; i++)
+        mdl_get_f32s(reader, neurons[i], s->neurons);
+    mdl_get_f32s(reader, r->sensor_mean, s->sensors);
+    r->novelty = mdl_get_i64(reader);
+    clear_line(r, p);
+    for (uint32_t back = s->delay_max + 1; back-- > 0;)
+        for (uint32_t i = 1; i < s->sources; i++)
+            put_line(r, p, last - back, i, mdl_get_f32(reader));
+}
