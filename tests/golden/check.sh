@@ -34,6 +34,10 @@ trap 'rm -rf "$temporary"' EXIT
 # The same flags as cmake/flags.cmake; the level and the machine come from the caller.
 flags=(-std=c17 -ffp-contract=off -fno-math-errno -fno-trapping-math
     -Wall -Wextra -Wconversion -Wshadow -Werror -I "$root" "$@")
+machine=$("$compiler" -dumpmachine)
+case $machine in
+s390x-*) flags+=(-fexcess-precision=fast) ;; # as in cmake/flags.cmake
+esac
 sources=()
 for source in "$root"/core/*.c; do
     [ "${source##*/}" = hmn_kernel.c ] || sources+=("$source")
@@ -44,7 +48,7 @@ if [ -e "$root/core/hmn_kernel.c" ]; then
         "$compiler" "${flags[@]}" "${@:2}" -DMDL_KERNEL="$1" -c "$root/core/hmn_kernel.c" -o "hmn_kernel_$1.o"
     }
     kernel portable
-    case $("$compiler" -dumpmachine) in
+    case $machine in
     x86_64-*)
         flags+=(-DMDL_KERNEL_X86)
         kernel v3 -march=x86-64-v3
