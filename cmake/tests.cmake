@@ -56,6 +56,21 @@ foreach(layer core protocol runtime)
     endforeach()
 endforeach()
 
+# Programs that take minutes or hours: always built, so that they do not rot; run by the nightly preset alone.
+file(GLOB tests CONFIGURE_DEPENDS tests/nightly/*.c)
+foreach(source ${tests})
+    get_filename_component(stem ${source} NAME_WE)
+    set(program nightly_${stem})
+    add_executable(${program} ${source})
+    set_target_properties(${program} PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/nightly OUTPUT_NAME ${stem})
+    target_link_libraries(${program} PRIVATE modulon_test_support modulon_core m)
+    modulon_common(${program})
+    if(MODULON_NIGHTLY)
+        modulon_test(nightly.${stem} nightly "" ${program})
+    endif()
+endforeach()
+
 if(TARGET modulon)
     file(GLOB cli_tests CONFIGURE_DEPENDS tests/cli/*.sh)
     foreach(script ${cli_tests})
