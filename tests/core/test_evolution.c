@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "core/evolution_internal.h"
+#include "tests/support/vectors.h"
 
 static void ranks_match_counting_for_all_small_populations(void **state) {
     (void)state;
@@ -57,6 +58,36 @@ static void ranks_of_extremes_and_permutations(void **state) {
         sum += rank2[i];
     }
     assert_int_equal(sum, (uint64_t)N * (N - 1)); /* centred ranks sum to zero */
+}
+
+static void check_ranks(void *ctx, size_t count, char **field) {
+    (void)ctx;
+    int64_t f[8];
+    uint32_t order[8], merge[8], rank2[8], n = (uint32_t)vectors_u64(field[0]);
+    assert_true(n <= 8 && count == 1 + 2 * n);
+    for (uint32_t i = 0; i < n; i++)
+        f[i] = vectors_i64(field[1 + i]);
+    mdl_evolution_rank(f, n, order, merge, rank2);
+    for (uint32_t i = 0; i < n; i++)
+        assert_int_equal(rank2[i], vectors_u64(field[1 + n + i]));
+}
+
+static void check_noise(void *ctx, size_t count, char **field) {
+    (void)ctx;
+    assert_int_equal(count, 7);
+    uint32_t v[5];
+    for (int i = 0; i < 5; i++)
+        v[i] = (uint32_t)vectors_u64(field[1 + i]);
+    mdl_evolution e = {.spec.seed = vectors_u64(field[0])};
+    float z[4];
+    mdl_evolution_noise(mdl_evolution_key(&e, v[0], v[1], v[2]), v[2], v[4] / 4, v[3], z);
+    assert_int_equal(mdl_float_bits(z[v[4] % 4]), mdl_float_bits(vectors_f32(field[6])));
+}
+
+static void vectors_of_the_spec_hold(void **state) {
+    (void)state;
+    assert_true(vectors_load("evolution-ranks", check_ranks, NULL) >= 4);
+    assert_true(vectors_load("evolution-noise", check_noise, NULL) >= 8);
 }
 
 static void jobs_are_listed_and_pure(void **state) {
@@ -434,6 +465,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranks_match_counting_for_all_small_populations),
         cmocka_unit_test(ranks_of_extremes_and_permutations),
+        cmocka_unit_test(vectors_of_the_spec_hold),
         cmocka_unit_test(jobs_are_listed_and_pure),
         cmocka_unit_test(candidates_follow_the_spec),
         cmocka_unit_test(noise_is_standard_normal),

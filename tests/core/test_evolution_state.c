@@ -3,6 +3,7 @@
 
 #include "core/evolution_internal.h"
 #include "tests/support/fnv.h"
+#include "tests/support/vectors.h"
 
 static mdl_evolution_spec lively_spec(uint32_t population) {
     mdl_evolution_spec spec = mixed_spec(population);
@@ -255,6 +256,28 @@ static uint64_t fnv_bytes(uint64_t h, const bytes *b) {
     return h;
 }
 
+static void run_of_the_spec(void *ctx, size_t count, char **field) {
+    run *r = ctx;
+    assert_int_equal(count, 2);
+    assert_int_equal(vectors_u64(field[0]), mdl_evolution_generation(r->e));
+    bytes b = saved(r->e);
+    if (fnv_bytes(FNV_START, &b) != vectors_u64(field[1]))
+        fail_msg("generation %s: digest is 0x%016llx", field[0], (unsigned long long)fnv_bytes(FNV_START, &b));
+    free(b.at);
+    if (!mdl_evolution_done(r->e))
+        run_generation(r, sphere);
+}
+
+static void the_run_of_the_spec_has_its_digests(void **state) {
+    (void)state;
+    run r;
+    open_lively(&r, 16, 21);
+    assert_int_equal(vectors_load("evolution-run", run_of_the_spec, &r), 11);
+    assert_true(mdl_evolution_done(r.e));
+    run_close(&r);
+}
+
+/* As above, with every bit of every genome. */
 static void ten_generations_have_the_golden_digest(void **state) {
     (void)state;
     run r;
@@ -287,6 +310,7 @@ int main(void) {
         cmocka_unit_test(truncated_and_longer_states_are_refused),
         cmocka_unit_test(any_flipped_bit_is_refused_or_harmless),
         cmocka_unit_test(extremes_keep_every_invariant),
+        cmocka_unit_test(the_run_of_the_spec_has_its_digests),
         cmocka_unit_test(ten_generations_have_the_golden_digest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
