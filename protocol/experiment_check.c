@@ -49,10 +49,13 @@ static mdl_err check_region(const mdl_network_spec *n, uint32_t r, mdl_json_erro
     }
     mdl_shape shape;
     mdl_shape_of(n, r, &shape);
-    uint32_t fan = shape.fan[0] > shape.fan[1] || shape.motors == 0 ? shape.fan[0] : shape.fan[1];
-    if (fan > MDL_FAN_IN_MAX) {
-        return mismatch(err, n->ring == 0 ? path : "network.ring", n->ring == 0 ? n->neurons[r] : n->ring,
-                        "so few that no neuron has more than 4096 synapses; here it would have", fan);
+    static const char rule[] = "so few that no neuron has more than 4096 synapses; it would have";
+    if (shape.fan[0] > MDL_FAN_IN_MAX) {
+        const char *key = n->ring == 0 ? path : "network.ring";
+        return mismatch(err, key, n->ring == 0 ? n->neurons[r] : n->ring, rule, shape.fan[0]);
+    }
+    if (shape.motors > 0 && shape.fan[1] > MDL_FAN_IN_MAX) {
+        return mismatch(err, "network.motor_fan", shape.fan_motor, rule, shape.fan[1]);
     }
     return MDL_OK;
 }

@@ -150,7 +150,19 @@ const char *mdl_section_path(mdl_section section) {
     return path[section];
 }
 
+/* Without this, 40 would show as 4e+01. */
+static int plain_integer(double v, char *out, size_t size) {
+    if (!(v > -1e15 && v < 1e15) || v != (double)(int64_t)v) {
+        return 0;
+    }
+    snprintf(out, size, "%lld", (long long)v);
+    return 1;
+}
+
 void mdl_double_text(double v, char *out, size_t size) {
+    if (plain_integer(v, out, size)) {
+        return;
+    }
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(out, size, "%.*g", digits, v);
         if (strtod(out, NULL) == v) { /* never true for a NaN, which then shows as nan */
@@ -160,6 +172,9 @@ void mdl_double_text(double v, char *out, size_t size) {
 }
 
 void mdl_float_text(float v, char *out, size_t size) {
+    if (plain_integer((double)v, out, size)) {
+        return;
+    }
     for (int digits = 1; digits <= 9; digits++) {
         snprintf(out, size, "%.*g", digits, (double)v);
         if ((float)strtod(out, NULL) == v) {

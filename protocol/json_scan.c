@@ -337,6 +337,7 @@ static mdl_err scan_token(scanner *s, expect *next) {
         }
         *next = top->is_list ? VALUE : KEY;
         top->index++;
+        top->key = NULL; /* what comes next is not the last member's fault */
         break;
     case END:
         return fail(s, MDL_ESYNTAX, "nothing but white space after the value");
