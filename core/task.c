@@ -104,13 +104,13 @@ uint32_t mdl_task_action_count(const mdl_task_params *params) {
     return ops->actions;
 }
 
-void mdl_task_reset(mdl_task *t, const mdl_task_params *params, uint64_t key, uint32_t episode, uint32_t held_out) {
+void mdl_task_reset(mdl_task *t, const mdl_task_params *params, uint64_t key, uint32_t episode, mdl_part part) {
     const mdl_task_params kept = *params; /* `params` may be inside `t` */
     memset(t, 0, sizeof *t);
     t->params = kept;
     t->rng.key = key;
     t->episode = episode;
-    t->held_out = held_out;
+    t->part = part;
     const mdl_task_ops *ops = task_ops_of(t);
     mdl_task_blank(t, MDL_OUT_WIPE);
     ops->reset(t);

@@ -81,7 +81,7 @@ typedef struct mdl_task {
     uint32_t reversal_at[MDL_REVERSALS_MAX];
     uint32_t chosen, correct; /* this trial's action, and whether it was right */
     uint32_t reward_code;     /* tmaze: which of its three rewards this trial earned */
-    uint32_t held_out;        /* 1: validation or test, 0: training         */
+    uint32_t part;            /* mdl_part                                   */
     uint32_t episode;
     uint8_t pixel_order[MDL_PIXELS], label_order[MDL_ACTION_MAX]; /* digits_life */
     uint32_t sample;                                              /* digits: index of the sample shown          */
@@ -117,10 +117,13 @@ mdl_err mdl_task_params_check(const mdl_task_params *params, const char **field,
 uint32_t mdl_task_obs_count(const mdl_task_params *params);
 uint32_t mdl_task_action_count(const mdl_task_params *params);
 
+/* What a life is for. Training-only bonuses count in training alone; digits are
+ * split into three disjoint parts; the double pole's test is the published one. */
+typedef enum mdl_part { MDL_PART_TRAIN = 0, MDL_PART_VALIDATE = 1, MDL_PART_TEST = 2 } mdl_part;
+
 /* Begin life `episode` (its index balances sides) with randomness `key`.
- * held_out = 1 drops training-only bonuses and uses held-out data. `t->out` is
- * the first window's view (it always has MDL_OUT_WIPE). */
-void mdl_task_reset(mdl_task *t, const mdl_task_params *params, uint64_t key, uint32_t episode, uint32_t held_out);
+ * `t->out` is the first window's view (it always has MDL_OUT_WIPE). */
+void mdl_task_reset(mdl_task *t, const mdl_task_params *params, uint64_t key, uint32_t episode, mdl_part part);
 /* Right after a reset: put the continuous state of a dynamics task to
  * s[0..states) (`modulon task`); `t->out` shows it. Acrobot's order is theta1,
  * theta2, their velocities (state_names). MDL_ERANGE, `t` untouched, for tasks

@@ -6,22 +6,33 @@ enum { CLASSES = 10 };
 enum { PREDICT, TEACH_RIGHT, TEACH_WRONG, EXAM }; /* digits_life: the window shown */
 static const float log_likelihood_min = -100.0f;
 
-_Static_assert(MDL_DIGITS_TRAIN + MDL_DIGITS_TEST == MDL_DIGITS_COUNT, "the split covers the data");
+_Static_assert(MDL_DIGITS_TRAIN + MDL_DIGITS_VALIDATE + MDL_DIGITS_TEST == MDL_DIGITS_COUNT,
+               "the split covers the data");
 
-static uint32_t held_out_or(const mdl_task *t, uint32_t training) {
-    return t->held_out ? (uint32_t)MDL_DIGITS_TEST : training;
+/* Samples looked at: all of a held-out part once, or `training` drawn ones. */
+static uint32_t samples_of(const mdl_task *t, uint32_t training) {
+    return t->part == MDL_PART_TEST       ? (uint32_t)MDL_DIGITS_TEST
+           : t->part == MDL_PART_VALIDATE ? (uint32_t)MDL_DIGITS_VALIDATE
+                                          : training;
+}
+
+/* The k-th of them. */
+static uint32_t sample_at(mdl_task *t, uint32_t k) {
+    return t->part == MDL_PART_TEST       ? MDL_DIGITS_TRAIN + MDL_DIGITS_VALIDATE + k
+           : t->part == MDL_PART_VALIDATE ? MDL_DIGITS_TRAIN + k
+                                          : mdl_draw_below(&t->rng, MDL_DIGITS_TRAIN);
 }
 
 /* ---- evolved weights ---- */
 
 static void show_sample(mdl_task *t) {
-    t->sample = t->held_out ? MDL_DIGITS_TRAIN + t->trial : mdl_draw_below(&t->rng, MDL_DIGITS_TRAIN);
+    t->sample = sample_at(t, t->trial);
     mdl_task_blank(t, MDL_OUT_WIPE | MDL_OUT_FROZEN);
     for (uint32_t p = 0; p < MDL_PIXELS; p++)
         t->out.obs[p] = (float)mdl_digit_pixel(t->sample, p) * 0.0625f;
 }
 
-static uint32_t digits_parts(const mdl_task *t) { return held_out_or(t, t->params.samples); }
+static uint32_t digits_parts(const mdl_task *t) { return samples_of(t, t->params.samples); }
 
 /* Log of the softmax of `motor` at `label`. */
 static float log_likelihood(const float *motor, uint32_t label) {
@@ -88,7 +99,7 @@ static void show_taught(mdl_task *t, uint32_t phase, uint32_t action, float rewa
     t->out.reward = reward;
 }
 
-static uint32_t life_parts(const mdl_task *t) { return held_out_or(t, MDL_DIGIT_TESTS); }
+static uint32_t life_parts(const mdl_task *t) { return samples_of(t, MDL_DIGIT_TESTS); }
 
 /* `trial` counts the lessons, then the exam's samples. */
 static void show_next(mdl_task *t) {
@@ -97,7 +108,7 @@ static void show_next(mdl_task *t) {
         t->sample = mdl_draw_below(&t->rng, MDL_DIGITS_TRAIN);
         show_life(t, PREDICT, MDL_OUT_FROZEN);
     } else if (t->trial < lessons + life_parts(t)) {
-        t->sample = t->held_out ? MDL_DIGITS_TRAIN + (t->trial - lessons) : mdl_draw_below(&t->rng, MDL_DIGITS_TRAIN);
+        t->sample = sample_at(t, t->trial - lessons);
         show_life(t, EXAM, MDL_OUT_FROZEN);
     } else {
         mdl_task_blank(t, MDL_OUT_DONE);

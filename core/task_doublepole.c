@@ -15,19 +15,29 @@ static void doublepole_show(mdl_task *t) {
     t->out.obs[2] = (float)(t->s[4] / 0.52);
 }
 
-static uint32_t step_limit(const mdl_task *t) { return t->held_out && t->episode == 0 ? STEPS_LONG : STEPS_MAX; }
+static uint32_t step_limit(const mdl_task *t) {
+    return t->part == MDL_PART_TEST && t->episode == 0 ? STEPS_LONG : STEPS_MAX;
+}
 
 static void doublepole_reset(mdl_task *t) {
-    if (!t->held_out || t->episode == 0) {
+    if (t->part == MDL_PART_TRAIN || t->episode == 0) {
         t->s[2] = theta_start;
         return;
     }
-    static const double level[5] = {0.05, 0.25, 0.5, 0.75, 0.95};
-    uint32_t i = (t->episode - 1) % GRID;
-    t->s[0] = level[i / 125] * 4.32 - 2.16;
-    t->s[1] = level[i / 25 % 5] * 2.70 - 1.35;
-    t->s[2] = level[i / 5 % 5] * 0.12566304 - 0.06283152;
-    t->s[3] = level[i % 5] * 0.30019504 - 0.15009752;
+    double level[4];
+    if (t->part == MDL_PART_TEST) {
+        static const double grid[5] = {0.05, 0.25, 0.5, 0.75, 0.95};
+        uint32_t i = (t->episode - 1) % GRID;
+        for (uint32_t k = 0, unit = 125; k < 4; k++, unit /= 5)
+            level[k] = grid[i / unit % 5];
+    } else { /* anywhere in the grid's box */
+        for (uint32_t k = 0; k < 4; k++)
+            level[k] = 0.05 + 0.9 * mdl_draw_unit_f64(&t->rng);
+    }
+    t->s[0] = level[0] * 4.32 - 2.16;
+    t->s[1] = level[1] * 2.70 - 1.35;
+    t->s[2] = level[2] * 0.12566304 - 0.06283152;
+    t->s[3] = level[3] * 0.30019504 - 0.15009752;
 }
 
 /* Time derivatives of (x, x', theta1, theta1', theta2, theta2') under `force`. */

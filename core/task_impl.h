@@ -25,7 +25,7 @@ enum {
 };
 
 /* A task: facts, and functions that find `t->params`, `rng`, `episode` and
- * `held_out` set and the rest of the struct zero at reset. */
+ * `part` set and the rest of the struct zero at reset. */
 typedef struct mdl_task_ops {
     mdl_task_info info;
     mdl_task_params defaults;

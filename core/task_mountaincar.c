@@ -39,7 +39,7 @@ static void mountaincar_step(mdl_task *t, uint32_t action, const float *motor) {
     t->score -= MDL_MILLION;
     int solved = x >= goal && v >= 0.0;
     int late = t->step >= STEPS_MAX;
-    if (late && !solved && !t->held_out && t->params.shaping)
+    if (late && !solved && t->part == MDL_PART_TRAIN && t->params.shaping)
         t->fitness += mdl_millionths(50.0 * (t->best - goal));
     mdl_task_transition(t, -1.0f, solved || late, mountaincar_show);
 }
