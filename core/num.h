@@ -140,7 +140,7 @@ static inline float mdl_logf(float x) {
 static inline float mdl_sigmoidf(float x) { return 1.0f / (1.0f + mdl_expf(-mdl_maxf(x, -87.0f))); }
 
 /* tanh x = m / (m + 2) with m = e^(2|x|) - 1, and the sign of x. |x| < 2^-100
- * and NaN give +0; 1 is reached at 9.011. */
+ * and NaN give +0; from about 9.01 on it is 1. */
 static inline float mdl_tanhf(float x) {
     float a = mdl_flushf(x), n;
     uint32_t n_bits;
