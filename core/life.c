@@ -46,8 +46,8 @@ void mdl_life_genome(mdl_life *l, const float *genome) {
         mdl_shard_genome(&l->shard[i], &l->layout, genome);
 }
 
-void mdl_life_begin(mdl_life *l, uint64_t key, uint32_t episode, uint32_t held_out) {
-    mdl_task_reset(&l->task, &l->experiment->task, key, episode, held_out);
+void mdl_life_begin(mdl_life *l, uint64_t key, uint32_t episode, mdl_part part) {
+    mdl_task_reset(&l->task, &l->experiment->task, key, episode, part);
     l->noise_key = mdl_key(key, MDL_STREAM_NOISE, 0, 0, 0);
     for (uint32_t i = 0; i < l->shards; i++)
         mdl_shard_birth(&l->shard[i], &l->params, l->noise_key);
@@ -97,9 +97,9 @@ int mdl_life_window(mdl_life *l) {
     return !(l->task.out.flags & MDL_OUT_DONE);
 }
 
-void mdl_life_run(mdl_life *l, uint64_t key, uint32_t episode, uint32_t held_out, int64_t *fitness, int64_t *score,
+void mdl_life_run(mdl_life *l, uint64_t key, uint32_t episode, mdl_part part, int64_t *fitness, int64_t *score,
                   uint64_t *updates) {
-    mdl_life_begin(l, key, episode, held_out);
+    mdl_life_begin(l, key, episode, part);
     while (mdl_life_window(l)) {
     }
     if (fitness)
@@ -117,7 +117,7 @@ int64_t mdl_life_job(mdl_life *l, const mdl_job *job, const float *genome, uint6
     for (uint32_t i = 0; i < job->episodes; i++) {
         uint64_t key = mdl_life_key(l->experiment->seed, train ? MDL_STREAM_TRAIN : MDL_STREAM_VALIDATE,
                                     train ? job->generation : 0, i);
-        mdl_life_run(l, key, i, !train, &fitness, NULL, updates);
+        mdl_life_run(l, key, i, train ? MDL_PART_TRAIN : MDL_PART_VALIDATE, &fitness, NULL, updates);
     }
     return fitness;
 }

@@ -32,13 +32,13 @@ mdl_life *mdl_life_init(void *memory, const mdl_experiment *x, uint32_t shards, 
 /* Give the network its genome (layout.genes values, finite). */
 void mdl_life_genome(mdl_life *l, const float *genome);
 /* Birth into life `episode` of the task, with randomness `key`. */
-void mdl_life_begin(mdl_life *l, uint64_t key, uint32_t episode, uint32_t held_out);
+void mdl_life_begin(mdl_life *l, uint64_t key, uint32_t episode, mdl_part part);
 /* One window. Returns 1 while the life goes on, 0 when it is over. */
 int mdl_life_window(mdl_life *l);
 
 /* Begin and run to the end; sums are added to the three totals, any may be
  * NULL. `updates`: synapse updates = synapses x steps. */
-void mdl_life_run(mdl_life *l, uint64_t key, uint32_t episode, uint32_t held_out, int64_t *fitness, int64_t *score,
+void mdl_life_run(mdl_life *l, uint64_t key, uint32_t episode, mdl_part part, int64_t *fitness, int64_t *score,
                   uint64_t *updates);
 
 /* Key of life `episode` of a kind (MDL_STREAM_TRAIN with its generation,

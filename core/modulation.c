@@ -92,12 +92,12 @@ static void set_rates(mdl_modulation *m, const mdl_hmn_params *p) {
  * softmax is scaled by the number of signals: uniform attention is gamma = 1. */
 static void integrate(mdl_modulation *m, const mdl_hmn_params *p) {
     float score[MDL_E_COUNT], sum = 0.0f;
-    for (int k = 0; k < MDL_E_COUNT; k++) {
+    int attention = mdl_on(p, MDL_MECH_GLOBAL_ATTENTION);
+    for (int k = 0; attention && k < MDL_E_COUNT; k++) {
         score[k] = mdl_expf(mdl_clampf(p->beta_g * (m->e[k] * m->c_global), -20.0f, 20.0f));
         sum += score[k];
     }
     float g = 0.0f, g_prime = 0.0f, gate = 0.0f;
-    int attention = mdl_on(p, MDL_MECH_GLOBAL_ATTENTION);
     for (int k = 0; k < MDL_E_COUNT; k++) {
         m->gamma[k] = attention ? (float)MDL_E_COUNT * score[k] / sum : 1.0f;
         float weighted = p->w[k] * m->e[k];
