@@ -60,11 +60,10 @@ static inline float mdl_fmaf_emulated(float a, float b, float c) {
     double v = s - p;
     double lost = (p - (s - v)) + (d - v); /* exact: s + lost = p + d */
     uint64_t bits = mdl_double_bits(s);
-    /* An even last bit moves one step towards what was lost: up in magnitude
-     * when `lost` has the sign of the sum, else down. NaN compares false. */
+    /* Towards zero, then the last bit on: an odd pattern stays, an even one moves
+     * to its neighbour on the side of what was lost. NaN compares false. */
     uint64_t down = (bits ^ mdl_double_bits(lost)) >> 63;
-    uint64_t move = (~bits & 1) * (1 - 2 * down);
-    uint64_t odd = bits + move;
+    uint64_t odd = (bits - down) | 1;
     double inexact = lost * lost; /* never underflows: |lost| >= 2^-298 */
     return (float)mdl_bits_double(inexact > 0.0 ? odd : bits);
 }
