@@ -189,8 +189,10 @@ mdl_err mdl_make_directories(const char *path, char *error, size_t error_size) {
         part[i] = path[i];
     }
     struct stat status;
-    if (code == 0 && (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))) {
-        code = ENOTDIR; /* "exists" may have meant a file */
+    if (code == 0 && stat(path, &status) != 0) {
+        code = errno;
+    } else if (code == 0 && !S_ISDIR(status.st_mode)) {
+        code = ENOTDIR; /* "exists" meant a file */
     }
     free(part);
     return code ? fail("make directory", path, code, error, error_size) : MDL_OK;

@@ -1,0 +1,51 @@
+/* What the subcommands share: option parsing, help and exit codes. */
+#ifndef MDL_CLI_CLI_H
+#define MDL_CLI_CLI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/err.h"
+
+#define MDL_VERSION "0.1.0"
+/* Raised whenever equal inputs no longer give equal bytes. */
+#define MDL_RESULTS_VERSION "1"
+
+enum { MDL_EXIT_OK = 0, MDL_EXIT_FALSE = 1, MDL_EXIT_USAGE = 2, MDL_EXIT_FAILURE = 3 };
+enum { MDL_ERROR_TEXT = 1024 };
+
+typedef enum mdl_option_kind { MDL_OPT_FLAG, MDL_OPT_U32, MDL_OPT_U64, MDL_OPT_F64, MDL_OPT_TEXT } mdl_option_kind;
+
+typedef struct mdl_option {
+    const char *name;     /* without "--"                                       */
+    mdl_option_kind kind; /* a FLAG takes no value                              */
+    void *value;          /* int, uint32_t, uint64_t, double or const char *    */
+    int *given;           /* set to 1 when it was given; may be NULL            */
+    double lo, hi;        /* U32, F64: allowed, both ends included              */
+    const char *argument; /* its name in help                                   */
+    const char *help;
+} mdl_option;
+
+typedef struct mdl_usage {
+    const char *name;      /* of the subcommand                */
+    const char *arguments; /* after the name, without options  */
+    const char *text;      /* a paragraph                      */
+    const char *examples;  /* lines                            */
+    int least, most;       /* arguments                        */
+} mdl_usage;
+
+/* Parse argv[1..]; options end with one whose name is NULL. Returns -1 to go on,
+ * with *first the index of the first argument, or the exit code (help shown, or one sentence of what is
+ * wrong). */
+int mdl_cli_options(const mdl_usage *usage, const mdl_option *options, int argc, char **argv, int *first);
+
+/* One sentence on stderr, "modulon: " before it; returns `code`. */
+int mdl_cli_fail(int code, const char *format, ...);
+/* The exit code of an error value: 3 for what the system refused, else 2. */
+int mdl_cli_code(mdl_err err);
+
+/* Subcommands: argv[0] is the subcommand's name. */
+int mdl_cmd_evolve(int argc, char **argv);
+int mdl_cmd_eval(int argc, char **argv);
+
+#endif

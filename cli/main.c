@@ -1,0 +1,62 @@
+/* modulon: one program, its subcommands in one table. */
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static const struct {
+    const char *name, *text;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"evolve", "evolve an experiment on this machine", mdl_cmd_evolve},
+    {"eval", "score a champion on lives it has never seen", mdl_cmd_eval},
+};
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void show_commands(FILE *out) {
+    fprintf(out, "usage: modulon COMMAND [ARGUMENT...]\n\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].text);
+    fprintf(out, "  %-10s %s\n\n", "help", "modulon help COMMAND shows its options and examples");
+    fprintf(out, "--version shows the version. Exit status: 0 success, 1 the thing checked is false,\n"
+                 "2 usage or bad input, 3 a failure at run time.\n");
+}
+
+static int run(const char *name, int argc, char **argv) {
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return commands[i].run(argc, argv);
+    return mdl_cli_fail(MDL_EXIT_USAGE, "there is no command %s; modulon --help lists them", name);
+}
+
+/* Output that never reached its file must not look like success. */
+static int finish(int code) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == MDL_EXIT_OK)
+        return mdl_cli_fail(MDL_EXIT_FAILURE, "cannot write to standard output");
+    return code;
+}
+
+int main(int argc, char **argv) {
+    if (sodium_init() < 0)
+        return mdl_cli_fail(MDL_EXIT_FAILURE, "libsodium cannot be initialised");
+    if (argc < 2) {
+        show_commands(stderr);
+        return MDL_EXIT_USAGE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--version") == 0) {
+        printf("modulon %s, results version %s\n", MDL_VERSION, MDL_RESULTS_VERSION);
+        return finish(MDL_EXIT_OK);
+    }
+    int help = strcmp(name, "help") == 0;
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || (help && argc == 2)) {
+        show_commands(stdout);
+        return finish(MDL_EXIT_OK);
+    }
+    if (help) {
+        char *show[] = {argv[2], "--help", NULL};
+        return finish(run(argv[2], 2, show));
+    }
+    return finish(run(name, argc - 1, argv + 1));
+}

@@ -1,0 +1,144 @@
+#include "cli/score.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/memory.h"
+#include "runtime/progress.h"
+
+typedef struct worker {
+    mdl_life *life;
+    const mdl_variant *decoded; /* what `life` has now */
+} worker;
+
+typedef struct table {
+    const mdl_experiment *experiment;
+    const mdl_variant *variant;
+    uint64_t seed;
+    uint32_t first, lives;
+    worker *worker;
+    double *scores;
+    mdl_progress progress;
+    uint32_t jobs;
+} table;
+
+/* The same genome in a network without some mechanisms: the layout stays the
+ * original's, decoding sees the switches off. */
+static void decode(worker *w, const mdl_experiment *x, const mdl_variant *v) {
+    mdl_life_genome(w->life, v->genome);
+    if (v->off) {
+        mdl_hmn_spec spec = x->hmn;
+        uint32_t on = w->life->params.on & ~v->off;
+        for (uint32_t m = 0; m < MDL_MECH_COUNT; m++)
+            spec.mechanism[m] = (uint8_t)(on >> m & 1u ? MDL_ON : MDL_OFF); /* genes of switches are resolved */
+        mdl_genome_decode(&spec, &w->life->layout, v->genome, &w->life->params);
+    }
+    w->decoded = v;
+}
+
+static int64_t play(const mdl_experiment *x, const mdl_variant *v, uint64_t key, uint32_t episode) {
+    mdl_task task;
+    mdl_stream draws = {mdl_key(key, MDL_STREAM_POLICY, 0, 0, 0), 0};
+    int continuous = mdl_task_info_get((uint32_t)x->task.id)->continuous != 0;
+    uint32_t actions = mdl_task_action_count(&x->task);
+    mdl_task_reset(&task, &x->task, key, episode, MDL_PART_TEST);
+    while (!(task.out.flags & MDL_OUT_DONE)) {
+        float motor[MDL_ACTION_MAX] = {0};
+        uint32_t action = 0;
+        if (continuous) {
+            for (uint32_t i = 0; i < actions; i++)
+                motor[i] =
+                    v->kind == MDL_VARIANT_RANDOM ? 4.0f * mdl_draw_unit(&draws) - 2.0f : (float)v->action - 1.0f;
+        } else {
+            action = v->kind == MDL_VARIANT_RANDOM ? mdl_draw_below(&draws, actions) : v->action;
+        }
+        if (task.out.flags & MDL_OUT_TEACH)
+            action = task.out.teach;
+        mdl_task_step(&task, action, motor);
+    }
+    return mdl_task_score(&task);
+}
+
+static void run_job(void *shared, uint32_t thread, uint32_t index) {
+    table *t = shared;
+    const mdl_variant *v = &t->variant[index / t->lives];
+    uint32_t episode = t->first + index % t->lives;
+    uint64_t key = mdl_life_key(t->seed, MDL_STREAM_TEST, 0, episode);
+    int64_t score = 0;
+    if (v->kind == MDL_VARIANT_NETWORK) {
+        worker *w = &t->worker[thread];
+        if (w->decoded != v)
+            decode(w, t->experiment, v);
+        mdl_life_run(w->life, key, episode, MDL_PART_TEST, NULL, &score, NULL);
+    } else {
+        score = play(t->experiment, v, key, episode);
+    }
+    t->scores[index] = (double)score / 1e6;
+}
+
+static int watch(void *arg, uint32_t done) {
+    table *t = arg;
+    char text[48];
+    snprintf(text, sizeof text, "%u/%u lives", (unsigned)done, (unsigned)t->jobs);
+    mdl_progress_show(&t->progress, (double)done / t->jobs, text);
+    return 0;
+}
+
+mdl_err mdl_score_variants(const mdl_experiment *x, const mdl_variant *variant, uint32_t variants, uint64_t seed,
+                           uint32_t first, uint32_t lives, uint32_t threads, int quiet, double *scores) {
+    table t = {.experiment = x, .variant = variant, .seed = seed, .first = first, .lives = lives, .scores = scores};
+    uint64_t jobs = (uint64_t)variants * lives;
+    mdl_pool *pool = NULL;
+    mdl_err err = jobs > UINT32_MAX ? MDL_ERANGE : MDL_OK;
+    t.jobs = (uint32_t)jobs;
+    t.worker = err == MDL_OK ? calloc(threads, sizeof *t.worker) : NULL;
+    if (err == MDL_OK && !t.worker)
+        err = MDL_ENOMEM;
+    for (uint32_t i = 0; err == MDL_OK && i < threads; i++) {
+        void *memory = mdl_aligned(mdl_life_bytes(x, 1));
+        if (memory)
+            t.worker[i].life = mdl_life_init(memory, x, 1, NULL);
+        else
+            err = MDL_ENOMEM;
+    }
+    if (err == MDL_OK)
+        err = mdl_pool_open(&pool, threads);
+    if (err == MDL_OK) {
+        mdl_progress_begin(&t.progress, 0, quiet);
+        mdl_pool_run(pool, t.jobs, run_job, &t, watch, &t);
+        if (t.progress.open)
+            mdl_progress_end(&t.progress, 1, "scored");
+    }
+    mdl_pool_close(pool);
+    for (uint32_t i = 0; t.worker && i < threads; i++)
+        free(t.worker[i].life);
+    free(t.worker);
+    return err;
+}
+
+mdl_score mdl_score_of(const double *scores, uint32_t lives) {
+    double sum = 0, squares = 0;
+    for (uint32_t i = 0; i < lives; i++)
+        sum += scores[i];
+    mdl_score s = {.mean = sum / lives, .n = lives};
+    for (uint32_t i = 0; i < lives; i++)
+        squares += (scores[i] - s.mean) * (scores[i] - s.mean);
+    s.sd = lives > 1 ? sqrt(squares / (lives - 1)) : 0;
+    double half = 1.96 * s.sd / sqrt((double)lives);
+    s.lo = s.mean - half;
+    s.hi = s.mean + half;
+    return s;
+}
+
+uint32_t mdl_constant_policies(const mdl_task_params *task) {
+    return mdl_task_info_get((uint32_t)task->id)->continuous ? 3 : mdl_task_action_count(task);
+}
+
+uint64_t mdl_test_seed(const uint8_t digest[32]) {
+    uint64_t seed = 0;
+    for (int i = 7; i >= 0; i--)
+        seed = seed << 8 | digest[i];
+    return seed;
+}

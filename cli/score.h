@@ -1,0 +1,45 @@
+/* Scores on test lives: a table of variants x lives, filled by all threads.
+ * A variant is a champion, the same one with something taken out, or a policy
+ * that learns nothing. */
+#ifndef MDL_CLI_SCORE_H
+#define MDL_CLI_SCORE_H
+
+#include "core/life.h"
+#include "runtime/pool.h"
+
+typedef enum mdl_variant_kind {
+    MDL_VARIANT_NETWORK = 0, /* `genome`                                            */
+    MDL_VARIANT_RANDOM,      /* actions uniform; continuous tasks: motors uniform in [-2, 2] */
+    MDL_VARIANT_CONSTANT     /* always `action`; continuous tasks: motors at -1, 0, 1 */
+} mdl_variant_kind;
+
+typedef struct mdl_variant {
+    const char *name;
+    mdl_variant_kind kind;
+    const float *genome;
+    uint32_t off; /* mechanisms switched off in the decoded network, one bit each */
+    uint32_t action;
+} mdl_variant;
+
+typedef struct mdl_score {
+    double mean, sd; /* over lives; sd with n - 1, 0 for one life     */
+    double lo, hi;   /* 95 % interval of the mean: +-1.96 sd/sqrt(n) */
+    uint32_t n;
+} mdl_score;
+
+/* scores[variant][lives] of lives first..first+lives-1 of `seed`'s test stream,
+ * in the task's own units. Equal lives for every variant. `scores` is the
+ * caller's. MDL_ENOMEM, MDL_EIO (no threads). */
+mdl_err mdl_score_variants(const mdl_experiment *x, const mdl_variant *variant, uint32_t variants, uint64_t seed,
+                           uint32_t first, uint32_t lives, uint32_t threads, int quiet, double *scores);
+
+mdl_score mdl_score_of(const double *scores, uint32_t lives);
+
+/* Constant policies of a task: its actions, or three motor levels. */
+uint32_t mdl_constant_policies(const mdl_task_params *task);
+
+/* The seed of a champion's test lives: the first 8 bytes of its digest,
+ * little-endian, so that a genome cannot be tuned to the lives it is tested on. */
+uint64_t mdl_test_seed(const uint8_t digest[32]);
+
+#endif

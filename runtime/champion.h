@@ -1,0 +1,52 @@
+/* What a run leaves behind: the best validated genome of every island, the one
+ * chosen among them, and the experiment they are for. A safetensors file whose
+ * bytes depend on the experiment and the genomes alone.
+ *
+ *   genome            F32 [genes]           the chosen one
+ *   island_genomes    F32 [islands, genes]
+ *   island_validation I64 [islands]         millionths, summed over the validation lives
+ *   island_generation I32 [islands]
+ * and for each region R, of the chosen genome (core/region.h; rows are neurons,
+ * motors last, without padding; MDL names):
+ *   R.source  I32 [synapses]   R.delay U8 [synapses]   R.row I32 [neurons + 1]
+ *   R.weight  F32 [synapses]   R.gain  F32 [neurons]
+ *   R.phase   F32 [synapses] turns     (phase_gate)
+ *   R.embedding F32 [sources, 4]       (local_attention)
+ * Metadata: format, results, experiment_id, digest, island, experiment. */
+#ifndef MDL_RUNTIME_CHAMPION_H
+#define MDL_RUNTIME_CHAMPION_H
+
+#include "protocol/digest.h"
+#include "runtime/runner.h"
+
+#define MDL_CHAMPION_FORMAT "modulon-champion-1"
+
+typedef struct mdl_champion {
+    mdl_experiment_file file;
+    mdl_genome_layout layout;
+    uint32_t islands, island;         /* how many, and the chosen one */
+    float *genomes;                   /* [islands][genes]             */
+    int64_t *validation;              /* [islands]                    */
+    uint32_t *generation;             /* [islands]                    */
+    uint8_t digest[MDL_DIGEST_BYTES]; /* of the chosen genome    */
+} mdl_champion;
+
+/* BLAKE2b-256 of a genome's little-endian bytes. */
+void mdl_genome_digest(const float *genome, uint32_t genes, uint8_t digest[MDL_DIGEST_BYTES]);
+
+/* From a run. MDL_ENOENT before its first validation. */
+mdl_err mdl_champion_of_run(mdl_champion *c, const mdl_runner *r, char *error, size_t error_size);
+/* From a file, or from champion.safetensors in a directory. Everything is
+ * checked: the experiment against its id, the genome against its digest, every
+ * tensor against the others. MDL_E* with a sentence; `c` then closed. */
+mdl_err mdl_champion_read(mdl_champion *c, const char *path, char *error, size_t error_size);
+/* Choose another island. */
+void mdl_champion_choose(mdl_champion *c, uint32_t island);
+static inline const float *mdl_champion_genome(const mdl_champion *c, uint32_t island) {
+    return c->genomes + (size_t)island * c->layout.genes;
+}
+/* Write the safetensors file. */
+mdl_err mdl_champion_write(const mdl_champion *c, const char *path, char *error, size_t error_size);
+void mdl_champion_close(mdl_champion *c);
+
+#endif
