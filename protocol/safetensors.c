@@ -15,7 +15,7 @@ static const struct {
 enum { DTYPES = sizeof dtypes / sizeof dtypes[0] };
 
 static const char reserved[] = "__metadata__";
-static const uint64_t count_max = (uint64_t)1 << 53; /* exact in a JSON number */
+static const uint64_t count_max = (uint64_t)1 << 49; /* cJSON prints 15 digits */
 
 const char *mdl_dtype_name(mdl_dtype dtype) { return (uint32_t)dtype < DTYPES ? dtypes[dtype].name : NULL; }
 
@@ -256,7 +256,7 @@ static mdl_err read_tensor(const cJSON *item, const uint8_t *data, uint64_t size
     if (begin > end || end > size) {
         return MDL_ERANGE;
     }
-    if (end - begin != elements * dtypes[d].bytes) { /* at most 2^53 * 8 */
+    if (end - begin != elements * dtypes[d].bytes) { /* at most 2^49 * 8 */
         return MDL_EMISMATCH;
     }
     t->bytes = data + begin;

@@ -17,7 +17,7 @@ enum {
     MDL_SAFETENSORS_HEADER_MAX = 1 << 20, /* bytes of JSON              */
     MDL_SAFETENSORS_MAX = 1024,           /* tensors                    */
     MDL_SAFETENSORS_METADATA_MAX = 256,   /* strings in __metadata__    */
-    MDL_TENSOR_RANK_MAX = 8
+    MDL_TENSOR_RANK_MAX = 8               /* a dimension is at most 2^49 */
 };
 
 typedef enum mdl_dtype { MDL_F32 = 0, MDL_F64 = 1, MDL_I64 = 2, MDL_I32 = 3, MDL_U8 = 4 } mdl_dtype;
@@ -73,7 +73,7 @@ const char *mdl_safetensors_metadata(const mdl_safetensors *s, const char *key);
 uint32_t mdl_dtype_bytes(mdl_dtype dtype);
 /* "F32", ...; NULL for a value out of range. */
 const char *mdl_dtype_name(mdl_dtype dtype);
-/* Elements of a shape; 0 with MDL_ERANGE in the return when they pass 2^53. */
+/* Elements of a shape; 0 with MDL_ERANGE in the return when they, or a dimension, pass 2^49. */
 mdl_err mdl_tensor_count(const mdl_tensor *t, uint64_t *count);
 /* The values of a tensor that was read, in the machine's own byte order.
  * `out` holds t->size_bytes, aligned for the type. */
