@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/assert.h"
 #include "protocol/experiment_json.h"
 #include "protocol/experiment_keys.h"
 
@@ -24,9 +23,30 @@ static double short_double(float v) {
     return strtod(text, NULL);
 }
 
-static cJSON *write_section(const mdl_experiment *x, mdl_section section, const uint8_t *base, uint32_t reader_bit);
+typedef struct writer {
+    const mdl_experiment *x;
+    int failed; /* out of memory: a value is missing somewhere */
+} writer;
 
-static cJSON *write_row(const mdl_experiment *x, const mdl_key_row *row, const uint8_t *field) {
+static cJSON *write_section(writer *w, mdl_section section, const uint8_t *base, uint32_t reader_bit);
+
+/* Hands `item` over; a NULL (out of memory) is remembered. */
+static void add_element(writer *w, cJSON *list, cJSON *item) {
+    if (!cJSON_AddItemToArray(list, item)) {
+        cJSON_Delete(item);
+        w->failed = 1;
+    }
+}
+
+static void add_member(writer *w, cJSON *object, const char *key, cJSON *item) {
+    if (!cJSON_AddItemToObject(object, key, item)) {
+        cJSON_Delete(item);
+        w->failed = 1;
+    }
+}
+
+static cJSON *write_row(writer *w, const mdl_key_row *row, const uint8_t *field) {
+    const mdl_experiment *x = w->x;
     char text[32];
     float number;
     cJSON *made;
@@ -40,10 +60,11 @@ static cJSON *write_row(const mdl_experiment *x, const mdl_key_row *row, const u
         return cJSON_CreateString(row->names[load_u32(field)]);
     case MDL_KEY_WORD_U32:
         return load_u32(field) == 0 ? cJSON_CreateString(row->names[0]) : cJSON_CreateNumber(load_u32(field));
-    case MDL_KEY_PAIR: {
-        int pair[2] = {(int)load_u32(field), (int)load_u32(field + sizeof(uint32_t))};
-        return cJSON_CreateIntArray(pair, 2);
-    }
+    case MDL_KEY_PAIR:
+        made = cJSON_CreateArray();
+        add_element(w, made, cJSON_CreateNumber(load_u32(field)));
+        add_element(w, made, cJSON_CreateNumber(load_u32(field + sizeof(uint32_t))));
+        return made;
     case MDL_KEY_NAME:
         return cJSON_CreateString(x->name);
     case MDL_KEY_SEED:
@@ -52,28 +73,28 @@ static cJSON *write_row(const mdl_experiment *x, const mdl_key_row *row, const u
     case MDL_KEY_MODEL:
         return cJSON_CreateString(row->names[0]);
     case MDL_KEY_TASK:
-        return write_section(x, row->inner, field, 1u << x->task.id);
+        return write_section(w, row->inner, field, 1u << x->task.id);
     case MDL_KEY_TASK_ID:
         return cJSON_CreateString(mdl_task_info_get(x->task.id)->name);
     case MDL_KEY_NEURONS:
         made = cJSON_CreateArray();
         for (uint32_t i = 0; i < x->network.regions; i++) {
-            cJSON_AddItemToArray(made, cJSON_CreateNumber(x->network.neurons[i]));
+            add_element(w, made, cJSON_CreateNumber(x->network.neurons[i]));
         }
         return made;
     case MDL_KEY_SECTION:
-        return write_section(x, row->inner, field, 0);
+        return write_section(w, row->inner, field, 0);
     case MDL_KEY_SWITCHES:
         made = cJSON_CreateObject();
         for (uint32_t m = 0; m < MDL_MECH_COUNT; m++) {
-            cJSON_AddStringToObject(made, mdl_mechanism_key(m), switch_words[field[m]]);
+            add_member(w, made, mdl_mechanism_key(m), cJSON_CreateString(switch_words[field[m]]));
         }
         return made;
     case MDL_KEY_ISLANDS:
         made = cJSON_CreateArray();
         for (uint32_t i = 0; i < x->evolution.islands; i++) {
             const mdl_island_spec *island = &x->evolution.island[i];
-            cJSON_AddItemToArray(made, write_section(x, row->inner, (const uint8_t *)island, 1u << island->algorithm));
+            add_element(w, made, write_section(w, row->inner, (const uint8_t *)island, 1u << island->algorithm));
         }
         return made;
     case MDL_KEY_COUNT:
@@ -82,36 +103,22 @@ static cJSON *write_row(const mdl_experiment *x, const mdl_key_row *row, const u
     return NULL;
 }
 
-static cJSON *write_section(const mdl_experiment *x, mdl_section section, const uint8_t *base, uint32_t reader_bit) {
+static cJSON *write_section(writer *w, mdl_section section, const uint8_t *base, uint32_t reader_bit) {
     cJSON *object = cJSON_CreateObject();
     for (uint32_t i = 0; i < mdl_key_count; i++) {
         const mdl_key_row *row = &mdl_key_table[i];
         if (row->section == section && row->kind != MDL_KEY_COUNT && (!row->readers || row->readers & reader_bit)) {
-            cJSON_AddItemToObject(object, row->key, write_row(x, row, base + row->offset));
+            add_member(w, object, row->key, write_row(w, row, base + row->offset));
         }
     }
     return object;
 }
 
-/* A failed allocation leaves a value out. Such a text must not be taken for the whole. */
-static int complete(const mdl_experiment *x, const char *text) {
-    mdl_experiment *back = malloc(sizeof *back);
-    int ok = back && mdl_experiment_parse((const uint8_t *)text, strlen(text), back, NULL) == MDL_OK;
-    ok = ok && memcmp(back->name, x->name, sizeof x->name) == 0 && back->seed == x->seed &&
-         back->test_episodes == x->test_episodes && memcmp(&back->task, &x->task, sizeof x->task) == 0 &&
-         memcmp(&back->evolution, &x->evolution, sizeof x->evolution) == 0;
-    free(back);
-    return ok;
-}
-
 char *mdl_experiment_to_json(const mdl_experiment *x) {
-    cJSON *root = write_section(x, MDL_SEC_ROOT, (const uint8_t *)x, 0);
-    char *text = root ? cJSON_Print(root) : NULL;
+    writer w = {.x = x};
+    cJSON *root = write_section(&w, MDL_SEC_ROOT, (const uint8_t *)x, 0);
+    char *text = root && !w.failed ? cJSON_Print(root) : NULL;
     cJSON_Delete(root);
-    if (text && !complete(x, text)) {
-        free(text);
-        text = NULL;
-    }
     return text;
 }
 

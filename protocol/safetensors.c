@@ -61,6 +61,11 @@ static mdl_err check_tensors(const mdl_tensor *tensor, uint32_t count) {
     return MDL_OK;
 }
 
+static int add_number(cJSON *list, uint64_t v) {
+    cJSON *item = cJSON_CreateNumber((double)v);
+    return cJSON_AddItemToArray(list, item); /* fails only for NULL */
+}
+
 static int describe(cJSON *root, const mdl_tensor *t, uint64_t begin, uint64_t end) {
     cJSON *object = cJSON_AddObjectToObject(root, t->name);
     cJSON *shape, *offsets;
@@ -71,10 +76,10 @@ static int describe(cJSON *root, const mdl_tensor *t, uint64_t begin, uint64_t e
     }
     int ok = 1;
     for (uint32_t i = 0; i < t->rank; i++) {
-        ok &= cJSON_AddItemToArray(shape, cJSON_CreateNumber((double)t->shape[i]));
+        ok &= add_number(shape, t->shape[i]);
     }
-    ok &= cJSON_AddItemToArray(offsets, cJSON_CreateNumber((double)begin));
-    return ok & cJSON_AddItemToArray(offsets, cJSON_CreateNumber((double)end));
+    ok &= add_number(offsets, begin);
+    return ok & add_number(offsets, end);
 }
 
 /* Order of data: by width, then as given. */

@@ -1,5 +1,6 @@
 /* Experiment files: every bad file of tests/bad_experiments is refused with its
  * key's path and what is allowed; every good one is read, written and read again. */
+#include <cjson/cJSON.h>
 #include <dirent.h>
 #include <setjmp.h>
 #include <sodium.h>
@@ -423,6 +424,42 @@ static void test_documented_examples(void **state) {
     assert_int_equal(count, 2);
 }
 
+static uint32_t allocations_left;
+
+static void *failing_malloc(size_t size) { return allocations_left > 0 ? (allocations_left--, malloc(size)) : NULL; }
+
+/* Out of memory at any allocation: an error or NULL, never half an experiment. */
+static void test_out_of_memory(void **state) {
+    (void)state;
+    cJSON_Hooks hooks = {failing_malloc, free};
+    size_t size;
+    uint8_t *bytes = read_file("examples/tmaze-quick.json", &size);
+    mdl_experiment whole, x;
+    assert_int_equal(mdl_experiment_parse(bytes, size, &whole, NULL), MDL_OK);
+    char *text = mdl_experiment_to_json(&whole);
+    uint32_t parse_failures = 0, write_failures = 0;
+    cJSON_InitHooks(&hooks);
+    for (uint32_t n = 0; n < 400; n++) {
+        mdl_json_error err;
+        allocations_left = n;
+        mdl_err e = mdl_experiment_parse(bytes, size, &x, &err);
+        assert_true(e == MDL_OK || e == MDL_ENOMEM);
+        assert_int_equal(e, err.code);
+        parse_failures += e == MDL_ENOMEM;
+        allocations_left = n;
+        char *again = mdl_experiment_to_json(&whole);
+        if (again) {
+            assert_string_equal(again, text);
+        }
+        write_failures += !again;
+        free(again);
+    }
+    cJSON_InitHooks(NULL);
+    free(text);
+    free(bytes);
+    assert_true(parse_failures > 20 && parse_failures < 400 && write_failures > 60 && write_failures < 400);
+}
+
 static void append(void *ctx, const void *bytes, size_t size) {
     char *text = ctx;
     size_t used = strlen(text);
@@ -460,6 +497,7 @@ int main(void) {
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_reference_is_in_step),
+        cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_documented_examples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,3 +1,4 @@
+#include <cjson/cJSON.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -267,10 +268,43 @@ static void test_damage(void **state) {
     assert_true(accepted > 100 && accepted < 9000);
 }
 
+static uint32_t allocations_left;
+
+static void *failing_malloc(size_t size) { return allocations_left > 0 ? (allocations_left--, malloc(size)) : NULL; }
+
+static void test_out_of_memory(void **state) {
+    (void)state;
+    cJSON_Hooks hooks = {failing_malloc, free};
+    static buffer whole, b;
+    uint32_t read_failures = 0, write_failures = 0;
+    write_all(&whole);
+    cJSON_InitHooks(&hooks);
+    for (uint32_t n = 0; n < 300; n++) {
+        mdl_safetensors s;
+        mdl_sink sink = {buffer_write, &b};
+        allocations_left = n;
+        b.size = 0;
+        mdl_err e = mdl_safetensors_write(tensors, TENSORS, metadata, 2, &sink);
+        assert_true(e == MDL_OK || e == MDL_ENOMEM);
+        assert_int_equal(b.size, e ? 0 : whole.size);
+        assert_memory_equal(b.bytes, whole.bytes, b.size);
+        write_failures += e == MDL_ENOMEM;
+        allocations_left = n;
+        e = mdl_safetensors_read(whole.bytes, whole.size, &s);
+        assert_true(e == MDL_OK || e == MDL_ENOMEM);
+        assert_int_equal(s.count, e ? 0 : TENSORS);
+        read_failures += e == MDL_ENOMEM;
+        mdl_safetensors_close(&s);
+    }
+    cJSON_InitHooks(NULL);
+    assert_true(read_failures > 20 && read_failures < 300 && write_failures > 20 && write_failures < 300);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_known_bytes), cmocka_unit_test(test_bad_headers),
         cmocka_unit_test(test_header_lengths), cmocka_unit_test(test_bad_tensors), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
