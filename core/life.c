@@ -139,7 +139,10 @@ mdl_err mdl_life_load(mdl_life *l, const uint8_t *bytes, size_t size) {
     mdl_get_bytes(&reader, magic, sizeof magic);
     if (reader.bad || memcmp(magic, "MDLNET1", 8) != 0)
         return MDL_EMAGIC;
-    mdl_modulation_load(&l->modulation, &reader);
+    mdl_modulation_load(&l->modulation, &l->params, &reader);
+    if (l->modulation.step != l->modulation.window * l->experiment->network.window)
+        reader.bad = 1;
+    l->windows = l->modulation.window;
     for (uint32_t r = 0; r < l->experiment->network.regions; r++)
         for (uint32_t i = 0; i < l->shards; i++) {
             mdl_region *region = mdl_shard_region(&l->shard[i], r);

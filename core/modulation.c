@@ -11,6 +11,8 @@
 #define PERTURBATION 0.2f
 /* Weight of the newest meta-period in the baseline of REINFORCE. */
 #define META_BASE_RATE 0.3f
+/* Beyond any float of a valid state; keeps what hostile bytes lead to finite. */
+#define STATE_MAX 0x1p24f
 
 /* A Rademacher sign pair: bits of one draw, counter (window, 0, 0, "meta"). */
 static void draw_signs(uint64_t key, uint32_t window, float sign[2]) {
@@ -18,6 +20,11 @@ static void draw_signs(uint64_t key, uint32_t window, float sign[2]) {
     mdl_philox(c, key, c);
     for (int i = 0; i < 2; i++)
         sign[i] = c[i] >> 31 ? 1.0f : -1.0f;
+}
+
+/* Meta-periods in one gradient estimate. */
+static uint32_t meta_stages(const mdl_hmn_params *p) {
+    return p->meta_method == MDL_META_REINFORCE ? 1 : p->meta_method == MDL_META_SPSA ? 2 : 4;
 }
 
 /* The perturbation that a new meta-period holds, by method and stage. */
@@ -45,14 +52,12 @@ static void descend(mdl_modulation *m, const mdl_hmn_params *p, uint32_t i, floa
 /* A meta-period has ended with loss L = -mean reward. Eq. (7) in u = ln(eta /
  * eta_0); gradients are in units of 1/c (c is absorbed in alpha). */
 static void meta_step(mdl_modulation *m, const mdl_hmn_params *p, uint64_t key, float loss) {
-    uint32_t stages = 1;
     if (p->meta_method == MDL_META_REINFORCE) {
         float advantage = loss - m->meta_base;
         m->meta_base = mdl_fmaf(META_BASE_RATE, advantage, m->meta_base);
         for (uint32_t i = 0; i < 2; i++)
             descend(m, p, i, m->d[i] > 0.0f ? advantage : -advantage);
     } else {
-        stages = p->meta_method == MDL_META_SPSA ? 2 : 4;
         if (m->meta_stage % 2 == 0) {
             m->meta_first = loss;
         } else {
@@ -65,7 +70,7 @@ static void meta_step(mdl_modulation *m, const mdl_hmn_params *p, uint64_t key, 
             }
         }
     }
-    m->meta_stage = (m->meta_stage + 1) % stages;
+    m->meta_stage = (m->meta_stage + 1) % meta_stages(p);
     m->meta_sum = 0.0f;
     m->meta_count = 0;
     perturb(m, p, key);
@@ -190,7 +195,7 @@ void mdl_modulation_save(const mdl_modulation *m, const mdl_sink *sink) {
     mdl_put_f32s(sink, rest, sizeof rest / sizeof rest[0]);
 }
 
-void mdl_modulation_load(mdl_modulation *m, mdl_reader *r) {
+void mdl_modulation_load(mdl_modulation *m, const mdl_hmn_params *p, mdl_reader *r) {
     memset(m, 0, sizeof *m);
     m->window = mdl_get_u32(r);
     m->step = mdl_get_u32(r);
@@ -207,4 +212,13 @@ void mdl_modulation_load(mdl_modulation *m, mdl_reader *r) {
                      &m->d[0], &m->d[1],    &m->meta_sum,    &m->meta_base, &m->meta_first};
     for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
         *rest[i] = mdl_get_f32(r);
+    const uint32_t flags = MDL_OUT_REWARD | MDL_OUT_WIPE | MDL_OUT_FROZEN | MDL_OUT_TEACH | MDL_OUT_DONE;
+    int bad = ((m->flags | m->flags_before) & ~flags) != 0 || m->action_before >= MDL_ACTION_MAX;
+    bad |= m->meta_count >= p->meta_period || m->meta_stage >= meta_stages(p);
+    bad |= mdl_absf(m->reward) > STATE_MAX;
+    for (int k = 0; k < MDL_E_COUNT; k++)
+        bad |= mdl_absf(m->e[k]) > STATE_MAX || mdl_absf(m->gamma[k]) > STATE_MAX;
+    for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
+        bad |= mdl_absf(*rest[i]) > STATE_MAX;
+    r->bad |= bad;
 }

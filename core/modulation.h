@@ -59,9 +59,10 @@ void mdl_modulation_next(mdl_modulation *m, const mdl_hmn_params *p, uint64_t ke
                          const mdl_partials *partials, uint32_t neurons, uint32_t sensors, uint32_t action,
                          const mdl_task_out *out);
 
-/* Canonical bytes, and back (SPEC 6.3 draws them). */
+/* Canonical bytes, and back (SPEC 6.3 draws them). Load sets r->bad on short
+ * input and on values that no life has. */
 void mdl_modulation_save(const mdl_modulation *m, const mdl_sink *sink);
-void mdl_modulation_load(mdl_modulation *m, mdl_reader *r);
+void mdl_modulation_load(mdl_modulation *m, const mdl_hmn_params *p, mdl_reader *r);
 
 /* Phi(t) = Omega t + phi_0 as a fraction of a turn. */
 static inline uint32_t mdl_phase_at(const mdl_hmn_params *p, uint32_t step) { return p->omega * step + p->phi0; }

@@ -7,6 +7,8 @@
 
 #define CRITIC_MAX 8.0f
 #define BIAS_MAX 4.0f
+/* Beyond any float of a valid state; keeps what hostile bytes lead to finite. */
+#define STATE_MAX 0x1p27f
 /* Weight of the newest activation in the running mean of homeostasis. */
 #define MEAN_RATE 0.01f
 
@@ -318,6 +320,14 @@ void mdl_region_save(const mdl_region *r, uint32_t last, const mdl_sink *sink) {
     }
 }
 
+/* Floats no larger than `bound`. */
+static void get_within(mdl_reader *reader, float bound, float *out, size_t count) {
+    mdl_get_f32s(reader, out, count);
+    for (size_t i = 0; i < count; i++)
+        if (mdl_absf(out[i]) > bound)
+            reader->bad = 1;
+}
+
 void mdl_region_load(mdl_region *r, const mdl_hmn_params *p, uint32_t last, mdl_reader *reader) {
     const mdl_shape *s = &r->shape;
     if (mdl_get_u32(reader) != s->region)
@@ -325,14 +335,21 @@ void mdl_region_load(mdl_region *r, const mdl_hmn_params *p, uint32_t last, mdl_
     float *const cells[] = {r->w, r->fast, r->slow};
     for (int i = 0; i < 3; i++)
         for (uint32_t j = 0; j < s->neurons; j++)
-            mdl_get_f32s(reader, cells[i] + mdl_row(s, j), mdl_row_fan(s, j));
+            get_within(reader, i == 0 ? p->weight_max : STATE_MAX, cells[i] + mdl_row(s, j), mdl_row_fan(s, j));
     float *const neurons[] = {r->a, r->z, r->bias, r->mean, r->context[0], r->context[1], r->value, r->feature};
     for (size_t i = 0; i < sizeof neurons / sizeof neurons[0]; i++)
-        mdl_get_f32s(reader, neurons[i], s->neurons);
-    mdl_get_f32s(reader, r->sensor_mean, s->sensors);
+        get_within(reader, STATE_MAX, neurons[i], s->neurons);
+    get_within(reader, STATE_MAX, r->sensor_mean, s->sensors);
     r->novelty = mdl_get_i64(reader);
+    if (r->novelty < 0 || (s->sensors == 0 && r->novelty != 0))
+        reader->bad = 1;
     clear_line(r, p);
     for (uint32_t back = s->delay_max + 1; back-- > 0;)
-        for (uint32_t i = 1; i < s->sources; i++)
-            put_line(r, p, last - back, i, mdl_get_f32(reader));
+        for (uint32_t i = 1; i < s->sources; i++) {
+            float x;
+            get_within(reader, STATE_MAX, &x, 1);
+            if (i >= s->sources - s->inbound && back < r->window && mdl_float_bits(x) != 0)
+                reader->bad = 1;
+            put_line(r, p, last - back, i, x);
+        }
 }

@@ -80,8 +80,9 @@ void mdl_region_export(const mdl_region *r, uint32_t last, float *activity);
 void mdl_region_import(mdl_region *r, const mdl_hmn_params *p, uint32_t i, uint32_t last, const float *activity);
 
 /* Canonical bytes of the state after the window that ended with step `last`,
- * and back. Padding is not stored. Load sets reader->bad on short input, NaN or
- * infinity; the region then must be born again before use. */
+ * and back. Padding is not stored. Load sets reader->bad on short input, NaN,
+ * infinity and values that no life has; the region then must be born again
+ * before use. */
 void mdl_region_save(const mdl_region *r, uint32_t last, const mdl_sink *sink);
 void mdl_region_load(mdl_region *r, const mdl_hmn_params *p, uint32_t last, mdl_reader *reader);
 
