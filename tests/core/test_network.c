@@ -1,0 +1,366 @@
+/* Networks as wholes: no cut, order or interruption changes a byte (promise P2),
+ * saved states survive and hostile ones do no harm, wipes wipe, frozen windows
+ * freeze, and no genome leads out of bounds. SPEC sections 5 and 6.1. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/support/hmn_fixture.h"
+
+enum { SCRIPT = 5, KEY = 77 };
+
+/* Networks of 1..8 regions, windows of 1, 4 and 8 steps, every choice of HMN in turn. */
+static mdl_experiment sampled(uint32_t i) {
+    static const uint32_t window[] = {1, 4, 8};
+    mdl_experiment x = hmn_experiment(1 + i % 8, 5 + i % 3, window[i % 3]);
+    mdl_stream s = {i, 0};
+    x.network.seed = i;
+    x.network.ring = mdl_draw_below(&s, 2) ? 4 : 0;
+    x.network.sensor_fan = mdl_draw_below(&s, 3);
+    x.network.motor_fan = mdl_draw_below(&s, 4);
+    x.network.delay[1] = 1 + mdl_draw_below(&s, 20);
+    x.hmn.encoding = (mdl_encoding)(i / 2 % 2);
+    x.hmn.activation = (mdl_activation)mdl_draw_below(&s, 3);
+    x.hmn.trace = (mdl_trace_form)mdl_draw_below(&s, 2);
+    x.hmn.similarity = (mdl_similarity)mdl_draw_below(&s, 2);
+    x.hmn.meta_method = (mdl_meta_method)mdl_draw_below(&s, 3);
+    x.hmn.meta_period = 2;
+    return x;
+}
+
+static void same(const hmn_bytes *a, const hmn_bytes *b) {
+    assert_int_equal(a->size, b->size);
+    assert_memory_equal(a->at, b->at, a->size);
+}
+
+static void test_cut_invariance(void **state) {
+    (void)state;
+    for (uint32_t i = 0; i < 24; i++) {
+        mdl_experiment x = sampled(i);
+        uint32_t cuts[] = {1, 2, 3, x.network.regions};
+        float *genome = hmn_genome(&x, i);
+        mdl_life *life[4];
+        void *memory[4];
+        hmn_bytes whole = {NULL, 0, 0}, part = {NULL, 0, 0};
+        for (uint32_t c = 0; c < 4; c++) {
+            cuts[c] = cuts[c] < x.network.regions ? cuts[c] : x.network.regions;
+            life[c] = hmn_life(&x, cuts[c], NULL, &memory[c]);
+            mdl_life_genome(life[c], genome);
+            mdl_life_begin(life[c], KEY + i, 0, MDL_PART_TRAIN);
+        }
+        for (uint32_t k = 0; k < 25; k++) {
+            for (uint32_t c = 0; c < 4; c++)
+                assert_true(mdl_life_window(life[c]));
+            hmn_save(life[0], &whole);
+            for (uint32_t c = 1; c < 4; c++) {
+                hmn_save(life[c], &part);
+                same(&whole, &part);
+            }
+        }
+        for (uint32_t c = 0; c < 4; c++)
+            free(memory[c]);
+        free(whole.at);
+        free(part.at);
+        free(genome);
+    }
+}
+
+/* Regions dealt out to three shards at random and the shards run backwards. */
+static void test_any_owner_any_order(void **state) {
+    (void)state;
+    enum { SHARDS = 3 };
+    for (uint32_t i = 0; i < 8; i++) {
+        mdl_experiment x = sampled(5 + 8 * i); /* 6 regions */
+        float *genome = hmn_genome(&x, i);
+        void *memory[2], *own;
+        mdl_life *whole = hmn_life(&x, 1, NULL, &memory[0]), *dealt = hmn_life(&x, 1, NULL, &memory[1]);
+        uint32_t owner[MDL_REGIONS_MAX];
+        mdl_stream s = {i, 0};
+        for (uint32_t r = 0; r < x.network.regions; r++)
+            owner[r] = mdl_draw_below(&s, SHARDS);
+        mdl_shard shard[SHARDS], counted;
+        mdl_arena arena = {NULL, 0, 0};
+        for (uint32_t c = 0; c < SHARDS; c++)
+            mdl_shard_init(&counted, &arena, &x.network, &x.hmn, owner, c, mdl_kernel_best());
+        own = aligned_alloc(64, arena.used);
+        assert_non_null(own);
+        arena = (mdl_arena){own, 0, arena.used};
+        for (uint32_t c = 0; c < SHARDS; c++)
+            mdl_shard_init(&shard[c], &arena, &x.network, &x.hmn, owner, SHARDS - 1 - c, mdl_kernel_best());
+        dealt->shard = shard;
+        dealt->shards = SHARDS;
+        hmn_bytes a = {NULL, 0, 0}, b = {NULL, 0, 0};
+        mdl_life *both[2] = {whole, dealt};
+        for (int l = 0; l < 2; l++) {
+            mdl_life_genome(both[l], genome);
+            hmn_scripted_begin(both[l], SCRIPT, KEY);
+        }
+        for (uint32_t k = 0; k < 25; k++) {
+            assert_int_equal(hmn_scripted_window(whole, SCRIPT), hmn_scripted_window(dealt, SCRIPT));
+            hmn_save(whole, &a);
+            hmn_save(dealt, &b);
+            same(&a, &b);
+        }
+        free(a.at);
+        free(b.at);
+        free(own);
+        free(memory[0]);
+        free(memory[1]);
+        free(genome);
+    }
+}
+
+/* Saved in mid-life, loaded into another cut, and run on. */
+static void test_save_and_load(void **state) {
+    (void)state;
+    for (uint32_t i = 0; i < 24; i++) {
+        mdl_experiment x = sampled(i);
+        float *genome = hmn_genome(&x, i);
+        void *memory[2];
+        mdl_life *one = hmn_life(&x, 1, NULL, &memory[0]);
+        mdl_life *two = hmn_life(&x, x.network.regions > 1 ? 2 : 1, NULL, &memory[1]);
+        hmn_bytes a = {NULL, 0, 0}, b = {NULL, 0, 0};
+        mdl_life_genome(one, genome);
+        mdl_life_genome(two, genome);
+        mdl_life_begin(one, KEY, i, MDL_PART_TEST);
+        for (uint32_t k = 0; k < 7 + i; k++)
+            assert_true(mdl_life_window(one));
+        hmn_save(one, &a);
+        mdl_life_begin(two, KEY, i, MDL_PART_TEST);
+        for (uint32_t k = 0; k < 3; k++) /* a used life is as good as a new one */
+            assert_true(mdl_life_window(two));
+        assert_int_equal(mdl_life_load(two, a.at, a.size), MDL_OK);
+        two->task = one->task;
+        hmn_save(two, &b);
+        same(&a, &b);
+        assert_int_equal(one->windows, two->windows);
+        for (uint32_t k = 0; k < 20; k++) {
+            assert_true(mdl_life_window(one));
+            assert_true(mdl_life_window(two));
+            hmn_save(one, &a);
+            hmn_save(two, &b);
+            same(&a, &b);
+        }
+        free(a.at);
+        free(b.at);
+        free(memory[0]);
+        free(memory[1]);
+        free(genome);
+    }
+}
+
+/* Cut short anywhere: refused. One bit flipped: refused, or a state that saves
+ * to the same bytes and runs on. A byte too many: refused. */
+static void test_damaged_states(void **state) {
+    (void)state;
+    for (uint32_t i = 0; i < 4; i++) {
+        mdl_experiment x = sampled(2 + i);
+        float *genome = hmn_genome(&x, i);
+        void *memory;
+        mdl_life *l = hmn_life(&x, 1, NULL, &memory);
+        hmn_bytes a = {NULL, 0, 0}, b = {NULL, 0, 0};
+        mdl_life_genome(l, genome);
+        mdl_life_begin(l, KEY, 0, MDL_PART_TRAIN);
+        for (uint32_t k = 0; k < 9; k++)
+            mdl_life_window(l);
+        mdl_task task = l->task;
+        hmn_save(l, &a);
+        for (size_t size = 0; size < a.size; size += 1 + size / 64) {
+            uint8_t *cut = malloc(size ? size : 1); /* its exact size, for the address sanitizer */
+            assert_non_null(cut);
+            memcpy(cut, a.at, size);
+            assert_int_not_equal(mdl_life_load(l, cut, size), MDL_OK);
+            free(cut);
+        }
+        uint32_t accepted = 0, refused = 0;
+        for (size_t bit = 0; bit < 8 * a.size; bit += bit < 8 * 200 ? 1 : 97) {
+            a.at[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            mdl_life_begin(l, KEY, 0, MDL_PART_TRAIN);
+            if (mdl_life_load(l, a.at, a.size) == MDL_OK) {
+                accepted++;
+                hmn_save(l, &b);
+                same(&a, &b);
+                l->task = task;
+                for (uint32_t k = 0; k < 3; k++)
+                    mdl_life_window(l);
+                hmn_save(l, &b);
+                assert_int_equal(mdl_life_load(l, b.at, b.size), MDL_OK);
+            } else {
+                refused++;
+            }
+            a.at[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+        assert_true(accepted > 100 && refused > 100);
+        uint8_t *longer = calloc(a.size + 1, 1);
+        assert_non_null(longer);
+        memcpy(longer, a.at, a.size);
+        assert_int_equal(mdl_life_load(l, longer, a.size + 1), MDL_ESIZE);
+        longer[0] ^= 1;
+        assert_int_equal(mdl_life_load(l, longer, a.size), MDL_EMAGIC);
+        free(longer);
+        free(a.at);
+        free(b.at);
+        free(memory);
+        free(genome);
+    }
+}
+
+/* Two lives with other pasts and the same weights are the same from a wipe on. */
+static void test_wipes(void **state) {
+    (void)state;
+    for (uint32_t i = 0; i < 6; i++) {
+        mdl_experiment x = sampled(i);
+        /* What outlives a wipe is switched off; traces and contexts still run. */
+        x.hmn.mechanism[MDL_MECH_LOCAL_TERM] = x.hmn.mechanism[MDL_MECH_GLOBAL_TERM] = MDL_OFF;
+        x.hmn.mechanism[MDL_MECH_ADAPTIVE_BIAS] = x.hmn.mechanism[MDL_MECH_DROPOUT] = MDL_OFF;
+        x.hmn.mechanism[MDL_MECH_CRITIC] = MDL_OFF;
+        float *genome = hmn_genome(&x, i);
+        void *memory[2];
+        mdl_life *life[2];
+        for (int l = 0; l < 2; l++) {
+            life[l] = hmn_life(&x, 1, NULL, &memory[l]);
+            mdl_life_genome(life[l], genome);
+            hmn_scripted_begin(life[l], SCRIPT, KEY);
+        }
+        for (uint32_t k = 0; k < 18; k++) {
+            uint64_t other = k < 11 ? 99 : SCRIPT; /* window 11 wipes */
+            hmn_scripted_window(life[0], SCRIPT);
+            if (k == 10) { /* the view of window 11 is the same for both */
+                hmn_scripted_window(life[1], other);
+                mdl_task_out out = hmn_script(SCRIPT, 11, x.network.sensors, x.network.motors);
+                life[1]->modulation.flags = out.flags;
+                life[1]->modulation.reward = out.reward;
+            } else {
+                hmn_scripted_window(life[1], other);
+            }
+            for (uint32_t r = 0; r < x.network.regions; r++) {
+                const mdl_region *a = &life[0]->shard[0].region[r], *b = &life[1]->shard[0].region[r];
+                const mdl_shape *s = &a->shape;
+                int equal = memcmp(a->z, b->z, s->neurons * sizeof(float)) == 0;
+                equal &= memcmp(a->a, b->a, s->neurons * sizeof(float)) == 0;
+                equal &= memcmp(a->fast, b->fast, s->cells * sizeof(float)) == 0;
+                equal &= memcmp(a->slow, b->slow, s->cells * sizeof(float)) == 0;
+                for (int d = 0; d < MDL_EMBED; d++)
+                    equal &= memcmp(a->context[d], b->context[d], s->neurons * sizeof(float)) == 0;
+                if (r == 0 && k >= 2 && k < 11)
+                    assert_false(equal);
+                if (k >= 11)
+                    assert_true(equal);
+            }
+        }
+        for (int l = 0; l < 2; l++)
+            free(memory[l]);
+        free(genome);
+    }
+}
+
+/* The step of a frozen window is never completed: weights, traces, contexts and biases stand still. */
+static void test_frozen_windows(void **state) {
+    (void)state;
+    mdl_experiment x = hmn_experiment(2, 6, 1);
+    float *genome = hmn_genome(&x, 3);
+    void *memory;
+    mdl_life *l = hmn_life(&x, 1, NULL, &memory);
+    mdl_life_genome(l, genome);
+    hmn_scripted_begin(l, SCRIPT, KEY);
+    uint32_t frozen = 0, moved = 0;
+    for (uint32_t k = 0; k < 60; k++) {
+        const mdl_region *r = &l->shard[0].region[1];
+        size_t cells = r->shape.cells * sizeof(float), neurons = r->shape.neurons * sizeof(float);
+        float w[512], fast[512], context[16], bias[16];
+        assert_true(cells <= sizeof w && neurons <= sizeof bias);
+        memcpy(w, r->w, cells);
+        memcpy(fast, r->fast, cells);
+        memcpy(context, r->context[1], neurons);
+        memcpy(bias, r->bias, neurons);
+        int was_frozen = (l->modulation.flags_before & MDL_OUT_FROZEN) != 0;
+        int wiped = (l->modulation.flags & MDL_OUT_WIPE) != 0;
+        hmn_scripted_window(l, SCRIPT);
+        int equal = memcmp(w, r->w, cells) == 0 && memcmp(bias, r->bias, neurons) == 0;
+        if (!wiped)
+            equal &= memcmp(fast, r->fast, cells) == 0 && memcmp(context, r->context[1], neurons) == 0;
+        if (was_frozen)
+            assert_true(equal);
+        frozen += (uint32_t)was_frozen;
+        moved += (uint32_t)!equal;
+    }
+    assert_true(frozen >= 8 && moved >= 40);
+    free(memory);
+    free(genome);
+}
+
+/* Genomes at the ends of their range, random signs, 10,000 windows: weights
+ * stay within bounds, and the end is a state that load accepts (no NaN, no
+ * infinity, nothing out of range). */
+static void test_extreme_genomes(void **state) {
+    (void)state;
+    for (uint32_t i = 0; i < 6; i++) {
+        mdl_experiment x = sampled(i + 1);
+        x.hmn.activation = (mdl_activation)(i % 3);
+        x.hmn.trace = (mdl_trace_form)(i / 3);
+        float *genome = hmn_genome(&x, i);
+        void *memory;
+        mdl_life *l = hmn_life(&x, 1, NULL, &memory);
+        mdl_stream s = {i, 0};
+        for (uint32_t g = 0; g < l->layout.genes; g++)
+            genome[g] = i == 5 ? 64.0f : mdl_draw_below(&s, 2) ? 64.0f : -64.0f;
+        if (i == 4)
+            for (uint32_t g = 0; g < l->layout.genes; g++)
+                genome[g] *= 0x1p120f; /* clamped before use */
+        mdl_life_genome(l, genome);
+        hmn_scripted_begin(l, SCRIPT, KEY);
+        for (uint32_t k = 0; k < 10000; k++) {
+            hmn_scripted_window(l, SCRIPT);
+            const mdl_region *r = &l->shard[0].region[k % x.network.regions];
+            for (size_t c = 0; c < r->shape.cells; c++)
+                if (!(fabsf(r->w[c]) <= x.hmn.weight_max))
+                    fail_msg("network %u, window %u: a weight is %g", i, k, (double)r->w[c]);
+        }
+        hmn_bytes a = {NULL, 0, 0};
+        hmn_save(l, &a);
+        assert_int_equal(mdl_life_load(l, a.at, a.size), MDL_OK);
+        free(a.at);
+        free(memory);
+        free(genome);
+    }
+}
+
+/* mdl_life_job is the sum of its lives, and counts synapses times steps. */
+static void test_jobs(void **state) {
+    (void)state;
+    mdl_experiment x = hmn_experiment(2, 5, 4);
+    x.task.trials = 5;
+    float *genome = hmn_genome(&x, 1);
+    void *memory;
+    mdl_life *l = hmn_life(&x, 2, NULL, &memory);
+    mdl_job job = {MDL_JOB_TRAIN, 3, 0, 0, 4};
+    uint64_t updates = 0, expected = 0;
+    int64_t got = mdl_life_job(l, &job, genome, &updates), want = 0;
+    for (uint32_t i = 0; i < 4; i++) {
+        mdl_life_begin(l, mdl_life_key(x.seed, MDL_STREAM_TRAIN, 3, i), i, MDL_PART_TRAIN);
+        do
+            expected += 4 * mdl_synapse_count(&x.network);
+        while (mdl_life_window(l));
+        want += mdl_task_fitness(&l->task);
+    }
+    assert_int_equal(got, want);
+    assert_int_equal(updates, expected);
+    /* 5 hidden + 3 motors: 5 sensors + 4 (5) own + 3 others; 6 hidden: 4 + 3. */
+    assert_int_equal(mdl_synapse_count(&x.network), 5 * (5 + 4 + 3) + 3 * (5 + 5) + 6 * (4 + 3));
+    free(memory);
+    free(genome);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cut_invariance),  cmocka_unit_test(test_any_owner_any_order),
+        cmocka_unit_test(test_save_and_load),   cmocka_unit_test(test_damaged_states),
+        cmocka_unit_test(test_wipes),           cmocka_unit_test(test_frozen_windows),
+        cmocka_unit_test(test_extreme_genomes), cmocka_unit_test(test_jobs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
