@@ -8,8 +8,6 @@
 #include "core/err.h"
 
 #define MDL_VERSION "0.1.0"
-/* Raised whenever equal inputs no longer give equal bytes. */
-#define MDL_RESULTS_VERSION "1"
 
 enum { MDL_EXIT_OK = 0, MDL_EXIT_FALSE = 1, MDL_EXIT_USAGE = 2, MDL_EXIT_FAILURE = 3 };
 enum { MDL_ERROR_TEXT = 1024 };
@@ -47,5 +45,11 @@ int mdl_cli_code(mdl_err err);
 /* Subcommands: argv[0] is the subcommand's name. */
 int mdl_cmd_evolve(int argc, char **argv);
 int mdl_cmd_eval(int argc, char **argv);
+int mdl_cmd_export(int argc, char **argv);
+int mdl_cmd_task(int argc, char **argv);
+int mdl_cmd_simulate(int argc, char **argv);
+int mdl_cmd_ablate(int argc, char **argv);
+int mdl_cmd_bench(int argc, char **argv);
+int mdl_cmd_selftest(int argc, char **argv);
 
 #endif

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "runtime/champion.h"
+#include "cli/files.h"
 #include "runtime/file.h"
 
 static volatile sig_atomic_t stop;
@@ -90,7 +90,7 @@ static mdl_err write_files(const mdl_runner *r, const mdl_champion *c, const cha
     if (err != MDL_OK)
         snprintf(error, MDL_ERROR_TEXT, "out of memory");
     if (err == MDL_OK && c->islands > 0)
-        err = mdl_champion_write(c, champion, error, MDL_ERROR_TEXT);
+        err = mdl_cli_write_champion(c, champion, error, MDL_ERROR_TEXT);
     if (err == MDL_OK)
         err = mdl_file_write(result, text, strlen(text), error, MDL_ERROR_TEXT);
     free(champion);
@@ -98,7 +98,7 @@ static mdl_err write_files(const mdl_runner *r, const mdl_champion *c, const cha
     return err;
 }
 
-static void report(const mdl_runner *r, const mdl_champion *c, int done, const char *experiment) {
+static void report(const mdl_runner *r, const mdl_champion *c, int done) {
     const mdl_evolution_spec *s = &r->file->experiment.evolution;
     if (c->islands > 0) {
         char digest[MDL_DIGEST_HEX];
@@ -113,11 +113,12 @@ static void report(const mdl_runner *r, const mdl_champion *c, int done, const c
     printf("work        %" PRIu64 " evaluations, %.4g synapse updates, %.1f s\n", r->evaluations,
            (double)r->synapse_updates, r->seconds);
     if (!done)
-        printf("stopped at generation %" PRIu32 " of %" PRIu32 "; to go on: modulon evolve %s --out %s\n",
-               mdl_evolution_generation(r->evolution), s->generations, experiment, r->directory);
+        printf("stopped at generation %" PRIu32 " of %" PRIu32
+               "; to go on: modulon evolve %s/experiment.json --out %s\n",
+               mdl_evolution_generation(r->evolution), s->generations, r->directory, r->directory);
 }
 
-static int evolve(const mdl_experiment_file *file, const settings *s, const char *path) {
+static int evolve(const mdl_experiment_file *file, const settings *s) {
     char error[MDL_ERROR_TEXT] = "", directory[128];
     mdl_runner runner;
     mdl_champion champion;
@@ -150,7 +151,7 @@ static int evolve(const mdl_experiment_file *file, const settings *s, const char
     else if (s->json)
         puts(text);
     else
-        report(&runner, &champion, end == MDL_RUN_DONE, path);
+        report(&runner, &champion, end == MDL_RUN_DONE);
     free(text);
     mdl_champion_close(&champion);
     mdl_runner_close(&runner);
@@ -178,10 +179,14 @@ int mdl_cmd_evolve(int argc, char **argv) {
     char error[MDL_ERROR_TEXT];
     mdl_experiment_file file;
     mdl_err err = mdl_experiment_file_read(&file, argv[first], error, sizeof error);
-    if (err == MDL_OK)
-        err = mdl_experiment_file_change(&file, s.has_seed ? &s.seed : NULL, s.has_generations ? &s.generations : NULL,
-                                         error, sizeof error);
-    code = err == MDL_OK ? evolve(&file, &s, argv[first]) : mdl_cli_fail(mdl_cli_code(err), "%s", error);
+    if (err == MDL_OK && (s.has_seed || s.has_generations)) {
+        mdl_experiment x = file.experiment;
+        x.seed = s.has_seed ? s.seed : x.seed;
+        x.evolution.generations = s.has_generations ? s.generations : x.evolution.generations;
+        mdl_experiment_file_close(&file);
+        err = mdl_experiment_file_of(&file, &x, error, sizeof error);
+    }
+    code = err == MDL_OK ? evolve(&file, &s) : mdl_cli_fail(mdl_cli_code(err), "%s", error);
     mdl_experiment_file_close(&file);
     return code;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "runtime/champion.h"
 
 static const struct {
     const char *name, *text;
@@ -11,6 +12,12 @@ static const struct {
 } commands[] = {
     {"evolve", "evolve an experiment on this machine", mdl_cmd_evolve},
     {"eval", "score a champion on lives it has never seen", mdl_cmd_eval},
+    {"simulate", "run a network window by window and show its states", mdl_cmd_simulate},
+    {"task", "drive a task by hand", mdl_cmd_task},
+    {"ablate", "score a champion with each mechanism taken out", mdl_cmd_ablate},
+    {"export", "write or check a champion as safetensors and JSON", mdl_cmd_export},
+    {"selftest", "compare this machine's results with the known ones", mdl_cmd_selftest},
+    {"bench", "measure synapse updates per second", mdl_cmd_bench},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

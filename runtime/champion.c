@@ -1,13 +1,11 @@
 #include "runtime/champion.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "protocol/safetensors.h"
 #include "runtime/file.h"
-#include "runtime/memory.h"
 
 enum { CHAMPION_BYTES_MAX = 1 << 30 };
 
@@ -162,39 +160,9 @@ mdl_err mdl_champion_read(mdl_champion *c, const char *path, char *error, size_t
     return err;
 }
 
-/* ---- write ---- */
-
 mdl_err mdl_champion_write(const mdl_champion *c, const char *path, char *error, size_t error_size) {
-    char id[65], digest[MDL_DIGEST_HEX], island[16];
-    mdl_hex(c->file.experiment.id, 32, id);
-    mdl_hex(c->digest, sizeof c->digest, digest);
-    snprintf(island, sizeof island, "%" PRIu32, c->island);
-    const mdl_metadata metadata[] = {
-        {"format", MDL_CHAMPION_FORMAT},
-        {"experiment_id", id},
-        {"digest", digest},
-        {"island", island},
-        {"experiment", (const char *)c->file.bytes},
-    };
-    const mdl_tensor tensor[] = {
-        {.name = "genome",
-         .dtype = MDL_F32,
-         .rank = 1,
-         .shape = {c->layout.genes},
-         .values = mdl_champion_genome(c, c->island)},
-        {.name = "island_genomes",
-         .dtype = MDL_F32,
-         .rank = 2,
-         .shape = {c->islands, c->layout.genes},
-         .values = c->genomes},
-        {.name = "island_validation", .dtype = MDL_I64, .rank = 1, .shape = {c->islands}, .values = c->validation},
-        {.name = "island_generation", .dtype = MDL_I32, .rank = 1, .shape = {c->islands}, .values = c->generation},
-    };
     mdl_buffer b = {0};
-    mdl_sink sink = mdl_buffer_sink(&b);
-    mdl_err err = mdl_safetensors_write(tensor, sizeof tensor / sizeof tensor[0], metadata,
-                                        sizeof metadata / sizeof metadata[0], &sink);
-    err = err == MDL_OK && b.failed ? MDL_ENOMEM : err;
+    mdl_err err = mdl_champion_bytes(c, &b);
     if (err != MDL_OK)
         snprintf(error, error_size, "cannot make %s: %s", path, mdl_strerror(err));
     else

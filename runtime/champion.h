@@ -6,20 +6,27 @@
  *   island_genomes    F32 [islands, genes]
  *   island_validation I64 [islands]         millionths, summed over the validation lives
  *   island_generation I32 [islands]
- * and for each region R, of the chosen genome (core/region.h; rows are neurons,
- * motors last, without padding; MDL names):
- *   R.source  I32 [synapses]   R.delay U8 [synapses]   R.row I32 [neurons + 1]
- *   R.weight  F32 [synapses]   R.gain  F32 [neurons]
- *   R.phase   F32 [synapses] turns     (phase_gate)
- *   R.embedding F32 [sources, 4]       (local_attention)
- * Metadata: format, results, experiment_id, digest, island, experiment. */
+ * and the network that the chosen genome decodes to, all regions one after the
+ * other (core/wiring.h says what a source is; motors are a region's last neurons):
+ *   region_shape I32 [regions, 4]  hidden neurons, motors, sources, synapses
+ *   row       I32 [neurons + 1]    first synapse of each neuron, and the end
+ *   source    I32 [synapses]       within the neuron's region
+ *   delay     U8  [synapses]       steps
+ *   w0        F32 [synapses]       weights at birth
+ *   cos_phi   F32 [synapses]       phase_gate only, like sin_phi
+ *   gain      F32 [neurons]
+ *   embedding F32 [sources, 4]     u0 u1 v0 v1, local_attention only
+ * Metadata, strings: format, results, experiment_id, digest, island, experiment. */
 #ifndef MDL_RUNTIME_CHAMPION_H
 #define MDL_RUNTIME_CHAMPION_H
 
 #include "protocol/digest.h"
+#include "runtime/memory.h"
 #include "runtime/runner.h"
 
 #define MDL_CHAMPION_FORMAT "modulon-champion-1"
+/* Raised whenever equal inputs no longer give equal results. */
+#define MDL_RESULTS_VERSION "1"
 
 typedef struct mdl_champion {
     mdl_experiment_file file;
@@ -45,8 +52,13 @@ void mdl_champion_choose(mdl_champion *c, uint32_t island);
 static inline const float *mdl_champion_genome(const mdl_champion *c, uint32_t island) {
     return c->genomes + (size_t)island * c->layout.genes;
 }
-/* Write the safetensors file. */
+/* The safetensors file's bytes, added to an empty buffer, which the caller frees. */
+mdl_err mdl_champion_bytes(const mdl_champion *c, mdl_buffer *out);
+/* Write them. */
 mdl_err mdl_champion_write(const mdl_champion *c, const char *path, char *error, size_t error_size);
+/* What a person wants to know of it: the genes with their meaning, the decoded
+ * parameters, mechanisms, size. A JSON text to free(); NULL when out of memory. */
+char *mdl_champion_json(const mdl_champion *c);
 void mdl_champion_close(mdl_champion *c);
 
 #endif

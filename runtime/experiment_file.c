@@ -1,5 +1,4 @@
 /* An experiment with the bytes it came from. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,31 +38,19 @@ mdl_err mdl_experiment_file_read(mdl_experiment_file *f, const char *path, char 
     return err;
 }
 
-mdl_err mdl_experiment_file_change(mdl_experiment_file *f, const uint64_t *seed, const uint32_t *generations,
-                                   char *error, size_t error_size) {
-    if (!seed && !generations)
-        return MDL_OK;
-    mdl_experiment x = f->experiment;
-    if (seed) { /* what the parser derives from it as well */
-        x.seed = *seed;
-        x.network.seed = mdl_key(*seed, MDL_STREAM_WIRING, 0, 0, 0);
-        x.evolution.seed = mdl_key(*seed, MDL_STREAM_GENOME, 0, 0, 0);
-    }
-    if (generations)
-        x.evolution.generations = *generations;
-    char *text = mdl_experiment_to_json(&x);
+mdl_err mdl_experiment_file_of(mdl_experiment_file *f, const mdl_experiment *x, char *error, size_t error_size) {
+    mdl_experiment derived = *x;
+    memset(f, 0, sizeof *f);
+    derived.network.seed = mdl_key(x->seed, MDL_STREAM_WIRING, 0, 0, 0);
+    derived.evolution.seed = mdl_key(x->seed, MDL_STREAM_GENOME, 0, 0, 0);
+    char *text = mdl_experiment_to_json(&derived);
     if (!text) {
         snprintf(error, error_size, "the changed experiment could not be written: out of memory");
         return MDL_ENOMEM;
     }
-    mdl_experiment_file changed;
-    mdl_err err = mdl_experiment_file_parse(&changed, "the changed experiment", text, strlen(text), error, error_size);
+    mdl_err err = mdl_experiment_file_parse(f, "the changed experiment", text, strlen(text), error, error_size);
     free(text);
-    if (err != MDL_OK)
-        return err;
-    mdl_experiment_file_close(f);
-    *f = changed;
-    return MDL_OK;
+    return err;
 }
 
 void mdl_experiment_file_close(mdl_experiment_file *f) {

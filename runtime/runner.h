@@ -31,10 +31,9 @@ mdl_err mdl_experiment_file_read(mdl_experiment_file *f, const char *path, char 
 /* The same from bytes; `name` stands for the path in `error`. Takes a copy. */
 mdl_err mdl_experiment_file_parse(mdl_experiment_file *f, const char *name, const void *bytes, size_t size, char *error,
                                   size_t error_size);
-/* Another seed or number of generations (NULL: as it is): bytes become the
- * canonical file, the id changes. */
-mdl_err mdl_experiment_file_change(mdl_experiment_file *f, const uint64_t *seed, const uint32_t *generations,
-                                   char *error, size_t error_size);
+/* The canonical file of an experiment; its id is new. What the parser derives
+ * from the seed is derived again. */
+mdl_err mdl_experiment_file_of(mdl_experiment_file *f, const mdl_experiment *x, char *error, size_t error_size);
 void mdl_experiment_file_close(mdl_experiment_file *f);
 
 typedef struct mdl_runner {

@@ -1,0 +1,146 @@
+/* A champion as safetensors: genomes, and the network that one decodes to. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/safetensors.h"
+#include "runtime/champion.h"
+
+enum { TENSORS_MAX = 16, SHAPE = 4 };
+
+/* The decoded network, copied out of a life. */
+typedef struct network {
+    int32_t *shape, *row, *source;
+    uint8_t *delay;
+    float *w0, *cos_phi, *sin_phi, *gain, *embedding;
+    size_t regions, neurons, synapses, sources;
+} network;
+
+static void close_network(network *n) {
+    free(n->shape);
+    free(n->row);
+    free(n->source);
+    free(n->delay);
+    free(n->w0);
+    free(n->cos_phi);
+    free(n->sin_phi);
+    free(n->gain);
+    free(n->embedding);
+}
+
+/* Never of size 0, so that NULL always means out of memory. */
+static void *items(size_t count, size_t size) { return calloc(count + 1, size); }
+
+static mdl_err open_network(network *n, const mdl_life *l) {
+    const mdl_network_spec *spec = &l->experiment->network;
+    memset(n, 0, sizeof *n);
+    n->regions = spec->regions;
+    n->neurons = l->neurons;
+    n->synapses = l->synapses;
+    for (uint32_t r = 0; r < spec->regions; r++)
+        n->sources += mdl_shard_region(&l->shard[0], r)->shape.sources;
+    const mdl_region *first = mdl_shard_region(&l->shard[0], 0);
+    n->shape = items(n->regions * SHAPE, sizeof *n->shape);
+    n->row = items(n->neurons + 1, sizeof *n->row);
+    n->source = items(n->synapses, sizeof *n->source);
+    n->delay = items(n->synapses, sizeof *n->delay);
+    n->w0 = items(n->synapses, sizeof *n->w0);
+    n->gain = items(n->neurons, sizeof *n->gain);
+    n->cos_phi = first->cos_phi ? items(n->synapses, sizeof *n->cos_phi) : NULL;
+    n->sin_phi = first->sin_phi ? items(n->synapses, sizeof *n->sin_phi) : NULL;
+    n->embedding = first->embed ? items(n->sources * 4, sizeof *n->embedding) : NULL;
+    int whole = n->shape && n->row && n->source && n->delay && n->w0 && n->gain && (n->cos_phi || !first->cos_phi) &&
+                (n->sin_phi || !first->sin_phi) && (n->embedding || !first->embed);
+    return whole ? MDL_OK : MDL_ENOMEM;
+}
+
+static void copy_rows(network *n, const mdl_network_spec *spec, const mdl_region *r, size_t neuron, size_t *synapse) {
+    for (uint32_t j = 0; j < r->shape.neurons; j++) {
+        uint32_t source[MDL_FAN_IN_MAX], fan = mdl_row_fan(&r->shape, j);
+        size_t cell = mdl_row(&r->shape, j), at = *synapse;
+        mdl_wire_row(spec, &r->shape, j, source, n->delay + at);
+        n->row[neuron + j] = (int32_t)at;
+        for (uint32_t k = 0; k < fan; k++)
+            n->source[at + k] = (int32_t)source[k];
+        memcpy(n->w0 + at, r->w0 + cell, fan * sizeof(float));
+        if (n->cos_phi) {
+            memcpy(n->cos_phi + at, r->cos_phi + cell, fan * sizeof(float));
+            memcpy(n->sin_phi + at, r->sin_phi + cell, fan * sizeof(float));
+        }
+        *synapse += fan;
+    }
+}
+
+static void copy_network(network *n, const mdl_life *l) {
+    size_t neuron = 0, synapse = 0, source = 0;
+    for (uint32_t i = 0; i < n->regions; i++) {
+        const mdl_region *r = mdl_shard_region(&l->shard[0], i);
+        const int32_t shape[SHAPE] = {(int32_t)r->shape.hidden, (int32_t)r->shape.motors, (int32_t)r->shape.sources,
+                                      (int32_t)r->shape.synapses};
+        memcpy(n->shape + SHAPE * i, shape, sizeof shape);
+        memcpy(n->gain + neuron, r->gain, r->shape.neurons * sizeof(float));
+        if (n->embedding)
+            memcpy(n->embedding + 4 * source, r->embed, 4 * (size_t)r->shape.sources * sizeof(float));
+        copy_rows(n, &l->experiment->network, r, neuron, &synapse);
+        neuron += r->shape.neurons;
+        source += r->shape.sources;
+    }
+    n->row[neuron] = (int32_t)synapse;
+}
+
+static mdl_err write_tensors(const mdl_champion *c, const network *n, mdl_buffer *out) {
+    char id[65], digest[MDL_DIGEST_HEX], island[16];
+    mdl_hex(c->file.experiment.id, 32, id);
+    mdl_hex(c->digest, sizeof c->digest, digest);
+    snprintf(island, sizeof island, "%" PRIu32, c->island);
+    const mdl_metadata metadata[] = {
+        {"format", MDL_CHAMPION_FORMAT},
+        {"results", MDL_RESULTS_VERSION},
+        {"experiment_id", id},
+        {"digest", digest},
+        {"island", island},
+        {"experiment", (const char *)c->file.bytes},
+    };
+    uint64_t genes = c->layout.genes, islands = c->islands;
+    const mdl_tensor all[] = {
+        {"genome", MDL_F32, 1, {genes}, mdl_champion_genome(c, c->island), NULL, 0},
+        {"island_genomes", MDL_F32, 2, {islands, genes}, c->genomes, NULL, 0},
+        {"island_validation", MDL_I64, 1, {islands}, c->validation, NULL, 0},
+        {"island_generation", MDL_I32, 1, {islands}, c->generation, NULL, 0},
+        {"region_shape", MDL_I32, 2, {n->regions, SHAPE}, n->shape, NULL, 0},
+        {"row", MDL_I32, 1, {n->neurons + 1}, n->row, NULL, 0},
+        {"source", MDL_I32, 1, {n->synapses}, n->source, NULL, 0},
+        {"delay", MDL_U8, 1, {n->synapses}, n->delay, NULL, 0},
+        {"w0", MDL_F32, 1, {n->synapses}, n->w0, NULL, 0},
+        {"gain", MDL_F32, 1, {n->neurons}, n->gain, NULL, 0},
+        {"cos_phi", MDL_F32, 1, {n->synapses}, n->cos_phi, NULL, 0},
+        {"sin_phi", MDL_F32, 1, {n->synapses}, n->sin_phi, NULL, 0},
+        {"embedding", MDL_F32, 2, {n->sources, 4}, n->embedding, NULL, 0},
+    };
+    mdl_tensor tensor[TENSORS_MAX];
+    uint32_t count = 0;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (all[i].values)
+            tensor[count++] = all[i];
+    mdl_sink sink = mdl_buffer_sink(out);
+    mdl_err err = mdl_safetensors_write(tensor, count, metadata, sizeof metadata / sizeof metadata[0], &sink);
+    return err == MDL_OK && out->failed ? MDL_ENOMEM : err;
+}
+
+mdl_err mdl_champion_bytes(const mdl_champion *c, mdl_buffer *out) {
+    const mdl_experiment *x = &c->file.experiment;
+    void *memory = mdl_aligned(mdl_life_bytes(x, 1));
+    if (!memory)
+        return MDL_ENOMEM;
+    mdl_life *life = mdl_life_init(memory, x, 1, NULL);
+    mdl_life_genome(life, mdl_champion_genome(c, c->island));
+    network n;
+    mdl_err err = open_network(&n, life);
+    if (err == MDL_OK) {
+        copy_network(&n, life);
+        err = write_tensors(c, &n, out);
+    }
+    close_network(&n);
+    free(memory);
+    return err;
+}
