@@ -17,7 +17,8 @@
     X(ENOMEM, 8, "out of memory")                                                                                      \
     X(EIO, 9, "reading or writing failed")                                                                             \
     X(ENOENT, 10, "no such file, task, mechanism or name")                                                             \
-    X(EMISMATCH, 11, "two things that must belong together do not")
+    X(EMISMATCH, 11, "two things that must belong together do not")                                                    \
+    X(ESIGNATURE, 12, "a signature does not verify")
 
 typedef enum mdl_err {
 #define X(name, value, sentence) MDL_##name = value,
