@@ -18,7 +18,8 @@
     X(EIO, 9, "reading or writing failed")                                                                             \
     X(ENOENT, 10, "no such file, task, mechanism or name")                                                             \
     X(EMISMATCH, 11, "two things that must belong together do not")                                                    \
-    X(ESIGNATURE, 12, "a signature does not verify")
+    X(ESIGNATURE, 12, "a signature does not verify")                                                                   \
+    X(EWEAKKEY, 13, "a public key is weak and cannot be trusted")
 
 typedef enum mdl_err {
 #define X(name, value, sentence) MDL_##name = value,

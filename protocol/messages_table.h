@@ -1,0 +1,186 @@
+/* The messages: one table for the structs, the encoder, the decoder, the
+ * reference in docs/protocol/02-messages.md and the fuzzers.
+ *
+ * Rows of a message are F(kind, name, lo, hi, meaning); schema.h says what lo
+ * and hi bound for each kind. Order is the order on the wire. A new row or
+ * message is a new protocol version: nothing unknown is ever skipped. */
+#ifndef MDL_PROTOCOL_MESSAGES_TABLE_H
+#define MDL_PROTOCOL_MESSAGES_TABLE_H
+
+#define MDL_GENERATION_MAX 1000000
+#define MDL_UNIT_JOBS_MAX 2048
+#define MDL_INVITE_BYTES_MAX 1536
+#define MDL_U64_MAX UINT64_MAX
+#define MDL_U32_MAX UINT32_MAX
+#define MDL_I64_LO ((uint64_t)INT64_MIN)
+#define MDL_I64_HI ((uint64_t)INT64_MAX)
+#define MDL_FITNESS_LO ((uint64_t)(-MDL_FITNESS_ABS_MAX))
+#define MDL_FITNESS_HI ((uint64_t)MDL_FITNESS_ABS_MAX)
+
+/* Every payload starts with these. */
+#define MDL_FIELDS_HEAD(F)                                                                                             \
+    F(HEX, experiment, 32, 32, "SHA-256 of the experiment file; zeros while the sender does not know it")              \
+    F(HEX, session, 16, 16, "drawn at random by the worker; zeros in records and news")                                \
+    F(U64, seq, 0, MDL_U64_MAX, "counts up in a session; a reply repeats the call's")
+
+/* Worker to coordinator. */
+#define MDL_FIELDS_HELLO(F)                                                                                            \
+    F(U32, version, 1, 65535, "protocol version that the worker speaks")                                               \
+    F(TEXT, program, 0, 32, "name and version of the program")                                                         \
+    F(U32, results, 0, 65535, "Results version that it computes")                                                      \
+    F(U32, threads, 1, 65535, "compute threads")                                                                       \
+    F(U64, speed, 0, MDL_U64_MAX, "measured synapse updates a second, all threads")                                    \
+    F(U64, ticket, 0, MDL_U64_MAX, "nonce of the proof of work; 0 where none is asked for")                            \
+    F(TEXT, invite, 0, MDL_INVITE_BYTES_MAX, "an invitation's envelope; empty: none")
+#define MDL_FIELDS_WANT(F)                                                                                             \
+    F(U32, jobs, 1, 1048576, "most jobs that the worker can finish in a lease's time")                                 \
+    F(U64, speed, 0, MDL_U64_MAX, "measured synapse updates a second, all threads")
+#define MDL_FIELDS_RESULT(F)                                                                                           \
+    F(U64, lease, 0, MDL_U64_MAX, "lease that it answers")                                                             \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the jobs")                                                \
+    F(U32, first, 0, MDL_U32_MAX, "first job")                                                                         \
+    F(U32, count, 1, MDL_UNIT_JOBS_MAX, "number of jobs")                                                              \
+    F(FITNESSES, fitness, 1, MDL_UNIT_JOBS_MAX, "one sum a job, in millionths; as many as count says")                 \
+    F(HEX, root, 32, 32, "digest of the unit's trace")                                                                 \
+    F(U64, updates, 0, MDL_U64_MAX, "synapse updates done")                                                            \
+    F(U64, busy_ms, 0, MDL_U64_MAX, "time it took, all threads added")
+#define MDL_FIELDS_SYNC(F) F(U32, generation, 0, MDL_GENERATION_MAX, "first generation whose results are missing")
+#define MDL_FIELDS_FETCH(F) F(BLOB, digest, 32, 32, "blob that is asked for")
+#define MDL_FIELDS_BYE(F) F(TEXT, reason, 0, 64, "why, for people")
+#define MDL_FIELDS_PING(F)
+
+/* Coordinator to worker: replies. */
+#define MDL_FIELDS_WELCOME(F)                                                                                          \
+    F(HEX, worker, 32, 32, "key that was greeted")                                                                     \
+    F(U32, version, 1, 65535, "protocol version of the session")                                                       \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "open generation")                                                       \
+    F(HEX, state, 32, 32, "digest of its evolution state")                                                             \
+    F(BLOB, document, 32, 32, "BLAKE2b-256 of the experiment file")                                                    \
+    F(U64, lease_ms, 0, MDL_U64_MAX, "how long a lease is meant to keep a worker busy")                                \
+    F(TEXT, origin, 1, 128, "origin of the ledger's checkpoints")                                                      \
+    F(TEXT, vkey, 1, 256, "verifier key of the ledger")
+#define MDL_FIELDS_GRANT(F)                                                                                            \
+    F(U64, lease, 0, MDL_U64_MAX, "the lease's number, never used again")                                              \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the jobs")                                                \
+    F(U32, first, 0, MDL_U32_MAX, "first job")                                                                         \
+    F(U32, count, 1, MDL_UNIT_JOBS_MAX, "number of jobs")                                                              \
+    F(U64, deadline_ms, 0, MDL_U64_MAX, "time from now until the lease ends")
+#define MDL_FIELDS_IDLE(F)                                                                                             \
+    F(U32, reason, 1, 65535, "why there is no work: section 2.5")                                                      \
+    F(TEXT, text, 0, 160, "the same for people")                                                                       \
+    F(U64, retry_ms, 0, MDL_U64_MAX, "when to ask again")
+#define MDL_FIELDS_REJECT(F)                                                                                           \
+    F(U32, reason, 1, 65535, "why: section 2.5")                                                                       \
+    F(TEXT, name, 0, 32, "the reason's name")                                                                          \
+    F(TEXT, text, 0, 160, "the same for people, with details")                                                         \
+    F(U64, retry_ms, 0, MDL_U64_MAX, "when to try again; 0: never with the same message")                              \
+    F(U64, about, 0, MDL_U64_MAX, "seq of the refused message, 0 if it could not be read")
+#define MDL_FIELDS_HISTORY(F)                                                                                          \
+    F(U32, from, 0, MDL_GENERATION_MAX, "first generation in the blob")                                                \
+    F(U32, to, 0, MDL_GENERATION_MAX, "generation after the last one in it")                                           \
+    F(HEX, state, 32, 32, "digest of the evolution state of generation `to`")                                          \
+    F(CARRIED, blob, 32, 32, "fitnesses of all jobs of these generations, int64 little-endian, in order")              \
+    F(U64, blob_size, 0, MDL_FRAME_BLOB_MAX, "its size in bytes")
+#define MDL_FIELDS_DOCUMENT(F)                                                                                         \
+    F(BLOB, digest, 32, 32, "what was asked for")                                                                      \
+    F(CARRIED, blob, 32, 32, "the same digest; the frame carries the bytes")                                           \
+    F(U64, blob_size, 0, MDL_FRAME_BLOB_MAX, "their number")
+#define MDL_FIELDS_PONG(F)                                                                                             \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "open generation")                                                       \
+    F(U64, clock_ms, 0, MDL_U64_MAX, "the coordinator's clock, ms since 1970; only for people")                        \
+    F(NOTE, checkpoint, 0, 1024, "newest signed checkpoint of the ledger")
+
+/* Coordinator to everyone: published; missing one is harmless. */
+#define MDL_FIELDS_NEWS(F)                                                                                             \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation that has opened")                                            \
+    F(HEX, state, 32, 32, "digest of its evolution state")                                                             \
+    F(I64, best, MDL_FITNESS_LO, MDL_FITNESS_HI, "best fitness of the generation before")                              \
+    F(I64, u_local, MDL_I64_LO, MDL_I64_HI, "population-scope eta_local, in units of 2^-32")                           \
+    F(I64, u_global, MDL_I64_LO, MDL_I64_HI, "population-scope eta_global, in units of 2^-32")                         \
+    F(U32, workers, 0, MDL_U32_MAX, "workers with a session")
+
+/* Ledger records, signed by the coordinator. The worker's `result` is one too. */
+#define MDL_FIELDS_GENESIS(F)                                                                                          \
+    F(U32, version, 1, 65535, "protocol version of the records")                                                       \
+    F(U32, results, 0, 65535, "Results version of every digest and fitness")                                           \
+    F(BLOB, document, 32, 32, "the experiment file")                                                                   \
+    F(HEX, coordinator, 32, 32, "the coordinator's key, which must have signed this")                                  \
+    F(TEXT, origin, 1, 128, "origin of the checkpoints")                                                               \
+    F(TEXT, admission, 1, 160, "rule of admission: section 3.1")
+#define MDL_FIELDS_ADMIT(F)                                                                                            \
+    F(HEX, worker, 32, 32, "the worker's key")                                                                         \
+    F(TEXT, name, 0, 64, "what its owner calls it")                                                                    \
+    F(U32, how, 1, 3, "1 open, 2 list, 3 invitation")                                                                  \
+    F(HEX, owner, 32, 32, "the owner's key; open admission: the worker's")
+#define MDL_FIELDS_LEASE(F)                                                                                            \
+    F(U64, lease, 0, MDL_U64_MAX, "the lease's number")                                                                \
+    F(HEX, worker, 32, 32, "who has it")                                                                               \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the jobs")                                                \
+    F(U32, first, 0, MDL_U32_MAX, "first job")                                                                         \
+    F(U32, count, 1, MDL_UNIT_JOBS_MAX, "number of jobs")
+#define MDL_FIELDS_EXPIRE(F)                                                                                           \
+    F(U64, lease, 0, MDL_U64_MAX, "lease that ended without a result")                                                 \
+    F(U32, reason, 1, 65535, "why: section 2.5")
+#define MDL_FIELDS_CLOSE(F)                                                                                            \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation that closes")                                                \
+    F(BLOB, fitness, 32, 32, "fitnesses of all its jobs, int64 little-endian, in order")                               \
+    F(U32, jobs, 1, MDL_U32_MAX, "their number")                                                                       \
+    F(INDICES, results, 0, 2048, "records of the results used, in order of their first job")                           \
+    F(BLOB, results_blob, 32, 32, "a longer list: uint64 little-endian; then `results` is empty")                      \
+    F(HEX, before, 32, 32, "digest of the evolution state of this generation")                                         \
+    F(HEX, after, 32, 32, "digest of the next one's")                                                                  \
+    F(I64, best, MDL_FITNESS_LO, MDL_FITNESS_HI, "best fitness among training jobs")
+#define MDL_FIELDS_CREDIT(F)                                                                                           \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation that is paid for")                                           \
+    F(U32, count, 0, MDL_U32_MAX, "number of workers in the blob")                                                     \
+    F(U64, updates, 0, MDL_U64_MAX, "sum over them")                                                                   \
+    F(BLOB, workers, 32, 32, "key, then updates as uint64 little-endian, 40 bytes a worker, keys rising")
+#define MDL_FIELDS_CHAMPION(F)                                                                                         \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation whose validation it won")                                    \
+    F(U32, island, 0, 15, "island whose centre it is")                                                                 \
+    F(BLOB, genome, 32, 32, "the genome, binary32 little-endian")                                                      \
+    F(I64, validation, MDL_FITNESS_LO, MDL_FITNESS_HI, "its validation fitness")
+#define MDL_FIELDS_ADMIN(F)                                                                                            \
+    F(TEXT, action, 1, 32, "pause, resume, ban, ...")                                                                  \
+    F(HEX, target, 32, 32, "key that it concerns; zeros: none")                                                        \
+    F(TEXT, reason, 0, 160, "why, for people")
+#define MDL_FIELDS_END(F)                                                                                              \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generations that were closed")                                          \
+    F(HEX, champion, 32, 32, "digest of the champion's genome")
+
+/* Signed by the coordinator or an owner, carried inside hello. */
+#define MDL_FIELDS_INVITE(F)                                                                                           \
+    F(HEX, worker, 32, 32, "key that is let in")                                                                       \
+    F(HEX, owner, 32, 32, "key of the principal")                                                                      \
+    F(U64, expires, 0, MDL_U64_MAX, "ms since 1970; 0: never")                                                         \
+    F(TEXT, name, 0, 64, "what the owner calls the worker")
+
+/* M(name, NAME, role, meaning) */
+#define MDL_MESSAGES(M)                                                                                                \
+    M(hello, HELLO, CALL, "opens a session")                                                                           \
+    M(want, WANT, CALL, "asks for work")                                                                               \
+    M(result, RESULT, CALL, "hands in a unit's results; becomes a ledger record as it is")                             \
+    M(sync, SYNC, CALL, "asks for the results of closed generations")                                                  \
+    M(fetch, FETCH, CALL, "asks for a blob")                                                                           \
+    M(bye, BYE, CALL, "ends the session and gives leases back")                                                        \
+    M(ping, PING, CALL, "asks for a sign of life")                                                                     \
+    M(welcome, WELCOME, REPLY, "answers hello")                                                                        \
+    M(grant, GRANT, REPLY, "answers want: a lease")                                                                    \
+    M(idle, IDLE, REPLY, "answers want: no work, and why")                                                             \
+    M(reject, REJECT, REPLY, "answers anything: refused, and why")                                                     \
+    M(history, HISTORY, REPLY, "answers sync")                                                                         \
+    M(document, DOCUMENT, REPLY, "answers fetch")                                                                      \
+    M(pong, PONG, REPLY, "answers ping and bye")                                                                       \
+    M(news, NEWS, NEWS, "a generation has opened")                                                                     \
+    M(genesis, GENESIS, RECORD, "record 0: the experiment")                                                            \
+    M(admit, ADMIT, RECORD, "a worker was let in")                                                                     \
+    M(lease, LEASE, RECORD, "jobs were leased")                                                                        \
+    M(expire, EXPIRE, RECORD, "a lease ended without a result; the coordinator's assertion")                           \
+    M(close, CLOSE, RECORD, "a generation closed")                                                                     \
+    M(credit, CREDIT, RECORD, "work was credited")                                                                     \
+    M(champion, CHAMPION, RECORD, "a new champion")                                                                    \
+    M(admin, ADMIN, RECORD, "the operator did something")                                                              \
+    M(end, END, RECORD, "the experiment has ended")                                                                    \
+    M(invite, INVITE, GRANT, "lets a worker in")
+
+#endif
