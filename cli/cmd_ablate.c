@@ -135,7 +135,7 @@ static mdl_err evolve_row(const mdl_champion *c, uint32_t mechanism, const char 
         if (err == MDL_OK) {
             err = mdl_score_variants(&other.file.experiment, &v, 1, seed, 0, lives, s->threads, 1, scores);
             if (err != MDL_OK)
-                snprintf(error, error_size, "ablate: %s", mdl_strerror(err));
+                snprintf(error, error_size, "ablate: %s", mdl_strerror((int)err));
         }
         if (err == MDL_OK) {
             mdl_score score = mdl_score_of(scores, lives);
@@ -186,7 +186,7 @@ static int ablate(const mdl_champion *c, const settings *s, const char *path) {
     if (err == MDL_OK)
         err = knock_out(c, s, seed, lives, whole, cJSON_AddArrayToObject(json, "knock_out"));
     if (err != MDL_OK)
-        snprintf(error, sizeof error, "ablate: %s", mdl_strerror(err));
+        snprintf(error, sizeof error, "ablate: %s", mdl_strerror((int)err));
     if (err == MDL_OK && s->evolve)
         err = evolve_all(c, path, s, seed, lives, whole, cJSON_AddArrayToObject(json, "evolved"), error, sizeof error);
     int code = MDL_EXIT_OK;

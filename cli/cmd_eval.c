@@ -203,7 +203,7 @@ static int eval(const mdl_champion *c, const settings *s) {
         err = eval_islands(c, s, range, seed, json);
     int code = MDL_EXIT_OK;
     if (err != MDL_OK) {
-        code = mdl_cli_fail(MDL_EXIT_FAILURE, "eval: %s", mdl_strerror(err));
+        code = mdl_cli_fail(MDL_EXIT_FAILURE, "eval: %s", mdl_strerror((int)err));
     } else if (s->json) {
         char *line = cJSON_PrintUnformatted(json);
         if (line)

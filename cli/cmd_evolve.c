@@ -47,6 +47,7 @@ typedef struct settings {
     const char *out;
     uint32_t threads, generations, stop_after;
     uint64_t seed;
+    double save_every;
     int quiet, json, has_seed, has_generations;
 } settings;
 
@@ -133,6 +134,7 @@ static int evolve(const mdl_experiment_file *file, const settings *s) {
         fprintf(stderr, "%s: %" PRIu32 " genes, %" PRIu32 " threads, in %s%s\n", file->experiment.name,
                 runner.layout.genes, runner.threads, runner.directory, runner.resumed > 0 ? ", going on" : "");
     catch_signals();
+    runner.save_every_s = s->save_every;
     err = mdl_runner_go(&runner, s->stop_after, &stop, s->quiet, &end, error, sizeof error);
     if (err == MDL_OK) {
         err = mdl_champion_of_run(&champion, &runner, error, sizeof error);
@@ -159,7 +161,7 @@ static int evolve(const mdl_experiment_file *file, const settings *s) {
 }
 
 int mdl_cmd_evolve(int argc, char **argv) {
-    settings s = {.stop_after = UINT32_MAX};
+    settings s = {.stop_after = UINT32_MAX, .save_every = 1};
     const mdl_option options[] = {
         {"out", MDL_OPT_TEXT, &s.out, NULL, 0, 0, "DIR", "directory of the run (runs/NAME-ID)"},
         {"threads", MDL_OPT_U32, &s.threads, NULL, 1, MDL_THREADS_MAX, "N", "threads (all CPUs)"},
@@ -168,6 +170,7 @@ int mdl_cmd_evolve(int argc, char **argv) {
          "another length: another experiment"},
         {"stop-after", MDL_OPT_U32, &s.stop_after, NULL, 0, 1000000, "G",
          "stop when G generations are done; resumable"},
+        {"save-every", MDL_OPT_F64, &s.save_every, NULL, 0, 3600, "S", "seconds between saves (1)"},
         {"quiet", MDL_OPT_FLAG, &s.quiet, NULL, 0, 0, NULL, "no progress on stderr"},
         {"json", MDL_OPT_FLAG, &s.json, NULL, 0, 0, NULL, "the result as one JSON object on stdout"},
         {0},

@@ -182,7 +182,7 @@ int mdl_cmd_selftest(int argc, char **argv) {
             char hex[MDL_DIGEST_HEX];
             mdl_err err = digest_case(i, kernel, hex);
             if (err != MDL_OK)
-                return mdl_cli_fail(MDL_EXIT_FAILURE, "selftest: %s", mdl_strerror(err));
+                return mdl_cli_fail(MDL_EXIT_FAILURE, "selftest: %s", mdl_strerror((int)err));
             const char *want = i < DIGESTS ? mdl_selftest_digests[i] : "none";
             int equal = strcmp(want, hex) == 0;
             same &= equal;

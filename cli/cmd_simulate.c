@@ -104,7 +104,7 @@ static mdl_err genome_of_file(const char *path, float *genome, uint32_t genes, c
     err = mdl_safetensors_read(bytes, size, &s);
     const mdl_tensor *t = err == MDL_OK ? mdl_safetensors_find(&s, "genome") : NULL;
     if (err != MDL_OK) {
-        snprintf(error, error_size, "%s is not a whole safetensors file: %s", path, mdl_strerror(err));
+        snprintf(error, error_size, "%s is not a whole safetensors file: %s", path, mdl_strerror((int)err));
     } else if (!t || t->dtype != MDL_F32 || t->rank != 1 || t->shape[0] != genes) {
         snprintf(error, error_size, "%s: the tensor genome must be F32 of %" PRIu32 " genes", path, genes);
         err = MDL_EMISMATCH;

@@ -145,7 +145,7 @@ mdl_err mdl_champion_read(mdl_champion *c, const char *path, char *error, size_t
         mdl_safetensors s;
         err = mdl_safetensors_read(bytes, size, &s);
         if (err != MDL_OK)
-            snprintf(error, error_size, "%s is not a whole safetensors file: %s", file, mdl_strerror(err));
+            snprintf(error, error_size, "%s is not a whole safetensors file: %s", file, mdl_strerror((int)err));
         else
             err = take_file(c, &s, file, error, error_size);
         mdl_safetensors_close(&s);
@@ -164,7 +164,7 @@ mdl_err mdl_champion_write(const mdl_champion *c, const char *path, char *error,
     mdl_buffer b = {0};
     mdl_err err = mdl_champion_bytes(c, &b);
     if (err != MDL_OK)
-        snprintf(error, error_size, "cannot make %s: %s", path, mdl_strerror(err));
+        snprintf(error, error_size, "cannot make %s: %s", path, mdl_strerror((int)err));
     else
         err = mdl_file_write(path, b.bytes, b.size, error, error_size);
     free(b.bytes);

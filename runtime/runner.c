@@ -15,7 +15,6 @@
 
 enum { HEAD = 8 + 32 + 8 + 8 };
 static const char magic[8] = "MDLRUN1";
-static const double save_every_s = 1.0;
 
 /* ---- state.bin ---- */
 
@@ -84,7 +83,7 @@ static mdl_err load_state(mdl_runner *r, char *error, size_t error_size) {
         err = take_state(r, bytes, size);
         if (err != MDL_OK)
             snprintf(error, error_size, "%s is damaged or of another run: %s; remove it to start anew", path,
-                     mdl_strerror(err));
+                     mdl_strerror((int)err));
     } else if (err == MDL_ENOMEM) {
         snprintf(error, error_size, "%s: out of memory", r->directory);
     }
@@ -261,7 +260,7 @@ mdl_err mdl_runner_go(mdl_runner *r, uint32_t stop_after, const volatile sig_ato
             break;
         w.jobs = 0;
         watch(&w, 0);
-        if (mdl_seconds() - r->saved_s >= save_every_s)
+        if (mdl_seconds() - r->saved_s >= r->save_every_s)
             err = save_state(r, error, error_size);
     }
     w.jobs = 0;
@@ -337,6 +336,7 @@ mdl_err mdl_runner_open(mdl_runner *r, const mdl_experiment_file *file, const ch
                         char *error, size_t error_size) {
     memset(r, 0, sizeof *r);
     r->file = file;
+    r->save_every_s = 1.0;
     r->directory = malloc(strlen(directory) + 1);
     mdl_err err = r->directory ? MDL_OK : MDL_ENOMEM;
     if (err != MDL_OK) {
@@ -350,7 +350,7 @@ mdl_err mdl_runner_open(mdl_runner *r, const mdl_experiment_file *file, const ch
     if (err == MDL_OK) {
         err = take_memory(r, threads);
         if (err != MDL_OK)
-            snprintf(error, error_size, "%s: %s for %" PRIu32 " threads", file->experiment.name, mdl_strerror(err),
+            snprintf(error, error_size, "%s: %s for %" PRIu32 " threads", file->experiment.name, mdl_strerror((int)err),
                      threads);
     }
     if (err == MDL_OK)

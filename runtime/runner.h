@@ -52,8 +52,8 @@ typedef struct mdl_runner {
     uint64_t evaluations, synapse_updates; /* of all closed generations */
     double seconds;                        /* the same, by log.jsonl     */
     FILE *log;
-    double saved_s;
-    uint32_t resumed; /* generation that it went on from */
+    double saved_s, save_every_s; /* monotonic clock; 1 unless the owner changes it */
+    uint32_t resumed;             /* generation that it went on from */
 } mdl_runner;
 
 typedef enum mdl_run_end { MDL_RUN_DONE, MDL_RUN_STOPPED } mdl_run_end;
@@ -65,7 +65,8 @@ typedef enum mdl_run_end { MDL_RUN_DONE, MDL_RUN_STOPPED } mdl_run_end;
 mdl_err mdl_runner_open(mdl_runner *r, const mdl_experiment_file *file, const char *directory, uint32_t threads,
                         char *error, size_t error_size);
 /* Run to the end, or until `stop` is set (what is unfinished of a generation is
- * dropped), or until `stop_after` generations are closed. Saves. `stop` may be NULL. */
+ * dropped), or until `stop_after` generations are closed. Saves about every
+ * save_every_s, and at the end. `stop` may be NULL. */
 mdl_err mdl_runner_go(mdl_runner *r, uint32_t stop_after, const volatile sig_atomic_t *stop, int quiet,
                       mdl_run_end *end, char *error, size_t error_size);
 void mdl_runner_close(mdl_runner *r);
