@@ -11,8 +11,8 @@
 #define PERTURBATION 0.2f
 /* Weight of the newest meta-period in the baseline of REINFORCE. */
 #define META_BASE_RATE 0.3f
-/* Beyond any float of a valid state; keeps what hostile bytes lead to finite. */
-#define STATE_MAX 0x1p24f
+/* Beyond any reward; keeps what hostile bytes lead to finite. */
+#define REWARD_MAX 1024.0f
 
 /* A Rademacher sign pair: bits of one draw, counter (window, 0, 0, "meta"). */
 static void draw_signs(uint64_t key, uint32_t window, float sign[2]) {
@@ -215,10 +215,16 @@ void mdl_modulation_load(mdl_modulation *m, const mdl_hmn_params *p, mdl_reader 
     const uint32_t flags = MDL_OUT_REWARD | MDL_OUT_WIPE | MDL_OUT_FROZEN | MDL_OUT_TEACH | MDL_OUT_DONE;
     int bad = ((m->flags | m->flags_before) & ~flags) != 0 || m->action_before >= MDL_ACTION_MAX;
     bad |= m->meta_count >= p->meta_period || m->meta_stage >= meta_stages(p);
-    bad |= mdl_absf(m->reward) > STATE_MAX;
+    /* Bounds of `rest` in its order: a valid state is well within, and one within stays so. */
+    static const float bound[sizeof rest / sizeof rest[0]] = {
+        0x1p14f,          0x1p14f,       64.0f, 1024.0f, 1024.0f, 1.0f,  1.0f,    E_MAX,
+        REWARD_MAX,       E_MAX * E_MAX, U_MAX, U_MAX,   0.25f,   0.25f, FLT_MAX, 4.0f * REWARD_MAX,
+        4.0f * REWARD_MAX};
+    bad |= mdl_absf(m->reward) > REWARD_MAX;
+    bad |= mdl_absf(m->meta_sum) > REWARD_MAX * (float)(m->meta_count + 1);
     for (int k = 0; k < MDL_E_COUNT; k++)
-        bad |= mdl_absf(m->e[k]) > STATE_MAX || mdl_absf(m->gamma[k]) > STATE_MAX;
+        bad |= mdl_absf(m->e[k]) > E_MAX || mdl_absf(m->gamma[k]) > 2.0f * MDL_E_COUNT;
     for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
-        bad |= mdl_absf(*rest[i]) > STATE_MAX;
+        bad |= mdl_absf(*rest[i]) > bound[i];
     r->bad |= bad;
 }

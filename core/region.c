@@ -7,8 +7,12 @@
 
 #define CRITIC_MAX 8.0f
 #define BIAS_MAX 4.0f
-/* Beyond any float of a valid state; keeps what hostile bytes lead to finite. */
-#define STATE_MAX 0x1p27f
+/* What a loaded state may hold: any valid one is within, and one within stays
+ * so. Observations; traces (products of x and z, slowest decay 1 - 1/404); the
+ * argument of f (4096 synapses of weight 64). */
+#define SENSOR_MAX 1024.0f
+#define TRACE_MAX 0x1p25f
+#define INPUT_MAX 0x1p30f
 /* Weight of the newest activation in the running mean of homeostasis. */
 #define MEAN_RATE 0.01f
 
@@ -335,11 +339,13 @@ void mdl_region_load(mdl_region *r, const mdl_hmn_params *p, uint32_t last, mdl_
     float *const cells[] = {r->w, r->fast, r->slow};
     for (int i = 0; i < 3; i++)
         for (uint32_t j = 0; j < s->neurons; j++)
-            get_within(reader, i == 0 ? p->weight_max : STATE_MAX, cells[i] + mdl_row(s, j), mdl_row_fan(s, j));
+            get_within(reader, i == 0 ? p->weight_max : TRACE_MAX, cells[i] + mdl_row(s, j), mdl_row_fan(s, j));
     float *const neurons[] = {r->a, r->z, r->bias, r->mean, r->context[0], r->context[1], r->value, r->feature};
+    static const float bound[sizeof neurons / sizeof neurons[0]] = {
+        INPUT_MAX, MDL_RELU_MAX, BIAS_MAX, MDL_RELU_MAX, MDL_RELU_MAX, MDL_RELU_MAX, CRITIC_MAX, MDL_RELU_MAX};
     for (size_t i = 0; i < sizeof neurons / sizeof neurons[0]; i++)
-        get_within(reader, STATE_MAX, neurons[i], s->neurons);
-    get_within(reader, STATE_MAX, r->sensor_mean, s->sensors);
+        get_within(reader, bound[i], neurons[i], s->neurons);
+    get_within(reader, SENSOR_MAX, r->sensor_mean, s->sensors);
     r->novelty = mdl_get_i64(reader);
     if (r->novelty < 0 || (s->sensors == 0 && r->novelty != 0))
         reader->bad = 1;
@@ -347,7 +353,7 @@ void mdl_region_load(mdl_region *r, const mdl_hmn_params *p, uint32_t last, mdl_
     for (uint32_t back = s->delay_max + 1; back-- > 0;)
         for (uint32_t i = 1; i < s->sources; i++) {
             float x;
-            get_within(reader, STATE_MAX, &x, 1);
+            get_within(reader, i <= s->sensors ? SENSOR_MAX : MDL_RELU_MAX, &x, 1);
             if (i >= s->sources - s->inbound && back < r->window && mdl_float_bits(x) != 0)
                 reader->bad = 1;
             put_line(r, p, last - back, i, x);
