@@ -1,0 +1,125 @@
+/* The ledger's rules: a fold over its records. PROTOCOL section 6.
+ *
+ * Coordinator, worker statements and auditor share this one fold, so that what
+ * the coordinator believes is what anyone derives from its log. A record is an
+ * envelope; applying it either changes the state by exactly what the rules say
+ * or names the rule that it breaks and changes nothing. */
+#ifndef MDL_PROTOCOL_LEDGER_H
+#define MDL_PROTOCOL_LEDGER_H
+
+#include "core/experiment.h"
+#include "core/life.h"
+#include "protocol/envelope.h"
+#include "protocol/messages.h"
+
+/* Rules, numbered for reports. X(NAME, number, sentence) */
+#define MDL_RULE_MAP(X)                                                                                                \
+    X(OK, 0, "the record follows the rules")                                                                           \
+    X(FORM, 1, "a record is an envelope in its one form, with a known type and a valid payload")                       \
+    X(SIGNATURE, 2, "a record is signed by the key that it names")                                                     \
+    X(SIGNER, 3, "results are signed by the lease's worker, everything else by the coordinator")                       \
+    X(GENESIS, 4, "the first record, and no other, is the genesis, and names the coordinator")                         \
+    X(DOCUMENT, 5, "the genesis names a stored experiment file that is valid, whose id every record carries")          \
+    X(ADMIT, 6, "a worker is admitted once, with a sound key and the ticket or invitation that admission asks for")    \
+    X(LEASE, 7,                                                                                                        \
+      "a lease has the next number, goes to an admitted worker who is not banned, and covers jobs of the "             \
+      "current generation that have no result")                                                                        \
+    X(RESULT, 8, "a result answers an open lease of its worker, for exactly its jobs, with sums in range")             \
+    X(EXPIRE, 9, "only an open lease expires")                                                                         \
+    X(CLOSE, 10, "a generation closes when every job has a result, with their list and the state that follows")        \
+    X(CREDIT, 11, "credit is the sum of synapse updates of the results used, worker by worker")                        \
+    X(CHAMPION, 12, "the champion is the genome that the evolution's state names")                                     \
+    X(ADMIN, 13, "an action of the operator is one of pause, resume, ban, unban, with a target where it needs one")    \
+    X(END, 14, "nothing follows the end, and it names the champion")                                                   \
+    X(BLOB, 15, "a blob that a record names is stored and has its digest")
+
+typedef enum mdl_rule {
+#define X(name, number, sentence) MDL_RULE_##name = number,
+    MDL_RULE_MAP(X)
+#undef X
+} mdl_rule;
+
+const char *mdl_rule_name(int rule);     /* never NULL */
+const char *mdl_rule_sentence(int rule); /* never NULL */
+
+/* What broke which rule. */
+typedef struct mdl_breach {
+    mdl_rule rule;
+    uint64_t index;                 /* of the record                             */
+    uint8_t culprit[MDL_KEY_BYTES]; /* who signed it; zeros when unknown         */
+    char text[256];                 /* what was found, what the rule asks        */
+} mdl_breach;
+
+/* Blobs by digest. `get` gives bytes that stay valid until the next get, checks
+ * nothing; MDL_ENOENT when there is none. */
+typedef struct mdl_blobs {
+    mdl_err (*get)(void *ctx, const uint8_t digest[MDL_DIGEST_BYTES], const uint8_t **bytes, size_t *size);
+    void *ctx;
+} mdl_blobs;
+
+typedef struct mdl_ledger_worker {
+    uint8_t key[MDL_KEY_BYTES], owner[MDL_KEY_BYTES];
+    char name[65];
+    uint64_t admitted; /* record                                        */
+    uint32_t banned, how;
+    uint32_t open;              /* leases                                        */
+    uint64_t accepted, expired; /* leases                                        */
+    uint64_t credit, pending;   /* synapse updates: of closed generations; of the current one */
+} mdl_ledger_worker;
+
+typedef enum mdl_lease_state { MDL_LEASE_OPEN = 0, MDL_LEASE_DONE = 1, MDL_LEASE_EXPIRED = 2 } mdl_lease_state;
+
+typedef struct mdl_ledger_lease {
+    uint64_t id;
+    uint32_t worker;                   /* index into workers                     */
+    uint32_t generation, first, count; /* jobs                                   */
+    mdl_lease_state state;
+    uint64_t record, result; /* records; result is valid when done     */
+} mdl_ledger_lease;
+
+typedef struct mdl_ledger mdl_ledger;
+
+/* A fold at its beginning. `coordinator`: the key that must have signed; the
+ * blob source is kept by reference. NULL when out of memory. */
+mdl_ledger *mdl_ledger_new(const uint8_t coordinator[MDL_KEY_BYTES], const mdl_blobs *blobs);
+void mdl_ledger_free(mdl_ledger *l);
+
+/* Apply record number mdl_ledger_size(). With `verified` the signature has been
+ * checked already (coordinator: on its thread pool, or its own). On a breach the
+ * state is unchanged and *breach says why. */
+mdl_rule mdl_ledger_apply(mdl_ledger *l, const uint8_t *record, size_t size, int verified, mdl_breach *breach);
+
+/* ---- what the fold knows ---- */
+uint64_t mdl_ledger_size(const mdl_ledger *l);                  /* records applied           */
+const mdl_msg_genesis *mdl_ledger_genesis(const mdl_ledger *l); /* NULL before it    */
+const uint8_t *mdl_ledger_experiment_id(const mdl_ledger *l);   /* 32 bytes          */
+const mdl_experiment *mdl_ledger_experiment(const mdl_ledger *l);
+const mdl_evolution *mdl_ledger_evolution(const mdl_ledger *l); /* current generation */
+uint32_t mdl_ledger_genes(const mdl_ledger *l);
+uint32_t mdl_ledger_jobs(const mdl_ledger *l); /* of the current generation */
+uint32_t mdl_ledger_jobs_done(const mdl_ledger *l);
+/* The result of job `index` of the current generation: 0 while there is none. */
+int mdl_ledger_job_result(const mdl_ledger *l, uint32_t index, int64_t *fitness, uint64_t *record);
+/* Leases of the current and the last generation, ascending by id. */
+uint32_t mdl_ledger_leases(const mdl_ledger *l, const mdl_ledger_lease **at);
+const mdl_ledger_lease *mdl_ledger_lease_find(const mdl_ledger *l, uint64_t id); /* NULL: none */
+uint64_t mdl_ledger_next_lease(const mdl_ledger *l);
+uint32_t mdl_ledger_workers(const mdl_ledger *l, const mdl_ledger_worker **at);
+const mdl_ledger_worker *mdl_ledger_worker_find(const mdl_ledger *l, const uint8_t key[MDL_KEY_BYTES]);
+int mdl_ledger_paused(const mdl_ledger *l);
+int mdl_ledger_ended(const mdl_ledger *l);
+
+/* ---- what the coordinator must write next: made from the same state, so that
+ * the rules and their maker cannot part ---- */
+/* When every job has its result: the message and its blobs (int64 little-endian
+ * fitnesses; credit list: key 32, updates u64 LE, ascending by key). The buffers
+ * belong to the ledger until its next change. MDL_EMISMATCH when not due. */
+mdl_err mdl_ledger_make_close(mdl_ledger *l, mdl_msg_close *close, const uint8_t **fitness, size_t *fitness_size);
+/* Right after a close is applied: */
+mdl_err mdl_ledger_make_credit(mdl_ledger *l, mdl_msg_credit *credit, const uint8_t **list, size_t *list_size);
+/* After the last generation's credit: the champion's genome as canonical bytes. */
+mdl_err mdl_ledger_make_champion(mdl_ledger *l, mdl_msg_champion *champion, const uint8_t **genome,
+                                 size_t *genome_size);
+mdl_err mdl_ledger_make_end(mdl_ledger *l, mdl_msg_end *end);
+
+#endif
