@@ -27,7 +27,7 @@ static const mdl_usage usage = {
 typedef struct settings {
     uint32_t episodes, threads;
     uint64_t seed;
-    int has_episodes, has_seed, evolve, json, quiet;
+    int has_seed, evolve, json, quiet;
 } settings;
 
 static void add_score(cJSON *o, const char *prefix, const mdl_score *s) {
@@ -36,12 +36,16 @@ static void add_score(cJSON *o, const char *prefix, const mdl_score *s) {
     for (int i = 0; i < 4; i++) {
         char key[32];
         snprintf(key, sizeof key, "%s%s", prefix, keys[i]);
-        cJSON_AddNumberToObject(o, key, values[i]);
+        if (i == 0 || s->n > 1)
+            cJSON_AddNumberToObject(o, key, values[i]);
+        else
+            cJSON_AddNullToObject(o, key);
     }
 }
 
 static void show(const char *name, const mdl_score *score, const mdl_score *difference, const settings *s,
                  cJSON *list) {
+    int known = score->n > 1; /* one life has no interval */
     if (s->json) {
         cJSON *o = cJSON_CreateObject();
         cJSON_AddStringToObject(o, "without", name);
@@ -50,24 +54,15 @@ static void show(const char *name, const mdl_score *score, const mdl_score *diff
         cJSON_AddItemToArray(list, o);
         return;
     }
+    if (!known) {
+        printf("%-20s %10.5g   %+10.4g\n", name, score->mean, difference->mean);
+        return;
+    }
     printf("%-20s %10.5g [%.5g, %.5g]   %+10.4g [%+.4g, %+.4g]\n", name, score->mean, score->lo, score->hi,
            difference->mean, difference->lo, difference->hi);
 }
 
-/* Score of each row and its difference to row 0, life by life. */
-static void show_rows(const mdl_variant *v, uint32_t variants, double *scores, uint32_t lives, const settings *s,
-                      cJSON *list) {
-    for (uint32_t i = 0; i < variants; i++) {
-        double *row = scores + (size_t)i * lives;
-        mdl_score score = mdl_score_of(row, lives);
-        for (uint32_t k = 0; i > 0 && k < lives; k++)
-            row[k] -= scores[k];
-        mdl_score difference = i > 0 ? mdl_score_of(row, lives) : (mdl_score){.n = lives};
-        show(v[i].name, &score, &difference, s, list);
-    }
-}
-
-static mdl_err knock_out(const mdl_champion *c, const settings *s, uint64_t seed, uint32_t lives, double *whole,
+static mdl_err knock_out(const mdl_champion *c, const settings *s, uint64_t seed, mdl_lives lives, double *whole,
                          cJSON *list) {
     const mdl_experiment *x = &c->file.experiment;
     mdl_variant v[1 + MDL_MECH_COUNT];
@@ -79,15 +74,20 @@ static mdl_err knock_out(const mdl_champion *c, const settings *s, uint64_t seed
     for (uint32_t m = 0; m < MDL_MECH_COUNT; m++)
         if (params.on >> m & 1u)
             v[variants++] = (mdl_variant){.name = mdl_mechanism_key(m), .genome = genome, .off = 1u << m};
-    double *scores = malloc((size_t)variants * lives * sizeof *scores);
+    double *scores = malloc((size_t)variants * lives.count * sizeof *scores);
     if (!scores)
         return MDL_ENOMEM;
-    mdl_err err = mdl_score_variants(x, v, variants, seed, 0, lives, s->threads, s->quiet || s->json, scores);
+    mdl_err err = mdl_score_variants(x, v, variants, seed, lives, s->threads, s->quiet || s->json, scores);
     if (err == MDL_OK) {
-        memcpy(whole, scores, lives * sizeof *whole);
+        memcpy(whole, scores, lives.count * sizeof *whole);
         if (!s->json)
             printf("%-20s %10s %-24s %10s\n", "without", "score", "95% CI", "difference, paired 95% CI");
-        show_rows(v, variants, scores, lives, s, list);
+        for (uint32_t i = 0; i < variants; i++) {
+            const double *row = scores + (size_t)i * lives.count;
+            mdl_score score = mdl_score_lives(x, row, lives.count);
+            mdl_score difference = mdl_score_difference(x, row, scores, lives.count);
+            show(v[i].name, &score, &difference, s, list);
+        }
     }
     free(scores);
     return err;
@@ -116,11 +116,11 @@ static mdl_err evolve_without(const mdl_experiment *x, uint32_t mechanism, const
 }
 
 static mdl_err evolve_row(const mdl_champion *c, uint32_t mechanism, const char *root, const settings *s, uint64_t seed,
-                          uint32_t lives, const double *whole, cJSON *list, char *error, size_t error_size) {
+                          mdl_lives lives, const double *whole, cJSON *list, char *error, size_t error_size) {
     const char *name = mdl_mechanism_key(mechanism);
     char *directory = mdl_path_join(root, name),
          *file = directory ? mdl_path_join(directory, "champion.safetensors") : NULL;
-    double *scores = malloc(lives * sizeof *scores);
+    double *scores = malloc(lives.count * sizeof *scores);
     mdl_champion other;
     mdl_err err = directory && file && scores ? MDL_OK : MDL_ENOMEM;
     if (err != MDL_OK)
@@ -133,15 +133,13 @@ static mdl_err evolve_row(const mdl_champion *c, uint32_t mechanism, const char 
         err = mdl_cli_write_champion(&other, file, error, error_size);
         mdl_variant v = {.name = name, .genome = mdl_champion_genome(&other, other.island)};
         if (err == MDL_OK) {
-            err = mdl_score_variants(&other.file.experiment, &v, 1, seed, 0, lives, s->threads, 1, scores);
+            err = mdl_score_variants(&other.file.experiment, &v, 1, seed, lives, s->threads, 1, scores);
             if (err != MDL_OK)
                 snprintf(error, error_size, "ablate: %s", mdl_strerror((int)err));
         }
         if (err == MDL_OK) {
-            mdl_score score = mdl_score_of(scores, lives);
-            for (uint32_t k = 0; k < lives; k++)
-                scores[k] -= whole[k];
-            mdl_score difference = mdl_score_of(scores, lives);
+            mdl_score score = mdl_score_lives(&c->file.experiment, scores, lives.count);
+            mdl_score difference = mdl_score_difference(&c->file.experiment, scores, whole, lives.count);
             show(name, &score, &difference, s, list);
         }
         mdl_champion_close(&other);
@@ -153,7 +151,7 @@ static mdl_err evolve_row(const mdl_champion *c, uint32_t mechanism, const char 
 }
 
 static mdl_err evolve_all(const mdl_champion *c, const char *directory, const settings *s, uint64_t seed,
-                          uint32_t lives, const double *whole, cJSON *list, char *error, size_t error_size) {
+                          mdl_lives lives, const double *whole, cJSON *list, char *error, size_t error_size) {
     char *root = mdl_path_join(directory, "ablate");
     mdl_err err = root ? MDL_OK : MDL_ENOMEM;
     if (err != MDL_OK)
@@ -170,18 +168,18 @@ static mdl_err evolve_all(const mdl_champion *c, const char *directory, const se
 static int ablate(const mdl_champion *c, const settings *s, const char *path) {
     const mdl_experiment *x = &c->file.experiment;
     const mdl_task_info *info = mdl_task_info_get((uint32_t)x->task.id);
-    uint32_t lives = s->has_episodes ? s->episodes : x->test_episodes;
+    mdl_lives lives = mdl_test_lives(x, s->episodes);
     uint64_t seed = s->has_seed ? s->seed : mdl_test_seed(c->digest);
     char error[MDL_ERROR_TEXT] = "", text[32];
-    double *whole = malloc(lives * sizeof *whole);
+    double *whole = malloc(lives.count * sizeof *whole);
     cJSON *json = cJSON_CreateObject();
     snprintf(text, sizeof text, "%" PRIu64, seed);
     cJSON_AddStringToObject(json, "name", x->name);
     cJSON_AddStringToObject(json, "score", info->score);
     cJSON_AddStringToObject(json, "test_seed", text);
-    cJSON_AddNumberToObject(json, "episodes", lives);
+    cJSON_AddNumberToObject(json, "episodes", lives.count);
     if (!s->json)
-        printf("%s: %s, %" PRIu32 " test lives of seed %s\n", x->name, info->score, lives, text);
+        printf("%s: %s; test lives: %" PRIu32 ", seed %s\n", x->name, info->score, lives.count, text);
     mdl_err err = whole ? MDL_OK : MDL_ENOMEM;
     if (err == MDL_OK)
         err = knock_out(c, s, seed, lives, whole, cJSON_AddArrayToObject(json, "knock_out"));
@@ -206,7 +204,7 @@ static int ablate(const mdl_champion *c, const settings *s, const char *path) {
 int mdl_cmd_ablate(int argc, char **argv) {
     settings s = {.threads = mdl_cpu_count()};
     const mdl_option options[] = {
-        {"episodes", MDL_OPT_U32, &s.episodes, &s.has_episodes, 2, 65536, "N", "test lives (the experiment's)"},
+        {"episodes", MDL_OPT_U32, &s.episodes, NULL, 2, 65536, "N", "test lives (the experiment's)"},
         {"evolve", MDL_OPT_FLAG, &s.evolve, NULL, 0, 0, NULL, "also evolve each variant anew (wants a DIR)"},
         {"test-seed", MDL_OPT_U64, &s.seed, &s.has_seed, 0, 0, "S", "seed of the lives (the genome's digest)"},
         {"threads", MDL_OPT_U32, &s.threads, NULL, 1, MDL_THREADS_MAX, "N", "threads (all CPUs)"},

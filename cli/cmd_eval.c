@@ -9,8 +9,8 @@
 #include "cli/score.h"
 #include "runtime/champion.h"
 
-/* Double pole: life 0 is the long run, lives 1..625 Gruau's grid of starts. */
-enum { GRID = 625, GRID_STEPS = 1000, VARIANTS_MAX = 4 + MDL_ACTION_MAX };
+/* Double pole: a start of Gruau's grid counts when the poles stay up this long. */
+enum { GRID_STEPS = 1000, VARIANTS_MAX = 4 + MDL_ACTION_MAX };
 
 static const mdl_usage usage = {
     .name = "eval",
@@ -29,21 +29,8 @@ static const mdl_usage usage = {
 typedef struct settings {
     uint32_t episodes, threads;
     uint64_t seed;
-    int has_episodes, has_seed, islands, json, quiet;
+    int has_seed, islands, json, quiet;
 } settings;
-
-typedef struct lives {
-    uint32_t first, count;
-} lives;
-
-static lives choose_lives(const mdl_experiment *x, const settings *s) {
-    if (x->task.id == MDL_TASK_DOUBLEPOLE)
-        return (lives){1, s->has_episodes ? s->episodes : GRID};
-    /* One pass over the held-out digits: another would show the same ones. */
-    if (x->task.id == MDL_TASK_DIGITS)
-        return (lives){0, s->has_episodes ? s->episodes : 1};
-    return (lives){0, s->has_episodes ? s->episodes : x->test_episodes};
-}
 
 static uint32_t list_variants(const mdl_champion *c, char names[][24], mdl_variant *v) {
     const float *genome = mdl_champion_genome(c, c->island);
@@ -89,7 +76,7 @@ static int compare(const void *a, const void *b) {
 }
 
 /* Every island's champion, and the best and the median of them. */
-static mdl_err eval_islands(const mdl_champion *c, const settings *s, lives range, uint64_t seed, cJSON *json) {
+static mdl_err eval_islands(const mdl_champion *c, const settings *s, mdl_lives range, uint64_t seed, cJSON *json) {
     mdl_variant v[MDL_ISLANDS_MAX];
     char names[MDL_ISLANDS_MAX][24];
     double means[MDL_ISLANDS_MAX];
@@ -100,11 +87,11 @@ static mdl_err eval_islands(const mdl_champion *c, const settings *s, lives rang
         snprintf(names[k], sizeof names[k], "island %" PRIu32, k);
         v[k] = (mdl_variant){.name = names[k], .genome = mdl_champion_genome(c, k)};
     }
-    mdl_err err = mdl_score_variants(&c->file.experiment, v, c->islands, seed, range.first, range.count, s->threads,
-                                     s->quiet || s->json, scores);
+    mdl_err err =
+        mdl_score_variants(&c->file.experiment, v, c->islands, seed, range, s->threads, s->quiet || s->json, scores);
     cJSON *list = err == MDL_OK ? cJSON_AddArrayToObject(json, "islands") : NULL;
     for (uint32_t k = 0; err == MDL_OK && k < c->islands; k++) {
-        mdl_score score = mdl_score_of(scores + (size_t)k * range.count, range.count);
+        mdl_score score = mdl_score_lives(&c->file.experiment, scores + (size_t)k * range.count, range.count);
         means[k] = score.mean;
         cJSON *o = score_json(names[k], &score);
         cJSON_AddNumberToObject(o, "validation",
@@ -132,7 +119,7 @@ static mdl_err eval_doublepole(const mdl_champion *c, const settings *s, uint64_
     mdl_variant v = {.name = "champion", .genome = mdl_champion_genome(c, c->island)};
     double steps;
     uint32_t balanced = 0;
-    mdl_err err = mdl_score_variants(&c->file.experiment, &v, 1, seed, 0, 1, 1, 1, &steps);
+    mdl_err err = mdl_score_variants(&c->file.experiment, &v, 1, seed, (mdl_lives){0, 1}, 1, 1, &steps);
     for (uint32_t i = 0; i < count; i++)
         balanced += scores[i] >= GRID_STEPS;
     cJSON_AddNumberToObject(json, "long_run_steps", steps);
@@ -144,19 +131,19 @@ static mdl_err eval_doublepole(const mdl_champion *c, const settings *s, uint64_
     return err;
 }
 
-static mdl_err eval_policies(const mdl_champion *c, const settings *s, lives range, uint64_t seed, cJSON *json) {
+static mdl_err eval_policies(const mdl_champion *c, const settings *s, mdl_lives range, uint64_t seed, cJSON *json) {
     mdl_variant v[VARIANTS_MAX];
     char names[MDL_ACTION_MAX][24];
     uint32_t variants = list_variants(c, names, v), best = 0;
     double *scores = malloc((size_t)variants * range.count * sizeof *scores);
     if (!scores)
         return MDL_ENOMEM;
-    mdl_err err = mdl_score_variants(&c->file.experiment, v, variants, seed, range.first, range.count, s->threads,
-                                     s->quiet || s->json, scores);
+    mdl_err err =
+        mdl_score_variants(&c->file.experiment, v, variants, seed, range, s->threads, s->quiet || s->json, scores);
     cJSON *list = err == MDL_OK ? cJSON_AddArrayToObject(json, "policies") : NULL;
     mdl_score constant = {0};
     for (uint32_t i = 0; err == MDL_OK && i < variants; i++) {
-        mdl_score score = mdl_score_of(scores + (size_t)i * range.count, range.count);
+        mdl_score score = mdl_score_lives(&c->file.experiment, scores + (size_t)i * range.count, range.count);
         cJSON_AddItemToArray(list, score_json(v[i].name, &score));
         if (v[i].kind == MDL_VARIANT_CONSTANT) {
             if (best == 0 || score.mean > constant.mean) {
@@ -181,7 +168,7 @@ static mdl_err eval_policies(const mdl_champion *c, const settings *s, lives ran
 static int eval(const mdl_champion *c, const settings *s) {
     const mdl_experiment *x = &c->file.experiment;
     const mdl_task_info *info = mdl_task_info_get((uint32_t)x->task.id);
-    lives range = choose_lives(x, s);
+    mdl_lives range = mdl_test_lives(x, s->episodes);
     uint64_t seed = s->has_seed ? s->seed : mdl_test_seed(c->digest);
     char text[32], id[65], digest[MDL_DIGEST_HEX];
     snprintf(text, sizeof text, "%" PRIu64, seed);
@@ -197,7 +184,7 @@ static int eval(const mdl_champion *c, const settings *s) {
     cJSON_AddStringToObject(json, "test_seed", text);
     cJSON_AddNumberToObject(json, "episodes", range.count);
     if (!s->json)
-        printf("%s: %s, %" PRIu32 " test lives of seed %s\n", x->name, info->score, range.count, text);
+        printf("%s: %s; test lives: %" PRIu32 ", seed %s\n", x->name, info->score, range.count, text);
     mdl_err err = eval_policies(c, s, range, seed, json);
     if (err == MDL_OK && s->islands)
         err = eval_islands(c, s, range, seed, json);
@@ -219,7 +206,7 @@ static int eval(const mdl_champion *c, const settings *s) {
 int mdl_cmd_eval(int argc, char **argv) {
     settings s = {.threads = mdl_cpu_count()};
     const mdl_option options[] = {
-        {"episodes", MDL_OPT_U32, &s.episodes, &s.has_episodes, 1, 65536, "N", "test lives (the experiment's)"},
+        {"episodes", MDL_OPT_U32, &s.episodes, NULL, 1, 65536, "N", "test lives (the experiment's)"},
         {"islands", MDL_OPT_FLAG, &s.islands, NULL, 0, 0, NULL, "also the champion of every island"},
         {"test-seed", MDL_OPT_U64, &s.seed, &s.has_seed, 0, 0, "S", "seed of the lives (the genome's digest)"},
         {"threads", MDL_OPT_U32, &s.threads, NULL, 1, MDL_THREADS_MAX, "N", "threads (all CPUs)"},

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/digits_data.h"
 #include "runtime/memory.h"
 #include "runtime/progress.h"
 
@@ -17,7 +18,7 @@ typedef struct table {
     const mdl_experiment *experiment;
     const mdl_variant *variant;
     uint64_t seed;
-    uint32_t first, lives;
+    mdl_lives lives;
     worker *worker;
     double *scores;
     mdl_progress progress;
@@ -63,8 +64,8 @@ static int64_t play(const mdl_experiment *x, const mdl_variant *v, uint64_t key,
 
 static void run_job(void *shared, uint32_t thread, uint32_t index) {
     table *t = shared;
-    const mdl_variant *v = &t->variant[index / t->lives];
-    uint32_t episode = t->first + index % t->lives;
+    const mdl_variant *v = &t->variant[index / t->lives.count];
+    uint32_t episode = t->lives.first + index % t->lives.count;
     uint64_t key = mdl_life_key(t->seed, MDL_STREAM_TEST, 0, episode);
     int64_t score = 0;
     if (v->kind == MDL_VARIANT_NETWORK) {
@@ -87,9 +88,9 @@ static int watch(void *arg, uint32_t done) {
 }
 
 mdl_err mdl_score_variants(const mdl_experiment *x, const mdl_variant *variant, uint32_t variants, uint64_t seed,
-                           uint32_t first, uint32_t lives, uint32_t threads, int quiet, double *scores) {
-    table t = {.experiment = x, .variant = variant, .seed = seed, .first = first, .lives = lives, .scores = scores};
-    uint64_t jobs = (uint64_t)variants * lives;
+                           mdl_lives lives, uint32_t threads, int quiet, double *scores) {
+    table t = {.experiment = x, .variant = variant, .seed = seed, .lives = lives, .scores = scores};
+    uint64_t jobs = (uint64_t)variants * lives.count;
     mdl_pool *pool = NULL;
     mdl_err err = jobs > UINT32_MAX ? MDL_ERANGE : MDL_OK;
     t.jobs = (uint32_t)jobs;
@@ -118,18 +119,49 @@ mdl_err mdl_score_variants(const mdl_experiment *x, const mdl_variant *variant, 
     return err;
 }
 
+/* `lives` is one life of all held-out digits. */
+static int is_digits(const mdl_experiment *x, uint32_t lives) { return x->task.id == MDL_TASK_DIGITS && lives == 1; }
+
+static mdl_score interval(double mean, double variance, uint32_t n) {
+    double half = 1.96 * sqrt(variance / n);
+    return (mdl_score){mean, sqrt(variance), mean - half, mean + half, n};
+}
+
 mdl_score mdl_score_of(const double *scores, uint32_t lives) {
     double sum = 0, squares = 0;
     for (uint32_t i = 0; i < lives; i++)
         sum += scores[i];
-    mdl_score s = {.mean = sum / lives, .n = lives};
+    double mean = sum / lives;
     for (uint32_t i = 0; i < lives; i++)
-        squares += (scores[i] - s.mean) * (scores[i] - s.mean);
-    s.sd = lives > 1 ? sqrt(squares / (lives - 1)) : 0;
-    double half = 1.96 * s.sd / sqrt((double)lives);
-    s.lo = s.mean - half;
-    s.hi = s.mean + half;
-    return s;
+        squares += (scores[i] - mean) * (scores[i] - mean);
+    return interval(mean, lives > 1 ? squares / (lives - 1) : 0, lives);
+}
+
+mdl_score mdl_score_lives(const mdl_experiment *x, const double *scores, uint32_t lives) {
+    if (is_digits(x, lives))
+        return interval(scores[0], scores[0] * (1 - scores[0]), MDL_DIGITS_TEST);
+    return mdl_score_of(scores, lives);
+}
+
+mdl_score mdl_score_difference(const mdl_experiment *x, const double *scores, const double *base, uint32_t lives) {
+    if (is_digits(x, lives))
+        return interval(scores[0] - base[0], scores[0] * (1 - scores[0]) + base[0] * (1 - base[0]), MDL_DIGITS_TEST);
+    double sum = 0, squares = 0;
+    for (uint32_t i = 0; i < lives; i++)
+        sum += scores[i] - base[i];
+    double mean = sum / lives;
+    for (uint32_t i = 0; i < lives; i++)
+        squares += (scores[i] - base[i] - mean) * (scores[i] - base[i] - mean);
+    return interval(mean, lives > 1 ? squares / (lives - 1) : 0, lives);
+}
+
+mdl_lives mdl_test_lives(const mdl_experiment *x, uint32_t wanted) {
+    enum { DOUBLEPOLE_STARTS = 625 };
+    if (x->task.id == MDL_TASK_DOUBLEPOLE)
+        return (mdl_lives){1, wanted ? wanted : DOUBLEPOLE_STARTS};
+    if (x->task.id == MDL_TASK_DIGITS)
+        return (mdl_lives){0, wanted ? wanted : 1};
+    return (mdl_lives){0, wanted ? wanted : x->test_episodes};
 }
 
 uint32_t mdl_constant_policies(const mdl_task_params *task) {

@@ -22,18 +22,32 @@ typedef struct mdl_variant {
 } mdl_variant;
 
 typedef struct mdl_score {
-    double mean, sd; /* over lives; sd with n - 1, 0 for one life     */
-    double lo, hi;   /* 95 % interval of the mean: +-1.96 sd/sqrt(n) */
-    uint32_t n;
+    double mean, sd; /* over lives; sd with n - 1                       */
+    double lo, hi;   /* 95 % interval of the mean: +-1.96 sd / sqrt(n)  */
+    uint32_t n;      /* 1: sd is 0 and there is no interval             */
 } mdl_score;
 
-/* scores[variant][lives] of lives first..first+lives-1 of `seed`'s test stream,
+/* Which lives of the test stream to score: `wanted`, or (0) what the task asks
+ * for. Double pole: Gruau's 625 starts, lives 1..625 (life 0 is the long run).
+ * Digits: one life, which is all held-out digits. Else the experiment's number. */
+typedef struct mdl_lives {
+    uint32_t first, count;
+} mdl_lives;
+mdl_lives mdl_test_lives(const mdl_experiment *x, uint32_t wanted);
+
+/* scores[variant][lives.count] of these lives of `seed`'s test stream,
  * in the task's own units. Equal lives for every variant. `scores` is the
  * caller's. MDL_ENOMEM, MDL_EIO (no threads). */
 mdl_err mdl_score_variants(const mdl_experiment *x, const mdl_variant *variant, uint32_t variants, uint64_t seed,
-                           uint32_t first, uint32_t lives, uint32_t threads, int quiet, double *scores);
+                           mdl_lives lives, uint32_t threads, int quiet, double *scores);
 
 mdl_score mdl_score_of(const double *scores, uint32_t lives);
+/* The same, but one life of the digits task counts as what it is: 360 digits,
+ * each right or wrong. */
+mdl_score mdl_score_lives(const mdl_experiment *x, const double *scores, uint32_t lives);
+/* Score of `scores` minus `base`, paired life by life; with one digits life the
+ * difference of two proportions. */
+mdl_score mdl_score_difference(const mdl_experiment *x, const double *scores, const double *base, uint32_t lives);
 
 /* Constant policies of a task: its actions, or three motor levels. */
 uint32_t mdl_constant_policies(const mdl_task_params *task);

@@ -2,6 +2,7 @@
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 
+#include "core/small_world.h"
 #include "runtime/champion.h"
 
 static void add_list(cJSON *o, const char *key, const float *v, int count) {
@@ -70,6 +71,28 @@ static void add_mechanisms(cJSON *o, const mdl_hmn_spec *spec, const mdl_hmn_par
     }
 }
 
+/* Above this the measures would take longer than they are worth. */
+enum { MEASURED_NEURONS_MAX = 4096 };
+
+static void add_small_world(cJSON *list, const mdl_network_spec *network, uint32_t region) {
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddItemToArray(list, o);
+    cJSON_AddNumberToObject(o, "hidden", network->neurons[region]);
+    if (network->neurons[region] > MEASURED_NEURONS_MAX)
+        return;
+    void *scratch = mdl_aligned(mdl_small_world_bytes(network->neurons[region]));
+    if (!scratch)
+        return;
+    mdl_small_world w;
+    mdl_small_world_measure(network, region, scratch, &w);
+    cJSON_AddNumberToObject(o, "degree", w.degree);
+    cJSON_AddNumberToObject(o, "clustering", w.clustering);
+    cJSON_AddNumberToObject(o, "path_length", w.path_length);
+    cJSON_AddNumberToObject(o, "clustering_random", w.clustering_random);
+    cJSON_AddNumberToObject(o, "path_length_random", w.path_length_random);
+    free(scratch);
+}
+
 static void add_topology(cJSON *o, const mdl_champion *c) {
     const mdl_network_spec *network = &c->file.experiment.network;
     mdl_shape first;
@@ -81,6 +104,9 @@ static void add_topology(cJSON *o, const mdl_champion *c) {
     cJSON_AddNumberToObject(o, "motors", network->motors);
     cJSON_AddNumberToObject(o, "window_steps", network->window);
     cJSON_AddNumberToObject(o, "delay_max_steps", first.delay_max);
+    cJSON *list = cJSON_AddArrayToObject(o, "graph");
+    for (uint32_t r = 0; r < network->regions; r++)
+        add_small_world(list, network, r);
 }
 
 char *mdl_champion_json(const mdl_champion *c) {
