@@ -59,7 +59,7 @@ mdl_err mdl_key_check(const uint8_t key[MDL_KEY_BYTES]);
  *   work  payload_size + MDL_PAE_HEAD_MAX bytes of scratch
  *   out   `capacity` bytes; on success *out_size of them are the envelope
  * Returns MDL_OK, MDL_ERANGE (a name that is not 1..MDL_TYPE_NAME_MAX letters
- * a-z) or MDL_ESIZE (payload too long, or out too small). */
+ * a-z) or MDL_ESIZE (payload empty or too long, or out too small). */
 mdl_err mdl_envelope_sign(const char *name, const uint8_t *payload, size_t payload_size,
                           const uint8_t secret[MDL_SECRET_BYTES], uint8_t *work, uint8_t *out, size_t capacity,
                           size_t *out_size);

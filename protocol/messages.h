@@ -88,6 +88,11 @@ mdl_err mdl_message_decode(mdl_message_type type, const uint8_t *payload, size_t
 /* Type and payload of an envelope, verified or not. MDL_ENOENT: no such type. */
 mdl_err mdl_message_of(const mdl_envelope *e, mdl_list_room room, mdl_message *out, const mdl_field **fault);
 
+/* Rules between fields, which the table cannot say: a result has as many
+ * fitnesses as jobs, ranges do not wrap, of two optional things there is one.
+ * Call it for what decoded. MDL_OK or MDL_EMISMATCH. PROTOCOL section 2.4. */
+mdl_err mdl_message_shape(const mdl_message *m);
+
 /* The digest and size of the blob that must come in the same frame; zeros when
  * the type has none. Give it to mdl_frame_check_blob(). */
 void mdl_message_blob(const mdl_message *m, uint8_t digest[MDL_DIGEST_BYTES], uint64_t *size);

@@ -1,0 +1,152 @@
+#include "protocol/envelope.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/assert.h"
+#include "protocol/scan.h"
+
+static const char head[] = "{\"payloadType\":\"application/vnd.modulon.";
+static const char to_payload[] = ".v1+json\",\"payload\":\"";
+static const char to_key[] = "\",\"signatures\":[{\"keyid\":\"";
+static const char to_signature[] = "\",\"sig\":\"";
+static const char tail[] = "\"}]}";
+
+enum {
+    SIGNATURE_BASE64 = 88,
+    /* All but the name and the payload. */
+    FIXED = sizeof head + sizeof to_payload + sizeof to_key + sizeof to_signature + sizeof tail - 5 +
+            2 * MDL_KEY_BYTES + SIGNATURE_BASE64
+};
+_Static_assert((MDL_PAYLOAD_BYTES_MAX + 2) / 3 * 4 + FIXED + MDL_TYPE_NAME_MAX <= MDL_ENVELOPE_BYTES_MAX,
+               "the largest payload fits");
+/* What decode promises of its buffer: the PAE is shorter than the envelope. */
+_Static_assert(FIXED >= MDL_PAE_HEAD_MAX + MDL_TYPE_NAME_MAX, "the PAE is shorter than its envelope");
+
+/* The PAE up to the payload, in MDL_PAE_HEAD_MAX bytes. */
+static size_t write_pae_head(const char *name, size_t payload_size, uint8_t *out) {
+    char text[MDL_PAE_HEAD_MAX], type[64];
+    int type_length = snprintf(type, sizeof type, "application/vnd.modulon.%s.v1+json", name);
+    int length = snprintf(text, sizeof text, "DSSEv1 %d %s %zu ", type_length, type, payload_size);
+    MDL_ASSERT(length > 0 && (size_t)length < sizeof text);
+    memcpy(out, text, (size_t)length);
+    return (size_t)length;
+}
+
+static int scan_name(mdl_scan *s, char *name) {
+    size_t length = 0;
+    for (int next; (next = mdl_scan_peek(s)) >= 'a' && next <= 'z'; s->at++) {
+        if (length == MDL_TYPE_NAME_MAX) {
+            return 0;
+        }
+        name[length++] = (char)next;
+    }
+    name[length] = '\0';
+    return length > 0;
+}
+
+/* Base64 up to the next quote, which stays. 0: none. */
+static size_t scan_base64(mdl_scan *s, const char **text) {
+    size_t left = (size_t)(s->end - s->at);
+    const uint8_t *quote = left > 0 ? memchr(s->at, '"', left) : NULL;
+    if (!quote) {
+        return 0;
+    }
+    size_t length = (size_t)(quote - s->at);
+    *text = (const char *)s->at;
+    s->at = quote;
+    return length;
+}
+
+/* Strict: padded, no other characters, no stray bits. Exactly `size` bytes. */
+static int from_base64(const char *text, size_t length, uint8_t *out, size_t size) {
+    size_t got = 0;
+    return sodium_base642bin(out, size, text, length, NULL, &got, NULL, sodium_base64_VARIANT_ORIGINAL) == 0 &&
+           got == size;
+}
+
+mdl_err mdl_envelope_decode(const uint8_t *bytes, size_t size, uint8_t *buffer, mdl_envelope *out) {
+    if (size > MDL_ENVELOPE_BYTES_MAX) {
+        return MDL_ESIZE;
+    }
+    mdl_scan s = {bytes, bytes + size};
+    const char *payload = NULL, *signature = NULL;
+    if (!mdl_scan_literal(&s, head) || !scan_name(&s, out->name) || !mdl_scan_literal(&s, to_payload)) {
+        return MDL_ESYNTAX;
+    }
+    size_t length = scan_base64(&s, &payload);
+    if (length < 4 || length % 4 != 0) {
+        return MDL_ESYNTAX;
+    }
+    size_t payload_size = length / 4 * 3 - (payload[length - 1] == '=') - (payload[length - 2] == '=');
+    if (payload_size > MDL_PAYLOAD_BYTES_MAX) {
+        return MDL_ESIZE;
+    }
+    if (!mdl_scan_literal(&s, to_key) || !mdl_scan_hex(&s, out->key, sizeof out->key) ||
+        !mdl_scan_literal(&s, to_signature) || scan_base64(&s, &signature) != SIGNATURE_BASE64 ||
+        !mdl_scan_literal(&s, tail) || s.at != s.end ||
+        !from_base64(signature, SIGNATURE_BASE64, out->signature, sizeof out->signature)) {
+        return MDL_ESYNTAX;
+    }
+    size_t at = write_pae_head(out->name, payload_size, buffer);
+    if (!from_base64(payload, length, buffer + at, payload_size)) {
+        return MDL_ESYNTAX;
+    }
+    out->pae = buffer;
+    out->pae_size = at + payload_size;
+    out->payload = buffer + at;
+    out->payload_size = payload_size;
+    return MDL_OK;
+}
+
+mdl_err mdl_envelope_verify(const mdl_envelope *e) {
+    return crypto_sign_verify_detached(e->signature, e->pae, e->pae_size, e->key) == 0 ? MDL_OK : MDL_ESIGNATURE;
+}
+
+mdl_err mdl_key_check(const uint8_t key[MDL_KEY_BYTES]) {
+    return crypto_core_ed25519_is_valid_point(key) == 1 ? MDL_OK : MDL_EWEAKKEY;
+}
+
+size_t mdl_envelope_size(size_t name_length, size_t payload_size) {
+    return FIXED + name_length + (payload_size + 2) / 3 * 4;
+}
+
+/* sodium_bin2base64 also writes a terminator, over which the next part goes. */
+static void print_base64(mdl_print *p, const uint8_t *bytes, size_t size) {
+    size_t length = (size + 2) / 3 * 4;
+    sodium_bin2base64((char *)p->at, length + 1, bytes, size, sodium_base64_VARIANT_ORIGINAL);
+    p->at += length;
+}
+
+mdl_err mdl_envelope_sign(const char *name, const uint8_t *payload, size_t payload_size,
+                          const uint8_t secret[MDL_SECRET_BYTES], uint8_t *work, uint8_t *out, size_t capacity,
+                          size_t *out_size) {
+    size_t name_length = strlen(name);
+    if (name_length < 1 || name_length > MDL_TYPE_NAME_MAX ||
+        strspn(name, "abcdefghijklmnopqrstuvwxyz") != name_length) {
+        return MDL_ERANGE;
+    }
+    if (payload_size < 1 || payload_size > MDL_PAYLOAD_BYTES_MAX ||
+        capacity < mdl_envelope_size(name_length, payload_size)) {
+        return MDL_ESIZE;
+    }
+    uint8_t signature[MDL_SIGNATURE_BYTES];
+    size_t at = write_pae_head(name, payload_size, work);
+    memcpy(work + at, payload, payload_size);
+    crypto_sign_detached(signature, NULL, work, at + payload_size, secret);
+
+    mdl_print p = {out, out + capacity, 0};
+    mdl_print_literal(&p, head);
+    mdl_print_literal(&p, name);
+    mdl_print_literal(&p, to_payload);
+    print_base64(&p, payload, payload_size);
+    mdl_print_literal(&p, to_key);
+    mdl_print_hex(&p, secret + MDL_SEED_BYTES, MDL_KEY_BYTES);
+    mdl_print_literal(&p, to_signature);
+    print_base64(&p, signature, sizeof signature);
+    mdl_print_literal(&p, tail);
+    *out_size = (size_t)(p.at - out);
+    MDL_ASSERT(!p.full && *out_size == mdl_envelope_size(name_length, payload_size));
+    return MDL_OK;
+}
