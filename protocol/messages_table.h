@@ -111,7 +111,9 @@
     F(HEX, worker, 32, 32, "the worker's key")                                                                         \
     F(TEXT, name, 0, 64, "what its owner calls it")                                                                    \
     F(U32, how, 1, 3, "1 open, 2 list, 3 invitation")                                                                  \
-    F(HEX, owner, 32, 32, "the owner's key; open admission: the worker's")
+    F(HEX, owner, 32, 32, "the owner's key; open admission: the worker's")                                             \
+    F(U64, ticket, 0, MDL_U64_MAX, "open admission: nonce of the proof of work; else 0")                               \
+    F(TEXT, invite, 0, MDL_INVITE_BYTES_MAX, "by invitation: its envelope; else empty")
 #define MDL_FIELDS_LEASE(F)                                                                                            \
     F(U64, lease, 0, MDL_U64_MAX, "the lease's number")                                                                \
     F(HEX, worker, 32, 32, "who has it")                                                                               \
