@@ -172,20 +172,29 @@ static int simulate(mdl_life *l, const settings *s) {
     return whole ? MDL_EXIT_OK : mdl_cli_fail(MDL_EXIT_FAILURE, "simulate: out of memory");
 }
 
-/* `genome` NULL: the experiment's first candidate, or --genome. */
+/* The genome of the file, or else the experiment's first candidate. */
+static mdl_err find_genome(const mdl_life *l, const settings *s, float *genome, char *error, size_t error_size) {
+    if (s->genome)
+        return genome_of_file(s->genome, genome, l->layout.genes, error, error_size);
+    return first_candidate(l->experiment, &l->layout, genome);
+}
+
+/* `genome` NULL, or --genome given: as find_genome() says. */
 static int simulate_experiment(const mdl_experiment *x, const float *genome, const settings *s) {
     char error[MDL_ERROR_TEXT] = "simulate: out of memory";
     void *memory = mdl_aligned(mdl_life_bytes(x, 1));
-    mdl_err err = memory ? MDL_OK : MDL_ENOMEM;
-    mdl_life *life = memory ? mdl_life_init(memory, x, 1, NULL) : NULL;
-    float *own = life && !(genome && !s->genome) ? malloc(life->layout.genes * sizeof *own) : NULL;
-    if (life && s->genome)
-        err = own ? genome_of_file(s->genome, own, life->layout.genes, error, sizeof error) : MDL_ENOMEM;
-    else if (life && !genome)
-        err = own ? first_candidate(x, &life->layout, own) : MDL_ENOMEM;
-    int code;
+    if (!memory)
+        return mdl_cli_fail(MDL_EXIT_FAILURE, "%s", error);
+    mdl_life *life = mdl_life_init(memory, x, 1, NULL);
+    float *own = malloc(life->layout.genes * sizeof *own);
+    mdl_err err = own ? MDL_OK : MDL_ENOMEM;
+    if (own && (s->genome || !genome)) {
+        err = find_genome(life, s, own, error, sizeof error);
+        genome = own;
+    }
+    int code = MDL_EXIT_OK;
     if (err == MDL_OK) {
-        mdl_life_genome(life, own ? own : genome);
+        mdl_life_genome(life, genome);
         code = simulate(life, s);
     } else {
         code = mdl_cli_fail(mdl_cli_code(err), "%s", error);

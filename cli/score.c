@@ -94,6 +94,7 @@ mdl_err mdl_score_variants(const mdl_experiment *x, const mdl_variant *variant, 
     mdl_pool *pool = NULL;
     mdl_err err = jobs > UINT32_MAX ? MDL_ERANGE : MDL_OK;
     t.jobs = (uint32_t)jobs;
+    threads = threads < t.jobs ? threads : t.jobs; /* more would find no job */
     t.worker = err == MDL_OK ? calloc(threads, sizeof *t.worker) : NULL;
     if (err == MDL_OK && !t.worker)
         err = MDL_ENOMEM;

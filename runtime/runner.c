@@ -301,15 +301,18 @@ static mdl_err take_memory(mdl_runner *r, uint32_t threads) {
     int bad = mdl_genome_layout_of(&x->hmn, &x->network, &r->layout);
     MDL_ASSERT(bad == MDL_OK); /* checked with the experiment */
     uint32_t genes = r->layout.genes;
+    MDL_ASSERT(genes > 0 && threads > 0);
     r->prior = malloc(2 * (size_t)genes * sizeof *r->prior);
     void *memory = mdl_aligned(mdl_evolution_bytes(&x->evolution, genes));
     r->result_capacity = x->evolution.islands;
     for (uint32_t k = 0; k < x->evolution.islands; k++)
         r->result_capacity += x->evolution.island[k].population;
+    MDL_ASSERT(r->result_capacity > 0);
+    threads = threads < r->result_capacity ? threads : r->result_capacity; /* more would find no job */
     r->result = malloc(r->result_capacity * sizeof *r->result);
     r->updates = malloc(r->result_capacity * sizeof *r->updates);
-    r->life = calloc(threads, sizeof *r->life);
-    r->genome = calloc(threads, sizeof *r->genome);
+    r->life = calloc(threads, sizeof(mdl_life *));
+    r->genome = calloc(threads, sizeof(float *));
     if (!r->prior || !memory || !r->result || !r->updates || !r->life || !r->genome) {
         free(memory);
         return MDL_ENOMEM;
@@ -337,12 +340,13 @@ mdl_err mdl_runner_open(mdl_runner *r, const mdl_experiment_file *file, const ch
     memset(r, 0, sizeof *r);
     r->file = file;
     r->save_every_s = 1.0;
-    r->directory = malloc(strlen(directory) + 1);
+    size_t size = strlen(directory) + 1;
+    r->directory = malloc(size);
     mdl_err err = r->directory ? MDL_OK : MDL_ENOMEM;
     if (err != MDL_OK) {
         snprintf(error, error_size, "%s: out of memory", directory);
     } else {
-        strcpy(r->directory, directory);
+        memcpy(r->directory, directory, size);
         err = claim_directory(r, error, error_size);
     }
     if (err == MDL_OK)
