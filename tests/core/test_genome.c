@@ -12,6 +12,7 @@
 #include "core/err.h"
 #include "core/evolution.h"
 #include "tests/support/hmn_fixture.h"
+#include "tests/support/vectors.h"
 
 static void close_to(const char *what, float got, double want) {
     if (!(fabs((double)got - want) <= 4e-6 * fmax(1.0, fabs(want))))
@@ -249,6 +250,38 @@ static void test_indirect_distribution(void **state) {
     free(genome);
 }
 
+/* The tables of SPEC 7b.3 and 7b.4 are those of the code. */
+static void gene_case(void *ctx, size_t count, char **field) {
+    static const float initial[] = {
+#define X(name, key, value, text) value,
+        MDL_GENE_MAP(X)
+#undef X
+    };
+    uint32_t *next = ctx;
+    assert_int_equal(count, 3);
+    assert_int_equal(vectors_u64(field[0]), *next);
+    assert_string_equal(field[1], mdl_gene_key(*next));
+    assert_true(vectors_f32(field[2]) == initial[*next]);
+    ++*next;
+}
+
+static void mechanism_case(void *ctx, size_t count, char **field) {
+    uint32_t *next = ctx;
+    assert_int_equal(count, 2);
+    assert_int_equal(vectors_u64(field[0]), *next);
+    assert_string_equal(field[1], mdl_mechanism_key(*next));
+    ++*next;
+}
+
+static void test_spec_tables(void **state) {
+    (void)state;
+    uint32_t genes = 0, mechanisms = 0;
+    vectors_load("genes", gene_case, &genes);
+    vectors_load("mechanisms", mechanism_case, &mechanisms);
+    assert_int_equal(genes, MDL_GENE_COUNT);
+    assert_int_equal(mechanisms, MDL_MECH_COUNT);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_direct_layout),
@@ -260,6 +293,7 @@ int main(void) {
         cmocka_unit_test(test_prior),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_indirect_distribution),
+        cmocka_unit_test(test_spec_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

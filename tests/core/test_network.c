@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "tests/support/hmn_fixture.h"
+#include "tests/support/spec_network.h"
 
 enum { SCRIPT = 5, KEY = 77 };
 
@@ -355,12 +355,73 @@ static void test_jobs(void **state) {
     free(genome);
 }
 
+/* The network of SPEC 6.5, run as far as the lines of its vectors go. */
+typedef struct network_vectors {
+    mdl_life *life;
+    uint32_t run, lines; /* windows run; lines compared */
+} network_vectors;
+
+static void network_case(void *ctx, size_t count, char **field) {
+    network_vectors *v = ctx;
+    uint32_t k = (uint32_t)vectors_u64(field[1]), got[64], first = 3, words = 0;
+    for (; v->run <= k; v->run++)
+        spec_window(v->life, v->run);
+    assert_int_equal(v->run, k + 1); /* in order of windows */
+    if (field[0][0] == 'm') {
+        hmn_bytes b = {NULL, 0, 0};
+        mdl_modulation_save(&v->life->modulation, &(mdl_sink){hmn_bytes_write, &b});
+        mdl_reader r = {b.at, b.size, 0};
+        assert_int_equal(b.size, 124);
+        while (r.left > 0)
+            got[words++] = mdl_get_u32(&r);
+        free(b.at);
+        first = 2;
+    } else {
+        const mdl_region *r = &v->life->shard[0].region[vectors_u64(field[2])];
+        const float *from = r->z;
+        words = r->shape.neurons;
+        if (field[0][0] == 'w') {
+            uint32_t j = (uint32_t)vectors_u64(field[3]);
+            from = r->w + mdl_row(&r->shape, j);
+            words = mdl_row_fan(&r->shape, j);
+            first = 4;
+        }
+        for (uint32_t i = 0; i < words; i++)
+            got[i] = mdl_float_bits(from[i]);
+    }
+    assert_int_equal(count, first + words);
+    for (uint32_t i = 0; i < words; i++)
+        assert_int_equal(strtoul(field[first + i], NULL, 16), got[i]);
+    v->lines++;
+}
+
+static void test_spec_vectors(void **state) {
+    (void)state;
+    for (uint32_t kernel = 0; kernel < mdl_kernel_count(); kernel++) {
+        mdl_experiment x = spec_network();
+        void *memory;
+        network_vectors v = {hmn_life(&x, 1, mdl_kernel_get(kernel), &memory), 0, 0};
+        float *genome = spec_genome(v.life);
+        mdl_life_genome(v.life, genome);
+        spec_begin(v.life);
+        vectors_load("hmn-network", network_case, &v);
+        assert_true(v.run == 3 && v.lines == 3 * (2 + 5 + 1));
+        free(genome);
+        free(memory);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cut_invariance),  cmocka_unit_test(test_any_owner_any_order),
-        cmocka_unit_test(test_save_and_load),   cmocka_unit_test(test_damaged_states),
-        cmocka_unit_test(test_wipes),           cmocka_unit_test(test_frozen_windows),
-        cmocka_unit_test(test_extreme_genomes), cmocka_unit_test(test_jobs),
+        cmocka_unit_test(test_spec_vectors),
+        cmocka_unit_test(test_cut_invariance),
+        cmocka_unit_test(test_any_owner_any_order),
+        cmocka_unit_test(test_save_and_load),
+        cmocka_unit_test(test_damaged_states),
+        cmocka_unit_test(test_wipes),
+        cmocka_unit_test(test_frozen_windows),
+        cmocka_unit_test(test_extreme_genomes),
+        cmocka_unit_test(test_jobs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

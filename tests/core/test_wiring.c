@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "core/small_world.h"
+#include "tests/support/spec_network.h"
 
 static mdl_network_spec spec_of(uint32_t regions, uint32_t hidden, uint32_t ring) {
     return (mdl_network_spec){.regions = regions,
@@ -259,17 +260,58 @@ static void test_small_world(void **state) {
         }
 }
 
+typedef struct wiring_vectors {
+    mdl_network_spec spec;
+    uint32_t rows, exports;
+} wiring_vectors;
+
+static void wiring_case(void *ctx, size_t count, char **field) {
+    wiring_vectors *v = ctx;
+    if (strcmp(field[0], "spec") == 0) {
+        v->spec = spec_network_of(field + 1);
+        return;
+    }
+    uint32_t region = (uint32_t)vectors_u64(field[1]);
+    if (strcmp(field[0], "export") == 0) {
+        uint32_t set[64];
+        assert_int_equal(count, 2 + v->spec.listen);
+        mdl_export_set(&v->spec, region, set);
+        for (uint32_t i = 0; i < v->spec.listen; i++)
+            assert_int_equal(set[i], vectors_u64(field[2 + i]));
+        v->exports++;
+        return;
+    }
+    assert_string_equal(field[0], "row");
+    uint32_t j = (uint32_t)vectors_u64(field[2]);
+    mdl_shape s;
+    row a;
+    mdl_shape_of(&v->spec, region, &s);
+    mdl_wire_row(&v->spec, &s, j, a.source, a.delay);
+    assert_int_equal(count, 3 + mdl_row_fan(&s, j));
+    for (uint32_t k = 0; k < mdl_row_fan(&s, j); k++) {
+        char *delay = strchr(field[3 + k], ':');
+        assert_non_null(delay);
+        *delay++ = '\0';
+        assert_int_equal(a.source[k], vectors_u64(field[3 + k]));
+        assert_int_equal(a.delay[k], vectors_u64(delay));
+    }
+    v->rows++;
+}
+
+static void test_spec_vectors(void **state) {
+    (void)state;
+    wiring_vectors v = {.rows = 0};
+    vectors_load("wiring", wiring_case, &v);
+    assert_true(v.rows >= 14 && v.exports >= 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_seed_matters),
-        cmocka_unit_test(test_export_sets),
-        cmocka_unit_test(test_rewiring_rate),
-        cmocka_unit_test(test_delay_distribution),
-        cmocka_unit_test(test_inbound_distribution),
-        cmocka_unit_test(test_ring_limit),
-        cmocka_unit_test(test_random_limit),
-        cmocka_unit_test(test_small_world),
+        cmocka_unit_test(test_spec_vectors),         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_seed_matters),         cmocka_unit_test(test_export_sets),
+        cmocka_unit_test(test_rewiring_rate),        cmocka_unit_test(test_delay_distribution),
+        cmocka_unit_test(test_inbound_distribution), cmocka_unit_test(test_ring_limit),
+        cmocka_unit_test(test_random_limit),         cmocka_unit_test(test_small_world),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
