@@ -39,7 +39,7 @@ else()
     target_link_libraries(modulon_test_support INTERFACE modulon_core PkgConfig::CMOCKA m)
 endif()
 
-foreach(layer core protocol runtime)
+foreach(layer core protocol runtime store)
     file(GLOB tests CONFIGURE_DEPENDS tests/${layer}/*.c)
     foreach(source ${tests})
         get_filename_component(stem ${source} NAME_WE)
