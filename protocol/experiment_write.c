@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/assert.h"
 #include "protocol/experiment_json.h"
 #include "protocol/experiment_keys.h"
 
@@ -169,11 +170,14 @@ static void readers_text(const mdl_key_row *row, char *out, size_t size) {
             continue;
         }
         if (row->section == MDL_SEC_ISLAND) {
+            MDL_ASSERT(i < sizeof algorithms / sizeof algorithms[0]);
             n += (size_t)snprintf(out + n, size - n, "%s%s", n > 0 ? ", " : "", algorithms[i]);
         } else {
+            const mdl_task_info *task = mdl_task_info_get(i);
+            MDL_ASSERT(task); /* the key table names tasks that exist */
             mdl_task_params p;
             mdl_task_defaults((mdl_task_id)i, &p);
-            n += (size_t)snprintf(out + n, size - n, "%s%s %u", n > 0 ? ", " : "", mdl_task_info_get(i)->name,
+            n += (size_t)snprintf(out + n, size - n, "%s%s %u", n > 0 ? ", " : "", task->name,
                                   load_u32((const uint8_t *)&p + row->offset));
         }
     }
