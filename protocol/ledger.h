@@ -23,15 +23,18 @@
     X(ADMIT, 6, "a worker is admitted once, with a sound key and the ticket or invitation that admission asks for")    \
     X(LEASE, 7,                                                                                                        \
       "a lease has the next number, goes to an admitted worker who is not banned, and covers jobs of the "             \
-      "current generation that have no result")                                                                        \
+      "current generation that have no result and no other open lease but one of the same jobs")                       \
     X(RESULT, 8, "a result answers an open lease of its worker, for exactly its jobs, with sums in range")             \
-    X(EXPIRE, 9, "only an open lease expires")                                                                         \
+    X(EXPIRE, 9, "only an open lease expires, for a reason that ends leases; a closing expires silently what is open") \
     X(CLOSE, 10, "a generation closes when every job has a result, with their list and the state that follows")        \
-    X(CREDIT, 11, "credit is the sum of synapse updates of the results used, worker by worker")                        \
-    X(CHAMPION, 12, "the champion is the genome that the evolution's state names")                                     \
+    X(CREDIT, 11, "credit follows a closing at once, and is the sum of updates of the results used, worker by worker") \
+    X(CHAMPION, 12,                                                                                                    \
+      "the champion comes once, after the last credit, and is the genome that the evolution's state names")            \
     X(ADMIN, 13, "an action of the operator is one of pause, resume, ban, unban, with a target where it needs one")    \
     X(END, 14, "nothing follows the end, and it names the champion")                                                   \
-    X(BLOB, 15, "a blob that a record names is stored and has its digest")
+    X(BLOB, 15, "a blob that a record names is stored and has its digest")                                             \
+    X(NUMBER, 16, "a record of the coordinator belongs to no session and has its own index as its number")             \
+    X(NOMEM, 17, "no breach: memory ran out before the record could be judged; try again with more")
 
 typedef enum mdl_rule {
 #define X(name, number, sentence) MDL_RULE_##name = number,
@@ -45,13 +48,15 @@ const char *mdl_rule_sentence(int rule); /* never NULL */
 /* What broke which rule. */
 typedef struct mdl_breach {
     mdl_rule rule;
-    uint64_t index;                 /* of the record                             */
-    uint8_t culprit[MDL_KEY_BYTES]; /* who signed it; zeros when unknown         */
-    char text[256];                 /* what was found, what the rule asks        */
+    uint64_t index; /* of the record                             */
+    uint8_t
+        culprit[MDL_KEY_BYTES]; /* who signed it; zeros before the signature is known to be sound (FORM, SIGNATURE) */
+    char text[256];             /* what was found, what the rule asks        */
 } mdl_breach;
 
 /* Blobs by digest. `get` gives bytes that stay valid until the next get, checks
- * nothing; MDL_ENOENT when there is none. */
+ * nothing; MDL_ENOENT when there is none. A record is applied after its blobs
+ * are stored. */
 typedef struct mdl_blobs {
     mdl_err (*get)(void *ctx, const uint8_t digest[MDL_DIGEST_BYTES], const uint8_t **bytes, size_t *size);
     void *ctx;
@@ -63,7 +68,7 @@ typedef struct mdl_ledger_worker {
     uint64_t admitted; /* record                                        */
     uint32_t banned, how;
     uint32_t open;              /* leases                                        */
-    uint64_t accepted, expired; /* leases                                        */
+    uint64_t accepted, expired; /* leases; `expired` includes those that a closing ended */
     uint64_t credit, pending;   /* synapse updates: of closed generations; of the current one */
 } mdl_ledger_worker;
 
@@ -77,6 +82,18 @@ typedef struct mdl_ledger_lease {
     uint64_t record, result; /* records; result is valid when done     */
 } mdl_ledger_lease;
 
+/* What the genesis asks of workers: "open <bits>" (bits 0..MDL_TICKET_BITS_MAX,
+ * decimal without leading zeros), "list" or "invite". */
+typedef enum mdl_admission_how { MDL_ADMIT_OPEN = 1, MDL_ADMIT_LIST = 2, MDL_ADMIT_INVITE = 3 } mdl_admission_how;
+
+typedef struct mdl_admission {
+    mdl_admission_how how; /* `how` of the admissions */
+    uint32_t bits;         /* open: of the ticket     */
+} mdl_admission;
+
+/* MDL_OK or MDL_ESYNTAX. */
+mdl_err mdl_admission_parse(const char *text, mdl_admission *out);
+
 typedef struct mdl_ledger mdl_ledger;
 
 /* A fold at its beginning. `coordinator`: the key that must have signed; the
@@ -86,7 +103,8 @@ void mdl_ledger_free(mdl_ledger *l);
 
 /* Apply record number mdl_ledger_size(). With `verified` the signature has been
  * checked already (coordinator: on its thread pool, or its own). On a breach the
- * state is unchanged and *breach says why. */
+ * state is unchanged and *breach (may be NULL) says why. MDL_RULE_NOMEM leaves
+ * the state unchanged too, and accuses nobody. */
 mdl_rule mdl_ledger_apply(mdl_ledger *l, const uint8_t *record, size_t size, int verified, mdl_breach *breach);
 
 /* ---- what the fold knows ---- */
@@ -112,10 +130,15 @@ int mdl_ledger_ended(const mdl_ledger *l);
 /* ---- what the coordinator must write next: made from the same state, so that
  * the rules and their maker cannot part ---- */
 /* When every job has its result: the message and its blobs (int64 little-endian
- * fitnesses; credit list: key 32, updates u64 LE, ascending by key). The buffers
- * belong to the ledger until its next change. MDL_EMISMATCH when not due. */
+ * fitnesses; credit list: key 32, updates u64 LE, ascending by key). The buffers,
+ * and the message's list, belong to the ledger until its next change. The lead of
+ * the record (experiment, no session, seq = mdl_ledger_size()) is the caller's.
+ * MDL_EMISMATCH when not due, MDL_ENOMEM. */
 mdl_err mdl_ledger_make_close(mdl_ledger *l, mdl_msg_close *close, const uint8_t **fitness, size_t *fitness_size);
-/* Right after a close is applied: */
+/* The same close's list of results as a blob, `results_blob` of the message;
+ * *size 0 when the list stands in the message (up to MDL_LIST_MAX results). */
+mdl_err mdl_ledger_make_close_results(mdl_ledger *l, const uint8_t **results, size_t *size);
+/* Right after a close is applied. *list_size 0: nobody earned, no blob. */
 mdl_err mdl_ledger_make_credit(mdl_ledger *l, mdl_msg_credit *credit, const uint8_t **list, size_t *list_size);
 /* After the last generation's credit: the champion's genome as canonical bytes. */
 mdl_err mdl_ledger_make_champion(mdl_ledger *l, mdl_msg_champion *champion, const uint8_t **genome,

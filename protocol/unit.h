@@ -14,6 +14,10 @@
 #include "protocol/digest.h"
 #include "protocol/messages_table.h" /* MDL_UNIT_JOBS_MAX */
 
+/* The Results version that this build computes: equal experiments give equal
+ * bytes exactly where it is equal. */
+enum { MDL_RESULTS = 1 };
+
 typedef struct mdl_job_result {
     int64_t fitness;  /* sum over the job's lives, millionths */
     uint64_t updates; /* synapse updates                      */

@@ -1,0 +1,258 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/assert.h"
+#include "protocol/ledger_internal.h"
+
+const char *mdl_rule_name(int rule) {
+    switch (rule) {
+#define X(name, number, sentence)                                                                                      \
+    case number:                                                                                                       \
+        return #name;
+        MDL_RULE_MAP(X)
+#undef X
+    default:
+        return "UNKNOWN";
+    }
+}
+
+const char *mdl_rule_sentence(int rule) {
+    switch (rule) {
+#define X(name, number, sentence)                                                                                      \
+    case number:                                                                                                       \
+        return sentence;
+        MDL_RULE_MAP(X)
+#undef X
+    default:
+        return "there is no rule of this number";
+    }
+}
+
+mdl_rule mdl_ledger_break(mdl_breach *breach, mdl_rule rule, const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    vsnprintf(breach->text, sizeof breach->text, format, list);
+    va_end(list);
+    breach->rule = rule;
+    return rule;
+}
+
+mdl_rule mdl_ledger_no_memory(mdl_breach *breach) {
+    return mdl_ledger_break(breach, MDL_RULE_NOMEM, "out of memory; the record may well be right");
+}
+
+mdl_err mdl_ledger_room(mdl_ledger_bytes *b, size_t size) {
+    if (size > b->room) {
+        uint8_t *at = malloc(size);
+        if (!at)
+            return MDL_ENOMEM;
+        free(b->at);
+        b->at = at;
+        b->room = size;
+    }
+    b->size = size;
+    return MDL_OK;
+}
+
+mdl_rule mdl_ledger_blob(const mdl_ledger *l, const char *what, const uint8_t *digest, const uint8_t **bytes,
+                         size_t *size, mdl_breach *breach) {
+    uint8_t found[MDL_DIGEST_BYTES];
+    mdl_err err = l->blobs->get(l->blobs->ctx, digest, bytes, size);
+    if (err == MDL_ENOMEM)
+        return mdl_ledger_no_memory(breach);
+    if (err != MDL_OK)
+        return mdl_ledger_break(breach, MDL_RULE_BLOB, "the blob of %s: %s", what, mdl_strerror((int)err));
+    mdl_digest_of(*bytes, *size, found);
+    if (memcmp(found, digest, sizeof found) != 0)
+        return mdl_ledger_break(breach, MDL_RULE_BLOB, "the blob of %s is stored, but has another digest", what);
+    return MDL_RULE_OK;
+}
+
+/* ---- one record ---- */
+
+/* Position, experiment and number: what every record but the genesis shows
+ * before its own rule is asked. */
+static mdl_rule check_head(const mdl_ledger *l, const mdl_message *m, mdl_breach *breach) {
+    static const mdl_head zero;
+    int genesis = m->type == MDL_MSG_GENESIS;
+    if (genesis != (l->size == 0))
+        return mdl_ledger_break(breach, MDL_RULE_GENESIS, "%s",
+                                genesis ? "there is a genesis already" : "the first record is no genesis");
+    if (l->ended)
+        return mdl_ledger_break(breach, MDL_RULE_END, "a record of type %s follows the end", mdl_message_name(m->type));
+    if (!genesis && memcmp(m->head.experiment, l->experiment.id, sizeof m->head.experiment) != 0)
+        return mdl_ledger_break(breach, MDL_RULE_DOCUMENT, "the record is of another experiment");
+    if (m->type != MDL_MSG_RESULT) {
+        if (m->head.seq != l->size)
+            return mdl_ledger_break(breach, MDL_RULE_NUMBER, "the record says that it is number %llu, it is %llu",
+                                    (unsigned long long)m->head.seq, (unsigned long long)l->size);
+        if (memcmp(m->head.session, zero.session, sizeof zero.session) != 0)
+            return mdl_ledger_break(breach, MDL_RULE_NUMBER, "the coordinator's record names a session");
+    }
+    if (l->credit_due && m->type != MDL_MSG_CREDIT)
+        return mdl_ledger_break(breach, MDL_RULE_CREDIT, "a record of type %s stands where the credit must",
+                                mdl_message_name(m->type));
+    return MDL_RULE_OK;
+}
+
+static mdl_rule apply_type(mdl_ledger *l, const mdl_envelope *e, const mdl_message *m, mdl_breach *breach) {
+    switch (m->type) {
+    case MDL_MSG_GENESIS:
+        return mdl_ledger_on_genesis(l, m, breach);
+    case MDL_MSG_ADMIT:
+        return mdl_ledger_on_admit(l, &m->as.admit, breach);
+    case MDL_MSG_LEASE:
+        return mdl_ledger_on_lease(l, &m->as.lease, breach);
+    case MDL_MSG_EXPIRE:
+        return mdl_ledger_on_expire(l, &m->as.expire, breach);
+    case MDL_MSG_RESULT:
+        return mdl_ledger_on_result(l, &m->as.result, e->key, breach);
+    case MDL_MSG_CLOSE:
+        return mdl_ledger_on_close(l, &m->as.close, breach);
+    case MDL_MSG_CREDIT:
+        return mdl_ledger_on_credit(l, &m->as.credit, breach);
+    case MDL_MSG_CHAMPION:
+        return mdl_ledger_on_champion(l, &m->as.champion, breach);
+    case MDL_MSG_ADMIN:
+        return mdl_ledger_on_admin(l, &m->as.admin, breach);
+    case MDL_MSG_END:
+        return mdl_ledger_on_end(l, &m->as.end, breach);
+    default:
+        return mdl_ledger_break(breach, MDL_RULE_FORM, "a message of type %s is no record", mdl_message_name(m->type));
+    }
+}
+
+mdl_rule mdl_ledger_apply(mdl_ledger *l, const uint8_t *record, size_t size, int verified, mdl_breach *breach) {
+    mdl_breach ignored;
+    mdl_envelope e;
+    mdl_message m;
+    const mdl_field *fault = NULL;
+    if (!breach)
+        breach = &ignored;
+    memset(breach, 0, sizeof *breach);
+    breach->index = l->size;
+    mdl_err err = mdl_envelope_decode(record, size, l->pae, &e);
+    if (err != MDL_OK)
+        return mdl_ledger_break(breach, MDL_RULE_FORM, "envelope: %s", mdl_strerror((int)err));
+    err = mdl_message_of(&e, (mdl_list_room){l->list, MDL_LIST_MAX}, &m, &fault);
+    if (err != MDL_OK)
+        return mdl_ledger_break(breach, MDL_RULE_FORM, "payload of type %s, %s: %s", e.name,
+                                fault ? fault->name : "its form", mdl_strerror((int)err));
+    if (m.type != MDL_MSG_RESULT && mdl_message_role(m.type) != MDL_ROLE_RECORD)
+        return mdl_ledger_break(breach, MDL_RULE_FORM, "a message of type %s is no record", e.name);
+    if (!verified && mdl_envelope_verify(&e) != MDL_OK)
+        return mdl_ledger_break(breach, MDL_RULE_SIGNATURE, "the signature is not that of the key over these bytes");
+    memcpy(breach->culprit, e.key, sizeof breach->culprit);
+    if (m.type != MDL_MSG_RESULT && memcmp(e.key, l->coordinator, sizeof e.key) != 0)
+        return mdl_ledger_break(breach, MDL_RULE_SIGNER, "a record of type %s is not signed by the coordinator",
+                                e.name);
+    mdl_rule rule = check_head(l, &m, breach);
+    if (rule == MDL_RULE_OK)
+        rule = apply_type(l, &e, &m, breach);
+    if (rule == MDL_RULE_NOMEM)
+        memset(breach->culprit, 0, sizeof breach->culprit);
+    if (rule == MDL_RULE_OK)
+        l->size++;
+    return rule;
+}
+
+/* ---- life ---- */
+
+mdl_ledger *mdl_ledger_new(const uint8_t coordinator[MDL_KEY_BYTES], const mdl_blobs *blobs) {
+    mdl_ledger *l = calloc(1, sizeof *l);
+    if (l) {
+        memcpy(l->coordinator, coordinator, sizeof l->coordinator);
+        l->blobs = blobs;
+    }
+    return l;
+}
+
+void mdl_ledger_free(mdl_ledger *l) {
+    if (!l)
+        return;
+    free(l->prior);
+    free(l->memory[0]);
+    free(l->memory[1]);
+    free(l->job);
+    free(l->fitness);
+    free(l->worker);
+    free(l->by_key);
+    free(l->lease);
+    free(l->made.at);
+    free(l->made_results.at);
+    free(l);
+}
+
+/* ---- what the fold knows ---- */
+
+uint64_t mdl_ledger_size(const mdl_ledger *l) { return l->size; }
+
+const mdl_msg_genesis *mdl_ledger_genesis(const mdl_ledger *l) { return l->begun ? &l->genesis : NULL; }
+
+const uint8_t *mdl_ledger_experiment_id(const mdl_ledger *l) { return l->experiment.id; }
+
+const mdl_experiment *mdl_ledger_experiment(const mdl_ledger *l) { return l->begun ? &l->experiment : NULL; }
+
+const mdl_evolution *mdl_ledger_evolution(const mdl_ledger *l) { return l->evolution; }
+
+uint32_t mdl_ledger_genes(const mdl_ledger *l) { return l->genes; }
+
+uint32_t mdl_ledger_jobs(const mdl_ledger *l) { return l->jobs; }
+
+uint32_t mdl_ledger_jobs_done(const mdl_ledger *l) { return l->jobs_done; }
+
+int mdl_ledger_job_result(const mdl_ledger *l, uint32_t index, int64_t *fitness, uint64_t *record) {
+    if (index >= l->jobs || l->job[index].record == 0)
+        return 0;
+    if (fitness)
+        *fitness = l->fitness[index];
+    if (record)
+        *record = l->job[index].record;
+    return 1;
+}
+
+uint32_t mdl_ledger_leases(const mdl_ledger *l, const mdl_ledger_lease **at) {
+    *at = l->lease;
+    return l->leases;
+}
+
+mdl_ledger_lease *mdl_ledger_lease_at(const mdl_ledger *l, uint64_t id) {
+    if (l->leases == 0 || id < l->lease[0].id || id - l->lease[0].id >= l->leases)
+        return NULL;
+    return &l->lease[id - l->lease[0].id];
+}
+
+const mdl_ledger_lease *mdl_ledger_lease_find(const mdl_ledger *l, uint64_t id) { return mdl_ledger_lease_at(l, id); }
+
+uint64_t mdl_ledger_next_lease(const mdl_ledger *l) { return l->next_lease; }
+
+uint32_t mdl_ledger_workers(const mdl_ledger *l, const mdl_ledger_worker **at) {
+    *at = l->worker;
+    return l->workers;
+}
+
+mdl_ledger_worker *mdl_ledger_worker_at(const mdl_ledger *l, const uint8_t *key) {
+    uint32_t lo = 0, hi = l->workers;
+    while (lo < hi) {
+        uint32_t middle = lo + (hi - lo) / 2;
+        mdl_ledger_worker *w = &l->worker[l->by_key[middle]];
+        int order = memcmp(key, w->key, sizeof w->key);
+        if (order == 0)
+            return w;
+        if (order < 0)
+            hi = middle;
+        else
+            lo = middle + 1;
+    }
+    return NULL;
+}
+
+const mdl_ledger_worker *mdl_ledger_worker_find(const mdl_ledger *l, const uint8_t key[MDL_KEY_BYTES]) {
+    return mdl_ledger_worker_at(l, key);
+}
+
+int mdl_ledger_paused(const mdl_ledger *l) { return l->paused; }
+
+int mdl_ledger_ended(const mdl_ledger *l) { return l->ended; }
