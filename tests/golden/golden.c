@@ -172,7 +172,7 @@ static void case_wiring(void) {
     }
 }
 
-/* LEARNING's core of HMN: two traces, G', local term, baseline, efference copy. */
+/* The core of HMN: two traces, G', local term, baseline, efference copy. */
 static void case_hmn_core_tmaze(void) {
     mdl_experiment x = experiment(MDL_TASK_TMAZE, 1, 6, 1);
     memset(x.hmn.mechanism, MDL_OFF, sizeof x.hmn.mechanism);
