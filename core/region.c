@@ -276,14 +276,18 @@ void mdl_region_window(mdl_region *r, const mdl_hmn_params *p, const mdl_modulat
     }
 }
 
+/* Modulo 2^64, so that even 2^22 neurons at the bounds of value and relu give
+ * the same bits in any order. */
+static int64_t plus(int64_t sum, int64_t term) { return (int64_t)((uint64_t)sum + (uint64_t)term); }
+
 void mdl_region_partials(const mdl_region *r, const mdl_hmn_params *p, mdl_partials *sum) {
     int critic = mdl_on(p, MDL_MECH_CRITIC);
     for (uint32_t j = 0; j < r->shape.neurons; j++) {
-        sum->activity += mdl_fix(r->z[j]);
+        sum->activity = plus(sum->activity, mdl_fix(r->z[j]));
         if (critic)
-            sum->value += mdl_fix(r->value[j] * r->z[j]);
+            sum->value = plus(sum->value, mdl_fix(r->value[j] * r->z[j]));
     }
-    sum->novelty += r->novelty;
+    sum->novelty = plus(sum->novelty, r->novelty);
 }
 
 void mdl_region_export(const mdl_region *r, uint32_t last, float *activity) {
