@@ -1,5 +1,5 @@
 /* The HMN genome: a flat binary32 vector with a documented layout, and what it
- * decodes to. SPEC section 7.
+ * decodes to. SPEC section 10.
  *
  * Direct encoding, sections in this order (absent where the mechanism is off):
  *     weights      one gene per synapse: regions, neurons, slots in order

@@ -32,7 +32,7 @@ const mdl_kernel *mdl_kernel_best(void);
 /* Bound of relu activations. */
 #define MDL_RELU_MAX 64.0f
 
-/* Counter words of the draws of a network (SPEC 4.4): (neuron or lane..., region,
+/* Counter words of the draws of a network (SPEC 6.4): (neuron or lane..., region,
  * step, draw). */
 enum {
     MDL_DRAW_NEURON = 1,  /* words 0, 1: noise of eq. (1); 2: dropout        */

@@ -1,5 +1,5 @@
 /* The genome: its sections, what its global genes decode to, and the prior.
- * SPEC section 7b. Formulas are written again here, in binary64. */
+ * SPEC section 10. Formulas are written again here, in binary64. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -250,7 +250,7 @@ static void test_indirect_distribution(void **state) {
     free(genome);
 }
 
-/* The tables of SPEC 7b.3 and 7b.4 are those of the code. */
+/* The tables of SPEC 10.3 and 10.4 are those of the code. */
 static void gene_case(void *ctx, size_t count, char **field) {
     static const float initial[] = {
 #define X(name, key, value, text) value,

@@ -3,7 +3,7 @@
 
 Plain Python in binary64 with the platform's sine and cosine; written from the
 chapter and the public references' equations, not from core/. Run from the root
-of the repository; compare its output with the blocks in docs/spec/09-tasks.md.
+of the repository; compare its output with the blocks in docs/SPEC.md.
 """
 import math
 import random

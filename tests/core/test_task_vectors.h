@@ -11,20 +11,16 @@ typedef struct task_vectors {
     char line[2048];
 } task_vectors;
 
-/* Opens block `name` in the assembled document, or in its chapter while the
- * document has not been assembled. Returns 0 when neither has the block. */
+/* Opens block `name` of the specification. Returns 0 when there is none. */
 static inline int task_vectors_open(task_vectors *v, const char *name) {
-    static const char *const path[] = {"docs/SPEC.md", "docs/spec/09-tasks.md"};
     char fence[64];
     snprintf(fence, sizeof fence, "```vectors %s\n", name);
-    for (size_t i = 0; i < sizeof path / sizeof path[0]; i++) {
-        v->file = fopen(path[i], "r");
-        while (v->file && fgets(v->line, sizeof v->line, v->file))
-            if (strcmp(v->line, fence) == 0)
-                return 1;
-        if (v->file)
-            fclose(v->file);
-    }
+    v->file = fopen("docs/SPEC.md", "r");
+    while (v->file && fgets(v->line, sizeof v->line, v->file))
+        if (strcmp(v->line, fence) == 0)
+            return 1;
+    if (v->file)
+        fclose(v->file);
     v->file = NULL;
     return 0;
 }
