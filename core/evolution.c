@@ -349,3 +349,8 @@ void mdl_evolution_last(const mdl_evolution *e, uint32_t island, int64_t *best, 
     *best = e->island[island].last_best;
     *mean = e->island[island].last_mean;
 }
+
+void mdl_evolution_meta(const mdl_evolution *e, double u[2]) {
+    u[0] = e->u[0];
+    u[1] = e->u[1];
+}

@@ -94,6 +94,9 @@ mdl_err mdl_evolution_champion(const mdl_evolution *e, uint32_t island, float *g
  * millionths summed over its lives. 0 before the first. */
 void mdl_evolution_last(const mdl_evolution *e, uint32_t island, int64_t *best, int64_t *mean);
 
+/* Population-scope eq. (7): log multipliers of the genes eta_local, eta_global. */
+void mdl_evolution_meta(const mdl_evolution *e, double u[2]);
+
 /* Canonical bytes of the whole state, and back. Load refuses (MDL_EMAGIC,
  * MDL_ESIZE, MDL_EMISMATCH, MDL_ERANGE), leaving `e` as after init, what was
  * not saved from the same spec and number of genes. A loaded run goes on with the

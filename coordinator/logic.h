@@ -1,0 +1,141 @@
+/* The coordinator as a pure state machine. PROTOCOL chapter 7.
+ *
+ * Events come in by the calls below; commands go out through one table of
+ * functions. There is no clock, no randomness and no I/O in here, so the same
+ * object runs under the shell (coordinator/shell.h) and under a simulation.
+ *
+ * It owns the fold over the ledger (protocol/ledger.h). It makes a record,
+ * applies it to the fold at once, and gives it to `append`. Whatever it says
+ * that rests on a record carries `after`, the number of records that must be
+ * durable before it may leave. Equal events in equal order give equal commands.
+ *
+ * Times are milliseconds. `now_ms` is of a clock that never goes back; `wall_ms`
+ * counts from 1970 and only serves invitations and people. One thread at a time. */
+#ifndef MDL_COORDINATOR_LOGIC_H
+#define MDL_COORDINATOR_LOGIC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "protocol/ledger.h"
+#include "protocol/reason.h"
+
+enum {
+    MDL_LEASE_MS_DEFAULT = 2000,     /* how long a lease is meant to keep a worker busy    */
+    MDL_LEASES_EACH = 4,             /* open leases of one worker                          */
+    MDL_DEADLINE_MS_MIN = 15000,     /* a lease never ends earlier                         */
+    MDL_HISTORY_BYTES_MAX = 1 << 20, /* of one reply to sync, or one generation if larger  */
+    MDL_ACTIVE_MS = 60000,           /* a worker heard of within this time is active       */
+    MDL_CHECKPOINT_SHOWN_MAX = 1024  /* bytes of a checkpoint that pong shows              */
+};
+
+/* One entry of an allow-list. */
+typedef struct mdl_listed {
+    uint8_t key[MDL_KEY_BYTES], owner[MDL_KEY_BYTES];
+    char name[65];
+} mdl_listed;
+
+typedef struct mdl_coordinator_config {
+    uint8_t key[MDL_KEY_BYTES];
+    uint8_t secret[MDL_SECRET_BYTES];
+    char origin[129]; /* of the checkpoints                                   */
+    char vkey[257];   /* the ledger's verifier key                            */
+    mdl_admission admission;
+    const mdl_listed *listed; /* list; kept by reference                 */
+    size_t listed_count;
+    const uint8_t (*owners)[MDL_KEY_BYTES]; /* invite: who may invite besides us */
+    size_t owner_count;
+    uint64_t lease_ms;  /* 0: MDL_LEASE_MS_DEFAULT                 */
+    double rate, burst; /* messages a second of one key, and at once; 0: 50 and 100 */
+} mdl_coordinator_config;
+
+/* Commands. Bytes are the caller's again when the function returns. */
+typedef struct mdl_coordinator_io {
+    void *ctx;
+    /* Record `index`, right behind the one before. */
+    void (*append)(void *ctx, uint64_t index, const uint8_t *record, size_t size);
+    /* A blob that the next record names: must be durable before that record is,
+     * and must be there for `blobs` at once. */
+    void (*put_blob)(void *ctx, const uint8_t digest[MDL_DIGEST_BYTES], const uint8_t *bytes, size_t size);
+    /* Answer call `call` once `after` records are durable. `blob` may be NULL. */
+    void (*reply)(void *ctx, uint64_t call, uint64_t after, const uint8_t *envelope, size_t envelope_size,
+                  const uint8_t *blob, size_t blob_size);
+    /* Answer call `call` with the receipt of record `record`, once durable. */
+    void (*receipt)(void *ctx, uint64_t call, uint64_t record);
+    /* Publish an envelope once `after` records are durable. */
+    void (*publish)(void *ctx, uint64_t after, const uint8_t *envelope, size_t size);
+    /* For people. `kind` names what happened in one word; `key` may be NULL. */
+    void (*log)(void *ctx, const char *kind, const uint8_t *key, const char *text);
+    mdl_blobs blobs;
+} mdl_coordinator_io;
+
+typedef struct mdl_coordinator mdl_coordinator;
+
+/* NULL when out of memory. Config and table are copied. */
+mdl_coordinator *mdl_coordinator_new(const mdl_coordinator_config *config, const mdl_coordinator_io *io);
+void mdl_coordinator_free(mdl_coordinator *c);
+
+/* Fold one stored record, in order, before start(). The caller has checked the
+ * checkpoint's signature and the tree, so signatures are not checked again. */
+mdl_rule mdl_coordinator_replay(mdl_coordinator *c, const uint8_t *record, size_t size, mdl_breach *breach);
+
+/* After the last stored record. With an empty ledger this writes the genesis for
+ * `document`; else `document` must be the ledger's experiment, and admission the
+ * genesis's. Finishes a closing that a crash has cut in two. Open leases get a
+ * new deadline. MDL_OK, or with a sentence: what mdl_experiment_parse() returns,
+ * MDL_EMISMATCH, MDL_ENOMEM. */
+mdl_err mdl_coordinator_start(mdl_coordinator *c, const uint8_t *document, size_t size, uint64_t now_ms,
+                              uint64_t wall_ms, char *error, size_t error_size);
+
+/* A call whose envelope has its form and whose signature was verified.
+ *   call  the caller's number; answered by exactly one of reply and receipt
+ *   raw   the envelope's bytes as received */
+void mdl_coordinator_call(mdl_coordinator *c, uint64_t call, const mdl_envelope *e, const uint8_t *raw, size_t raw_size,
+                          uint64_t now_ms);
+/* Before the costly check of the signature: MDL_REASON_NONE when it is worth it,
+ * that is, for a hello and for keys with a session. Changes nothing. */
+mdl_reason mdl_coordinator_worth(const mdl_coordinator *c, const mdl_envelope *e);
+/* Answer what never became a call (bad frame, envelope, signature, ...). */
+void mdl_coordinator_refuse(mdl_coordinator *c, uint64_t call, mdl_reason reason, const char *detail,
+                            uint64_t retry_ms);
+
+/* The first `count` records are durable; `checkpoint` is the newest one. */
+void mdl_coordinator_stored(mdl_coordinator *c, uint64_t count, const char *checkpoint, size_t checkpoint_size);
+/* Whether there is room: while there is not, nothing new is begun or taken. */
+void mdl_coordinator_storage(mdl_coordinator *c, int ok, uint64_t now_ms);
+/* Time passes: leases expire. A few times a second. */
+void mdl_coordinator_tick(mdl_coordinator *c, uint64_t now_ms, uint64_t wall_ms);
+
+/* pause, resume, ban, unban. `key` NULL for the first two. MDL_OK, MDL_ENOENT
+ * (no such action or worker), MDL_EMISMATCH (it is so already, or over), MDL_ERANGE
+ * (the reason), MDL_EIO (no room), with a sentence. */
+mdl_err mdl_coordinator_admin(mdl_coordinator *c, const char *action, const uint8_t *key, const char *reason,
+                              uint64_t now_ms, char *error, size_t error_size);
+
+/* ---- for people and the shell ---- */
+typedef struct mdl_coordinator_info {
+    uint64_t records, durable;
+    uint32_t generation, generations, jobs, jobs_done, jobs_leased;
+    uint32_t workers, sessions, active, banned;
+    uint64_t results, expired, duplicates, rejected; /* leases and messages since the start */
+    uint64_t credit;                                 /* updates of closed generations       */
+    int64_t best;                                    /* of the last closed generation       */
+    int paused, ended, storage_ok;
+    int failed; /* out of memory, or a bug: stop; the ledger is whole */
+} mdl_coordinator_info;
+
+void mdl_coordinator_inform(const mdl_coordinator *c, mdl_coordinator_info *out);
+
+typedef struct mdl_coordinator_worker_info {
+    const mdl_ledger_worker *worker;
+    int session;       /* has one                            */
+    uint32_t leases;   /* open                               */
+    double lives;      /* measured, lives a second; 0: not yet */
+    uint64_t heard_ms; /* when, 0: never                     */
+} mdl_coordinator_worker_info;
+
+/* Worker `index` of the ledger, index < info.workers. */
+void mdl_coordinator_worker(const mdl_coordinator *c, uint32_t index, mdl_coordinator_worker_info *out);
+const mdl_ledger *mdl_coordinator_ledger(const mdl_coordinator *c);
+
+#endif

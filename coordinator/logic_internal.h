@@ -1,0 +1,151 @@
+/* What the parts of the coordinator's logic share. Not for others. */
+#ifndef MDL_COORDINATOR_LOGIC_INTERNAL_H
+#define MDL_COORDINATOR_LOGIC_INTERNAL_H
+
+#include "coordinator/logic.h"
+#include "protocol/session.h"
+
+enum { MDL_PAST_SESSIONS = 4 };
+
+/* What was said to one of the newest sequence numbers. */
+typedef enum mdl_said { MDL_SAID_NOTHING, MDL_SAID_FRAME, MDL_SAID_RECEIPT, MDL_SAID_ASK_AGAIN } mdl_said;
+
+typedef struct mdl_answer {
+    mdl_said said;
+    uint64_t after, record;
+    uint8_t *bytes; /* an envelope without blob */
+    size_t size;
+} mdl_answer;
+
+/* The volatile side of a worker; same index as in the ledger. */
+typedef struct mdl_peer {
+    int open, left; /* left: it has said goodbye */
+    mdl_session session;
+    uint8_t past[MDL_PAST_SESSIONS][MDL_SESSION_BYTES];
+    uint32_t past_count;
+    mdl_answer answer[MDL_SESSION_WINDOW];
+    double tokens;
+    uint64_t tokens_ms, heard_ms, done_ms; /* done: when its last result came */
+    uint32_t threads, leases, patience;    /* patience: factor of deadlines, grows with expiries */
+    double lives;                          /* a millisecond, smoothed; 0: not measured */
+    uint64_t queued_ms;                    /* expected time of its open leases */
+} mdl_peer;
+
+/* The volatile side of a lease of the current generation, ascending by id. */
+typedef struct mdl_lease_slot {
+    uint64_t id;
+    uint32_t worker, first, count;
+    uint64_t granted_ms, work_ms, expected_ms, deadline_ms; /* work: itself; expected: with those before it */
+    uint8_t open, orphan, copied;
+} mdl_lease_slot;
+
+typedef struct mdl_closed {
+    uint8_t fitness[MDL_DIGEST_BYTES], after[MDL_DIGEST_BYTES];
+    uint32_t jobs;
+} mdl_closed;
+
+/* A set of digests: open addressing, the zero digest is an empty place. */
+typedef struct mdl_names {
+    uint8_t (*at)[MDL_DIGEST_BYTES];
+    size_t count, capacity;
+} mdl_names;
+
+struct mdl_coordinator {
+    mdl_coordinator_config config;
+    mdl_coordinator_io io;
+    mdl_ledger *ledger;
+    uint64_t durable, wall_ms, stalled_ms;
+    int started, storage_ok, failed;
+    char checkpoint[MDL_CHECKPOINT_SHOWN_MAX + 1];
+
+    mdl_peer *peer;
+    uint32_t peers, peer_room;
+    uint32_t active; /* counted now and then */
+    uint64_t active_ms;
+
+    mdl_lease_slot *lease;
+    uint32_t leases, lease_room, lease_open;     /* open: none before this one is */
+    uint8_t *held;                               /* [jobs] open leases that cover the job */
+    uint32_t jobs, jobs_room, jobs_free, cursor; /* free: no result, no open lease; none is before cursor */
+    uint64_t remainder_ms, remainder_end_ms;     /* when the generation should be done, and when that was computed */
+
+    mdl_closed *closed;
+    uint32_t closed_count, closed_room;
+    uint8_t state[MDL_DIGEST_BYTES]; /* of the current generation */
+    uint8_t document[MDL_DIGEST_BYTES];
+    mdl_names names;
+    int64_t best;
+
+    uint64_t results, expired, duplicates, rejected, credit;
+
+    uint64_t list[MDL_LIST_MAX]; /* of the message at hand */
+    uint8_t work[MDL_SEAL_WORK_BYTES];
+    uint8_t sealed[MDL_ENVELOPE_BYTES_MAX];
+    uint8_t pae[MDL_PAE_BYTES_MAX];
+};
+
+/* One call under way. `answer` is where its reply is kept; NULL: nowhere. */
+typedef struct mdl_asked {
+    uint64_t call, now_ms;
+    const mdl_envelope *envelope;
+    const uint8_t *raw;
+    size_t raw_size;
+    const mdl_message *message;
+    uint32_t worker; /* index; UINT32_MAX: not admitted */
+    mdl_answer *answer;
+} mdl_asked;
+
+/* ---- logic.c ---- */
+/* Grow an array of `size`-byte elements to hold `count`; new ones are zero. 0 when out of memory. */
+int mdl_grow(void **at, uint32_t *room, uint32_t count, size_t size);
+/* Sign, apply and append. 0 when it could not be (logged): the fold is unchanged. */
+int mdl_coordinator_record(mdl_coordinator *c, mdl_message *m);
+/* The same with a worker's envelope. */
+mdl_rule mdl_coordinator_append(mdl_coordinator *c, const uint8_t *record, size_t size, mdl_breach *breach);
+void mdl_coordinator_log(mdl_coordinator *c, const char *kind, const uint8_t *key, const char *format, ...);
+/* Close, credit, champion and end, as far as they are due. */
+void mdl_coordinator_advance(mdl_coordinator *c, uint64_t now_ms);
+
+/* ---- logic_reply.c ---- */
+/* Answer with a message; head is filled in. `rests`: it rests on records, so it waits for all of them. */
+void mdl_coordinator_say(mdl_coordinator *c, const mdl_asked *a, mdl_message *m, int rests, const uint8_t *blob,
+                         size_t blob_size);
+void mdl_coordinator_reject(mdl_coordinator *c, const mdl_asked *a, mdl_reason reason, uint64_t retry_ms, int rests,
+                            const char *detail);
+void mdl_coordinator_idle(mdl_coordinator *c, const mdl_asked *a, mdl_reason reason, uint64_t retry_ms, int rests);
+void mdl_coordinator_give_receipt(mdl_coordinator *c, const mdl_asked *a, uint64_t record);
+void mdl_answer_clear(mdl_answer *a);
+
+/* ---- logic_session.c ---- */
+void mdl_peer_close(mdl_peer *p);
+int mdl_peers_follow(mdl_coordinator *c); /* as many peers as workers; 0 when out of memory */
+uint32_t mdl_coordinator_active(mdl_coordinator *c, uint64_t now_ms);
+
+/* ---- logic_work.c ---- */
+/* Take stock of the current generation: jobs, and leases that the ledger holds open. 0: out of memory. */
+int mdl_work_begin(mdl_coordinator *c, uint64_t now_ms);
+void mdl_work_want(mdl_coordinator *c, const mdl_asked *a);
+void mdl_work_result(mdl_coordinator *c, const mdl_asked *a);
+void mdl_work_tick(mdl_coordinator *c, uint64_t now_ms);
+/* End the open leases of a worker with records. */
+void mdl_work_revoke(mdl_coordinator *c, uint32_t worker, mdl_reason reason);
+/* A new session: what the old one leased may be lost. */
+void mdl_work_orphan(mdl_coordinator *c, uint32_t worker);
+
+/* ---- logic_serve.c ---- */
+int mdl_names_add(mdl_names *n, const uint8_t digest[MDL_DIGEST_BYTES]); /* 0: out of memory */
+int mdl_names_have(const mdl_names *n, const uint8_t digest[MDL_DIGEST_BYTES]);
+void mdl_serve_sync(mdl_coordinator *c, const mdl_asked *a);
+void mdl_serve_fetch(mdl_coordinator *c, const mdl_asked *a);
+void mdl_serve_ping(mdl_coordinator *c, const mdl_asked *a);
+void mdl_serve_bye(mdl_coordinator *c, const mdl_asked *a);
+
+static inline int mdl_is_zero(const uint8_t *bytes, size_t size) {
+    uint8_t any = 0;
+    for (size_t i = 0; i < size; i++) {
+        any |= bytes[i];
+    }
+    return any == 0;
+}
+
+#endif

@@ -1,0 +1,373 @@
+/* Calls: who speaks, in which session, and whether it is new. Admission. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/logic_internal.h"
+#include "core/assert.h"
+#include "protocol/invite.h"
+#include "protocol/ticket.h"
+#include "protocol/unit.h"
+
+void mdl_peer_close(mdl_peer *p) {
+    for (uint32_t i = 0; i < MDL_SESSION_WINDOW; i++) {
+        mdl_answer_clear(&p->answer[i]);
+    }
+    p->open = 0;
+}
+
+int mdl_peers_follow(mdl_coordinator *c) {
+    const mdl_ledger_worker *worker;
+    uint32_t count = mdl_ledger_workers(c->ledger, &worker);
+    if (!mdl_grow((void **)&c->peer, &c->peer_room, count, sizeof *c->peer)) {
+        return 0;
+    }
+    for (; c->peers < count; c->peers++) {
+        c->peer[c->peers].patience = 1;
+        c->peer[c->peers].tokens = c->config.burst;
+    }
+    return 1;
+}
+
+uint32_t mdl_coordinator_active(mdl_coordinator *c, uint64_t now_ms) {
+    if (c->active == 0 || now_ms - c->active_ms >= 1000) {
+        c->active = 0;
+        c->active_ms = now_ms;
+        for (uint32_t i = 0; i < c->peers; i++) {
+            c->active +=
+                (uint32_t)(c->peer[i].open && !c->peer[i].left && now_ms - c->peer[i].heard_ms < MDL_ACTIVE_MS);
+        }
+    }
+    return c->active;
+}
+
+static uint32_t worker_of(const mdl_coordinator *c, const uint8_t key[MDL_KEY_BYTES]) {
+    const mdl_ledger_worker *first, *found = mdl_ledger_worker_find(c->ledger, key);
+    mdl_ledger_workers(c->ledger, &first);
+    return found ? (uint32_t)(found - first) : UINT32_MAX;
+}
+
+static int is_banned(const mdl_coordinator *c, uint32_t worker) {
+    const mdl_ledger_worker *first;
+    mdl_ledger_workers(c->ledger, &first);
+    return first[worker].banned != 0;
+}
+
+/* ---- rate ---- */
+
+/* Take a token. 0 when there is none; *retry_ms is when there will be. */
+static int take_token(mdl_coordinator *c, mdl_peer *p, uint64_t now_ms, uint64_t *retry_ms) {
+    p->tokens += (double)(now_ms - p->tokens_ms) * c->config.rate / 1000;
+    p->tokens_ms = now_ms;
+    if (p->tokens > c->config.burst) {
+        p->tokens = c->config.burst;
+    }
+    if (p->tokens < 1) {
+        *retry_ms = 1 + (uint64_t)((1 - p->tokens) * 1000 / c->config.rate);
+        return 0;
+    }
+    p->tokens -= 1;
+    return 1;
+}
+
+/* ---- sequence numbers ---- */
+
+static void repeat(mdl_coordinator *c, const mdl_asked *a, const mdl_answer *answer) {
+    if (answer->said == MDL_SAID_RECEIPT) {
+        c->io.receipt(c->io.ctx, a->call, answer->record);
+    } else {
+        c->io.reply(c->io.ctx, a->call, answer->after, answer->bytes, answer->size, NULL, 0);
+    }
+}
+
+static mdl_reason whose_session(const mdl_coordinator *c, const mdl_peer *p, const uint8_t id[MDL_SESSION_BYTES]) {
+    for (uint32_t i = 0; i < p->past_count; i++) {
+        if (memcmp(p->past[i], id, MDL_SESSION_BYTES) == 0) {
+            return MDL_REASON_STALE_SESSION;
+        }
+    }
+    for (uint32_t i = 0; i < c->peers; i++) {
+        if (&c->peer[i] != p && c->peer[i].open && memcmp(c->peer[i].session.id, id, MDL_SESSION_BYTES) == 0) {
+            return MDL_REASON_SOMEONE_ELSES_SESSION;
+        }
+    }
+    return MDL_REASON_NO_SESSION;
+}
+
+static void tell_equivocation(mdl_coordinator *c, const mdl_asked *a, const mdl_session *s) {
+    char first[MDL_DIGEST_HEX], second[MDL_DIGEST_HEX], detail[64];
+    mdl_hex(s->first, MDL_DIGEST_BYTES, first);
+    mdl_hex(s->second, MDL_DIGEST_BYTES, second);
+    mdl_coordinator_log(c, "equivocation", a->envelope->key,
+                        "two messages with number %" PRIu64 " in one session: %s and %s", s->equivocal, first, second);
+    snprintf(detail, sizeof detail, "number %" PRIu64, a->message->head.seq);
+    mdl_coordinator_reject(c, a, MDL_REASON_REPLAY_MISMATCH, 0, 0, detail);
+}
+
+/* 1: the message is new and to be acted on; a->answer is its place. Else it has been answered. */
+static int take_number(mdl_coordinator *c, mdl_asked *a) {
+    mdl_peer *p = &c->peer[a->worker];
+    uint8_t digest[MDL_DIGEST_BYTES];
+    uint32_t slot;
+    mdl_digest_of(a->raw, a->raw_size, digest);
+    switch (mdl_session_take(&p->session, a->message->head.session, a->message->head.seq, digest, &slot)) {
+    case MDL_SEQ_FRESH:
+        a->answer = &p->answer[slot];
+        mdl_answer_clear(a->answer);
+        return 1;
+    case MDL_SEQ_REPEAT:
+        if (p->answer[slot].said == MDL_SAID_ASK_AGAIN || p->answer[slot].said == MDL_SAID_NOTHING) {
+            a->answer = &p->answer[slot];
+            return 1;
+        }
+        repeat(c, a, &p->answer[slot]);
+        return 0;
+    case MDL_SEQ_EQUIVOCATION:
+        tell_equivocation(c, a, &p->session);
+        return 0;
+    case MDL_SEQ_STALE:
+        mdl_coordinator_reject(c, a, MDL_REASON_STALE_SEQUENCE, 0, 0, NULL);
+        return 0;
+    case MDL_SEQ_OTHER:
+        break;
+    }
+    mdl_coordinator_reject(c, a, whose_session(c, p, a->message->head.session), 0, 0, NULL);
+    return 0;
+}
+
+/* ---- hello ---- */
+
+static mdl_reason fits(const mdl_coordinator *c, const mdl_message *m) {
+    const mdl_msg_hello *h = &m->as.hello;
+    if (h->version != MDL_PROTOCOL_VERSION) {
+        return h->version < MDL_PROTOCOL_VERSION ? MDL_REASON_OLD_VERSION : MDL_REASON_NEW_VERSION;
+    }
+    if (!mdl_is_zero(m->head.experiment, 32) &&
+        memcmp(m->head.experiment, mdl_ledger_experiment_id(c->ledger), 32) != 0) {
+        return MDL_REASON_WRONG_EXPERIMENT;
+    }
+    return h->results != MDL_RESULTS ? MDL_REASON_WRONG_RESULTS : MDL_REASON_NONE;
+}
+
+static const mdl_listed *on_list(const mdl_coordinator *c, const uint8_t key[MDL_KEY_BYTES]) {
+    for (size_t i = 0; i < c->config.listed_count; i++) {
+        if (memcmp(c->config.listed[i].key, key, MDL_KEY_BYTES) == 0) {
+            return &c->config.listed[i];
+        }
+    }
+    return NULL;
+}
+
+/* Whether this key may come in, and the record that says so. */
+static mdl_reason admit(const mdl_coordinator *c, const mdl_asked *a, mdl_msg_admit *out, const char **why) {
+    const mdl_msg_hello *h = &a->message->as.hello;
+    const uint8_t *key = a->envelope->key, *experiment = mdl_ledger_experiment_id(c->ledger);
+    memcpy(out->worker, key, MDL_KEY_BYTES);
+    memcpy(out->owner, key, MDL_KEY_BYTES);
+    out->how = (uint32_t)c->config.admission.how;
+    if (c->config.admission.how == MDL_ADMIT_OPEN) {
+        out->ticket = h->ticket;
+        return mdl_ticket_bits(experiment, key, h->ticket) >= c->config.admission.bits ? MDL_REASON_NONE
+                                                                                       : MDL_REASON_BAD_TICKET;
+    }
+    if (c->config.admission.how == MDL_ADMIT_LIST) {
+        const mdl_listed *listed = on_list(c, key);
+        if (!listed) {
+            return MDL_REASON_NOT_ADMITTED;
+        }
+        memcpy(out->owner, listed->owner, MDL_KEY_BYTES);
+        memcpy(out->name, listed->name, sizeof out->name);
+        return MDL_REASON_NONE;
+    }
+    if (!h->invite[0]) {
+        return MDL_REASON_NOT_ADMITTED;
+    }
+    mdl_msg_invite invite;
+    mdl_reason reason = mdl_invite_check(h->invite, experiment, key, c->config.key, c->config.owners,
+                                         c->config.owner_count, c->wall_ms, &invite, why);
+    if (reason == MDL_REASON_NONE) {
+        memcpy(out->owner, invite.owner, MDL_KEY_BYTES);
+        memcpy(out->name, invite.name, sizeof out->name);
+        memcpy(out->invite, h->invite, sizeof out->invite);
+    }
+    return reason;
+}
+
+static int let_in(mdl_coordinator *c, mdl_asked *a) {
+    mdl_message m;
+    const char *why = NULL;
+    memset(&m, 0, sizeof m);
+    m.type = MDL_MSG_ADMIT;
+    mdl_reason reason = mdl_key_check(a->envelope->key) != MDL_OK ? MDL_REASON_WEAK_KEY
+                        : mdl_ledger_ended(c->ledger)             ? MDL_REASON_REJECT_FINISHED
+                                                                  : admit(c, a, &m.as.admit, &why);
+    if (reason != MDL_REASON_NONE) {
+        mdl_coordinator_reject(c, a, reason, 0, reason == MDL_REASON_REJECT_FINISHED, why);
+        return 0;
+    }
+    if (!mdl_coordinator_record(c, &m)) {
+        mdl_coordinator_reject(c, a, MDL_REASON_INTERNAL, 1000, 0, NULL);
+        return 0;
+    }
+    a->worker = worker_of(c, a->envelope->key);
+    mdl_coordinator_log(c, "admit", a->envelope->key, "worker %" PRIu32 " admitted", a->worker);
+    return 1;
+}
+
+static void open_session(mdl_coordinator *c, const mdl_asked *a) {
+    mdl_peer *p = &c->peer[a->worker];
+    if (p->open) {
+        uint32_t place = p->past_count < MDL_PAST_SESSIONS ? p->past_count++ : MDL_PAST_SESSIONS - 1;
+        memmove(p->past[1], p->past[0], place * sizeof p->past[0]);
+        memcpy(p->past[0], p->session.id, MDL_SESSION_BYTES);
+        mdl_peer_close(p);
+    }
+    p->heard_ms = a->now_ms;
+    mdl_session_open(&p->session, a->message->head.session);
+    p->open = 1;
+    p->left = 0;
+    p->threads = a->message->as.hello.threads;
+    mdl_work_orphan(c, a->worker);
+    c->active = 0; /* count again */
+}
+
+static void welcome(mdl_coordinator *c, const mdl_asked *a) {
+    mdl_message m;
+    memset(&m, 0, sizeof m);
+    m.type = MDL_MSG_WELCOME;
+    mdl_msg_welcome *w = &m.as.welcome;
+    memcpy(w->worker, a->envelope->key, MDL_KEY_BYTES);
+    w->version = MDL_PROTOCOL_VERSION;
+    w->generation = mdl_evolution_generation(mdl_ledger_evolution(c->ledger));
+    memcpy(w->state, c->state, MDL_DIGEST_BYTES);
+    memcpy(w->document, c->document, MDL_DIGEST_BYTES);
+    w->lease_ms = c->config.lease_ms;
+    snprintf(w->origin, sizeof w->origin, "%s", c->config.origin);
+    snprintf(w->vkey, sizeof w->vkey, "%s", c->config.vkey);
+    mdl_coordinator_say(c, a, &m, 1, NULL, 0);
+}
+
+static void hello(mdl_coordinator *c, mdl_asked *a) {
+    mdl_reason reason = fits(c, a->message);
+    if (reason != MDL_REASON_NONE) {
+        char detail[96];
+        snprintf(detail, sizeof detail, "here: protocol %d, results %d", (int)MDL_PROTOCOL_VERSION, (int)MDL_RESULTS);
+        mdl_coordinator_reject(c, a, reason, 0, 0, detail);
+        return;
+    }
+    if (a->worker == UINT32_MAX) {
+        if (!c->storage_ok) {
+            mdl_coordinator_reject(c, a, MDL_REASON_DISK_FULL, 1000, 0, NULL);
+            return;
+        }
+        if (!let_in(c, a)) {
+            return;
+        }
+    }
+    mdl_peer *p = &c->peer[a->worker];
+    const uint8_t *id = a->message->head.session;
+    if (!p->open || memcmp(p->session.id, id, MDL_SESSION_BYTES) != 0) {
+        mdl_reason whose = whose_session(c, p, id);
+        if (whose != MDL_REASON_NO_SESSION) {
+            mdl_coordinator_reject(c, a, whose, 0, 0, NULL);
+            return;
+        }
+        open_session(c, a);
+    }
+    if (take_number(c, a)) {
+        welcome(c, a);
+    }
+}
+
+/* ---- any call ---- */
+
+mdl_reason mdl_coordinator_worth(const mdl_coordinator *c, const mdl_envelope *e) {
+    mdl_message_type type;
+    if (mdl_message_type_of(e->name, &type) != MDL_OK || mdl_message_role(type) != MDL_ROLE_CALL) {
+        return MDL_REASON_UNKNOWN_TYPE;
+    }
+    uint32_t worker = worker_of(c, e->key);
+    if (worker != UINT32_MAX && is_banned(c, worker)) {
+        return MDL_REASON_BANNED;
+    }
+    if (type != MDL_MSG_HELLO && (worker == UINT32_MAX || !c->peer[worker].open)) {
+        return MDL_REASON_NO_SESSION;
+    }
+    return MDL_REASON_NONE;
+}
+
+static void dispatch(mdl_coordinator *c, const mdl_asked *a) {
+    switch (a->message->type) {
+    case MDL_MSG_WANT:
+        mdl_work_want(c, a);
+        return;
+    case MDL_MSG_RESULT:
+        mdl_work_result(c, a);
+        return;
+    case MDL_MSG_SYNC:
+        mdl_serve_sync(c, a);
+        return;
+    case MDL_MSG_FETCH:
+        mdl_serve_fetch(c, a);
+        return;
+    case MDL_MSG_BYE:
+        mdl_serve_bye(c, a);
+        return;
+    case MDL_MSG_PING:
+        mdl_serve_ping(c, a);
+        return;
+    default:
+        MDL_ASSERT(0);
+    }
+}
+
+void mdl_coordinator_call(mdl_coordinator *c, uint64_t call, const mdl_envelope *e, const uint8_t *raw, size_t raw_size,
+                          uint64_t now_ms) {
+    mdl_message m;
+    mdl_asked a = {call, now_ms, e, raw, raw_size, NULL, UINT32_MAX, NULL};
+    mdl_message_type type;
+    if (mdl_message_type_of(e->name, &type) != MDL_OK || mdl_message_role(type) != MDL_ROLE_CALL) {
+        mdl_coordinator_reject(c, &a, MDL_REASON_UNKNOWN_TYPE, 0, 0, NULL);
+        return;
+    }
+    const mdl_field *fault = NULL;
+    memset(&m, 0, sizeof m);
+    mdl_err err = mdl_message_of(e, (mdl_list_room){c->list, MDL_LIST_MAX}, &m, &fault);
+    if (err != MDL_OK) {
+        char detail[128];
+        snprintf(detail, sizeof detail, "%s%s%s", fault ? fault->name : "", fault ? ": " : "", mdl_strerror((int)err));
+        mdl_coordinator_reject(c, &a, MDL_REASON_BAD_PAYLOAD, 0, 0, detail);
+        return;
+    }
+    a.message = &m;
+    a.worker = worker_of(c, e->key);
+    uint64_t retry_ms = 0;
+    mdl_reason reason = MDL_REASON_NONE;
+    int known = a.worker != UINT32_MAX;
+    if (c->failed || !c->started) {
+        reason = MDL_REASON_INTERNAL;
+        retry_ms = 1000;
+    } else if (known && is_banned(c, a.worker)) {
+        reason = MDL_REASON_BANNED;
+    } else if (type != MDL_MSG_HELLO && memcmp(m.head.experiment, mdl_ledger_experiment_id(c->ledger), 32) != 0) {
+        reason = MDL_REASON_WRONG_EXPERIMENT;
+    } else if (type != MDL_MSG_HELLO && (!known || !c->peer[a.worker].open)) {
+        reason = MDL_REASON_NO_SESSION;
+    } else if (known && !take_token(c, &c->peer[a.worker], now_ms, &retry_ms)) {
+        reason = MDL_REASON_RATE_LIMITED;
+    }
+    if (reason != MDL_REASON_NONE) {
+        mdl_coordinator_reject(c, &a, reason, retry_ms, reason == MDL_REASON_BANNED, NULL);
+        return;
+    }
+    if (type == MDL_MSG_HELLO) {
+        hello(c, &a);
+    } else if (take_number(c, &a)) {
+        c->peer[a.worker].left = 0;
+        dispatch(c, &a);
+    }
+    if (a.worker != UINT32_MAX) {
+        c->peer[a.worker].heard_ms = now_ms;
+    }
+}

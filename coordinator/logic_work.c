@@ -1,0 +1,402 @@
+/* Leases: who gets which jobs for how long, and what comes back. PROTOCOL
+ * section 7.3. Work is counted in lives, and a worker's speed is what the
+ * coordinator measures between granting and result: nobody's claim is needed. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/logic_internal.h"
+#include "core/assert.h"
+
+enum {
+    GUESS_MS = 6000, /* expected time of a lease of unknown speed: a deadline of a minute */
+    PATIENCE_MAX = 64,
+    RETRY_MS_MIN = 20,
+    RETRY_MS_MAX = 1000,
+    COPY_MS_MIN = 500 /* no lease is copied earlier */
+};
+
+/* ---- the generation's jobs ---- */
+
+static uint32_t lives_of(const mdl_coordinator *c, uint32_t job) {
+    mdl_job j;
+    mdl_evolution_job(mdl_ledger_evolution(c->ledger), job, &j, NULL);
+    return j.episodes;
+}
+
+static int has_result(const mdl_coordinator *c, uint32_t job) {
+    return mdl_ledger_job_result(c->ledger, job, NULL, NULL);
+}
+
+static void hold(mdl_coordinator *c, const mdl_lease_slot *s) {
+    for (uint32_t i = s->first; i < s->first + s->count; i++) {
+        c->jobs_free -= (uint32_t)(c->held[i] == 0 && !has_result(c, i));
+        c->held[i]++;
+    }
+}
+
+static void release(mdl_coordinator *c, const mdl_lease_slot *s) {
+    for (uint32_t i = s->first; i < s->first + s->count; i++) {
+        MDL_ASSERT(c->held[i] > 0);
+        c->held[i]--;
+        c->jobs_free += (uint32_t)(c->held[i] == 0 && !has_result(c, i));
+    }
+    c->cursor = s->first < c->cursor ? s->first : c->cursor;
+}
+
+static mdl_lease_slot *slot_of(mdl_coordinator *c, uint64_t id) {
+    /* Numbers of a generation's leases are consecutive. */
+    if (c->leases == 0 || id < c->lease[0].id || id - c->lease[0].id >= c->leases) {
+        return NULL;
+    }
+    return &c->lease[id - c->lease[0].id];
+}
+
+/* The lease is no longer this worker's to do: done, expired or overtaken. */
+static void settle(mdl_coordinator *c, mdl_lease_slot *s) {
+    mdl_peer *p = &c->peer[s->worker];
+    MDL_ASSERT(s->open);
+    s->open = 0;
+    c->remainder_ms = 0;
+    if (!s->orphan) {
+        p->leases--;
+        p->queued_ms -= s->work_ms;
+    }
+    while (c->lease_open < c->leases && !c->lease[c->lease_open].open) {
+        c->lease_open++;
+    }
+}
+
+static mdl_lease_slot *add_slot(mdl_coordinator *c, const mdl_ledger_lease *l, uint64_t now_ms, uint64_t work_ms) {
+    if (!mdl_grow((void **)&c->lease, &c->lease_room, c->leases + 1, sizeof *c->lease)) {
+        return NULL;
+    }
+    mdl_lease_slot *s = &c->lease[c->leases++];
+    mdl_peer *p = &c->peer[l->worker];
+    *s = (mdl_lease_slot){.id = l->id, .worker = l->worker, .first = l->first, .count = l->count, .open = 1};
+    s->granted_ms = now_ms;
+    s->work_ms = work_ms;
+    s->expected_ms = p->queued_ms + work_ms;
+    uint64_t deadline = 10 * s->expected_ms;
+    s->deadline_ms = now_ms + (deadline > MDL_DEADLINE_MS_MIN ? deadline : MDL_DEADLINE_MS_MIN) * p->patience;
+    p->queued_ms += work_ms;
+    p->leases++;
+    c->remainder_ms = 0;
+    return s;
+}
+
+int mdl_work_begin(mdl_coordinator *c, uint64_t now_ms) {
+    const mdl_ledger_lease *l;
+    uint32_t count = mdl_ledger_leases(c->ledger, &l);
+    c->jobs = mdl_ledger_jobs(c->ledger);
+    uint32_t room = c->jobs_room;
+    if (!mdl_grow((void **)&c->held, &room, c->jobs + 1, sizeof *c->held)) {
+        return 0;
+    }
+    c->jobs_room = room;
+    memset(c->held, 0, c->jobs + 1);
+    c->jobs_free = c->jobs - mdl_ledger_jobs_done(c->ledger);
+    c->cursor = c->leases = c->lease_open = 0;
+    c->remainder_ms = 0;
+    for (uint32_t i = 0; i < c->peers; i++) {
+        c->peer[i].leases = 0;
+        c->peer[i].queued_ms = 0;
+    }
+    uint32_t generation = mdl_evolution_generation(mdl_ledger_evolution(c->ledger));
+    for (uint32_t i = 0; i < count; i++) {
+        if (l[i].generation != generation) {
+            continue;
+        }
+        mdl_lease_slot *s = add_slot(c, &l[i], now_ms, GUESS_MS);
+        if (!s) {
+            return 0;
+        }
+        if (l[i].state == MDL_LEASE_OPEN) {
+            hold(c, s);
+        } else {
+            settle(c, s);
+        }
+    }
+    return 1;
+}
+
+/* ---- granting ---- */
+
+static uint32_t at_least_one(uint32_t v) { return v > 0 ? v : 1; }
+
+/* How many jobs from `first` on: free ones side by side, within the limits. */
+static uint32_t size_lease(mdl_coordinator *c, const mdl_asked *a, uint32_t first, uint64_t *lives) {
+    const mdl_peer *p = &c->peer[a->worker];
+    uint32_t want = a->message->as.want.jobs;
+    uint32_t active = at_least_one(mdl_coordinator_active(c, a->now_ms));
+    uint32_t most = want < MDL_UNIT_JOBS_MAX ? want : MDL_UNIT_JOBS_MAX;
+    uint64_t fair = (c->jobs_free + 2 * (uint64_t)active - 1) / (2 * (uint64_t)active);
+    uint64_t even = (c->jobs + 2 * (uint64_t)active - 1) / (2 * (uint64_t)active);
+    uint32_t least = at_least_one((c->jobs + MDL_LIST_MAX - 1) / MDL_LIST_MAX); /* close's list should fit */
+    double target = p->lives * (double)c->config.lease_ms;
+    uint32_t probe = 2 * at_least_one(p->threads); /* speed unknown */
+    uint32_t count = 0;
+    *lives = 0;
+    while (count < most && first + count < c->jobs && c->held[first + count] == 0 && !has_result(c, first + count)) {
+        uint32_t more = lives_of(c, first + count);
+        if (count >= least) {
+            int small = p->lives > 0 && (double)(*lives + more) <= target / 16 && count < even;
+            if (p->lives > 0 ? (double)(*lives + more) > target : count >= probe) {
+                break;
+            }
+            if (count >= fair && !small) {
+                break;
+            }
+        }
+        *lives += more;
+        count++;
+    }
+    return count;
+}
+
+static int write_lease(mdl_coordinator *c, const mdl_asked *a, uint32_t first, uint32_t count, uint64_t lives,
+                       uint64_t *deadline_ms, uint64_t *id) {
+    mdl_message m;
+    mdl_peer *p = &c->peer[a->worker];
+    memset(&m, 0, sizeof m);
+    m.type = MDL_MSG_LEASE;
+    m.as.lease.lease = *id = mdl_ledger_next_lease(c->ledger);
+    memcpy(m.as.lease.worker, a->envelope->key, MDL_KEY_BYTES);
+    m.as.lease.generation = mdl_evolution_generation(mdl_ledger_evolution(c->ledger));
+    m.as.lease.first = first;
+    m.as.lease.count = count;
+    if (!mdl_coordinator_record(c, &m)) {
+        return 0;
+    }
+    double work = p->lives > 0 ? (double)lives / p->lives : GUESS_MS;
+    mdl_lease_slot *s = add_slot(c, mdl_ledger_lease_find(c->ledger, *id), a->now_ms,
+                                 work < 1     ? 1
+                                 : work > 1e9 ? 1000000000
+                                              : (uint64_t)work);
+    if (!s) {
+        c->failed = 1;
+        return 0;
+    }
+    hold(c, s);
+    *deadline_ms = s->deadline_ms - a->now_ms;
+    return 1;
+}
+
+static void grant(mdl_coordinator *c, const mdl_asked *a, uint32_t first, uint32_t count, uint64_t lives) {
+    mdl_message m;
+    uint64_t deadline_ms, id;
+    if (!write_lease(c, a, first, count, lives, &deadline_ms, &id)) {
+        mdl_coordinator_reject(c, a, MDL_REASON_INTERNAL, 1000, 0, NULL);
+        return;
+    }
+    memset(&m, 0, sizeof m);
+    m.type = MDL_MSG_GRANT;
+    m.as.grant.lease = id;
+    m.as.grant.generation = mdl_evolution_generation(mdl_ledger_evolution(c->ledger));
+    m.as.grant.first = first;
+    m.as.grant.count = count;
+    m.as.grant.deadline_ms = deadline_ms;
+    mdl_coordinator_say(c, a, &m, 1, NULL, 0);
+}
+
+static int is_done(const mdl_coordinator *c, const mdl_lease_slot *s) { return has_result(c, s->first); }
+
+/* The oldest open lease that is late and may be given to this worker as well. */
+static mdl_lease_slot *find_late(mdl_coordinator *c, const mdl_asked *a) {
+    for (uint32_t i = c->lease_open; i < c->leases; i++) {
+        mdl_lease_slot *s = &c->lease[i];
+        if (!s->open || s->copied || is_done(c, s) || (s->worker == a->worker && !s->orphan)) {
+            continue;
+        }
+        uint64_t late_ms = s->orphan ? s->expected_ms / 2 : 2 * s->expected_ms;
+        if (a->now_ms - s->granted_ms >= (late_ms > COPY_MS_MIN ? late_ms : COPY_MS_MIN)) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+/* When the generation should be done: the last expected end of what is open. */
+static uint64_t retry_ms(mdl_coordinator *c, uint64_t now_ms) {
+    if (c->remainder_ms == 0 || now_ms - c->remainder_ms >= 10) {
+        c->remainder_ms = now_ms;
+        c->remainder_end_ms = now_ms;
+        for (uint32_t i = c->lease_open; i < c->leases; i++) {
+            const mdl_lease_slot *s = &c->lease[i];
+            if (s->open && !is_done(c, s) && s->granted_ms + s->expected_ms > c->remainder_end_ms) {
+                c->remainder_end_ms = s->granted_ms + s->expected_ms;
+            }
+        }
+    }
+    uint64_t left = c->remainder_end_ms > now_ms ? c->remainder_end_ms - now_ms : 0;
+    return left < RETRY_MS_MIN ? RETRY_MS_MIN : left > RETRY_MS_MAX ? RETRY_MS_MAX : left;
+}
+
+void mdl_work_want(mdl_coordinator *c, const mdl_asked *a) {
+    if (mdl_ledger_ended(c->ledger)) {
+        mdl_coordinator_idle(c, a, MDL_REASON_IDLE_FINISHED, 0, 1);
+        return;
+    }
+    if (!c->storage_ok) {
+        mdl_coordinator_idle(c, a, MDL_REASON_DISK_FULL, RETRY_MS_MAX, 0);
+        return;
+    }
+    if (mdl_ledger_paused(c->ledger)) {
+        mdl_coordinator_idle(c, a, MDL_REASON_IDLE_PAUSED, RETRY_MS_MAX, 1);
+        return;
+    }
+    if (c->peer[a->worker].leases >= MDL_LEASES_EACH) {
+        mdl_coordinator_idle(c, a, MDL_REASON_OVER_QUOTA, retry_ms(c, a->now_ms), 0);
+        return;
+    }
+    if (c->jobs_free > 0) {
+        while (c->held[c->cursor] > 0 || has_result(c, c->cursor)) {
+            c->cursor++;
+            MDL_ASSERT(c->cursor < c->jobs);
+        }
+        uint64_t lives;
+        uint32_t count = size_lease(c, a, c->cursor, &lives);
+        MDL_ASSERT(count > 0);
+        grant(c, a, c->cursor, count, lives);
+        return;
+    }
+    mdl_lease_slot *late = find_late(c, a);
+    if (late) {
+        uint64_t lives = 0;
+        for (uint32_t i = late->first; i < late->first + late->count; i++) {
+            lives += lives_of(c, i);
+        }
+        mdl_coordinator_log(c, "copy", a->envelope->key, "lease %" PRIu64 " is late: its jobs are given out again",
+                            late->id);
+        late->copied = 1; /* `late` may move now */
+        grant(c, a, late->first, late->count, lives);
+        return;
+    }
+    mdl_coordinator_idle(c, a, MDL_REASON_WAITING_FOR_GENERATION, retry_ms(c, a->now_ms), 0);
+}
+
+/* ---- results ---- */
+
+/* How fast the worker was, from when it could have begun; also for late results. */
+static void measure(mdl_coordinator *c, const mdl_asked *a, const mdl_lease_slot *s) {
+    mdl_peer *p = &c->peer[a->worker];
+    uint64_t began = p->done_ms > s->granted_ms ? p->done_ms : s->granted_ms;
+    uint64_t took = a->now_ms > began ? a->now_ms - began : 1, lives = 0;
+    for (uint32_t i = s->first; i < s->first + s->count; i++) {
+        lives += lives_of(c, i);
+    }
+    double speed = (double)lives / (double)took;
+    p->lives = p->lives > 0 ? 0.5 * p->lives + 0.5 * speed : speed;
+    p->done_ms = a->now_ms;
+}
+
+/* Why the lease does not take this result; MDL_REASON_NONE when it does. */
+static mdl_reason judge(const mdl_coordinator *c, const mdl_asked *a, const mdl_ledger_lease *l) {
+    const mdl_msg_result *r = &a->message->as.result;
+    if (!l || l->worker != a->worker) {
+        return r->lease < mdl_ledger_next_lease(c->ledger) && !l ? MDL_REASON_LEASE_EXPIRED : MDL_REASON_NO_LEASE;
+    }
+    if (r->generation != l->generation || r->first != l->first || r->count != l->count) {
+        return MDL_REASON_LEASE_MISMATCH;
+    }
+    if (r->fitness.count != r->count) {
+        return MDL_REASON_BAD_SHAPE;
+    }
+    if (l->state == MDL_LEASE_EXPIRED) {
+        return MDL_REASON_LEASE_EXPIRED;
+    }
+    return l->state == MDL_LEASE_OPEN && has_result(c, l->first) ? MDL_REASON_DUPLICATE : MDL_REASON_NONE;
+}
+
+void mdl_work_result(mdl_coordinator *c, const mdl_asked *a) {
+    const mdl_ledger_lease *l = mdl_ledger_lease_find(c->ledger, a->message->as.result.lease);
+    mdl_lease_slot *s = l ? slot_of(c, l->id) : NULL;
+    mdl_reason reason = judge(c, a, l);
+    if (reason == MDL_REASON_NONE && l->state == MDL_LEASE_DONE) {
+        mdl_coordinator_give_receipt(c, a, l->result); /* its receipt was lost */
+        return;
+    }
+    if (reason != MDL_REASON_NONE) {
+        if (s && (reason == MDL_REASON_DUPLICATE || reason == MDL_REASON_LEASE_EXPIRED)) {
+            measure(c, a, s);
+        }
+        if (s && s->open && reason == MDL_REASON_DUPLICATE) {
+            c->duplicates++;
+            settle(c, s); /* the ledger ends it with the generation */
+        }
+        mdl_coordinator_reject(c, a, reason, 0, 1, NULL);
+        return;
+    }
+    if (!c->storage_ok) {
+        mdl_coordinator_reject(c, a, MDL_REASON_DISK_FULL, RETRY_MS_MAX, 0, NULL);
+        return;
+    }
+    mdl_breach breach;
+    uint64_t record = mdl_ledger_size(c->ledger);
+    mdl_rule rule = mdl_coordinator_append(c, a->raw, a->raw_size, &breach);
+    if (rule != MDL_RULE_OK) {
+        mdl_reason why = rule == MDL_RULE_NOMEM ? MDL_REASON_INTERNAL : MDL_REASON_OUT_OF_RANGE;
+        mdl_coordinator_reject(c, a, why, why == MDL_REASON_INTERNAL ? 1000 : 0, 0, breach.text);
+        return;
+    }
+    MDL_ASSERT(s && s->open);
+    measure(c, a, s);
+    release(c, s);
+    settle(c, s);
+    c->peer[a->worker].patience = 1;
+    c->results++;
+    mdl_coordinator_give_receipt(c, a, record);
+    mdl_coordinator_advance(c, a->now_ms);
+}
+
+/* ---- leases that end without a result ---- */
+
+static void expire(mdl_coordinator *c, uint32_t at, mdl_reason reason) {
+    mdl_lease_slot *s = &c->lease[at];
+    mdl_message m;
+    memset(&m, 0, sizeof m);
+    m.type = MDL_MSG_EXPIRE;
+    m.as.expire.lease = s->id;
+    m.as.expire.reason = (uint32_t)reason;
+    if (!mdl_coordinator_record(c, &m)) {
+        return;
+    }
+    const mdl_ledger_worker *worker;
+    mdl_ledger_workers(c->ledger, &worker);
+    mdl_coordinator_log(c, "expire", worker[s->worker].key, "lease %" PRIu64 " of %" PRIu32 " jobs: %s", s->id,
+                        s->count, mdl_reason_sentence(reason));
+    release(c, s);
+    settle(c, s);
+    c->expired++;
+}
+
+void mdl_work_tick(mdl_coordinator *c, uint64_t now_ms) {
+    for (uint32_t i = c->lease_open; i < c->leases && !c->failed; i++) {
+        mdl_lease_slot *s = &c->lease[i];
+        if (s->open && now_ms >= s->deadline_ms) {
+            mdl_peer *p = &c->peer[s->worker];
+            p->patience = p->patience < PATIENCE_MAX ? 2 * p->patience : PATIENCE_MAX;
+            expire(c, i, MDL_REASON_DEADLINE);
+        }
+    }
+}
+
+void mdl_work_revoke(mdl_coordinator *c, uint32_t worker, mdl_reason reason) {
+    for (uint32_t i = c->lease_open; i < c->leases && !c->failed; i++) {
+        if (c->lease[i].open && c->lease[i].worker == worker) {
+            expire(c, i, reason);
+        }
+    }
+}
+
+void mdl_work_orphan(mdl_coordinator *c, uint32_t worker) {
+    for (uint32_t i = c->lease_open; i < c->leases; i++) {
+        mdl_lease_slot *s = &c->lease[i];
+        if (s->open && !s->orphan && s->worker == worker) {
+            s->orphan = 1;
+            c->peer[worker].leases--;
+            c->peer[worker].queued_ms -= s->work_ms;
+        }
+    }
+}
