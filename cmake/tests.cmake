@@ -81,6 +81,13 @@ if(TARGET modulon)
     endforeach()
 endif()
 
+# Other people's programs on our formats; each skips where its tool is missing.
+file(GLOB interop_tests CONFIGURE_DEPENDS tests/interop/*.sh)
+foreach(script ${interop_tests})
+    get_filename_component(stem ${script} NAME_WE)
+    modulon_test(interop.${stem} interop "" bash ${script})
+endforeach()
+
 include(tests/fuzz/fuzz.cmake)
 include(tests/purity/purity.cmake)
 include(tests/golden/golden.cmake)
