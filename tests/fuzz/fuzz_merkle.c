@@ -21,7 +21,7 @@ static void seen(void *ctx, uint32_t level, uint64_t index, const mdl_hash *hash
 
 static mdl_err look(void *ctx, uint32_t level, uint64_t index, mdl_hash *out) {
     (void)ctx;
-    MDL_ASSERT(level < 7 && index < N >> level);
+    MDL_ASSERT(level < 7 && index < (uint64_t)N >> level);
     *out = tree.hash[level][index];
     return MDL_OK;
 }
