@@ -259,15 +259,15 @@ mdl_err mdl_db_fetch(void *ctx, uint32_t tile_level, uint64_t first, uint32_t n,
     if (tile_level > 0) {
         sqlite3_bind_int(st, 1, (int)tile_level * MDL_TILES_STEP);
     }
-    sqlite3_bind_int64(st, 2, (sqlite3_int64)first);
-    sqlite3_bind_int64(st, 3, (sqlite3_int64)(first + n));
+    sqlite3_int64 at = (sqlite3_int64)first;
+    sqlite3_bind_int64(st, 2, at);
+    sqlite3_bind_int64(st, 3, at + n);
     mdl_err e = MDL_OK;
     for (uint32_t i = 0; i < n && e == MDL_OK; i++) {
         int rc = sqlite3_step(st);
         if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
             e = rc == SQLITE_NOMEM ? MDL_ENOMEM : (rc & 0xff) == SQLITE_CORRUPT ? MDL_EDIGEST : MDL_EIO;
-        } else if (rc == SQLITE_DONE || sqlite3_column_int64(st, 0) != (sqlite3_int64)(first + i) ||
-                   !mdl_db_column_hash(st, 1, &out[i])) {
+        } else if (rc == SQLITE_DONE || sqlite3_column_int64(st, 0) != at + i || !mdl_db_column_hash(st, 1, &out[i])) {
             e = MDL_EDIGEST;
         }
     }
@@ -286,7 +286,7 @@ mdl_err mdl_db_node(mdl_store *s, uint32_t level, uint64_t index, mdl_hash *out,
         snprintf(error, error_size, "%s is damaged: a stored hash of level %" PRIu32 " is missing", d->path,
                  level - level % MDL_TILES_STEP);
     } else if (e != MDL_OK) {
-        snprintf(error, error_size, "cannot read %s: %s", d->path, mdl_strerror(e));
+        snprintf(error, error_size, "cannot read %s: %s", d->path, mdl_strerror((int)e));
     }
     return e;
 }
