@@ -5,6 +5,9 @@
 #include <sqlite3.h>
 #include <sys/wait.h>
 
+#include "store/head.h"
+#include "tests/support/vectors.h"
+
 static mdl_store store;
 static mdl_merkle_edge edge;
 static char path[512], error[ERROR];
@@ -337,12 +340,49 @@ static void test_frozen(void **state) {
     assert_int_equal(access(shm, F_OK), -1);
 }
 
+/* The document's entries are what is written, and each is read from either place. */
+static void head_case(void *ctx, size_t count, char **field) {
+    char name[600];
+    uint8_t want[80], file[8192] = {0}, got[4096 + 80];
+    mdl_hash root;
+    mdl_head h;
+    uint64_t size = vectors_u64(field[0]);
+    (void)ctx;
+    assert_int_equal(count, 3);
+    vectors_hex(field[1], root.bytes, sizeof root.bytes);
+    vectors_hex(field[2], want, sizeof want);
+    snprintf(name, sizeof name, "%s/head", directory);
+    assert_int_equal(mdl_head_make(name, size, &root, error, sizeof error), MDL_OK);
+    int fd = open(name, O_RDONLY);
+    assert_int_equal(read(fd, file, sizeof file), sizeof got);
+    close(fd);
+    assert_memory_equal(file, want, sizeof want);
+    assert_memory_equal(file + 4096, want, sizeof want);
+    for (size_t at = 0; at <= 4096; at += 4096) {
+        for (size_t byte = 0; byte <= sizeof want; byte++) { /* the last time unchanged */
+            memset(got, 0, sizeof got);
+            memcpy(got + at, want, sizeof want);
+            got[at + (byte < sizeof want ? byte : 0)] ^= byte < sizeof want ? 1 : 0;
+            fd = open(name, O_WRONLY | O_TRUNC);
+            assert_int_equal(write(fd, got, sizeof got), sizeof got);
+            close(fd);
+            assert_int_equal(mdl_head_read(&h, name, error, sizeof error), byte < sizeof want ? MDL_EDIGEST : MDL_OK);
+        }
+        assert_true(h.size == size && mdl_hash_equal(&h.root, &root));
+    }
+}
+
+static void test_head_vectors(void **state) {
+    (void)state;
+    assert_int_equal(vectors_load("store-head", head_case, NULL), 3);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, open_store, close_store)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(test_one_writer), CASE(test_reader), CASE(test_backup),      CASE(test_tampered),
-        CASE(test_quick),      CASE(test_head),   CASE(test_not_a_store), CASE(test_frozen),
+        CASE(test_one_writer), CASE(test_reader),      CASE(test_backup), CASE(test_tampered),     CASE(test_quick),
+        CASE(test_head),       CASE(test_not_a_store), CASE(test_frozen), CASE(test_head_vectors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
