@@ -283,10 +283,9 @@ static size_t value_size_max(const mdl_field *f) {
     case MDL_KIND_HEX:
     case MDL_KIND_BLOB:
     case MDL_KIND_CARRIED:
-        return 2 + 2 * hi;
     case MDL_KIND_TEXT:
     case MDL_KIND_NOTE:
-        return 2 + 2 * hi; /* every byte escaped */
+        return 2 + 2 * hi; /* two digits a byte; every byte escaped */
     case MDL_KIND_FITNESSES:
         return 2 + hi * (3 + 17);
     case MDL_KIND_INDICES:

@@ -143,11 +143,13 @@ static void test_mutations(void **state) {
     assert_true(decoded > 1000); /* so the signature was what refused them */
 }
 
+/* `text` has room for the difference. */
 static void replace(char *text, const char *from, const char *to) {
+    static char rest[2048];
     char *at = strstr(text, from);
     assert_non_null(at);
-    memmove(at + strlen(to), at + strlen(from), strlen(at + strlen(from)) + 1);
-    memcpy(at, to, strlen(to));
+    snprintf(rest, sizeof rest, "%s%s", to, at + strlen(from));
+    memcpy(at, rest, strlen(rest) + 1);
 }
 
 /* Equal content in another form. */
@@ -344,23 +346,23 @@ static void test_frame_limits(void **state) {
         assert_int_equal(mdl_frame_decode(bytes, length, &f), MDL_ESIZE);
     }
     static const struct {
-        uint32_t envelope_size;
         size_t size;
+        uint32_t envelope_size;
         mdl_err err;
     } cases[] = {
-        {0, 5, MDL_OK},
-        {0, 4 + MDL_RECEIPT_BYTES_MAX, MDL_OK},
-        {0, 5 + MDL_RECEIPT_BYTES_MAX, MDL_ESIZE},
-        {1, 5, MDL_OK},
-        {1, 4, MDL_ESIZE},
-        {2, 5, MDL_ESIZE},
-        {100, 120, MDL_OK},
-        {65535, 4 + 65535, MDL_OK},
-        {65535, 3 + 65535, MDL_ESIZE},
-        {65536, 4 + 65536, MDL_ESIZE},
-        {0x01000001, 100, MDL_ESIZE},
-        {UINT32_MAX, sizeof bytes, MDL_ESIZE},
-        {0x80000000u, sizeof bytes, MDL_ESIZE},
+        {5, 0, MDL_OK},
+        {4 + MDL_RECEIPT_BYTES_MAX, 0, MDL_OK},
+        {5 + MDL_RECEIPT_BYTES_MAX, 0, MDL_ESIZE},
+        {5, 1, MDL_OK},
+        {4, 1, MDL_ESIZE},
+        {5, 2, MDL_ESIZE},
+        {120, 100, MDL_OK},
+        {4 + 65535, 65535, MDL_OK},
+        {3 + 65535, 65535, MDL_ESIZE},
+        {4 + 65536, 65536, MDL_ESIZE},
+        {100, 0x01000001, MDL_ESIZE},
+        {sizeof bytes, UINT32_MAX, MDL_ESIZE},
+        {sizeof bytes, 0x80000000u, MDL_ESIZE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         for (int byte = 0; byte < 4; byte++) {
