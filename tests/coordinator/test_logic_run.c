@@ -1,0 +1,308 @@
+/* Whole runs of the coordinator's logic with workers that come, go, repeat
+ * themselves and fall silent, and a coordinator that crashes: the champion is
+ * always the one of the evolution in one process. */
+#include "tests/coordinator/fake_shell.h"
+
+enum { WORKERS = 5 };
+
+/* Champion digest of the evolution without any protocol. */
+static void champion_alone(const char *json, uint8_t digest[MDL_DIGEST_BYTES]) {
+    mdl_experiment x;
+    assert_int_equal(mdl_experiment_parse((const uint8_t *)json, strlen(json), &x, NULL), MDL_OK);
+    size_t size = mdl_life_bytes(&x, 1);
+    void *memory = aligned_alloc(64, (size + 63) / 64 * 64);
+    mdl_life *life = mdl_life_init(memory, &x, 1, NULL);
+    uint32_t genes = life->layout.genes;
+    float *prior = calloc(2 * (size_t)genes, sizeof *prior), *genome = calloc(genes, sizeof *genome);
+    mdl_genome_prior(&x.hmn, &life->layout, prior, prior + genes);
+    mdl_gene_prior p = {genes, prior, prior + genes, life->layout.globals + MDL_GENE_ETA_LOCAL,
+                        life->layout.globals + MDL_GENE_ETA_GLOBAL};
+    size = mdl_evolution_bytes(&x.evolution, genes);
+    void *room = aligned_alloc(64, (size + 63) / 64 * 64);
+    mdl_evolution *e = mdl_evolution_init(room, &x.evolution, &p);
+    while (!mdl_evolution_done(e)) {
+        uint32_t jobs = mdl_evolution_job_count(e);
+        int64_t *fitness = calloc(jobs, sizeof *fitness);
+        for (uint32_t i = 0; i < jobs; i++) {
+            mdl_job job;
+            mdl_evolution_job(e, i, &job, genome);
+            fitness[i] = mdl_life_job(life, &job, genome, NULL);
+        }
+        assert_int_equal(mdl_evolution_advance(e, fitness, jobs), MDL_OK);
+        free(fitness);
+    }
+    assert_int_equal(mdl_evolution_champion(e, UINT32_MAX, genome, NULL, NULL, NULL), MDL_OK);
+    mdl_digest d;
+    mdl_digest_init(&d);
+    mdl_sink sink = mdl_digest_sink(&d);
+    mdl_put_f32s(&sink, genome, genes);
+    mdl_digest_final(&d, digest);
+    free(memory);
+    free(room);
+    free(prior);
+    free(genome);
+}
+
+/* ---- simulated workers ---- */
+
+typedef struct actor {
+    fake_worker w;
+    int in_session;
+    uint64_t call; /* under way; 0: none */
+    mdl_message_type asked;
+    mdl_message result; /* to deliver, while has_result */
+    int has_result;
+    int64_t fitness[MDL_UNIT_JOBS_MAX];
+    uint64_t receipts;
+} actor;
+
+typedef struct world {
+    fake_shell s;
+    actor a[WORKERS];
+    mdl_life *life;
+    void *memory;
+    float *genome;
+    mdl_experiment x;
+    uint64_t rng;
+    uint32_t crashes, repeats, sessions;
+} world;
+
+static uint32_t draw(world *w, uint32_t below) {
+    w->rng = w->rng * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)((w->rng >> 33) % below);
+}
+
+static void say_next(world *w, actor *a) {
+    mdl_message m = a->in_session ? fake_want(1 + draw(w, 5)) : fake_hello();
+    if (a->in_session && a->has_result) {
+        m = a->result;
+        m.as.result.fitness.at = a->fitness;
+    }
+    a->asked = m.type;
+    a->call = fake_call(&w->s, &a->w, &m);
+}
+
+static void hear(world *w, actor *a) {
+    fake_answer answer;
+    if (!fake_take(&w->s, a->call, &answer)) {
+        return;
+    }
+    a->call = 0;
+    if (draw(w, 8) == 0) { /* the answer is lost: the same bytes again */
+        free(answer.blob.at);
+        w->repeats++;
+        a->call = fake_send(&w->s, a->w.last.at, a->w.last.size);
+        return;
+    }
+    if (answer.receipt) {
+        assert_int_equal(a->asked, MDL_MSG_RESULT);
+        a->has_result = 0;
+        a->receipts++;
+    } else if (answer.m.type == MDL_MSG_WELCOME) {
+        a->in_session = 1;
+    } else if (answer.m.type == MDL_MSG_GRANT) {
+        const mdl_evolution *e = mdl_ledger_evolution(mdl_coordinator_ledger(w->s.logic));
+        /* One in six leases is forgotten; a late one may be of a generation that has closed. */
+        if (draw(w, 6) != 0 && mdl_evolution_generation(e) == answer.m.as.grant.generation) {
+            a->result = fake_compute(e, w->life, w->genome, &answer.m.as.grant, a->fitness);
+            a->has_result = 1;
+        }
+    } else if (answer.m.type == MDL_MSG_REJECT) {
+        uint32_t reason = answer.m.as.reject.reason;
+        if (reason == MDL_REASON_NO_SESSION || reason == MDL_REASON_STALE_SESSION) {
+            a->in_session = 0;
+            fake_new_session(&a->w);
+        } else {
+            assert_true(reason == MDL_REASON_LEASE_EXPIRED || reason == MDL_REASON_DUPLICATE);
+            a->has_result = 0;
+        }
+    } else {
+        assert_int_equal(answer.m.type, MDL_MSG_IDLE);
+    }
+    free(answer.blob.at);
+}
+
+static void crash(world *w) {
+    fake_crash(&w->s, ledger_experiment);
+    w->crashes++;
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        if (w->a[i].call != 0) { /* the transport sends it again */
+            w->a[i].call = fake_send(&w->s, w->a[i].w.last.at, w->a[i].w.last.size);
+        }
+    }
+}
+
+static void step(world *w) {
+    actor *a = &w->a[draw(w, WORKERS)];
+    w->s.now_ms += draw(w, 60) == 0 ? 20000 : draw(w, 200);
+    if (draw(w, 3) == 0) {
+        fake_commit(&w->s);
+    }
+    if (draw(w, 10) == 0) {
+        mdl_coordinator_tick(w->s.logic, w->s.now_ms, w->s.wall_ms);
+    }
+    if (draw(w, 40) == 0) {
+        crash(w);
+    } else if (draw(w, 40) == 0 && a->call == 0) { /* the worker dies and comes back */
+        a->in_session = a->has_result = 0;
+        fake_new_session(&a->w);
+        w->sessions++;
+    } else if (a->call != 0) {
+        hear(w, a);
+    } else {
+        say_next(w, a);
+    }
+}
+
+static void world_open(world *w, uint64_t seed) {
+    memset(w, 0, sizeof *w);
+    w->rng = seed;
+    fake_open(&w->s, ledger_experiment, (mdl_admission){MDL_ADMIT_OPEN, 0});
+    assert_int_equal(
+        mdl_experiment_parse((const uint8_t *)ledger_experiment, strlen(ledger_experiment), &w->x, NULL), MDL_OK);
+    size_t size = mdl_life_bytes(&w->x, 1);
+    w->memory = aligned_alloc(64, (size + 63) / 64 * 64);
+    w->life = mdl_life_init(w->memory, &w->x, 1, NULL);
+    w->genome = calloc(w->life->layout.genes, sizeof *w->genome);
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        fake_worker_open(&w->a[i].w, i + 1, &w->s);
+    }
+}
+
+static void world_close(world *w) {
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        fake_worker_close(&w->a[i].w);
+    }
+    free(w->memory);
+    free(w->genome);
+    fake_close(&w->s);
+}
+
+/* The champion named by the last record of the ledger, found by a fold of its own. */
+static void champion_of(world *w, uint8_t digest[MDL_DIGEST_BYTES]) {
+    mdl_breach breach;
+    mdl_blobs blobs = {fake_get, &w->s};
+    mdl_ledger *l = mdl_ledger_new(w->s.config.key, &blobs);
+    for (size_t i = 0; i < w->s.records; i++) {
+        mdl_rule rule = mdl_ledger_apply(l, w->s.record[i].at, w->s.record[i].size, 0, &breach);
+        if (rule != MDL_RULE_OK) {
+            fail_msg("record %zu breaks %s: %s", i, mdl_rule_name((int)rule), breach.text);
+        }
+    }
+    assert_true(mdl_ledger_ended(l));
+    static uint8_t pae[MDL_PAE_BYTES_MAX];
+    mdl_envelope e;
+    mdl_message m;
+    fake_bytes last = w->s.record[w->s.records - 1];
+    assert_int_equal(mdl_envelope_decode(last.at, last.size, pae, &e), MDL_OK);
+    assert_int_equal(mdl_message_of(&e, (mdl_list_room){NULL, 0}, &m, NULL), MDL_OK);
+    assert_int_equal(m.type, MDL_MSG_END);
+    memcpy(digest, m.as.end.champion, MDL_DIGEST_BYTES);
+    mdl_ledger_free(l);
+}
+
+static void any_order_gives_the_same_champion(void **state) {
+    (void)state;
+    uint8_t alone[MDL_DIGEST_BYTES], found[MDL_DIGEST_BYTES];
+    uint32_t crashes = 0, repeats = 0, sessions = 0;
+    uint64_t expired = 0, copies = 0, receipts = 0;
+    champion_alone(ledger_experiment, alone);
+    world *w = malloc(sizeof *w);
+    assert_non_null(w);
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        world_open(w, seed);
+        uint32_t steps = 0;
+        while (!mdl_ledger_ended(mdl_coordinator_ledger(w->s.logic))) {
+            step(w);
+            assert_true(++steps < 100000);
+        }
+        champion_of(w, found);
+        assert_memory_equal(found, alone, sizeof alone);
+        mdl_coordinator_info info;
+        mdl_coordinator_inform(w->s.logic, &info);
+        assert_true(info.ended && info.jobs == 0 && info.credit > 0 && !info.failed);
+        expired += w->s.expiries;
+        copies += w->s.copies;
+        crashes += w->crashes;
+        repeats += w->repeats;
+        sessions += w->sessions;
+        for (uint32_t i = 0; i < WORKERS; i++) {
+            receipts += w->a[i].receipts;
+        }
+        world_close(w);
+    }
+    free(w);
+    /* What the test is about did happen. */
+    print_message("%u crashes, %u repeats, %u sessions, %llu expiries, %llu copies, %llu receipts\n", crashes, repeats,
+                  sessions, (unsigned long long)expired, (unsigned long long)copies, (unsigned long long)receipts);
+    assert_true(crashes > 20 && repeats > 20 && sessions > 20 && expired > 5 && copies > 5 && receipts > 20);
+}
+
+/* ---- history ---- */
+
+/* A newcomer rebuilds the evolution from what sync answers. */
+static void history_rebuilds_the_evolution(void **state) {
+    (void)state;
+    world *w = malloc(sizeof *w);
+    assert_non_null(w);
+    world_open(w, 77);
+    while (!mdl_ledger_ended(mdl_coordinator_ledger(w->s.logic))) {
+        step(w);
+    }
+    fake_drop_waiting(&w->s);
+    actor *a = &w->a[0];
+    fake_new_session(&a->w);
+    free(assert_type(fake_ask(&w->s, &a->w, fake_hello()), MDL_MSG_WELCOME).blob.at);
+
+    uint32_t genes = w->life->layout.genes;
+    float *prior = calloc(2 * (size_t)genes, sizeof *prior);
+    mdl_genome_prior(&w->x.hmn, &w->life->layout, prior, prior + genes);
+    mdl_gene_prior p = {genes, prior, prior + genes, w->life->layout.globals + MDL_GENE_ETA_LOCAL,
+                        w->life->layout.globals + MDL_GENE_ETA_GLOBAL};
+    size_t size = mdl_evolution_bytes(&w->x.evolution, genes);
+    void *room = aligned_alloc(64, (size + 63) / 64 * 64);
+    mdl_evolution *e = mdl_evolution_init(room, &w->x.evolution, &p);
+    uint8_t digest[MDL_DIGEST_BYTES];
+
+    mdl_message m = fake_message(MDL_MSG_SYNC);
+    fake_answer h = assert_type(fake_ask(&w->s, &a->w, m), MDL_MSG_HISTORY);
+    assert_int_equal(h.m.as.history.from, 0);
+    assert_int_equal(h.m.as.history.to, w->x.evolution.generations);
+    mdl_reader r = {h.blob.at, h.blob.size, 0};
+    while (!mdl_evolution_done(e)) {
+        int64_t fitness[64];
+        uint32_t jobs = mdl_evolution_job_count(e);
+        assert_true(jobs <= 64);
+        for (uint32_t i = 0; i < jobs; i++) {
+            fitness[i] = mdl_get_i64(&r);
+        }
+        assert_int_equal(mdl_evolution_advance(e, fitness, jobs), MDL_OK);
+    }
+    assert_true(!r.bad && r.left == 0);
+    mdl_state_digest(e, digest);
+    assert_memory_equal(digest, h.m.as.history.state, sizeof digest);
+    free(h.blob.at);
+
+    /* From the end: nothing is missing, and the state is the same. */
+    m.as.sync.generation = w->x.evolution.generations;
+    h = assert_type(fake_ask(&w->s, &a->w, m), MDL_MSG_HISTORY);
+    assert_int_equal(h.m.as.history.to, w->x.evolution.generations);
+    assert_memory_equal(digest, h.m.as.history.state, sizeof digest);
+    assert_int_equal(h.blob.size, 0);
+    free(h.blob.at);
+    free(room);
+    free(prior);
+    world_close(w);
+    free(w);
+}
+
+int main(void) {
+    if (sodium_init() < 0) {
+        return 1;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_order_gives_the_same_champion),
+        cmocka_unit_test(history_rebuilds_the_evolution),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
