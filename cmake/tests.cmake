@@ -12,6 +12,9 @@ else()
     set(modulon_test_environment "")
 endif()
 
+# ThreadSanitizer cannot see the atomic counters inside libraries built without it.
+list(APPEND modulon_test_environment TSAN_OPTIONS=ignore_noninstrumented_modules=1)
+
 # modulon_test(NAME LABEL ENVIRONMENT COMMAND...): runs at the repository root; exit status 77 is "skipped".
 function(modulon_test name label environment)
     add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
@@ -40,7 +43,7 @@ else()
     target_link_libraries(modulon_test_support INTERFACE modulon_core PkgConfig::CMOCKA m)
 endif()
 
-foreach(layer core protocol runtime store coordinator)
+foreach(layer core protocol runtime store coordinator worker)
     file(GLOB tests CONFIGURE_DEPENDS tests/${layer}/*.c)
     foreach(source ${tests})
         get_filename_component(stem ${source} NAME_WE)

@@ -430,7 +430,7 @@ mdl_err mdl_client_open(uv_loop_t *loop, const mdl_client_options *options, mdl_
         e = c->slot && c->free_slot ? mdl_mailbox_open(&c->mailbox, loop, deliver, c) : MDL_ENOMEM;
     }
     if (e != MDL_OK) {
-        snprintf(error, error_size, "cannot dial %s: %s", options->url, mdl_strerror(e));
+        snprintf(error, error_size, "cannot dial %s: %s", options->url, mdl_strerror((int)e));
         if (c) {
             release(c);
         }

@@ -381,7 +381,7 @@ mdl_err mdl_server_open(uv_loop_t *loop, const mdl_server_options *options, mdl_
         e = s->slot && s->url ? mdl_mailbox_open(&s->mailbox, loop, deliver, s) : MDL_ENOMEM;
     }
     if (e != MDL_OK) {
-        snprintf(error, error_size, "cannot listen on %s: %s", options->listen[0], mdl_strerror(e));
+        snprintf(error, error_size, "cannot listen on %s: %s", options->listen[0], mdl_strerror((int)e));
         if (s) {
             release(s);
         }
@@ -406,7 +406,7 @@ mdl_err mdl_server_open(uv_loop_t *loop, const mdl_server_options *options, mdl_
         e = open_slots(s);
     }
     if (e != MDL_OK) {
-        snprintf(error, error_size, "cannot listen on %s: %s", options->listen[0], mdl_strerror(e));
+        snprintf(error, error_size, "cannot listen on %s: %s", options->listen[0], mdl_strerror((int)e));
     } else {
         e = listen_all(s, options, error, error_size);
     }
