@@ -1,0 +1,269 @@
+/* Units: what a job's digest covers, from the text of PROTOCOL section 6.1. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "protocol/experiment_json.h"
+#include "protocol/unit.h"
+#include "tests/support/ledger_fixture.h"
+#include "tests/support/vectors.h"
+
+typedef struct setting {
+    mdl_experiment x;
+    float *prior, *genome;
+    void *memory;
+    mdl_evolution *e;
+    mdl_life *life;
+} setting;
+
+static void *aligned(size_t size) {
+    void *memory = aligned_alloc(64, (size + 63) / 64 * 64);
+    assert_non_null(memory);
+    return memory;
+}
+
+static void open_setting(setting *s, const char *json, uint32_t shards) {
+    mdl_genome_layout layout;
+    assert_true(sodium_init() >= 0);
+    assert_int_equal(mdl_experiment_parse((const uint8_t *)json, strlen(json), &s->x, NULL), MDL_OK);
+    assert_int_equal(mdl_genome_layout_of(&s->x.hmn, &s->x.network, &layout), MDL_OK);
+    s->prior = calloc(2 * (size_t)layout.genes, sizeof *s->prior);
+    s->genome = calloc(layout.genes, sizeof *s->genome);
+    assert_true(s->prior && s->genome);
+    mdl_genome_prior(&s->x.hmn, &layout, s->prior, s->prior + layout.genes);
+    mdl_gene_prior prior = {layout.genes, s->prior, s->prior + layout.genes, layout.globals + MDL_GENE_ETA_LOCAL,
+                            layout.globals + MDL_GENE_ETA_GLOBAL};
+    s->memory = aligned(mdl_evolution_bytes(&s->x.evolution, layout.genes));
+    s->e = mdl_evolution_init(s->memory, &s->x.evolution, &prior);
+    s->life = mdl_life_init(aligned(mdl_life_bytes(&s->x, shards)), &s->x, shards, NULL);
+}
+
+static void close_setting(setting *s) {
+    free(s->prior);
+    free(s->genome);
+    free(s->memory);
+    free(s->life);
+}
+
+/* The text of the document, with no function of unit.c. */
+static void by_the_text(setting *s, uint32_t index, mdl_job_result *out) {
+    uint8_t bytes[26];
+    mdl_digest d;
+    mdl_digest_init(&d);
+    mdl_sink sink = mdl_digest_sink(&d);
+    mdl_job job;
+    mdl_evolution_job(s->e, index, &job, s->genome);
+    memcpy(bytes, "modulon segment v1", 18);
+    for (int i = 0; i < 4; i++) {
+        bytes[18 + i] = (uint8_t)(job.generation >> (8 * i));
+        bytes[22 + i] = (uint8_t)(index >> (8 * i));
+    }
+    sink.write(sink.ctx, bytes, 26);
+    out->fitness = 0;
+    out->updates = 0;
+    for (uint32_t i = 0; i < job.episodes; i++) {
+        int train = job.kind == MDL_JOB_TRAIN;
+        mdl_life_genome(s->life, s->genome);
+        mdl_life_begin(
+            s->life,
+            mdl_life_key(s->x.seed, train ? MDL_STREAM_TRAIN : MDL_STREAM_VALIDATE, train ? job.generation : 0, i), i,
+            train ? MDL_PART_TRAIN : MDL_PART_VALIDATE);
+        while (mdl_life_window(s->life)) {
+        }
+        out->fitness += mdl_task_fitness(&s->life->task);
+        out->updates += (uint64_t)s->life->windows * s->x.network.window * s->life->synapses;
+        mdl_life_save(s->life, &sink);
+    }
+    for (int i = 0; i < 8; i++) {
+        bytes[i] = (uint8_t)((uint64_t)out->fitness >> (8 * i));
+        bytes[8 + i] = (uint8_t)(out->updates >> (8 * i));
+    }
+    sink.write(sink.ctx, bytes, 16);
+    mdl_digest_final(&d, out->segment);
+}
+
+static void same_result(const mdl_job_result *a, const mdl_job_result *b) {
+    assert_int_equal(a->fitness, b->fitness);
+    assert_int_equal(a->updates, b->updates);
+    assert_memory_equal(a->segment, b->segment, MDL_DIGEST_BYTES);
+}
+
+static void digests_are_those_of_the_text(void **state) {
+    (void)state;
+    setting s;
+    open_setting(&s, ledger_experiment, 1);
+    int64_t fitness[16];
+    while (!mdl_evolution_done(s.e)) {
+        uint32_t jobs = mdl_evolution_job_count(s.e);
+        for (uint32_t i = 0; i < jobs; i++) {
+            mdl_job_result a, b;
+            mdl_unit_job(s.life, s.e, i, s.genome, &a);
+            by_the_text(&s, i, &b);
+            same_result(&a, &b);
+            fitness[i] = a.fitness;
+
+            mdl_job job;
+            uint64_t updates = 0;
+            mdl_evolution_job(s.e, i, &job, s.genome);
+            assert_int_equal(mdl_life_job(s.life, &job, s.genome, &updates), a.fitness);
+            assert_int_equal(updates, a.updates);
+        }
+        assert_int_equal(mdl_evolution_advance(s.e, fitness, jobs), MDL_OK);
+    }
+    close_setting(&s);
+}
+
+/* Jobs whose fitness and updates are equal still have other digests: number, generation and weights are in it. */
+static void digests_tell_jobs_apart(void **state) {
+    (void)state;
+    setting s;
+    open_setting(&s, ledger_experiment, 1);
+    mdl_job_result r[8];
+    for (uint32_t i = 0; i < 8; i++)
+        mdl_unit_job(s.life, s.e, i, s.genome, &r[i]);
+    for (uint32_t i = 0; i < 8; i++)
+        for (uint32_t j = 0; j < i; j++)
+            assert_memory_not_equal(r[i].segment, r[j].segment, MDL_DIGEST_BYTES);
+    close_setting(&s);
+}
+
+static const char regions[] =
+    "{\"name\":\"regions\",\"seed\":\"9\",\"task\":\"tmaze\",\"network\":{\"regions\":3,\"neurons\":8,\"ring\":4},"
+    "\"evolution\":{\"generations\":1,\"episodes\":2,\"validate_every\":1,\"validate_episodes\":2,"
+    "\"islands\":[{\"algorithm\":\"es\",\"population\":4}]},\"test_episodes\":2}\n";
+
+static void no_cut_of_the_network_shows(void **state) {
+    (void)state;
+    setting one, cut;
+    open_setting(&one, regions, 1);
+    open_setting(&cut, regions, 3);
+    for (uint32_t i = 0; i < mdl_evolution_job_count(one.e); i++) {
+        mdl_job_result a, b;
+        mdl_unit_job(one.life, one.e, i, one.genome, &a);
+        mdl_unit_job(cut.life, cut.e, i, cut.genome, &b);
+        same_result(&a, &b);
+    }
+    close_setting(&one);
+    close_setting(&cut);
+}
+
+/* RFC 6962 section 2.1 over leaves of 32 bytes, by its recursion. */
+static void tree(const mdl_job_result *jobs, uint32_t count, uint8_t out[32]) {
+    uint8_t bytes[65];
+    if (count == 1) {
+        bytes[0] = 0;
+        memcpy(bytes + 1, jobs[0].segment, 32);
+        crypto_hash_sha256(out, bytes, 33);
+        return;
+    }
+    uint32_t left = 1;
+    while (2 * left < count)
+        left *= 2;
+    bytes[0] = 1;
+    tree(jobs, left, bytes + 1);
+    tree(jobs + left, count - left, bytes + 33);
+    crypto_hash_sha256(out, bytes, 65);
+}
+
+static void roots_are_those_of_rfc_6962(void **state) {
+    (void)state;
+    static mdl_job_result jobs[MDL_UNIT_JOBS_MAX];
+    for (uint32_t i = 0; i < MDL_UNIT_JOBS_MAX; i++)
+        for (uint32_t k = 0; k < 32; k++)
+            jobs[i].segment[k] = (uint8_t)(i * 7 + i / 256 + k);
+    for (uint32_t count = 1; count <= MDL_UNIT_JOBS_MAX; count += count < 70 ? 1 : 659) {
+        uint8_t a[32], b[32];
+        mdl_unit_root(jobs, count, a);
+        tree(jobs, count, b);
+        assert_memory_equal(a, b, 32);
+    }
+}
+
+static void state_digest_is_that_of_saved_bytes(void **state) {
+    (void)state;
+    setting s;
+    open_setting(&s, ledger_experiment, 1);
+    uint8_t a[MDL_DIGEST_BYTES], b[MDL_DIGEST_BYTES];
+    mdl_digest d;
+    mdl_digest_init(&d);
+    mdl_sink sink = mdl_digest_sink(&d);
+    mdl_evolution_save(s.e, &sink);
+    mdl_digest_final(&d, a);
+    mdl_state_digest(s.e, b);
+    assert_memory_equal(a, b, sizeof a);
+    close_setting(&s);
+}
+
+/* ---- vectors of the document ---- */
+
+static char *document(void) {
+    FILE *f = fopen("examples/tmaze-quick.json", "rb");
+    assert_non_null(f);
+    char *text = calloc(1, 65536);
+    assert_non_null(text);
+    assert_true(fread(text, 1, 65535, f) > 0);
+    fclose(f);
+    return text;
+}
+
+static void check_segment(void *ctx, size_t count, char **field) {
+    setting *s = ctx;
+    mdl_job_result r;
+    uint8_t segment[MDL_DIGEST_BYTES];
+    assert_int_equal(count, 4);
+    mdl_unit_job(s->life, s->e, (uint32_t)vectors_u64(field[0]), s->genome, &r);
+    vectors_hex(field[3], segment, sizeof segment);
+    assert_int_equal(r.fitness, vectors_i64(field[1]));
+    assert_int_equal(r.updates, vectors_u64(field[2]));
+    assert_memory_equal(r.segment, segment, sizeof segment);
+}
+
+static void check_root(void *ctx, size_t count, char **field) {
+    setting *s = ctx;
+    mdl_job_result r[8];
+    uint8_t want[MDL_DIGEST_BYTES], root[MDL_DIGEST_BYTES];
+    assert_int_equal(count, 3);
+    uint32_t first = (uint32_t)vectors_u64(field[0]), jobs = (uint32_t)vectors_u64(field[1]);
+    assert_true(jobs >= 1 && jobs <= 8);
+    for (uint32_t i = 0; i < jobs; i++)
+        mdl_unit_job(s->life, s->e, first + i, s->genome, &r[i]);
+    mdl_unit_root(r, jobs, root);
+    vectors_hex(field[2], want, sizeof want);
+    assert_memory_equal(root, want, sizeof root);
+}
+
+static void check_state(void *ctx, size_t count, char **field) {
+    setting *s = ctx;
+    uint8_t want[MDL_DIGEST_BYTES], digest[MDL_DIGEST_BYTES];
+    assert_int_equal(count, 2);
+    vectors_hex(field[0], want, sizeof want);
+    assert_memory_equal(s->x.id, want, sizeof want);
+    vectors_hex(field[1], want, sizeof want);
+    mdl_state_digest(s->e, digest);
+    assert_memory_equal(digest, want, sizeof want);
+}
+
+static void vectors_of_the_document(void **state) {
+    (void)state;
+    setting s;
+    char *json = document();
+    open_setting(&s, json, 1);
+    assert_true(vectors_load("unit-state", check_state, &s) == 1);
+    assert_true(vectors_load("unit-segments", check_segment, &s) >= 4);
+    assert_true(vectors_load("unit-roots", check_root, &s) >= 3);
+    close_setting(&s);
+    free(json);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(digests_are_those_of_the_text),       cmocka_unit_test(digests_tell_jobs_apart),
+        cmocka_unit_test(no_cut_of_the_network_shows),         cmocka_unit_test(roots_are_those_of_rfc_6962),
+        cmocka_unit_test(state_digest_is_that_of_saved_bytes), cmocka_unit_test(vectors_of_the_document),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
