@@ -1,0 +1,598 @@
+/* The shell's loop: calls in, commands of the logic out. */
+#include "coordinator/shell.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/logic_internal.h"
+#include "coordinator/shell_internal.h"
+#include "core/assert.h"
+#include "protocol/experiment_json.h"
+#include "protocol/frame.h"
+
+enum { TICK_MS = 100, CALLS_MAX = 4096, TELL_AGAIN_MS = 60000 };
+
+/* One call on its way to the logic; envelope and PAE lie behind it. */
+typedef struct verification {
+    uv_work_t work;
+    mdl_shell *s;
+    mdl_call *call;
+    mdl_envelope envelope;
+    mdl_err err;
+    size_t size;
+    uint8_t bytes[]; /* the envelope, then room for its PAE */
+} verification;
+
+uint64_t mdl_shell_now_ms(void) { return uv_hrtime() / 1000000; }
+
+/* ---- talking to people ---- */
+
+static uint64_t hash_text(uint64_t h, const char *text) {
+    for (; *text; text++) {
+        h = (h ^ (uint8_t)*text) * UINT64_C(1099511628211);
+    }
+    return (h ^ 255) * UINT64_C(1099511628211);
+}
+
+/* Once per kind, peer and minute; a collision of hashes hides a line for a minute. */
+static int may_tell(mdl_shell *s, const char *kind, const char *who) {
+    uint64_t what = hash_text(hash_text(UINT64_C(14695981039346656037), kind), who), now_ms = mdl_shell_now_ms();
+    mdl_told *t = &s->told[what % MDL_TOLD_MAX];
+    if (t->what == what && now_ms - t->at_ms < TELL_AGAIN_MS) {
+        return 0;
+    }
+    *t = (mdl_told){what, now_ms};
+    return 1;
+}
+
+void mdl_shell_say(mdl_shell *s, const char *kind, const char *who, const char *format, ...) {
+    char text[640];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    if (s->options.log) {
+        s->options.log(s->options.ctx, kind, who, text);
+    }
+}
+
+void mdl_shell_fail(mdl_shell *s, const char *text) {
+    if (s->failed) {
+        return;
+    }
+    s->failed = 1;
+    mdl_shell_say(s, "fatal", "", "%s", text);
+    if (s->options.failed) {
+        s->options.failed(s->options.ctx, text);
+    }
+}
+
+/* ---- what waits for the disk ---- */
+
+static void hold(mdl_shell *s, mdl_held h) {
+    if (!mdl_grow((void **)&s->held, &s->held_room, s->helds + 1, sizeof *s->held)) {
+        free(h.frame.bytes);
+        if (h.call) {
+            mdl_call_drop(h.call);
+        }
+        return;
+    }
+    s->held[s->helds++] = h;
+}
+
+static void let_go(mdl_shell *s, const mdl_held *h) {
+    if (h->done) {
+        h->done(h->ctx);
+    } else if (h->call) {
+        mdl_call_reply(h->call, h->frame.bytes, h->frame.size);
+    } else if (s->server) {
+        mdl_server_publish(s->server, h->frame.bytes, h->frame.size);
+    }
+    free(h->frame.bytes);
+}
+
+static void release(mdl_shell *s) {
+    uint32_t kept = 0, count = s->helds;
+    for (uint32_t i = 0; i < count; i++) {
+        mdl_held h = s->held[i];
+        if (h.after <= s->durable) {
+            let_go(s, &h);
+        } else {
+            s->held[kept++] = h;
+        }
+    }
+    /* What `done` held meanwhile stands behind. */
+    memmove(s->held + kept, s->held + count, (s->helds - count) * sizeof *s->held);
+    s->helds = kept + (s->helds - count);
+}
+
+/* ---- the store's thread ---- */
+
+static void give(mdl_shell *s) {
+    mdl_committer *c = &s->committer;
+    if (!c->started || s->failed || mdl_batch_empty(&s->batch)) {
+        return;
+    }
+    uv_mutex_lock(&c->lock);
+    int busy = c->busy;
+    uv_mutex_unlock(&c->lock);
+    if (!busy) {
+        mdl_committer_give(c, &s->batch);
+    }
+}
+
+static void answer_receipts(mdl_batch *b) {
+    for (uint32_t i = 0; i < b->receipts; i++) {
+        if (b->receipt[i].frame.bytes) {
+            mdl_call_reply(b->receipt[i].call, b->receipt[i].frame.bytes, b->receipt[i].frame.size);
+        } else {
+            mdl_call_drop(b->receipt[i].call); /* asked again, it may work */
+        }
+    }
+}
+
+static void set_stalled(mdl_shell *s, int stalled, const char *trouble) {
+    uint64_t now_ms = mdl_shell_now_ms();
+    snprintf(s->trouble, sizeof s->trouble, "%s", stalled ? trouble : "");
+    if (stalled && (!s->stalled || now_ms - s->trouble_ms >= TELL_AGAIN_MS)) {
+        s->trouble_ms = now_ms;
+        mdl_shell_say(s, "disk_full", "", "cannot store results, trying again every second: %s", trouble);
+    }
+    if (stalled != s->stalled) {
+        s->stalled = stalled;
+        mdl_coordinator_storage(s->logic, !stalled, now_ms);
+        if (!stalled) {
+            mdl_shell_say(s, "store", "", "results are stored again, none was lost");
+        }
+    }
+}
+
+static void on_committed(uv_async_t *async) {
+    mdl_shell *s = async->data;
+    mdl_committer *c = &s->committer;
+    mdl_batch done;
+    char trouble[256];
+    size_t checkpoint_size;
+    memset(&done, 0, sizeof done);
+    uv_mutex_lock(&c->lock);
+    int failing = c->failing, finished = c->busy && c->finished;
+    memcpy(trouble, c->trouble, sizeof trouble);
+    if (finished) {
+        done = c->batch;
+        memset(&c->batch, 0, sizeof c->batch);
+        c->busy = c->finished = 0;
+        s->durable = c->durable;
+        checkpoint_size = c->checkpoint_size;
+        memcpy(s->checkpoint, c->checkpoint, checkpoint_size);
+        s->checkpoint[checkpoint_size] = 0;
+        s->commit_ms = s->batches == 0 ? c->took_ms : 0.9 * s->commit_ms + 0.1 * c->took_ms;
+    }
+    uv_mutex_unlock(&c->lock);
+    if (s->closing) {
+        mdl_batch_clear(&done);
+        return;
+    }
+    if (finished) {
+        s->batches += done.records.count > 0;
+        s->batch_records += done.records.count;
+        mdl_coordinator_stored(s->logic, s->durable, s->checkpoint, strlen(s->checkpoint));
+        answer_receipts(&done);
+        release(s);
+    }
+    mdl_batch_clear(&done);
+    set_stalled(s, failing, trouble);
+    give(s);
+}
+
+/* ---- commands of the logic ---- */
+
+static void on_append(void *ctx, uint64_t index, const uint8_t *record, size_t size) {
+    mdl_shell *s = ctx;
+    (void)index;
+    if (!mdl_pieces_add(&s->batch.records, record, size)) {
+        mdl_shell_fail(s, "out of memory: a record could not be kept");
+    }
+}
+
+static void on_put_blob(void *ctx, const uint8_t digest[MDL_DIGEST_BYTES], const uint8_t *bytes, size_t size) {
+    mdl_shell *s = ctx;
+    mdl_shell_remember(s, digest, bytes, size);
+    if (!mdl_pieces_add(&s->batch.blobs, bytes, size)) {
+        mdl_shell_fail(s, "out of memory: a blob could not be kept");
+    }
+}
+
+static mdl_call *call_of(uint64_t call) { return (mdl_call *)(uintptr_t)call; }
+
+static void on_reply(void *ctx, uint64_t call, uint64_t after, const uint8_t *envelope, size_t envelope_size,
+                     const uint8_t *blob, size_t blob_size) {
+    mdl_shell *s = ctx;
+    mdl_held h = {call_of(call), NULL, NULL, after, mdl_frame_piece(envelope, envelope_size, blob, blob_size)};
+    if (!h.frame.bytes) {
+        mdl_call_drop(h.call);
+    } else if (after <= s->durable) {
+        let_go(s, &h);
+    } else {
+        hold(s, h);
+    }
+}
+
+static void on_receipt(void *ctx, uint64_t call, uint64_t record) {
+    mdl_shell *s = ctx;
+    if (!mdl_batch_receipt(&s->batch, call_of(call), record)) {
+        mdl_call_drop(call_of(call));
+    }
+}
+
+static void on_publish(void *ctx, uint64_t after, const uint8_t *envelope, size_t size) {
+    mdl_shell *s = ctx;
+    mdl_held h = {NULL, NULL, NULL, after, mdl_frame_piece(envelope, size, NULL, 0)};
+    if (h.frame.bytes) {
+        hold(s, h); /* give() and the commit let it go */
+    }
+}
+
+static void on_log(void *ctx, const char *kind, const uint8_t *key, const char *text) {
+    mdl_shell *s = ctx;
+    char who[17] = "";
+    static const char *const always[] = {"generation", "end", "admin", "admit", "bye", "bug"};
+    if (key) {
+        mdl_hex(key, 8, who);
+    }
+    int tell = 0;
+    for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) {
+        tell |= strcmp(kind, always[i]) == 0;
+    }
+    if (tell || may_tell(s, kind, who)) {
+        mdl_shell_say(s, kind, who, "%s", text);
+    }
+}
+
+mdl_coordinator_io mdl_shell_io(mdl_shell *s) {
+    return (mdl_coordinator_io){s,          on_append,  on_put_blob, on_reply,
+                                on_receipt, on_publish, on_log,      mdl_shell_blobs(s)};
+}
+
+/* ---- calls ---- */
+
+static void after_logic(mdl_shell *s) {
+    mdl_coordinator_info info;
+    mdl_coordinator_inform(s->logic, &info);
+    if (info.failed) {
+        mdl_shell_fail(s, "the coordinator's state cannot go on; the ledger is whole");
+    }
+    give(s);
+}
+
+static void refuse(mdl_shell *s, mdl_call *call, const char *peer, mdl_reason reason, const char *detail) {
+    char text[256];
+    snprintf(text, sizeof text, "from %s%s%s", peer, detail ? ": " : "", detail ? detail : "");
+    if (may_tell(s, mdl_reason_name(reason), peer)) {
+        mdl_shell_say(s, mdl_reason_name(reason), peer, "%s", mdl_reason_sentence(reason));
+    }
+    mdl_coordinator_refuse(s->logic, (uint64_t)(uintptr_t)call, reason, detail, 0);
+}
+
+static void verify(uv_work_t *work) {
+    verification *v = work->data;
+    v->err = mdl_envelope_verify(&v->envelope);
+}
+
+static void verified(uv_work_t *work, int status) {
+    verification *v = work->data;
+    mdl_shell *s = v->s;
+    s->verifying--;
+    if (!s->closing && !s->failed) {
+        if (status != 0) {
+            mdl_call_drop(v->call);
+        } else if (v->err != MDL_OK) {
+            s->bad_signatures++;
+            mdl_coordinator_refuse(s->logic, (uint64_t)(uintptr_t)v->call, MDL_REASON_BAD_SIGNATURE, NULL, 0);
+        } else {
+            mdl_coordinator_call(s->logic, (uint64_t)(uintptr_t)v->call, &v->envelope, v->bytes, v->size,
+                                 mdl_shell_now_ms());
+        }
+        after_logic(s);
+    }
+    free(v);
+}
+
+/* A token of the peer's address, without its port. */
+static int take_token(mdl_shell *s, const char *peer) {
+    char host[128];
+    snprintf(host, sizeof host, "%s", peer);
+    char *colon = strrchr(host, ':');
+    if (colon) {
+        *colon = 0;
+    }
+    uint64_t who = hash_text(UINT64_C(14695981039346656037), host), now_ms = mdl_shell_now_ms();
+    mdl_bucket *b = &s->bucket[who % MDL_BUCKETS];
+    if (b->who != who) {
+        *b = (mdl_bucket){who, now_ms, s->options.peer_burst};
+    }
+    b->tokens += (double)(now_ms - b->at_ms) * s->options.peer_rate / 1000;
+    b->tokens = b->tokens > s->options.peer_burst ? s->options.peer_burst : b->tokens;
+    b->at_ms = now_ms;
+    if (b->tokens < 1) {
+        return 0;
+    }
+    b->tokens -= 1;
+    return 1;
+}
+
+static void on_call(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer) {
+    mdl_shell *s = ctx;
+    mdl_frame frame;
+    s->calls++;
+    if (s->failed || !take_token(s, peer) || s->verifying >= CALLS_MAX) {
+        s->dropped++;
+        if (may_tell(s, "rate_limited", peer)) {
+            mdl_shell_say(s, "rate_limited", peer, "more calls than are taken from one address");
+        }
+        mdl_call_drop(call);
+        return;
+    }
+    mdl_err err = size > MDL_FRAME_CALL_MAX ? MDL_ESIZE : mdl_frame_decode(bytes, size, &frame);
+    if (err != MDL_OK) {
+        refuse(s, call, peer, size > MDL_FRAME_CALL_MAX ? MDL_REASON_OVERSIZE : MDL_REASON_BAD_FRAME, NULL);
+        return;
+    }
+    if (frame.envelope_size == 0) {
+        refuse(s, call, peer, MDL_REASON_BAD_FRAME, "a receipt is no call");
+        return;
+    }
+    if (frame.blob_size > 0) {
+        refuse(s, call, peer, MDL_REASON_BAD_BLOB, "calls carry none");
+        return;
+    }
+    size_t pae = frame.envelope_size < MDL_PAE_BYTES_MAX ? frame.envelope_size : MDL_PAE_BYTES_MAX;
+    verification *v = malloc(sizeof *v + frame.envelope_size + pae);
+    if (!v) {
+        mdl_call_drop(call);
+        return;
+    }
+    v->s = s;
+    v->call = call;
+    v->size = frame.envelope_size;
+    v->work.data = v;
+    memcpy(v->bytes, frame.envelope, v->size);
+    mdl_reason reason = MDL_REASON_BAD_ENVELOPE;
+    if (mdl_envelope_decode(v->bytes, v->size, v->bytes + v->size, &v->envelope) == MDL_OK) {
+        reason = mdl_coordinator_worth(s->logic, &v->envelope);
+    }
+    if (reason != MDL_REASON_NONE) {
+        refuse(s, call, peer, reason, NULL);
+        free(v);
+        return;
+    }
+    s->verifying++;
+    if (uv_queue_work(s->loop, &v->work, verify, verified) != 0) {
+        s->verifying--;
+        mdl_call_drop(call);
+        free(v);
+    }
+}
+
+/* ---- time ---- */
+
+static void finish_experiment(mdl_shell *s) {
+    char error[512];
+    s->ended = 1;
+    mdl_err err = mdl_shell_export(s, error, sizeof error);
+    if (err != MDL_OK) {
+        mdl_shell_say(s, "export", "", "the champion could not be written: %s", error);
+    } else {
+        mdl_shell_say(s, "champion", "", "%s/champion.safetensors", s->options.directory);
+    }
+    if (s->options.ended) {
+        s->options.ended(s->options.ctx);
+    }
+}
+
+static void on_tick(uv_timer_t *timer) {
+    mdl_shell *s = timer->data;
+    uv_timeval64_t wall;
+    uv_gettimeofday(&wall);
+    if (s->failed || s->closing) {
+        return;
+    }
+    mdl_coordinator_tick(s->logic, mdl_shell_now_ms(), (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_usec / 1000);
+    after_logic(s);
+    const mdl_ledger *l = mdl_coordinator_ledger(s->logic);
+    if (!s->ended && mdl_ledger_ended(l) && s->durable == mdl_ledger_size(l)) {
+        finish_experiment(s);
+    }
+}
+
+/* ---- life ---- */
+
+static void release_all(mdl_shell *s) {
+    for (uint32_t i = 0; i < s->helds; i++) {
+        free(s->held[i].frame.bytes);
+    }
+    for (uint32_t i = 0; i < s->recents; i++) {
+        free(s->recent[i].blob.bytes);
+    }
+    free(s->held);
+    free(s->blob);
+    mdl_batch_clear(&s->batch);
+    mdl_batch_clear(&s->committer.batch);
+    mdl_store_close(&s->reader);
+    mdl_store_close(&s->committer.store);
+    mdl_coordinator_free(s->logic);
+    sodium_memzero(s, sizeof *s);
+    free(s);
+}
+
+/* The last handle, server and verification are gone. */
+static void maybe_gone(mdl_shell *s) {
+    if (s->open_handles > 0) {
+        return;
+    }
+    void (*closed)(void *ctx) = s->closed;
+    void *ctx = s->closed_ctx;
+    release_all(s);
+    if (closed) {
+        closed(ctx);
+    }
+}
+
+static void handle_gone(uv_handle_t *handle) {
+    mdl_shell *s = handle->data;
+    s->open_handles--;
+    maybe_gone(s);
+}
+
+static void server_gone(void *ctx) {
+    mdl_shell *s = ctx;
+    s->server = NULL;
+    s->open_handles--;
+    maybe_gone(s);
+}
+
+static void wait_for_verifications(uv_timer_t *timer) {
+    mdl_shell *s = timer->data;
+    if (s->verifying == 0) {
+        uv_close((uv_handle_t *)timer, handle_gone);
+    }
+}
+
+void mdl_shell_close(mdl_shell *s, void (*closed)(void *ctx), void *ctx) {
+    MDL_ASSERT(!s->closing);
+    /* What is batched is written: it was promised to nobody, but it is work. */
+    mdl_committer *c = &s->committer;
+    if (c->started && !s->failed && !s->stalled) {
+        uv_mutex_lock(&c->lock);
+        int busy = c->busy;
+        uv_mutex_unlock(&c->lock);
+        if (!busy && !mdl_batch_empty(&s->batch)) {
+            mdl_committer_give(c, &s->batch);
+        }
+    }
+    s->closing = 1;
+    s->closed = closed;
+    s->closed_ctx = ctx;
+    mdl_committer_stop(c);
+    s->open_handles = 3;
+    uv_close((uv_handle_t *)&c->done, handle_gone);
+    if (s->server) {
+        mdl_server_close(s->server, server_gone, s);
+    } else {
+        s->open_handles--;
+    }
+    uv_timer_start(&s->tick, wait_for_verifications, 0, 5);
+}
+
+static mdl_err set_names(mdl_shell *s, char *error, size_t error_size) {
+    mdl_json_error json;
+    char id[17];
+    mdl_experiment *x = malloc(sizeof *x);
+    if (!x) {
+        snprintf(error, error_size, "out of memory");
+        return MDL_ENOMEM;
+    }
+    mdl_err err = mdl_experiment_parse(s->options.document, s->options.document_size, x, &json);
+    if (err != MDL_OK) {
+        mdl_json_error_format(&json, "the experiment", error, error_size);
+        free(x);
+        return err;
+    }
+    mdl_hex(x->id, 8, id);
+    free(x);
+    mdl_coordinator_config *config = &s->options.logic;
+    snprintf(config->origin, sizeof config->origin, "modulon/%s", id);
+    memcpy(s->committer.secret, s->options.log_secret, MDL_SECRET_BYTES);
+    /* libsodium's secret ends with the public key. */
+    err = mdl_vkey_make(mdl_text_of(config->origin), MDL_NOTE_TYPE_ED25519, s->options.log_secret + MDL_SEED_BYTES,
+                        &s->committer.vkey);
+    if (err != MDL_OK) {
+        snprintf(error, error_size, "the log's key is not sound: %s", mdl_strerror((int)err));
+        return err;
+    }
+    mdl_vkey_print(&s->committer.vkey, s->vkey);
+    size_t length = strlen(s->vkey);
+    MDL_ASSERT(length < sizeof config->vkey); /* the origin is short */
+    memcpy(config->vkey, s->vkey, length + 1);
+    return MDL_OK;
+}
+
+static mdl_err listen_now(mdl_shell *s, char *error, size_t error_size) {
+    mdl_server_options o = {.listen = s->options.listen,
+                            .listen_count = s->options.listen_count,
+                            .tls = s->options.tls,
+                            .receive_max = MDL_FRAME_CALL_MAX,
+                            .calls_max = CALLS_MAX,
+
+                            .on_call = on_call,
+                            .ctx = s};
+    return mdl_server_open(s->loop, &o, &s->server, error, error_size);
+}
+
+mdl_err mdl_shell_open(uv_loop_t *loop, const mdl_shell_options *options, mdl_shell **out, char *error,
+                       size_t error_size) {
+    *out = NULL;
+    mdl_shell *s = calloc(1, sizeof *s);
+    if (!s) {
+        snprintf(error, error_size, "out of memory");
+        return MDL_ENOMEM;
+    }
+    s->loop = loop;
+    s->options = *options;
+    if (!(s->options.peer_rate > 0)) {
+        s->options.peer_rate = 20000;
+    }
+    if (!(s->options.peer_burst > 0)) {
+        s->options.peer_burst = 40000;
+    }
+    mdl_err err = set_names(s, error, error_size);
+    if (err == MDL_OK) {
+        err = mdl_shell_load(s, error, error_size);
+    }
+    if (err == MDL_OK && s->failed) {
+        snprintf(error, error_size, "out of memory");
+        err = MDL_ENOMEM;
+    }
+    if (err == MDL_OK) {
+        err = listen_now(s, error, error_size);
+    }
+    if (err != MDL_OK) {
+        release_all(s);
+        return err;
+    }
+    uv_timer_init(loop, &s->tick);
+    s->tick.data = s;
+    uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
+    err = mdl_committer_start(&s->committer, loop, on_committed, s);
+    if (err != MDL_OK) {
+        mdl_shell_fail(s, "the system gives no thread"); /* the owner closes it */
+    }
+    give(s);
+    *out = s;
+    return MDL_OK;
+}
+
+const char *mdl_shell_url(const mdl_shell *s, uint32_t i) { return mdl_server_url(s->server, i); }
+
+const char *mdl_shell_vkey(const mdl_shell *s) { return s->vkey; }
+
+mdl_coordinator *mdl_shell_logic(mdl_shell *s) { return s->logic; }
+
+int mdl_shell_when_durable(mdl_shell *s, void (*done)(void *ctx), void *ctx) {
+    uint64_t after = mdl_ledger_size(mdl_coordinator_ledger(s->logic));
+    if (after <= s->durable) {
+        done(ctx);
+        return 1;
+    }
+    uint32_t before = s->helds;
+    hold(s, (mdl_held){NULL, done, ctx, after, {NULL, 0}});
+    give(s);
+    return s->helds > before;
+}
+
+void mdl_shell_inform(const mdl_shell *s, mdl_shell_info *out) {
+    *out = (mdl_shell_info){s->calls,         s->dropped,   s->bad_signatures, s->batches,
+                            s->batch_records, s->commit_ms, s->checkpoint,     s->trouble};
+}

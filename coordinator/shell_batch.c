@@ -1,0 +1,62 @@
+/* Lists of bytes on their way to the store. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/logic_internal.h"
+#include "coordinator/shell_internal.h"
+#include "protocol/frame.h"
+
+int mdl_pieces_add(mdl_pieces *p, const uint8_t *bytes, size_t size) {
+    if (!mdl_grow((void **)&p->at, &p->room, p->count + 1, sizeof *p->at)) {
+        return 0;
+    }
+    uint8_t *copy = malloc(size > 0 ? size : 1);
+    if (!copy) {
+        return 0;
+    }
+    if (size > 0) {
+        memcpy(copy, bytes, size);
+    }
+    p->at[p->count++] = (mdl_piece){copy, size};
+    return 1;
+}
+
+void mdl_pieces_clear(mdl_pieces *p) {
+    for (uint32_t i = 0; i < p->count; i++) {
+        free(p->at[i].bytes);
+    }
+    free(p->at);
+    memset(p, 0, sizeof *p);
+}
+
+int mdl_batch_empty(const mdl_batch *b) { return b->records.count == 0 && b->blobs.count == 0 && b->receipts == 0; }
+
+void mdl_batch_clear(mdl_batch *b) {
+    mdl_pieces_clear(&b->records);
+    mdl_pieces_clear(&b->blobs);
+    for (uint32_t i = 0; i < b->receipts; i++) {
+        free(b->receipt[i].frame.bytes);
+    }
+    free(b->receipt);
+    memset(b, 0, sizeof *b);
+}
+
+int mdl_batch_receipt(mdl_batch *b, mdl_call *call, uint64_t record) {
+    if (!mdl_grow((void **)&b->receipt, &b->receipts_room, b->receipts + 1, sizeof *b->receipt)) {
+        return 0;
+    }
+    b->receipt[b->receipts++] = (mdl_receipt){call, record, {NULL, 0}};
+    return 1;
+}
+
+mdl_piece mdl_frame_piece(const uint8_t *envelope, size_t envelope_size, const uint8_t *blob, size_t blob_size) {
+    mdl_frame frame = {envelope, envelope_size, blob, blob_size};
+    mdl_piece piece = {NULL, 0};
+    size_t capacity = MDL_FRAME_HEAD_BYTES + envelope_size + blob_size;
+    piece.bytes = malloc(capacity);
+    if (piece.bytes && mdl_frame_encode(&frame, piece.bytes, capacity, &piece.size) != MDL_OK) {
+        free(piece.bytes);
+        piece.bytes = NULL;
+    }
+    return piece;
+}

@@ -1,0 +1,139 @@
+/* What the parts of the shell share. Not for others. */
+#ifndef MDL_COORDINATOR_SHELL_INTERNAL_H
+#define MDL_COORDINATOR_SHELL_INTERNAL_H
+
+#include "coordinator/shell.h"
+#include "protocol/checkpoint.h"
+#include "store/store.h"
+
+typedef struct mdl_piece {
+    uint8_t *bytes;
+    size_t size;
+} mdl_piece;
+
+/* A list that grows; all zero is empty. */
+typedef struct mdl_pieces {
+    mdl_piece *at;
+    uint32_t count, room;
+} mdl_pieces;
+
+typedef struct mdl_receipt {
+    mdl_call *call;
+    uint64_t record;
+    mdl_piece frame; /* filled in by the commit thread; bytes NULL: it failed */
+} mdl_receipt;
+
+/* What goes to the store together. */
+typedef struct mdl_batch {
+    mdl_pieces records, blobs;
+    mdl_receipt *receipt;
+    uint32_t receipts, receipts_room;
+} mdl_batch;
+
+/* The commit thread. Fields under `lock` unless said otherwise. */
+typedef struct mdl_committer {
+    uv_thread_t thread;
+    uv_mutex_t lock;
+    uv_cond_t wake;
+    uv_async_t done; /* to the loop */
+    int started, busy, stop;
+    mdl_batch batch; /* the thread's while busy */
+    int failing;     /* the last try failed */
+    int finished;    /* the batch is durable, its receipts are made */
+    uint64_t durable;
+    char checkpoint[MDL_STORE_NOTE_MAX];
+    size_t checkpoint_size;
+    char trouble[256];
+    double took_ms;
+    /* The thread's alone once it runs. */
+    mdl_store store;
+    const char *directory;
+    mdl_merkle_edge edge;
+    mdl_vkey vkey;
+    uint8_t secret[MDL_SECRET_BYTES];
+} mdl_committer;
+
+/* An answer or news that waits for records. */
+typedef struct mdl_held {
+    mdl_call *call; /* NULL: news, or `done` */
+    void (*done)(void *ctx);
+    void *ctx;
+    uint64_t after;
+    mdl_piece frame;
+} mdl_held;
+
+typedef struct mdl_recent {
+    uint8_t digest[MDL_DIGEST_BYTES];
+    mdl_piece blob;
+    uint64_t until; /* durable with so many records */
+} mdl_recent;
+
+typedef struct mdl_bucket {
+    uint64_t who, at_ms;
+    double tokens;
+} mdl_bucket;
+
+typedef struct mdl_told {
+    uint64_t what, at_ms;
+} mdl_told;
+
+enum { MDL_RECENT_MAX = 16, MDL_BUCKETS = 1024, MDL_TOLD_MAX = 1024 };
+
+struct mdl_shell {
+    uv_loop_t *loop;
+    mdl_shell_options options;
+    mdl_coordinator *logic;
+    mdl_server *server;
+    mdl_committer committer;
+    mdl_batch batch; /* what comes next */
+    mdl_held *held;
+    uint32_t helds, held_room;
+    mdl_recent recent[MDL_RECENT_MAX];
+    uint32_t recents;
+    mdl_store reader;
+    uint64_t reader_count, reader_ms;
+    uint8_t *blob; /* of the last get */
+    mdl_bucket bucket[MDL_BUCKETS];
+    mdl_told told[MDL_TOLD_MAX];
+    uv_timer_t tick;
+    uint64_t durable, verifying, trouble_ms;
+    uint64_t calls, dropped, bad_signatures, batches, batch_records;
+    double commit_ms;
+    char checkpoint[MDL_STORE_NOTE_MAX];
+    char trouble[256], vkey[MDL_VKEY_TEXT_MAX];
+    int stalled, ended, failed, closing, open_handles;
+    void (*closed)(void *ctx);
+    void *closed_ctx;
+};
+
+/* ---- shell_batch.c ---- */
+/* 0 when out of memory. */
+int mdl_pieces_add(mdl_pieces *p, const uint8_t *bytes, size_t size);
+void mdl_pieces_clear(mdl_pieces *p);
+int mdl_batch_empty(const mdl_batch *b);
+void mdl_batch_clear(mdl_batch *b);
+int mdl_batch_receipt(mdl_batch *b, mdl_call *call, uint64_t record);
+/* A frame as bytes; bytes NULL when out of memory. */
+mdl_piece mdl_frame_piece(const uint8_t *envelope, size_t envelope_size, const uint8_t *blob, size_t blob_size);
+
+/* ---- shell_commit.c ---- */
+mdl_err mdl_committer_start(mdl_committer *c, uv_loop_t *loop, uv_async_cb done, void *data);
+/* Give it a batch, which is empty afterwards. Only when it is not busy. */
+void mdl_committer_give(mdl_committer *c, mdl_batch *batch);
+/* Ends the thread after the batch at hand, or at once while the store fails. Blocks. */
+void mdl_committer_stop(mdl_committer *c);
+
+/* ---- shell_start.c ---- */
+/* Store, fold, reader. */
+mdl_err mdl_shell_load(mdl_shell *s, char *error, size_t error_size);
+mdl_blobs mdl_shell_blobs(mdl_shell *s);
+void mdl_shell_remember(mdl_shell *s, const uint8_t digest[MDL_DIGEST_BYTES], const uint8_t *bytes, size_t size);
+/* Write DIR/champion.safetensors. */
+mdl_err mdl_shell_export(mdl_shell *s, char *error, size_t error_size);
+
+/* ---- shell.c ---- */
+mdl_coordinator_io mdl_shell_io(mdl_shell *s);
+void mdl_shell_say(mdl_shell *s, const char *kind, const char *who, const char *format, ...);
+void mdl_shell_fail(mdl_shell *s, const char *text);
+
+#endif
