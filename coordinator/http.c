@@ -46,6 +46,7 @@ struct mdl_http {
     mdl_http_options o;
     mdl_http_counts counts;
     char url[HOST_MAX + 32];
+    int waiting; /* somebody could not be accepted for lack of memory */
     int closing;
     void (*closed)(void *ctx);
     void *closed_ctx;
@@ -302,6 +303,7 @@ static void knocked(uv_stream_t *listener, int status) {
     if (status != 0 || h->closing) {
         return;
     }
+    h->waiting = 0;
     if (h->counts.connections >= h->o.connections_max) {
         connection *old = to_give_up(h);
         if (old) {
@@ -312,7 +314,8 @@ static void knocked(uv_stream_t *listener, int status) {
     connection *c = malloc(sizeof *c);
     if (!c || uv_tcp_init(listener->loop, &c->tcp) != 0) {
         free(c);
-        return; /* libuv asks again with the next */
+        h->waiting = 1; /* libuv tells of no other before this one */
+        return;
     }
     c->tcp.data = c;
     c->http = h;
@@ -343,6 +346,9 @@ static void sweep(uv_timer_t *timer) {
             h->counts.refused += c->state != LINGERING && !(c->state == READING && c->used == 0);
             close_connection(c);
         }
+    }
+    if (h->waiting) {
+        knocked((uv_stream_t *)&h->listener, 0);
     }
 }
 

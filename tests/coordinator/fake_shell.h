@@ -77,8 +77,7 @@ static inline void fake_append(void *ctx, uint64_t index, const uint8_t *record,
     s->record[s->records++] = fake_copy(record, size);
 }
 
-static inline mdl_err fake_get(void *ctx, const uint8_t digest[MDL_DIGEST_BYTES], const uint8_t **bytes,
-                               size_t *size) {
+static inline mdl_err fake_get(void *ctx, const uint8_t digest[MDL_DIGEST_BYTES], const uint8_t **bytes, size_t *size) {
     fake_shell *s = ctx;
     for (size_t i = 0; i < s->blobs; i++) {
         if (memcmp(s->blob_digest[i], digest, MDL_DIGEST_BYTES) == 0) {
@@ -90,8 +89,7 @@ static inline mdl_err fake_get(void *ctx, const uint8_t digest[MDL_DIGEST_BYTES]
     return MDL_ENOENT;
 }
 
-static inline void fake_put_blob(void *ctx, const uint8_t digest[MDL_DIGEST_BYTES], const uint8_t *bytes,
-                                 size_t size) {
+static inline void fake_put_blob(void *ctx, const uint8_t digest[MDL_DIGEST_BYTES], const uint8_t *bytes, size_t size) {
     fake_shell *s = ctx;
     uint8_t found[MDL_DIGEST_BYTES];
     mdl_digest_of(bytes, size, found);
@@ -180,8 +178,8 @@ static inline void fake_open(fake_shell *s, const char *document, mdl_admission 
     snprintf(s->config.origin, sizeof s->config.origin, "modulon/test");
     snprintf(s->config.vkey, sizeof s->config.vkey, "modulon/test+key");
     s->config.admission = admission;
-    s->io = (mdl_coordinator_io){s,           fake_append, fake_put_blob, fake_on_reply, fake_on_receipt,
-                                 fake_publish, fake_log,    {fake_get, s}};
+    s->io = (mdl_coordinator_io){s,        fake_append,  fake_put_blob, fake_on_reply, fake_on_receipt, fake_publish,
+                                 fake_log, {fake_get, s}};
     s->now_ms = 1000;
     s->wall_ms = UINT64_C(1700000000000);
     s->next_call = 1;

@@ -158,8 +158,8 @@ static void world_open(world *w, uint64_t seed) {
     memset(w, 0, sizeof *w);
     w->rng = seed;
     fake_open(&w->s, ledger_experiment, (mdl_admission){MDL_ADMIT_OPEN, 0});
-    assert_int_equal(
-        mdl_experiment_parse((const uint8_t *)ledger_experiment, strlen(ledger_experiment), &w->x, NULL), MDL_OK);
+    assert_int_equal(mdl_experiment_parse((const uint8_t *)ledger_experiment, strlen(ledger_experiment), &w->x, NULL),
+                     MDL_OK);
     size_t size = mdl_life_bytes(&w->x, 1);
     w->memory = aligned_alloc(64, (size + 63) / 64 * 64);
     w->life = mdl_life_init(w->memory, &w->x, 1, NULL);
