@@ -1,0 +1,210 @@
+#include "worker/compute.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "core/assert.h"
+#include "core/life.h"
+#include "runtime/memory.h"
+
+typedef struct worker_thread {
+    mdl_compute *owner;
+    uv_thread_t id;
+    void *memory; /* of the life */
+    float *genome;
+    mdl_life *life;
+    uint64_t serial; /* model that the life was wired for; 0: none */
+} worker_thread;
+
+struct mdl_compute {
+    mdl_compute_options o;
+    uv_async_t ended;
+    uv_mutex_t lock; /* guards all below but `thread` */
+    uv_cond_t work, rest;
+    const mdl_model *model;
+    uint32_t first, count, next, running; /* next: jobs begun; running: of them not ended */
+    int busy, cancelled, quit;
+    uint32_t left; /* threads that have ended */
+    uint64_t busy_ns, updates;
+    uint64_t serial; /* that memory was taken for */
+    uint32_t threads;
+    worker_thread *thread;
+    mdl_job_result result[MDL_UNIT_JOBS_MAX];
+};
+
+static void run_job(worker_thread *t, const mdl_model *model, uint32_t index, mdl_job_result *out) {
+    if (t->serial != model->serial) {
+        t->life = mdl_life_init(t->memory, &model->experiment, 1, NULL);
+        t->serial = model->serial;
+    }
+    mdl_unit_job(t->life, model->evolution, index, t->genome, out);
+}
+
+/* With the lock held: stay away from work for as long as the duty cycle asks. */
+static void rest(mdl_compute *c, uint64_t worked_ns) {
+    uint64_t until = uv_hrtime() + worked_ns * (100 - c->o.throttle) / c->o.throttle, now;
+    while (!c->quit && (now = uv_hrtime()) < until)
+        uv_cond_timedwait(&c->rest, &c->lock, until - now);
+}
+
+static void run_thread(void *arg) {
+    worker_thread *t = arg;
+    mdl_compute *c = t->owner;
+    if (c->o.nice > 0) /* on Linux niceness belongs to the thread; a refusal costs nothing */
+        setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + c->o.nice);
+    uv_mutex_lock(&c->lock);
+    for (;;) {
+        while (!c->quit && (!c->busy || c->cancelled || c->next == c->count))
+            uv_cond_wait(&c->work, &c->lock);
+        if (c->quit)
+            break;
+        uint32_t i = c->next++;
+        const mdl_model *model = c->model;
+        c->running++;
+        uv_mutex_unlock(&c->lock);
+        uint64_t began = uv_hrtime();
+        run_job(t, model, c->first + i, &c->result[i]);
+        uint64_t took = uv_hrtime() - began;
+        uv_mutex_lock(&c->lock);
+        c->running--;
+        c->busy_ns += took;
+        c->updates += c->result[i].updates;
+        if (c->running == 0 && (c->cancelled || c->next == c->count))
+            uv_async_send(&c->ended);
+        if (c->o.throttle < 100)
+            rest(c, took);
+    }
+    c->left++;
+    uv_cond_broadcast(&c->rest);
+    uv_mutex_unlock(&c->lock);
+}
+
+static void on_ended(uv_async_t *handle) {
+    mdl_compute *c = handle->data;
+    uv_mutex_lock(&c->lock);
+    int over = c->busy && c->running == 0 && (c->cancelled || c->next == c->count);
+    int whole = c->next == c->count;
+    uint64_t busy_ms = c->busy_ns / 1000000;
+    if (over)
+        c->busy = 0;
+    uv_mutex_unlock(&c->lock);
+    if (over)
+        c->o.done(c->o.ctx, whole ? c->result : NULL, busy_ms);
+}
+
+static void free_after(uv_handle_t *handle) { free(handle->data); }
+
+static void release(mdl_compute *c) {
+    for (uint32_t i = 0; i < c->o.threads; i++) {
+        free(c->thread[i].memory);
+        free(c->thread[i].genome);
+    }
+    free(c->thread);
+    uv_cond_destroy(&c->work);
+    uv_cond_destroy(&c->rest);
+    uv_mutex_destroy(&c->lock);
+    uv_close((uv_handle_t *)&c->ended, free_after);
+}
+
+mdl_err mdl_compute_open(mdl_compute **out, uv_loop_t *loop, const mdl_compute_options *options) {
+    MDL_ASSERT(options->threads >= 1 && options->throttle >= 1 && options->throttle <= 100);
+    *out = NULL;
+    mdl_compute *c = calloc(1, sizeof *c);
+    worker_thread *thread = calloc(options->threads, sizeof *thread);
+    if (!c || !thread) {
+        free(c);
+        free(thread);
+        return MDL_ENOMEM;
+    }
+    c->o = *options;
+    c->thread = thread;
+    int bad = uv_mutex_init(&c->lock) != 0 || uv_cond_init(&c->work) != 0 || uv_cond_init(&c->rest) != 0 ||
+              uv_async_init(loop, &c->ended, on_ended) != 0;
+    if (bad) { /* out of memory or descriptors at the start: the process ends */
+        free(thread);
+        free(c);
+        return MDL_EIO;
+    }
+    c->ended.data = c;
+    for (uint32_t i = 0; i < options->threads; i++) {
+        thread[i].owner = c;
+        if (uv_thread_create(&thread[i].id, run_thread, &thread[i]) != 0) {
+            mdl_compute_close(c, UINT32_MAX);
+            return MDL_EIO;
+        }
+        c->threads++;
+    }
+    *out = c;
+    return MDL_OK;
+}
+
+static mdl_err take_memory(mdl_compute *c, const mdl_model *model) {
+    size_t size = mdl_life_bytes(&model->experiment, 1);
+    c->serial = 0;
+    for (uint32_t i = 0; i < c->o.threads; i++) {
+        worker_thread *t = &c->thread[i];
+        free(t->memory);
+        free(t->genome);
+        t->memory = mdl_aligned(size);
+        t->genome = malloc(model->layout.genes * sizeof *t->genome);
+        t->serial = 0;
+        if (!t->memory || !t->genome)
+            return MDL_ENOMEM;
+    }
+    c->serial = model->serial;
+    return MDL_OK;
+}
+
+mdl_err mdl_compute_begin(mdl_compute *c, const mdl_model *model, uint32_t first, uint32_t count) {
+    MDL_ASSERT(count >= 1 && count <= MDL_UNIT_JOBS_MAX && model->serial != 0);
+    uv_mutex_lock(&c->lock);
+    MDL_ASSERT(!c->busy); /* so no thread touches its memory */
+    mdl_err err = c->serial == model->serial ? MDL_OK : take_memory(c, model);
+    if (err == MDL_OK) {
+        c->model = model;
+        c->first = first;
+        c->count = count;
+        c->next = c->running = 0;
+        c->busy_ns = 0;
+        c->cancelled = 0;
+        c->busy = 1;
+        uv_cond_broadcast(&c->work);
+    }
+    uv_mutex_unlock(&c->lock);
+    return err;
+}
+
+void mdl_compute_cancel(mdl_compute *c) {
+    uv_mutex_lock(&c->lock);
+    c->cancelled = 1;
+    uv_mutex_unlock(&c->lock);
+    uv_async_send(&c->ended); /* none may be running just now */
+}
+
+uint64_t mdl_compute_updates(mdl_compute *c) {
+    uv_mutex_lock(&c->lock);
+    uint64_t updates = c->updates;
+    uv_mutex_unlock(&c->lock);
+    return updates;
+}
+
+int mdl_compute_close(mdl_compute *c, uint32_t patience_ms) {
+    if (!c)
+        return 1;
+    uint64_t until = uv_hrtime() + (uint64_t)patience_ms * 1000000, now;
+    uv_mutex_lock(&c->lock);
+    c->quit = 1;
+    uv_cond_broadcast(&c->work);
+    uv_cond_broadcast(&c->rest);
+    while (c->left < c->threads && (now = uv_hrtime()) < until)
+        uv_cond_timedwait(&c->rest, &c->lock, until - now);
+    int all = c->left == c->threads;
+    uv_mutex_unlock(&c->lock);
+    if (!all)
+        return 0;
+    for (uint32_t i = 0; i < c->threads; i++)
+        uv_thread_join(&c->thread[i].id);
+    release(c);
+    return 1;
+}

@@ -1,0 +1,481 @@
+#include "worker/logic.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/assert.h"
+#include "worker/logic_internal.h"
+
+enum { IDLE_TOLD_MS = 2000, DELIVER_MS = 700, LOSS_PAUSE_MS = 250 };
+
+const char *mdl_notice_name(int kind) {
+    static const char *const name[] = {"connected", "experiment", "generation", "accepted", "stale",  "rejected",
+                                       "idle",      "busy",       "absent",     "switch",   "ticket", "error"};
+    _Static_assert(sizeof name / sizeof name[0] == MDL_NOTICE_COUNT, "one name for each kind");
+    return kind >= 0 && kind < MDL_NOTICE_COUNT ? name[kind] : "unknown";
+}
+
+/* ---- small things ---- */
+
+void mdl_worker_say(mdl_worker *w, const mdl_notice *facts, const char *format, ...) {
+    char text[400];
+    mdl_notice n = *facts;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    n.text = text;
+    w->io.notice(w->io.ctx, &n);
+}
+
+void mdl_worker_draw(mdl_worker *w, uint8_t *out, size_t size) {
+    uint8_t seed[sizeof w->at.random + sizeof w->draws], digest[MDL_DIGEST_BYTES];
+    MDL_ASSERT(size <= sizeof digest);
+    memcpy(seed, w->at.random, sizeof w->at.random);
+    memcpy(seed + sizeof w->at.random, &w->draws, sizeof w->draws);
+    w->draws++;
+    mdl_digest_of(seed, sizeof seed, digest);
+    memcpy(out, digest, size);
+}
+
+uint64_t mdl_worker_pause(mdl_worker *w, uint32_t failures) {
+    uint64_t most = MDL_WORKER_BACKOFF_MS, r;
+    for (uint32_t i = 1; i < failures && most < MDL_WORKER_BACKOFF_MS_MAX; i++)
+        most *= 2;
+    if (most > MDL_WORKER_BACKOFF_MS_MAX)
+        most = MDL_WORKER_BACKOFF_MS_MAX;
+    mdl_worker_draw(w, (uint8_t *)&r, sizeof r);
+    return most / 2 + r % (most / 2 + 1);
+}
+
+void mdl_worker_end(mdl_worker *w, mdl_stop_code code, const char *text) {
+    if (w->stopped)
+        return;
+    w->stopped = 1;
+    w->io.timer(w->io.ctx, UINT64_MAX);
+    w->io.stop(w->io.ctx, code, text);
+}
+
+/* ---- calls ---- */
+
+static void fly(mdl_worker *w, mdl_sent *s) {
+    s->token = ++w->token;
+    s->flying = 1;
+    w->io.call(w->io.ctx, s->place, s->token, s->frame, s->size,
+               s->type == MDL_MSG_BYE ? MDL_WORKER_GOODBYE_MS : MDL_WORKER_CALL_MS);
+}
+
+void mdl_worker_send(mdl_worker *w, mdl_way way, uint32_t place, const uint8_t *session, mdl_message *m) {
+    mdl_sent *s = &w->way[way];
+    size_t size;
+    MDL_ASSERT(!s->used);
+    memcpy(m->head.experiment, w->experiment, sizeof m->head.experiment);
+    memcpy(m->head.session, session ? session : w->session, MDL_SESSION_BYTES);
+    m->head.seq = session ? 0 : w->seq++;
+    mdl_err err = mdl_message_seal(m, w->config.secret, w->work, w->sealed, sizeof w->sealed, &size);
+    MDL_ASSERT(err == MDL_OK); /* every field is ours, or came from a message with the same limits */
+    mdl_frame frame = {w->sealed, size, NULL, 0};
+    err = mdl_frame_encode(&frame, s->frame, sizeof s->frame, &s->size);
+    MDL_ASSERT(err == MDL_OK);
+    s->used = 1;
+    s->failures = 0;
+    s->type = m->type;
+    s->seq = m->head.seq;
+    s->place = place;
+    memcpy(s->session, m->head.session, MDL_SESSION_BYTES);
+    fly(w, s);
+}
+
+void mdl_worker_answered(mdl_worker *w, mdl_way way) { w->way[way].used = 0; }
+
+static void resend(mdl_worker *w, mdl_way way) {
+    mdl_sent *s = &w->way[way];
+    if (s->used && !s->flying && w->at.now_ms >= s->again_ms)
+        fly(w, s);
+}
+
+/* ---- which coordinator ---- */
+
+static uint32_t next_alive(const mdl_worker *w, uint32_t place) {
+    for (uint32_t i = 1; i < w->config.places; i++) {
+        uint32_t other = (place + i) % w->config.places;
+        if (!w->places[other].dead)
+            return other;
+    }
+    return UINT32_MAX;
+}
+
+void mdl_worker_go(mdl_worker *w, uint32_t place, uint64_t pause_ms) {
+    w->io.leave(w->io.ctx, w->place);
+    w->way[MDL_WAY_CONTROL].used = 0;
+    w->way[MDL_WAY_RESULT].used = 0;
+    w->way[MDL_WAY_PROBE].used = 0;
+    w->session_open = 0;
+    w->session_losses = 0;
+    w->returning = 0;
+    w->ticket_bits = 0;
+    w->ticket_searches = 0;
+    w->ticket = 0;
+    w->place = place;
+    w->places[place].failures = 0;
+    w->control_at_ms = w->at.now_ms + pause_ms;
+    w->probe_at_ms = w->at.now_ms + MDL_WORKER_PROBE_MS;
+    w->target = 0;
+    w->target_known = 0;
+    mdl_notice facts = {.kind = MDL_NOTICE_SWITCH};
+    mdl_worker_say(w, &facts, "going to %s", w->config.place[place].name);
+}
+
+void mdl_worker_failed(mdl_worker *w, uint32_t place, const char *text) {
+    mdl_place_state *p = &w->places[place];
+    p->failures++;
+    mdl_notice facts = {.kind = MDL_NOTICE_ABSENT};
+    mdl_worker_say(w, &facts, "%s: %s%s", w->config.place[place].name, text,
+                   w->computing ? "; work goes on, results are delivered later" : "");
+    uint32_t other = next_alive(w, place);
+    if (!w->stopping && place == w->place && p->failures >= MDL_WORKER_TRIES && other != UINT32_MAX)
+        mdl_worker_go(w, other, 0);
+}
+
+void mdl_worker_condemn(mdl_worker *w, uint32_t place, mdl_stop_code code, const char *text) {
+    mdl_notice facts = {.kind = MDL_NOTICE_ERROR};
+    w->places[place].dead = 1;
+    uint32_t other = next_alive(w, place);
+    if (w->stopping || other == UINT32_MAX) {
+        char why[400];
+        snprintf(why, sizeof why, "%s: %s", w->config.place[place].name, text);
+        mdl_worker_end(w, code, why);
+        return;
+    }
+    mdl_worker_say(w, &facts, "%s: %s", w->config.place[place].name, text);
+    if (place == w->place)
+        mdl_worker_go(w, other, 0);
+}
+
+void mdl_worker_lose_session(mdl_worker *w, uint32_t losses_least) {
+    w->session_open = 0;
+    w->way[MDL_WAY_CONTROL].used = 0;
+    w->way[MDL_WAY_RESULT].used = 0;
+    if (w->session_losses < losses_least)
+        w->session_losses = losses_least;
+    w->control_at_ms = w->at.now_ms;
+    if (w->session_losses > 0)
+        w->control_at_ms += LOSS_PAUSE_MS + mdl_worker_pause(w, w->session_losses);
+    w->session_losses++;
+}
+
+/* ---- what to ask next ---- */
+
+static void send_hello(mdl_worker *w, mdl_way way, uint32_t place) {
+    mdl_message m;
+    uint8_t session[MDL_SESSION_BYTES];
+    memset(&m, 0, sizeof m);
+    m.type = MDL_MSG_HELLO;
+    m.as.hello.version = MDL_PROTOCOL_VERSION;
+    snprintf(m.as.hello.program, sizeof m.as.hello.program, "%s", w->config.program);
+    m.as.hello.results = MDL_RESULTS;
+    m.as.hello.threads = w->config.threads;
+    m.as.hello.speed = (uint64_t)w->speed;
+    m.as.hello.ticket = w->ticket;
+    snprintf(m.as.hello.invite, sizeof m.as.hello.invite, "%s", w->config.invite);
+    mdl_worker_draw(w, session, sizeof session);
+    mdl_worker_send(w, way, place, session, &m);
+    if (way == MDL_WAY_CONTROL) {
+        memcpy(w->session, session, sizeof session);
+        w->seq = 1;
+    }
+}
+
+static void drive_control(mdl_worker *w) {
+    mdl_message m;
+    memset(&m, 0, sizeof m);
+    if (w->way[MDL_WAY_CONTROL].used || w->at.now_ms < w->control_at_ms || w->ticket_bits)
+        return;
+    if (!w->session_open) {
+        send_hello(w, MDL_WAY_CONTROL, w->place);
+    } else if (w->drop_model) {
+        return; /* first the computation has to end */
+    } else if (!w->model) {
+        m.type = MDL_MSG_FETCH;
+        memcpy(m.as.fetch.digest, w->document, MDL_DIGEST_BYTES);
+        mdl_worker_send(w, MDL_WAY_CONTROL, w->place, NULL, &m);
+    } else if (mdl_model_generation(w->model) < w->target) {
+        if (!w->computing) { /* threads read the model */
+            m.type = MDL_MSG_SYNC;
+            m.as.sync.generation = mdl_model_generation(w->model);
+            mdl_worker_send(w, MDL_WAY_CONTROL, w->place, NULL, &m);
+        }
+    } else if (w->returning) {
+        if (w->held_count == 0 && !mdl_work_undelivered(w))
+            mdl_worker_go(w, 0, 0);
+    } else if (w->at.now_ms >= w->want_at_ms && mdl_work_wanted(w)) {
+        mdl_work_want(w);
+    }
+}
+
+static void drive_probe(mdl_worker *w) {
+    if (w->place == 0 || w->places[0].dead || w->returning || w->way[MDL_WAY_PROBE].used ||
+        w->at.now_ms < w->probe_at_ms)
+        return;
+    w->probe_at_ms = w->at.now_ms + MDL_WORKER_PROBE_MS;
+    send_hello(w, MDL_WAY_PROBE, 0);
+}
+
+static void drive_idle(mdl_worker *w) {
+    mdl_notice facts = {.kind = MDL_NOTICE_BUSY};
+    if (w->held_count > 0) {
+        if (w->idle_told)
+            mdl_worker_say(w, &facts, "work again after %.1f s idle: %s",
+                           (double)(w->at.now_ms - w->idle_since_ms) / 1000, w->idle_text);
+        w->idle = w->idle_told = 0;
+        return;
+    }
+    if (!w->idle) {
+        w->idle = 1;
+        w->idle_since_ms = w->at.now_ms;
+        snprintf(w->idle_text, sizeof w->idle_text, "%s", w->session_open ? "asking for work" : "no session yet");
+    }
+    if (!w->session_open)
+        snprintf(w->idle_text, sizeof w->idle_text, "no session with %s", w->config.place[w->place].name);
+    if (!w->idle_told && w->at.now_ms - w->idle_since_ms >= IDLE_TOLD_MS) {
+        w->idle_told = 1;
+        facts.kind = MDL_NOTICE_IDLE;
+        mdl_worker_say(w, &facts, "idle: %s", w->idle_text);
+    }
+}
+
+static void drive_stop(mdl_worker *w) {
+    mdl_message m;
+    if (!w->session_open || w->at.now_ms >= w->stop_at_ms) {
+        mdl_worker_end(w, MDL_STOP_ASKED, "asked to stop");
+        return;
+    }
+    if (w->at.now_ms < w->deliver_until_ms && mdl_work_undelivered(w)) {
+        resend(w, MDL_WAY_RESULT);
+        mdl_work_deliver(w);
+        return;
+    }
+    if (w->way[MDL_WAY_BYE].used)
+        return;
+    memset(&m, 0, sizeof m);
+    m.type = MDL_MSG_BYE;
+    snprintf(m.as.bye.reason, sizeof m.as.bye.reason, "asked to stop");
+    mdl_worker_send(w, MDL_WAY_BYE, w->place, NULL, &m);
+}
+
+static void set_timer(mdl_worker *w) {
+    uint64_t due = UINT64_MAX;
+#define DUE(when) due = (when) < due ? (when) : due
+    if (w->stopping) {
+        DUE(w->stop_at_ms);
+        if (w->at.now_ms < w->deliver_until_ms)
+            DUE(w->deliver_until_ms);
+    } else {
+        if (w->ticket_bits)
+            DUE(w->at.now_ms);
+        else if (!w->way[MDL_WAY_CONTROL].used && w->control_at_ms > w->at.now_ms)
+            DUE(w->control_at_ms);
+        else if (!w->way[MDL_WAY_CONTROL].used && w->session_open && w->want_at_ms > w->at.now_ms)
+            DUE(w->want_at_ms);
+        if (w->place != 0 && !w->places[0].dead && !w->returning && !w->way[MDL_WAY_PROBE].used)
+            DUE(w->probe_at_ms);
+        if (w->idle && !w->idle_told)
+            DUE(w->idle_since_ms + IDLE_TOLD_MS);
+    }
+    if (w->session_open && w->done_count > 0 && !w->way[MDL_WAY_RESULT].used && w->result_at_ms > w->at.now_ms)
+        DUE(w->result_at_ms);
+    for (uint32_t i = 0; i < MDL_WAY_COUNT; i++) {
+        if (w->way[i].used && !w->way[i].flying && !(w->stopping && w->at.now_ms >= w->deliver_until_ms))
+            DUE(w->way[i].again_ms);
+    }
+#undef DUE
+    if (due != w->timer_ms || due <= w->at.now_ms) {
+        w->timer_ms = due;
+        w->io.timer(w->io.ctx, due);
+    }
+}
+
+/* After every event: everything that may be done now. */
+static void drive(mdl_worker *w) {
+    if (w->stopped || !w->started)
+        return;
+    if (w->stopping) {
+        drive_stop(w);
+    } else {
+        resend(w, MDL_WAY_CONTROL);
+        resend(w, MDL_WAY_RESULT);
+        mdl_worker_look_for_ticket(w);
+        mdl_work_drive(w);
+        mdl_work_deliver(w);
+        if (w->stopped)
+            return;
+        drive_control(w);
+        drive_probe(w);
+        drive_idle(w);
+    }
+    if (!w->stopped)
+        set_timer(w);
+}
+
+/* ---- events ---- */
+
+static int begin(mdl_worker *w, const mdl_moment *at) {
+    w->at = *at;
+    w->draws = 0;
+    if (w->timer_ms <= at->now_ms)
+        w->timer_ms = 0; /* it has gone off */
+    return !w->stopped && w->started;
+}
+
+mdl_worker *mdl_worker_new(const mdl_worker_config *config, const mdl_worker_io *io) {
+    MDL_ASSERT(config->places >= 1 && config->places <= MDL_WORKER_PLACES_MAX && config->threads >= 1);
+    MDL_ASSERT(config->leases <= MDL_WORKER_LEASES_MAX);
+    mdl_worker *w = calloc(1, sizeof *w);
+    if (!w)
+        return NULL;
+    w->config = *config;
+    w->io = *io;
+    if (w->config.leases == 0)
+        w->config.leases = MDL_WORKER_LEASES_DEFAULT;
+    w->timer_ms = UINT64_MAX;
+    return w;
+}
+
+void mdl_worker_free(mdl_worker *w) {
+    if (!w)
+        return;
+    mdl_work_free(w);
+    mdl_model_free(w->model);
+    sodium_memzero(w->config.secret, sizeof w->config.secret);
+    free(w);
+}
+
+void mdl_worker_start(mdl_worker *w, const mdl_moment *at) {
+    w->started = 1;
+    if (!begin(w, at))
+        return;
+    w->control_at_ms = w->at.now_ms;
+    w->probe_at_ms = w->at.now_ms + MDL_WORKER_PROBE_MS;
+    drive(w);
+}
+
+void mdl_worker_link(mdl_worker *w, const mdl_moment *at, uint32_t place, int connected) {
+    mdl_notice facts = {.kind = MDL_NOTICE_ABSENT};
+    if (!begin(w, at))
+        return;
+    if (connected) {
+        for (uint32_t i = 0; i < MDL_WAY_COUNT; i++) {
+            if (w->way[i].used && w->way[i].place == place && !w->way[i].flying)
+                w->way[i].again_ms = w->at.now_ms;
+        }
+    } else if (place == w->place && w->session_open) {
+        mdl_worker_say(w, &facts, "the connection to %s is lost%s", w->config.place[place].name,
+                       w->computing ? "; work goes on, results are delivered later" : "");
+    }
+    drive(w);
+}
+
+void mdl_worker_reply(mdl_worker *w, const mdl_moment *at, uint64_t token, mdl_err status, const uint8_t *bytes,
+                      size_t size) {
+    if (!begin(w, at))
+        return;
+    mdl_way way = 0;
+    while (way < MDL_WAY_COUNT && !(w->way[way].used && w->way[way].flying && w->way[way].token == token))
+        way++;
+    if (way == MDL_WAY_COUNT)
+        return; /* of a call that we have given up */
+    mdl_sent *s = &w->way[way];
+    s->flying = 0;
+    if (status == MDL_OK) {
+        mdl_worker_take(w, way, bytes, size);
+    } else if (way == MDL_WAY_PROBE) {
+        s->used = 0;
+    } else if (way == MDL_WAY_BYE) {
+        mdl_worker_end(w, MDL_STOP_ASKED, "asked to stop; the goodbye was not answered");
+    } else {
+        s->failures++;
+        s->again_ms = w->at.now_ms + mdl_worker_pause(w, s->failures);
+        mdl_worker_failed(w, s->place, "no answer");
+    }
+    drive(w);
+}
+
+void mdl_worker_news(mdl_worker *w, const mdl_moment *at, uint32_t place, const uint8_t *bytes, size_t size) {
+    mdl_frame frame;
+    mdl_envelope e;
+    mdl_message m;
+    if (!begin(w, at) || w->stopping || place != w->place || !w->session_open)
+        return;
+    /* Missing one is harmless, so is dropping one that is not right. */
+    if (mdl_frame_decode(bytes, size, &frame) != MDL_OK || frame.envelope_size == 0 ||
+        mdl_envelope_decode(frame.envelope, frame.envelope_size, w->pae, &e) != MDL_OK ||
+        memcmp(e.key, w->config.place[place].key, MDL_KEY_BYTES) != 0 || strcmp(e.name, "news") != 0 ||
+        mdl_envelope_verify(&e) != MDL_OK ||
+        mdl_message_of(&e, (mdl_list_room){w->list, MDL_LIST_MAX}, &m, NULL) != MDL_OK ||
+        memcmp(m.head.experiment, w->experiment, sizeof w->experiment) != 0)
+        return;
+    if (m.as.news.generation > w->target) {
+        uint32_t workers = m.as.news.workers < 100000 ? m.as.news.workers : 100000, r;
+        mdl_worker_draw(w, (uint8_t *)&r, sizeof r);
+        w->target = m.as.news.generation;
+        w->target_known = 1;
+        memcpy(w->target_state, m.as.news.state, MDL_DIGEST_BYTES);
+        /* 100,000 workers do not ask in the same instant. */
+        w->want_at_ms = w->at.now_ms + r % (workers / 10 + 1);
+        if (w->control_at_ms < w->want_at_ms)
+            w->control_at_ms = w->want_at_ms;
+    }
+    drive(w);
+}
+
+void mdl_worker_timer(mdl_worker *w, const mdl_moment *at) {
+    if (begin(w, at))
+        drive(w);
+}
+
+void mdl_worker_stop(mdl_worker *w, const mdl_moment *at) {
+    if (!begin(w, at) || w->stopping)
+        return;
+    w->stopping = 1;
+    w->stop_at_ms = w->at.now_ms + MDL_WORKER_GOODBYE_MS;
+    w->deliver_until_ms = w->at.now_ms + DELIVER_MS;
+    w->way[MDL_WAY_CONTROL].used = 0;
+    w->way[MDL_WAY_PROBE].used = 0;
+    if (w->computing && !w->cancelled) {
+        w->cancelled = 1;
+        w->io.cancel(w->io.ctx);
+    }
+    drive(w);
+}
+
+void mdl_worker_computed(mdl_worker *w, const mdl_moment *at, const mdl_job_result *jobs, uint64_t busy_ms) {
+    if (!begin(w, at)) {
+        w->computing = 0;
+        return;
+    }
+    mdl_work_computed(w, jobs, busy_ms);
+    drive(w);
+}
+
+void mdl_worker_inform(const mdl_worker *w, uint64_t now_ms, mdl_worker_info *out) {
+    memset(out, 0, sizeof *out);
+    out->accepted = w->accepted;
+    out->stale = w->stale;
+    out->rejected = w->rejected;
+    out->credit = w->credit;
+    out->speed = (uint64_t)w->speed;
+    if (w->model) {
+        out->generation = mdl_model_generation(w->model);
+        out->generations = w->model->experiment.evolution.generations;
+    }
+    out->place = w->place;
+    out->leases = w->held_count;
+    out->undelivered = w->done_count;
+    out->session = w->session_open;
+    out->computing = w->computing;
+    out->idle_text = w->idle ? w->idle_text : "";
+    out->idle_ms = w->idle && now_ms > w->idle_since_ms ? now_ms - w->idle_since_ms : 0;
+}

@@ -1,0 +1,151 @@
+/* What the parts of the worker's logic share. Not for others. */
+#ifndef MDL_WORKER_LOGIC_INTERNAL_H
+#define MDL_WORKER_LOGIC_INTERNAL_H
+
+#include "protocol/checkpoint.h"
+#include "protocol/session.h"
+#include "worker/logic.h"
+
+/* A call under way. The same bytes are sent until they are answered. */
+typedef struct mdl_sent {
+    int used, flying; /* flying: the transport has it; else again_ms is when to send it again */
+    mdl_message_type type;
+    uint64_t token, seq, again_ms;
+    uint32_t place, failures;
+    uint8_t session[MDL_SESSION_BYTES];
+    uint8_t frame[MDL_FRAME_CALL_MAX];
+    size_t size;
+} mdl_sent;
+
+typedef enum mdl_way { MDL_WAY_CONTROL, MDL_WAY_RESULT, MDL_WAY_PROBE, MDL_WAY_BYE, MDL_WAY_COUNT } mdl_way;
+
+typedef struct mdl_place_state {
+    uint32_t failures; /* in a row                                    */
+    int dead;          /* it lied or refused us: no more of it        */
+    int pinned;        /* vkey is what its first welcome named        */
+    char vkey[257];
+} mdl_place_state;
+
+/* Leased, not yet computed. */
+typedef struct mdl_held {
+    uint8_t coordinator[MDL_KEY_BYTES], experiment[MDL_DIGEST_BYTES];
+    uint64_t lease, deadline_ms;
+    uint32_t generation, first, count;
+} mdl_held;
+
+typedef struct mdl_version {
+    uint8_t *envelope;
+    size_t size;
+} mdl_version;
+
+/* Computed, not yet settled. */
+typedef struct mdl_done {
+    mdl_held of;
+    int64_t *fitness; /* [of.count] */
+    uint8_t root[MDL_DIGEST_BYTES];
+    uint64_t updates, busy_ms, took_ms;
+    uint32_t versions; /* ever made; version v stands at v % MDL_WORKER_VERSIONS_MAX */
+    mdl_version version[MDL_WORKER_VERSIONS_MAX];
+    uint32_t wrong; /* receipts that did not verify */
+} mdl_done;
+
+struct mdl_worker {
+    mdl_worker_config config;
+    mdl_worker_io io;
+    mdl_moment at; /* of the event at hand */
+    uint32_t draws;
+    int started, stopped, stopping;
+    uint64_t deliver_until_ms, stop_at_ms, timer_ms;
+
+    uint32_t place;
+    mdl_place_state places[MDL_WORKER_PLACES_MAX];
+    int session_open;
+    uint8_t session[MDL_SESSION_BYTES];
+    uint64_t seq, token;
+    uint64_t control_at_ms, result_at_ms, want_at_ms, probe_at_ms;
+    uint32_t session_losses; /* in a row, for pauses between hellos */
+    int returning;           /* the first coordinator answers again: finish here, then go back */
+
+    uint32_t ticket_bits; /* wanted; 0: no search under way */
+    uint32_t ticket_searches;
+    uint64_t ticket; /* found, or the next to try */
+
+    uint8_t experiment[MDL_DIGEST_BYTES], document[MDL_DIGEST_BYTES]; /* zeros: not known */
+    uint64_t lease_ms;
+    mdl_vkey vkey;
+    char vkey_text[257];
+    mdl_model *model;
+    int drop_model;
+    uint64_t serial;
+    uint32_t target; /* generation that is open, as far as we heard */
+    uint8_t target_state[MDL_DIGEST_BYTES];
+    int target_known; /* target_state holds */
+
+    mdl_held held[MDL_WORKER_LEASES_MAX];
+    uint32_t held_count;
+    int computing, cancelled; /* held[0] is being computed; it shall end */
+    uint64_t computing_since_ms;
+    double jobs_per_ms, speed; /* smoothed; 0: not measured */
+
+    mdl_done done[MDL_WORKER_UNDELIVERED_MAX + MDL_WORKER_LEASES_MAX];
+    uint32_t done_count;
+    uint64_t sending; /* lease whose result is on its way */
+
+    uint64_t accepted, stale, rejected, credit;
+    int idle, idle_told;
+    uint64_t idle_since_ms;
+    char idle_text[256];
+
+    mdl_sent way[MDL_WAY_COUNT];
+    uint64_t list[MDL_LIST_MAX];
+    uint8_t work[MDL_SEAL_WORK_BYTES];
+    uint8_t sealed[MDL_ENVELOPE_BYTES_MAX];
+    uint8_t pae[MDL_PAE_BYTES_MAX];
+};
+
+/* ---- logic.c ---- */
+void mdl_worker_say(mdl_worker *w, const mdl_notice *facts, const char *format, ...);
+void mdl_worker_end(mdl_worker *w, mdl_stop_code code, const char *text);
+/* `size` bytes that nobody could have foretold. */
+void mdl_worker_draw(mdl_worker *w, uint8_t *out, size_t size);
+/* Pause after so many failures in a row, with jitter. */
+uint64_t mdl_worker_pause(mdl_worker *w, uint32_t failures);
+/* Seal and send on a way that is free; fills in the head. `session` NULL: the open one, with its next number. */
+void mdl_worker_send(mdl_worker *w, mdl_way way, uint32_t place, const uint8_t *session, mdl_message *m);
+/* The call has its answer. */
+void mdl_worker_answered(mdl_worker *w, mdl_way way);
+/* One more failure with this coordinator; maybe the next one. */
+void mdl_worker_failed(mdl_worker *w, uint32_t place, const char *text);
+/* Never again: go to the next coordinator, or stop with `code`. */
+void mdl_worker_condemn(mdl_worker *w, uint32_t place, mdl_stop_code code, const char *text);
+void mdl_worker_go(mdl_worker *w, uint32_t place, uint64_t pause_ms);
+/* The session is gone: say hello again after a pause that grows. */
+void mdl_worker_lose_session(mdl_worker *w, uint32_t losses_least);
+
+/* ---- logic_reply.c ---- */
+void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t size);
+void mdl_worker_look_for_ticket(mdl_worker *w);
+
+/* ---- logic_work.c ---- */
+void mdl_work_granted(mdl_worker *w, const mdl_msg_grant *g);
+/* The computation of held[0] has ended; `jobs` NULL: cancelled. */
+void mdl_work_computed(mdl_worker *w, const mdl_job_result *jobs, uint64_t busy_ms);
+/* Begin, cancel or drop computations as the model and the leases ask for. */
+void mdl_work_drive(mdl_worker *w);
+int mdl_work_wanted(const mdl_worker *w);
+void mdl_work_want(mdl_worker *w);
+/* Hand in a result that this coordinator may take, if the way is free. */
+void mdl_work_deliver(mdl_worker *w);
+int mdl_work_undelivered(const mdl_worker *w); /* results for the present coordinator and experiment */
+void mdl_work_receipt(mdl_worker *w, const uint8_t *proof, size_t size);
+void mdl_work_refused(mdl_worker *w, mdl_notice_kind state, unsigned reason, const char *text);
+void mdl_work_free(mdl_worker *w);
+
+static inline int mdl_is_zeros(const uint8_t *bytes, size_t size) {
+    uint8_t any = 0;
+    for (size_t i = 0; i < size; i++)
+        any |= bytes[i];
+    return any == 0;
+}
+
+#endif

@@ -1,0 +1,402 @@
+/* Leases, computations, results and their receipts. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/assert.h"
+#include "protocol/tlog_proof.h"
+#include "worker/logic_internal.h"
+
+static int is_here(const mdl_worker *w, const mdl_held *h) {
+    return memcmp(h->coordinator, w->config.place[w->place].key, MDL_KEY_BYTES) == 0 &&
+           memcmp(h->experiment, w->experiment, sizeof w->experiment) == 0;
+}
+
+/* ---- leases ---- */
+
+static void drop_held(mdl_worker *w, uint32_t i) {
+    w->held_count--;
+    memmove(&w->held[i], &w->held[i + 1], (w->held_count - i) * sizeof w->held[0]);
+}
+
+void mdl_work_granted(mdl_worker *w, const mdl_msg_grant *g) {
+    MDL_ASSERT(w->held_count < MDL_WORKER_LEASES_MAX);
+    uint32_t mine = mdl_model_generation(w->model);
+    if (g->generation < mine ||
+        (g->generation == mine && (uint64_t)g->first + g->count > mdl_evolution_job_count(w->model->evolution))) {
+        mdl_worker_condemn(w, w->place, MDL_STOP_LIED, "it leased jobs that its generation does not have");
+        return;
+    }
+    if (g->generation > w->target) {
+        w->target = g->generation;
+        w->target_known = 0;
+    }
+    mdl_held *h = &w->held[w->held_count++];
+    memcpy(h->coordinator, w->config.place[w->place].key, MDL_KEY_BYTES);
+    memcpy(h->experiment, w->experiment, sizeof h->experiment);
+    h->lease = g->lease;
+    h->generation = g->generation;
+    h->first = g->first;
+    h->count = g->count;
+    h->deadline_ms = g->deadline_ms < UINT64_MAX - w->at.now_ms ? w->at.now_ms + g->deadline_ms : UINT64_MAX;
+}
+
+int mdl_work_wanted(const mdl_worker *w) {
+    /* Once the result that ends the program is on its way, nothing more. */
+    if (w->config.once && (w->held_count > 0 || w->done_count > 0))
+        return 0;
+    return !w->returning && w->held_count < w->config.leases && w->done_count < MDL_WORKER_UNDELIVERED_MAX;
+}
+
+void mdl_work_want(mdl_worker *w) {
+    mdl_message m;
+    memset(&m, 0, sizeof m);
+    m.type = MDL_MSG_WANT;
+    double jobs = w->jobs_per_ms * (double)w->lease_ms * 1.5;
+    m.as.want.jobs = w->jobs_per_ms <= 0 || jobs > MDL_UNIT_JOBS_MAX ? MDL_UNIT_JOBS_MAX
+                     : jobs < 1                                      ? 1
+                                                                     : (uint32_t)jobs;
+    m.as.want.speed = (uint64_t)w->speed;
+    mdl_worker_send(w, MDL_WAY_CONTROL, w->place, NULL, &m);
+}
+
+/* ---- computing ---- */
+
+/* Whether a coordinator is left that takes the lease's result. */
+static int has_taker(const mdl_worker *w, const mdl_held *h) {
+    for (uint32_t i = 0; i < w->config.places; i++) {
+        if (!w->places[i].dead && memcmp(w->config.place[i].key, h->coordinator, MDL_KEY_BYTES) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* Nobody wants the jobs of a lease any more. */
+static int is_void(const mdl_worker *w, const mdl_held *h) {
+    if (w->drop_model || !has_taker(w, h) || memcmp(h->experiment, w->experiment, sizeof w->experiment) != 0)
+        return 1;
+    return h->generation < w->target || (w->model && h->generation < mdl_model_generation(w->model));
+}
+
+void mdl_work_drive(mdl_worker *w) {
+    if (w->computing && !w->cancelled && is_void(w, &w->held[0])) {
+        w->cancelled = 1;
+        w->io.cancel(w->io.ctx);
+    }
+    for (uint32_t i = w->computing ? 1 : 0; i < w->held_count;) {
+        const mdl_held *h = &w->held[i];
+        int late = w->session_open && is_here(w, h) && w->at.now_ms >= h->deadline_ms;
+        if (is_void(w, h) || late)
+            drop_held(w, i);
+        else
+            i++;
+    }
+    if (w->computing)
+        return;
+    if (w->drop_model) {
+        mdl_model_free(w->model);
+        w->model = NULL;
+        w->drop_model = 0;
+    }
+    if (!w->model || w->held_count == 0 || w->held[0].generation != mdl_model_generation(w->model))
+        return;
+    if ((uint64_t)w->held[0].first + w->held[0].count > mdl_evolution_job_count(w->model->evolution)) {
+        drop_held(w, 0);
+        mdl_worker_condemn(w, w->place, MDL_STOP_LIED, "it leased jobs that its generation does not have");
+        return;
+    }
+    w->computing = 1;
+    w->cancelled = 0;
+    w->computing_since_ms = w->at.now_ms;
+    w->io.compute(w->io.ctx, w->model, w->held[0].first, w->held[0].count);
+}
+
+static void smooth(double *mean, double value) { *mean = *mean > 0 ? 0.7 * *mean + 0.3 * value : value; }
+
+static void keep_version(mdl_worker *w, mdl_done *d, const uint8_t *envelope, size_t size) {
+    mdl_version *v = &d->version[d->versions % MDL_WORKER_VERSIONS_MAX];
+    uint8_t *copy = malloc(size);
+    if (!copy) {
+        mdl_worker_end(w, MDL_STOP_FAILED, "out of memory");
+        return;
+    }
+    free(v->envelope);
+    memcpy(copy, envelope, size);
+    v->envelope = copy;
+    v->size = size;
+    w->io.keep(w->io.ctx, d->of.coordinator, d->of.lease, d->versions % MDL_WORKER_VERSIONS_MAX, envelope, size);
+    d->versions++;
+}
+
+static void fill(const mdl_done *d, mdl_message *m) {
+    memset(m, 0, sizeof *m);
+    m->type = MDL_MSG_RESULT;
+    m->as.result.lease = d->of.lease;
+    m->as.result.generation = d->of.generation;
+    m->as.result.first = d->of.first;
+    m->as.result.count = d->of.count;
+    m->as.result.fitness = (mdl_i64_list){d->of.count, d->fitness};
+    memcpy(m->as.result.root, d->root, MDL_DIGEST_BYTES);
+    m->as.result.updates = d->updates;
+    m->as.result.busy_ms = d->busy_ms;
+}
+
+/* In the outbox before anybody has heard of it: without a session, so never to be sent as it is. */
+static void keep_draft(mdl_worker *w, mdl_done *d) {
+    mdl_message m;
+    size_t size;
+    fill(d, &m);
+    memcpy(m.head.experiment, d->of.experiment, sizeof m.head.experiment);
+    mdl_err err = mdl_message_seal(&m, w->config.secret, w->work, w->sealed, sizeof w->sealed, &size);
+    MDL_ASSERT(err == MDL_OK);
+    keep_version(w, d, w->sealed, size);
+}
+
+void mdl_work_computed(mdl_worker *w, const mdl_job_result *jobs, uint64_t busy_ms) {
+    MDL_ASSERT(w->computing);
+    mdl_held h = w->held[0];
+    uint64_t took = w->at.now_ms > w->computing_since_ms ? w->at.now_ms - w->computing_since_ms : 1;
+    w->computing = 0;
+    drop_held(w, 0);
+    if (!jobs) {
+        if (!w->stopping) {
+            mdl_notice facts = {.kind = MDL_NOTICE_STALE,
+                                .reason = MDL_REASON_DUPLICATE,
+                                .lease = h.lease,
+                                .generation = h.generation,
+                                .first = h.first,
+                                .count = h.count,
+                                .took_ms = took};
+            int closed = !w->drop_model && h.generation < w->target;
+            w->stale++;
+            mdl_worker_say(w, &facts, "%s",
+                           closed ? "the generation closed first: these jobs have a result from another worker"
+                                  : "the lease is of no more use");
+        }
+        return;
+    }
+    int64_t *fitness = malloc(h.count * sizeof *fitness);
+    if (!fitness || w->done_count == sizeof w->done / sizeof w->done[0]) {
+        free(fitness);
+        mdl_worker_end(w, MDL_STOP_FAILED, "out of memory");
+        return;
+    }
+    mdl_done *d = &w->done[w->done_count++];
+    memset(d, 0, sizeof *d);
+    d->of = h;
+    d->fitness = fitness;
+    d->busy_ms = busy_ms;
+    d->took_ms = took;
+    for (uint32_t i = 0; i < h.count; i++) {
+        fitness[i] = jobs[i].fitness;
+        d->updates += jobs[i].updates;
+    }
+    mdl_unit_root(jobs, h.count, d->root);
+    smooth(&w->jobs_per_ms, (double)h.count / (double)took);
+    smooth(&w->speed, (double)d->updates * 1000 / (double)took);
+    if (!w->session_open || !is_here(w, &h) || w->way[MDL_WAY_RESULT].used)
+        keep_draft(w, d);
+}
+
+/* ---- delivering ---- */
+
+int mdl_work_undelivered(const mdl_worker *w) {
+    for (uint32_t i = 0; i < w->done_count; i++) {
+        if (is_here(w, &w->done[i].of))
+            return 1;
+    }
+    return 0;
+}
+
+void mdl_work_deliver(mdl_worker *w) {
+    mdl_message m;
+    if (w->stopped || !w->session_open || w->way[MDL_WAY_RESULT].used || w->at.now_ms < w->result_at_ms)
+        return;
+    for (uint32_t i = 0; i < w->done_count; i++) {
+        mdl_done *d = &w->done[i];
+        if (!is_here(w, &d->of))
+            continue;
+        w->sending = d->of.lease;
+        fill(d, &m);
+        mdl_worker_send(w, MDL_WAY_RESULT, w->place, NULL, &m);
+        mdl_frame sent;
+        mdl_err err = mdl_frame_decode(w->way[MDL_WAY_RESULT].frame, w->way[MDL_WAY_RESULT].size, &sent);
+        MDL_ASSERT(err == MDL_OK);
+        keep_version(w, d, sent.envelope, sent.envelope_size);
+        return;
+    }
+}
+
+static mdl_done *find_done(mdl_worker *w) {
+    for (uint32_t i = 0; i < w->done_count; i++) {
+        if (is_here(w, &w->done[i].of) && w->done[i].of.lease == w->sending)
+            return &w->done[i];
+    }
+    return NULL;
+}
+
+static void close_done(mdl_done *d) {
+    free(d->fitness);
+    for (uint32_t v = 0; v < MDL_WORKER_VERSIONS_MAX; v++)
+        free(d->version[v].envelope);
+}
+
+static void settle(mdl_worker *w, mdl_done *d, mdl_settled *s) {
+    mdl_notice facts = {.kind = s->state,
+                        .reason = s->reason,
+                        .lease = d->of.lease,
+                        .updates = d->updates,
+                        .took_ms = d->took_ms,
+                        .record = s->record,
+                        .generation = d->of.generation,
+                        .first = d->of.first,
+                        .count = d->of.count};
+    memcpy(s->coordinator, d->of.coordinator, sizeof s->coordinator);
+    memcpy(s->experiment, d->of.experiment, sizeof s->experiment);
+    s->lease = d->of.lease;
+    s->updates = d->updates;
+    s->generation = d->of.generation;
+    s->first = d->of.first;
+    s->count = d->of.count;
+    s->vkey = w->vkey_text;
+    w->io.settled(w->io.ctx, s);
+    if (s->state == MDL_NOTICE_ACCEPTED)
+        mdl_worker_say(w, &facts, "record %" PRIu64, s->record);
+    else
+        mdl_worker_say(w, &facts, "%s: %s", mdl_reason_name(s->reason), s->text);
+    close_done(d);
+    uint32_t at = (uint32_t)(d - w->done);
+    w->done_count--;
+    memmove(&w->done[at], &w->done[at + 1], (w->done_count - at) * sizeof w->done[0]);
+    if (w->config.once && !w->stopping && !w->stopped) {
+        w->stopping = 1;
+        w->stop_at_ms = w->at.now_ms + MDL_WORKER_GOODBYE_MS;
+        w->deliver_until_ms = w->at.now_ms;
+        w->way[MDL_WAY_CONTROL].used = 0;
+    }
+}
+
+/* Any version of the envelope may be the one in the ledger: the answer to an
+ * earlier one may have been lost. */
+static int verify(const mdl_worker *w, const mdl_done *d, const mdl_tlog_proof *proof, const mdl_version **which) {
+    mdl_log_policy policy;
+    memset(&policy, 0, sizeof policy);
+    policy.log = w->vkey;
+    for (uint32_t v = 0; v < MDL_WORKER_VERSIONS_MAX; v++) {
+        mdl_hash leaf;
+        if (!d->version[v].envelope)
+            continue;
+        mdl_merkle_leaf(d->version[v].envelope, d->version[v].size, &leaf);
+        if (mdl_tlog_proof_verify(proof, &leaf, &policy, NULL, NULL) == MDL_OK) {
+            *which = &d->version[v];
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void mdl_work_receipt(mdl_worker *w, const uint8_t *bytes, size_t size) {
+    mdl_tlog_proof proof;
+    const mdl_version *which;
+    mdl_done *d = find_done(w);
+    uint32_t place = w->way[MDL_WAY_RESULT].place;
+    MDL_ASSERT(d);
+    mdl_worker_answered(w, MDL_WAY_RESULT);
+    if (mdl_tlog_proof_parse((mdl_text){(const char *)bytes, size}, &proof) != MDL_OK ||
+        !verify(w, d, &proof, &which)) {
+        mdl_notice facts = {.kind = MDL_NOTICE_ERROR, .lease = d->of.lease};
+        d->wrong++;
+        w->result_at_ms = w->at.now_ms + mdl_worker_pause(w, d->wrong);
+        mdl_worker_say(w, &facts,
+                       "the receipt for lease %" PRIu64 " does not verify: the result is kept and sent again",
+                       d->of.lease);
+        mdl_worker_failed(w, place, "wrong receipt");
+        return;
+    }
+    w->places[place].failures = 0;
+    w->accepted++;
+    w->credit += d->updates;
+    mdl_settled s = {.state = MDL_NOTICE_ACCEPTED,
+                     .text = "",
+                     .record = proof.index,
+                     .envelope = which->envelope,
+                     .envelope_size = which->size,
+                     .proof = bytes,
+                     .proof_size = size};
+    settle(w, d, &s);
+}
+
+void mdl_work_refused(mdl_worker *w, mdl_notice_kind state, unsigned reason, const char *text) {
+    mdl_done *d = find_done(w);
+    MDL_ASSERT(d);
+    const mdl_version *v = &d->version[(d->versions - 1) % MDL_WORKER_VERSIONS_MAX];
+    if (state == MDL_NOTICE_STALE)
+        w->stale++;
+    else
+        w->rejected++;
+    mdl_settled s = {.state = state, .reason = reason, .text = text, .envelope = v->envelope, .envelope_size = v->size};
+    settle(w, d, &s);
+}
+
+/* ---- the outbox ---- */
+
+mdl_err mdl_worker_restore(mdl_worker *w, const uint8_t coordinator[MDL_KEY_BYTES], uint32_t version,
+                           const uint8_t *envelope, size_t size) {
+    mdl_envelope e;
+    mdl_message m;
+    MDL_ASSERT(!w->started);
+    memset(&m, 0, sizeof m);
+    mdl_err err = size > MDL_ENVELOPE_BYTES_MAX ? MDL_ESIZE : mdl_envelope_decode(envelope, size, w->pae, &e);
+    if (err == MDL_OK)
+        err = mdl_envelope_verify(&e);
+    if (err == MDL_OK)
+        err = mdl_message_of(&e, (mdl_list_room){w->list, MDL_LIST_MAX}, &m, NULL);
+    if (err != MDL_OK)
+        return err;
+    if (m.type != MDL_MSG_RESULT || memcmp(e.key, w->config.key, MDL_KEY_BYTES) != 0 ||
+        mdl_message_shape(&m) != MDL_OK || version >= MDL_WORKER_VERSIONS_MAX)
+        return MDL_EMISMATCH;
+    const mdl_msg_result *r = &m.as.result;
+    mdl_done *d = NULL;
+    for (uint32_t i = 0; i < w->done_count; i++) {
+        if (memcmp(w->done[i].of.coordinator, coordinator, MDL_KEY_BYTES) == 0 && w->done[i].of.lease == r->lease &&
+            memcmp(w->done[i].of.experiment, m.head.experiment, 32) == 0)
+            d = &w->done[i];
+    }
+    uint8_t *copy = malloc(size);
+    int64_t *fitness = d ? NULL : malloc(r->count * sizeof *fitness);
+    if (!copy || (!d && (!fitness || w->done_count == MDL_WORKER_UNDELIVERED_MAX))) {
+        err = copy && (d || fitness) ? MDL_ESIZE : MDL_ENOMEM;
+        free(copy);
+        free(fitness);
+        return err;
+    }
+    if (!d) {
+        d = &w->done[w->done_count++];
+        memset(d, 0, sizeof *d);
+        memcpy(d->of.coordinator, coordinator, MDL_KEY_BYTES);
+        memcpy(d->of.experiment, m.head.experiment, sizeof d->of.experiment);
+        d->of.lease = r->lease;
+        d->of.generation = r->generation;
+        d->of.first = r->first;
+        d->of.count = r->count;
+        d->fitness = fitness;
+        memcpy(fitness, r->fitness.at, r->count * sizeof *fitness);
+        memcpy(d->root, r->root, MDL_DIGEST_BYTES);
+        d->updates = r->updates;
+        d->busy_ms = r->busy_ms;
+    }
+    memcpy(copy, envelope, size);
+    free(d->version[version].envelope);
+    d->version[version] = (mdl_version){copy, size};
+    if (version >= d->versions)
+        d->versions = version + 1;
+    return MDL_OK;
+}
+
+void mdl_work_free(mdl_worker *w) {
+    for (uint32_t i = 0; i < w->done_count; i++)
+        close_done(&w->done[i]);
+    w->done_count = 0;
+}

@@ -1,0 +1,42 @@
+/* What a worker knows of an experiment: the document, parsed, and the evolution
+ * at one generation. Rebuilt from lists of fitnesses alone. PROTOCOL section 8.3.
+ *
+ * Pure: memory from malloc, no I/O. Between two calls that change it, any number
+ * of threads may read it (protocol/unit.h). */
+#ifndef MDL_WORKER_MODEL_H
+#define MDL_WORKER_MODEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/evolution.h"
+#include "core/experiment.h"
+#include "core/genome.h"
+#include "protocol/digest.h"
+
+typedef struct mdl_model {
+    uint64_t serial; /* given by the owner; tells models apart   */
+    mdl_experiment experiment;
+    mdl_genome_layout layout;
+    float *prior;             /* mean[genes], sd[genes]                    */
+    void *memory;             /* of the evolution                          */
+    mdl_evolution *evolution; /* inside `memory`                           */
+    int64_t *fitness;         /* scratch, as many as a generation has jobs */
+    uint32_t fitness_room;
+} mdl_model;
+
+/* From the bytes of an experiment file, at generation 0. On failure NULL with a
+ * sentence in `error`: what mdl_experiment_parse() says, or no memory. */
+mdl_model *mdl_model_new(const uint8_t *document, size_t size, char *error, size_t error_size);
+void mdl_model_free(mdl_model *m); /* NULL is harmless */
+
+static inline uint32_t mdl_model_generation(const mdl_model *m) { return mdl_evolution_generation(m->evolution); }
+
+/* Close generations with the fitnesses of all their jobs, int64 little-endian,
+ * one generation after the other, up to generation `to` exactly.
+ * MDL_OK, or MDL_ESIZE (the list does not end with generation `to`), MDL_ERANGE
+ * (a sum out of range, or generations past the last), MDL_ENOMEM; after a
+ * failure the model stands at some generation on the way. */
+mdl_err mdl_model_follow(mdl_model *m, const uint8_t *fitness, size_t size, uint32_t to);
+
+#endif

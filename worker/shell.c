@@ -1,0 +1,358 @@
+#include "worker/shell.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "runtime/transport.h"
+#include "worker/compute.h"
+#include "worker/keep.h"
+#include "worker/status.h"
+
+enum { CALLS_MAX = 16, UNSENT_MAX = 16, COMPUTE_PATIENCE_MS = 300 };
+
+typedef struct place {
+    mdl_worker_shell *shell;
+    uint32_t index;
+    char url[MDL_URL_MAX], news[MDL_URL_MAX];
+    mdl_client *client; /* NULL: not open */
+} place;
+
+struct mdl_worker_shell {
+    mdl_worker_options o;
+    uv_loop_t *loop;
+    mdl_worker *logic;
+    mdl_compute *compute;
+    mdl_keep keep;
+    mdl_speed speed;
+    mdl_status status;
+    place place[MDL_WORKER_PLACES_MAX];
+    uv_timer_t timer, tick, soon;
+    uv_signal_t interrupt, terminate;
+    uint64_t unsent[UNSENT_MAX]; /* tokens of calls that could not even begin */
+    uint32_t unsent_count;
+    uint32_t ticks;
+    int compute_failed, over, abandoned, disk_told;
+};
+
+static uint64_t now_ms(void) { return uv_hrtime() / 1000000; }
+
+static mdl_moment moment(void) {
+    mdl_moment m;
+    m.now_ms = now_ms();
+    randombytes_buf(m.random, sizeof m.random);
+    return m;
+}
+
+static uint64_t wall_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* ---- stopping ---- */
+
+static void close_handle(void *handle) {
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void finish(mdl_worker_shell *s, mdl_stop_code code, const char *text) {
+    if (s->over)
+        return;
+    s->over = 1;
+    for (uint32_t i = 0; i < s->o.coordinators; i++) {
+        if (s->place[i].client)
+            mdl_client_close(s->place[i].client, NULL, NULL);
+        s->place[i].client = NULL;
+    }
+    close_handle(&s->timer);
+    close_handle(&s->tick);
+    close_handle(&s->soon);
+    close_handle(&s->interrupt);
+    close_handle(&s->terminate);
+    s->abandoned = !mdl_compute_close(s->compute, COMPUTE_PATIENCE_MS);
+    s->compute = NULL;
+    mdl_keep_close(&s->keep);
+    if (s->o.stopped)
+        s->o.stopped(s->o.ctx, code, text);
+    if (s->abandoned)
+        uv_stop(s->loop); /* a thread that computes keeps its handle open */
+}
+
+/* ---- commands ---- */
+
+static void on_soon(uv_timer_t *timer) {
+    mdl_worker_shell *s = timer->data;
+    if (s->compute_failed) {
+        finish(s, MDL_STOP_FAILED, "out of memory: as many networks as threads do not fit; try fewer --threads");
+        return;
+    }
+    while (s->unsent_count > 0 && !s->over) {
+        mdl_moment m = moment();
+        mdl_worker_reply(s->logic, &m, s->unsent[--s->unsent_count], MDL_EIO, NULL, 0);
+    }
+}
+
+static void on_reply(void *ctx, uint64_t token, mdl_err status, const uint8_t *bytes, size_t size) {
+    const place *p = ctx;
+    mdl_moment m = moment();
+    if (!p->shell->over)
+        mdl_worker_reply(p->shell->logic, &m, token, status, bytes, size);
+}
+
+static void on_news(void *ctx, const uint8_t *bytes, size_t size) {
+    const place *p = ctx;
+    mdl_moment m = moment();
+    if (!p->shell->over)
+        mdl_worker_news(p->shell->logic, &m, p->index, bytes, size);
+}
+
+static void on_link(void *ctx, int connected) {
+    const place *p = ctx;
+    mdl_moment m = moment();
+    if (!p->shell->over)
+        mdl_worker_link(p->shell->logic, &m, p->index, connected);
+}
+
+static int open_client(place *p) {
+    char error[600];
+    mdl_client_options o = {.url = p->url,
+                            .news = p->news,
+                            .tls = {p->shell->o.tls_ca, NULL, NULL},
+                            .receive_max = MDL_FRAME_REPLY_MAX,
+                            .calls_max = CALLS_MAX,
+                            .on_reply = on_reply,
+                            .on_news = on_news,
+                            .on_link = on_link,
+                            .ctx = p};
+    if (p->client)
+        return 1;
+    if (mdl_client_open(p->shell->loop, &o, &p->client, error, sizeof error) == MDL_OK)
+        return 1;
+    mdl_status_say(&p->shell->status, "error", "%s", error);
+    return 0;
+}
+
+static void do_call(void *ctx, uint32_t index, uint64_t token, const uint8_t *frame, size_t size, uint32_t timeout_ms) {
+    mdl_worker_shell *s = ctx;
+    place *p = &s->place[index];
+    if (open_client(p) && mdl_client_call(p->client, token, frame, size, timeout_ms) == MDL_OK)
+        return;
+    if (s->unsent_count < UNSENT_MAX)
+        s->unsent[s->unsent_count++] = token;
+    uv_timer_start(&s->soon, on_soon, 0, 0);
+}
+
+static void do_leave(void *ctx, uint32_t index) {
+    mdl_worker_shell *s = ctx;
+    if (s->place[index].client)
+        mdl_client_close(s->place[index].client, NULL, NULL);
+    s->place[index].client = NULL;
+}
+
+static void do_compute(void *ctx, const mdl_model *model, uint32_t first, uint32_t count) {
+    mdl_worker_shell *s = ctx;
+    if (mdl_compute_begin(s->compute, model, first, count) != MDL_OK) {
+        s->compute_failed = 1;
+        uv_timer_start(&s->soon, on_soon, 0, 0);
+    }
+}
+
+static void do_cancel(void *ctx) {
+    mdl_worker_shell *s = ctx;
+    mdl_compute_cancel(s->compute);
+}
+
+static void on_timer(uv_timer_t *timer) {
+    mdl_worker_shell *s = timer->data;
+    mdl_moment m = moment();
+    mdl_worker_timer(s->logic, &m);
+}
+
+static void do_timer(void *ctx, uint64_t at_ms) {
+    mdl_worker_shell *s = ctx;
+    uint64_t now = now_ms();
+    uv_timer_stop(&s->timer);
+    if (at_ms == UINT64_MAX)
+        return;
+    uv_update_time(s->loop);
+    uv_timer_start(&s->timer, on_timer, at_ms > now ? at_ms - now : 0, 0);
+}
+
+static void tell_disk(mdl_worker_shell *s, mdl_err err, const char *error) {
+    if (err != MDL_OK && !s->disk_told)
+        mdl_status_say(&s->status, "error", "%s; work goes on", error);
+    s->disk_told = err != MDL_OK;
+}
+
+static void do_keep(void *ctx, const uint8_t *coordinator, uint64_t lease, uint32_t version, const uint8_t *envelope,
+                    size_t size) {
+    mdl_worker_shell *s = ctx;
+    char error[MDL_KEEP_PATH_MAX + 600];
+    tell_disk(s, mdl_keep_result(&s->keep, coordinator, lease, version, envelope, size, error, sizeof error), error);
+}
+
+static void do_settled(void *ctx, const mdl_settled *over) {
+    mdl_worker_shell *s = ctx;
+    char error[MDL_KEEP_PATH_MAX + 600];
+    tell_disk(s, mdl_keep_settled(&s->keep, over, wall_ms(), error, sizeof error), error);
+}
+
+static void do_notice(void *ctx, const mdl_notice *n) {
+    mdl_worker_shell *s = ctx;
+    mdl_worker_info info;
+    if (s->o.quiet)
+        return;
+    mdl_worker_inform(s->logic, now_ms(), &info);
+    mdl_status_notice(&s->status, n, &info);
+}
+
+static void do_stop(void *ctx, mdl_stop_code code, const char *text) { finish(ctx, code, text); }
+
+/* ---- events of its own ---- */
+
+static void on_computed(void *ctx, const mdl_job_result *jobs, uint64_t busy_ms) {
+    mdl_worker_shell *s = ctx;
+    mdl_moment m = moment();
+    if (!s->over)
+        mdl_worker_computed(s->logic, &m, jobs, busy_ms);
+}
+
+static void on_tick(uv_timer_t *timer) {
+    mdl_worker_shell *s = timer->data;
+    mdl_worker_info info;
+    mdl_speed_sample(&s->speed, mdl_compute_updates(s->compute));
+    if (++s->ticks % s->o.status_s != 0 || s->o.quiet)
+        return;
+    mdl_worker_inform(s->logic, now_ms(), &info);
+    mdl_status_summary(&s->status, &info);
+}
+
+static void on_signal(uv_signal_t *handle, int number) {
+    (void)number;
+    mdl_worker_shell_stop(handle->data);
+}
+
+void mdl_worker_shell_stop(mdl_worker_shell *s) {
+    mdl_moment m = moment();
+    if (!s->over)
+        mdl_worker_stop(s->logic, &m);
+}
+
+void mdl_worker_shell_inform(const mdl_worker_shell *s, mdl_worker_info *out) {
+    mdl_worker_inform(s->logic, now_ms(), out);
+}
+
+/* ---- starting ---- */
+
+static mdl_err take_addresses(mdl_worker_shell *s, mdl_worker_config *config, char *error, size_t error_size) {
+    if (s->o.coordinators < 1 || s->o.coordinators > MDL_WORKER_PLACES_MAX) {
+        snprintf(error, error_size, "from 1 to %d coordinators are allowed", (int)MDL_WORKER_PLACES_MAX);
+        return MDL_ESIZE;
+    }
+    for (uint32_t i = 0; i < s->o.coordinators; i++) {
+        place *p = &s->place[i];
+        int has_key;
+        p->shell = s;
+        p->index = i;
+        mdl_err err =
+            mdl_address_parse(s->o.coordinator[i], p->url, p->news, config->place[i].key, &has_key, error, error_size);
+        if (err == MDL_OK && !has_key) {
+            snprintf(error, error_size, "%s names no coordinator: its address ends in #KEY", s->o.coordinator[i]);
+            err = MDL_EKEY;
+        }
+        if (err == MDL_OK && mdl_key_check(config->place[i].key) != MDL_OK) {
+            snprintf(error, error_size, "%s: the key after # is weak and cannot be trusted", s->o.coordinator[i]);
+            err = MDL_EWEAKKEY;
+        }
+        if (err != MDL_OK)
+            return err;
+        snprintf(config->place[i].name, sizeof config->place[i].name, "%.120s", p->url);
+    }
+    config->places = s->o.coordinators;
+    return MDL_OK;
+}
+
+static void tell_skipped(void *ctx, const char *name, const char *why) {
+    const mdl_worker_shell *s = ctx;
+    mdl_status_say(&s->status, "error", "outbox/%s is not used: %s", name, why);
+}
+
+static mdl_err make_parts(mdl_worker_shell *s, const mdl_worker_config *config, char *error, size_t error_size) {
+    static const mdl_worker_io table = {NULL,     do_call, do_leave,   do_compute, do_cancel,
+                                        do_timer, do_keep, do_settled, do_notice,  do_stop};
+    mdl_worker_io io = table;
+    io.ctx = s;
+    mdl_err err = mdl_keep_open(&s->keep, s->o.data, error, error_size);
+    if (err != MDL_OK)
+        return err;
+    s->logic = mdl_worker_new(config, &io);
+    mdl_compute_options o = {s->o.threads, s->o.nice, s->o.throttle, on_computed, s};
+    err = s->logic ? mdl_compute_open(&s->compute, s->loop, &o) : MDL_ENOMEM;
+    if (err != MDL_OK) {
+        snprintf(error, error_size, "%u compute threads cannot be started: %s", (unsigned)s->o.threads,
+                 mdl_strerror((int)err));
+        mdl_worker_free(s->logic);
+        mdl_keep_close(&s->keep);
+    }
+    return err;
+}
+
+mdl_err mdl_worker_shell_open(mdl_worker_shell **out, uv_loop_t *loop, const mdl_worker_options *options, char *error,
+                              size_t error_size) {
+    mdl_worker_config config;
+    *out = NULL;
+    mdl_worker_shell *s = calloc(1, sizeof *s);
+    if (!s) {
+        snprintf(error, error_size, "out of memory");
+        return MDL_ENOMEM;
+    }
+    s->o = *options;
+    s->loop = loop;
+    s->status = (mdl_status){options->json, &s->speed};
+    s->keep.lock = -1;
+    memset(&config, 0, sizeof config);
+    memcpy(config.key, options->key, sizeof config.key);
+    memcpy(config.secret, options->secret, sizeof config.secret);
+    config.threads = options->threads;
+    config.leases = options->leases;
+    config.once = options->once;
+    snprintf(config.program, sizeof config.program, "%s", options->program);
+    snprintf(config.invite, sizeof config.invite, "%s", options->invite ? options->invite : "");
+    mdl_err err = take_addresses(s, &config, error, error_size);
+    if (err == MDL_OK)
+        err = make_parts(s, &config, error, error_size);
+    sodium_memzero(config.secret, sizeof config.secret);
+    if (err != MDL_OK) {
+        free(s);
+        return err;
+    }
+    uv_timer_init(loop, &s->timer);
+    uv_timer_init(loop, &s->tick);
+    uv_timer_init(loop, &s->soon);
+    uv_signal_init(loop, &s->interrupt);
+    uv_signal_init(loop, &s->terminate);
+    s->timer.data = s->tick.data = s->soon.data = s->interrupt.data = s->terminate.data = s;
+    uv_signal_start(&s->interrupt, on_signal, SIGINT);
+    uv_signal_start(&s->terminate, on_signal, SIGTERM);
+    uv_timer_start(&s->tick, on_tick, 1000, 1000);
+    uint32_t restored = mdl_keep_restore(&s->keep, s->logic, tell_skipped, s);
+    if (restored > 0 && !s->o.quiet)
+        mdl_status_say(&s->status, "outbox", "%" PRIu32 " envelopes of results that have no receipt yet", restored);
+    *out = s;
+    mdl_moment m = moment();
+    mdl_worker_start(s->logic, &m);
+    return MDL_OK;
+}
+
+void mdl_worker_shell_free(mdl_worker_shell *s) {
+    if (!s || s->abandoned)
+        return;
+    mdl_worker_free(s->logic);
+    sodium_memzero(s->o.secret, sizeof s->o.secret);
+    free(s);
+}
