@@ -133,7 +133,7 @@ mdl_rule mdl_ledger_apply(mdl_ledger *l, const uint8_t *record, size_t size, int
         breach = &ignored;
     memset(breach, 0, sizeof *breach);
     breach->index = l->size;
-    mdl_err err = mdl_envelope_decode(record, size, l->pae, &e);
+    mdl_err err = size > 0 ? mdl_envelope_decode(record, size, l->pae, &e) : MDL_ESYNTAX;
     if (err != MDL_OK)
         return mdl_ledger_break(breach, MDL_RULE_FORM, "envelope: %s", mdl_strerror((int)err));
     err = mdl_message_of(&e, (mdl_list_room){l->list, MDL_LIST_MAX}, &m, &fault);
