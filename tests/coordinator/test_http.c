@@ -251,7 +251,7 @@ static void test_refusals(void **state) {
         {"GET /\r\n\r\n", 400},
         {"\r\n\r\n", 400},
         {"GET / HTTP/1.1\rHost: x\r\n\r\n", 400},
-        {"\x16\x03\x01\x02\x00\n", 400},
+        {"\x16\x03\x01\x02\x01\n", 400},
     };
     open_server(8, 0, 0);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
