@@ -21,7 +21,7 @@ enum { PATH_MAX_BYTES = 128 };
 
 static void child_path(char *out, const char *parent, const char *key) {
     /* Paths of known keys are short; an unknown key may be cut. */
-    snprintf(out, PATH_MAX_BYTES, "%.32s%s%.90s", parent, parent[0] ? "." : "", key);
+    snprintf(out, PATH_MAX_BYTES, "%.26s%s%.100s", parent, parent[0] ? "." : "", key);
 }
 
 static mdl_err fail(reader *r, mdl_err code, const char *path, const cJSON *item, const char *allowed) {
