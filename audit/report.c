@@ -1,0 +1,224 @@
+/* The report, as JSON and for people. */
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit/audit.h"
+#include "runtime/memory.h"
+
+/* ---- JSON: cJSON returns NULL when out of memory, and takes NULL ---- */
+
+static void add_hex(cJSON *o, const char *name, const uint8_t *bytes, size_t size, int *good) {
+    char text[2 * 64 + 1];
+    mdl_hex(bytes, size, text);
+    *good &= cJSON_AddStringToObject(o, name, text) != NULL;
+}
+
+static void add_u64(cJSON *o, const char *name, uint64_t v, int *good) {
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, v);
+    *good &= cJSON_AddStringToObject(o, name, text) != NULL;
+}
+
+static void add_count(cJSON *o, const char *name, uint64_t v, int *good) {
+    *good &= cJSON_AddNumberToObject(o, name, (double)v) != NULL;
+}
+
+static void add_number(cJSON *o, const char *name, double v, int *good) {
+    *good &= cJSON_AddNumberToObject(o, name, v) != NULL;
+}
+
+static void add_text(cJSON *o, const char *name, const char *v, int *good) {
+    *good &= cJSON_AddStringToObject(o, name, v) != NULL;
+}
+
+static void add_bool(cJSON *o, const char *name, int v, int *good) {
+    *good &= cJSON_AddBoolToObject(o, name, v != 0) != NULL;
+}
+
+static void add_finding(cJSON *list, const mdl_audit_finding *f, int *good) {
+    cJSON *o = cJSON_CreateObject();
+    *good &= o && cJSON_AddItemToArray(list, o);
+    if (f->record == MDL_AUDIT_NO_RECORD)
+        *good &= cJSON_AddNullToObject(o, "record") != NULL;
+    else
+        add_count(o, "record", f->record, good);
+    add_count(o, "rule_number", (uint64_t)f->rule, good);
+    add_text(o, "rule", mdl_audit_rule_name(f->rule), good);
+    add_text(o, "sentence", mdl_audit_rule_sentence(f->rule), good);
+    if (f->has_culprit)
+        add_hex(o, "culprit", f->culprit, sizeof f->culprit, good);
+    else
+        *good &= cJSON_AddNullToObject(o, "culprit") != NULL;
+    add_text(o, "who", f->who, good);
+    add_text(o, "text", f->text, good);
+}
+
+static void add_champion(cJSON *root, const mdl_audit_report *r, int *good) {
+    if (!r->has_champion) {
+        *good &= cJSON_AddNullToObject(root, "champion") != NULL;
+        return;
+    }
+    char validation[24];
+    cJSON *o = cJSON_AddObjectToObject(root, "champion");
+    *good &= o != NULL;
+    snprintf(validation, sizeof validation, "%" PRId64, r->champion.validation);
+    add_count(o, "island", r->champion.island, good);
+    add_count(o, "generation", r->champion.generation, good);
+    add_text(o, "validation", validation, good);
+    add_hex(o, "genome", r->champion.genome, sizeof r->champion.genome, good);
+}
+
+static void add_credits(cJSON *root, const mdl_audit_report *r, int *good) {
+    cJSON *list = cJSON_AddArrayToObject(root, "credits");
+    *good &= list != NULL;
+    for (uint32_t i = 0; i < r->credits && *good; i++) {
+        const mdl_audit_credit *c = &r->credit[i];
+        cJSON *o = cJSON_CreateObject();
+        *good &= o && cJSON_AddItemToArray(list, o);
+        add_hex(o, "key", c->key, sizeof c->key, good);
+        add_hex(o, "owner", c->owner, sizeof c->owner, good);
+        add_text(o, "name", c->name, good);
+        add_u64(o, "updates", c->updates, good);
+        add_count(o, "leases", c->leases, good);
+        add_bool(o, "banned", c->banned != 0, good);
+    }
+}
+
+char *mdl_audit_json(const mdl_audit_report *r) {
+    int good = 1;
+    cJSON *root = cJSON_CreateObject();
+    good &= root != NULL;
+    add_bool(root, "ok", r->findings == 0, &good);
+    cJSON *o = cJSON_AddObjectToObject(root, "checkpoint");
+    add_text(o, "origin", r->origin, &good);
+    add_count(o, "size", r->size, &good);
+    add_hex(o, "root", r->root.bytes, sizeof r->root.bytes, &good);
+    add_count(o, "compared", r->checkpoints, &good);
+    add_count(o, "tiles", r->tiles, &good);
+    add_number(o, "seconds", r->seconds[MDL_AUDIT_TREE_STEP], &good);
+    o = cJSON_AddObjectToObject(root, "experiment");
+    add_text(o, "name", r->experiment, &good);
+    add_hex(o, "id", r->experiment_id, sizeof r->experiment_id, &good);
+    add_hex(root, "coordinator", r->coordinator, sizeof r->coordinator, &good);
+    add_count(root, "records", r->applied, &good);
+    add_count(root, "signatures", r->signatures, &good);
+    add_count(root, "results", r->results, &good);
+    add_count(root, "blobs", r->blobs, &good);
+    add_u64(root, "blob_bytes", r->blob_bytes, &good);
+    add_count(root, "generations", r->generations, &good);
+    add_count(root, "generations_all", r->generations_all, &good);
+    add_bool(root, "ended", r->ended, &good);
+    add_number(root, "seconds", r->seconds[MDL_AUDIT_FOLD_STEP] - r->rerun_seconds, &good);
+    add_champion(root, r, &good);
+    add_credits(root, r, &good);
+    add_u64(root, "credit_updates", r->credit_updates, &good);
+    o = cJSON_AddObjectToObject(root, "reexecuted");
+    add_count(o, "units", r->units, &good);
+    add_count(o, "jobs", r->jobs, &good);
+    add_u64(o, "updates", r->updates, &good);
+    add_count(o, "wrong", r->wrong, &good);
+    add_number(o, "seconds", r->rerun_seconds, &good);
+    o = cJSON_AddObjectToObject(root, "confidence");
+    add_number(o, "sample", r->sample, &good);
+    add_u64(o, "seed", r->seed, &good);
+    add_count(o, "wrong_results_found_with_99_percent", r->confident, &good);
+    cJSON *list = cJSON_AddArrayToObject(root, "findings");
+    good &= list != NULL;
+    for (uint32_t i = 0; i < r->findings && good; i++)
+        add_finding(list, &r->finding[i], &good);
+    add_count(root, "more_findings", r->more, &good);
+    char *text = good ? cJSON_PrintUnformatted(root) : NULL;
+    cJSON_Delete(root);
+    return text;
+}
+
+/* ---- for people ---- */
+
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+static void
+say(mdl_buffer *b, const char *format, ...) {
+    char line[1600];
+    mdl_sink sink = mdl_buffer_sink(b);
+    va_list list;
+    va_start(list, format);
+    int n = vsnprintf(line, sizeof line, format, list);
+    va_end(list);
+    if (n > 0)
+        mdl_put_bytes(&sink, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
+}
+
+static void say_steps(mdl_buffer *b, const mdl_audit_report *r) {
+    char root[2 * MDL_HASH_BYTES + 1];
+    mdl_hex(r->root.bytes, sizeof r->root.bytes, root);
+    say(b, "log         %s, %" PRIu64 " records\nroot        %s\n", r->origin, r->size, root);
+    say(b, "tree        %" PRIu64 " records hashed, %" PRIu64 " checkpoints and %" PRIu64 " tiles compared, %.2f s\n",
+        r->records, r->checkpoints, r->tiles, r->seconds[MDL_AUDIT_TREE_STEP]);
+    say(b, "records     %" PRIu64 " signatures good, %" PRIu64 " records follow the rules, %.2f s\n", r->signatures,
+        r->applied, r->seconds[MDL_AUDIT_FOLD_STEP] - r->rerun_seconds);
+    say(b, "derived     %" PRIu32 " of %" PRIu32 " generations, %" PRIu64 " blobs of %" PRIu64 " bytes, %s\n",
+        r->generations, r->generations_all, r->blobs, r->blob_bytes,
+        r->ended ? "ended" : "not ended: more records may follow");
+    say(b, "recomputed  %" PRIu64 " of %" PRIu64 " results, %" PRIu64 " jobs, %" PRIu64 " synapse updates, %.2f s\n",
+        r->units, r->results, r->jobs, r->updates, r->rerun_seconds);
+    if (r->sample > 0 && r->sample < 1)
+        say(b,
+            "confidence  each result was drawn with probability %g (seed %" PRIu64 "): of w wrong ones all are missed "
+            "with (1 - %g)^w, below 1 %% from w = %" PRIu64 "\n",
+            r->sample, r->seed, r->sample, r->confident);
+    else
+        say(b, "confidence  %s\n",
+            r->sample > 0 ? "certain: every result that was reached was computed again"
+                          : "none for results: none was computed again");
+}
+
+static void say_findings(mdl_buffer *b, const mdl_audit_report *r) {
+    for (uint32_t i = 0; i < r->findings; i++) {
+        const mdl_audit_finding *f = &r->finding[i];
+        char place[48] = "", key[2 * MDL_KEY_BYTES + 1];
+        if (f->record != MDL_AUDIT_NO_RECORD)
+            snprintf(place, sizeof place, "record %" PRIu64 ", ", f->record);
+        say(b, "FALSE       %srule %s: %s\n            the rule: %s\n", place, mdl_audit_rule_name(f->rule), f->text,
+            mdl_audit_rule_sentence(f->rule));
+        if (f->has_culprit) {
+            mdl_hex(f->culprit, sizeof f->culprit, key);
+            say(b, "            signed by %s, key %s\n", f->who, key);
+        }
+    }
+    if (r->more > 0)
+        say(b, "FALSE       and %" PRIu32 " more\n", r->more);
+}
+
+char *mdl_audit_text(const mdl_audit_report *r) {
+    mdl_buffer b = {0};
+    char key[2 * MDL_KEY_BYTES + 1], genome[MDL_DIGEST_HEX];
+    say_steps(&b, r);
+    if (r->has_champion) {
+        mdl_hex(r->champion.genome, sizeof r->champion.genome, genome);
+        say(&b, "champion    island %" PRIu32 " of generation %" PRIu32 ", validation %" PRId64 ", genome %s\n",
+            r->champion.island, r->champion.generation, r->champion.validation, genome);
+    }
+    for (uint32_t i = 0; i < r->credits; i++) {
+        const mdl_audit_credit *c = &r->credit[i];
+        mdl_hex(c->key, sizeof c->key, key);
+        say(&b, "credit      %20" PRIu64 " updates, %" PRIu64 " leases, %.16s %s%s\n", c->updates, c->leases, key,
+            c->name, c->banned ? " (banned)" : "");
+    }
+    say_findings(&b, r);
+    if (r->findings == 0)
+        say(&b, "ok          nothing false was found\n");
+    else
+        say(&b, "NOT OK      %" PRIu32 " falsehoods\n", r->findings + r->more);
+    mdl_sink sink = mdl_buffer_sink(&b);
+    mdl_put_u8(&sink, 0);
+    if (b.failed) {
+        free(b.bytes);
+        return NULL;
+    }
+    return (char *)b.bytes;
+}

@@ -1,0 +1,180 @@
+/* Step 4: results computed again, from the evolution state of their generation. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit/audit_internal.h"
+#include "protocol/unit.h"
+#include "runtime/memory.h"
+#include "runtime/progress.h"
+
+typedef struct unit {
+    uint64_t record, updates;
+    uint32_t first, count;
+    size_t at; /* its jobs in the lists below */
+    uint8_t key[MDL_KEY_BYTES], root[MDL_DIGEST_BYTES];
+} unit;
+
+struct mdl_rerun {
+    mdl_audit *a;
+    uint32_t threads;
+    void **life;    /* [threads] */
+    float **genome; /* [threads] */
+    unit *unit;
+    size_t units, units_room;
+    /* Jobs of all queued units; [jobs_room] each. */
+    uint32_t *job;
+    int64_t *claimed;
+    mdl_job_result *result;
+    size_t jobs, jobs_room;
+    uint64_t behind, upto; /* records before the first queued one, and before the closing */
+};
+
+mdl_rerun *mdl_rerun_new(mdl_audit *a) {
+    mdl_rerun *r = calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    const mdl_experiment *x = mdl_ledger_experiment(a->ledger);
+    uint32_t genes = mdl_ledger_genes(a->ledger);
+    r->a = a;
+    r->threads = mdl_pool_threads(a->pool);
+    r->life = calloc(r->threads, sizeof *r->life);
+    r->genome = calloc(r->threads, sizeof *r->genome);
+    int good = r->life && r->genome;
+    for (uint32_t i = 0; i < r->threads && good; i++) {
+        r->life[i] = mdl_aligned(mdl_life_bytes(x, 1));
+        r->genome[i] = calloc(genes, sizeof **r->genome);
+        good = r->life[i] && r->genome[i];
+        if (good)
+            r->life[i] = mdl_life_init(r->life[i], x, 1, NULL); /* the first thing in its block */
+    }
+    if (!good) {
+        mdl_rerun_free(r);
+        return NULL;
+    }
+    return r;
+}
+
+void mdl_rerun_free(mdl_rerun *r) {
+    if (!r)
+        return;
+    for (uint32_t i = 0; i < r->threads; i++) {
+        if (r->life)
+            free(r->life[i]);
+        if (r->genome)
+            free(r->genome[i]);
+    }
+    free(r->life);
+    free(r->genome);
+    free(r->unit);
+    free(r->job);
+    free(r->claimed);
+    free(r->result);
+    free(r);
+}
+
+static int room_for_jobs(mdl_rerun *r, size_t count) {
+    if (count <= r->jobs_room - r->jobs)
+        return 1;
+    size_t room = 2 * (r->jobs + count);
+    uint32_t *job = realloc(r->job, room * sizeof *job);
+    if (job)
+        r->job = job;
+    int64_t *claimed = realloc(r->claimed, room * sizeof *claimed);
+    if (claimed)
+        r->claimed = claimed;
+    mdl_job_result *result = realloc(r->result, room * sizeof *result);
+    if (result)
+        r->result = result;
+    if (!job || !claimed || !result)
+        return 0;
+    r->jobs_room = room;
+    return 1;
+}
+
+mdl_err mdl_rerun_add(mdl_rerun *r, uint64_t record, const uint8_t key[MDL_KEY_BYTES], const mdl_msg_result *m) {
+    if (r->units == r->units_room) {
+        size_t room = r->units_room ? 2 * r->units_room : 64;
+        unit *more = realloc(r->unit, room * sizeof *more);
+        if (!more)
+            return MDL_ENOMEM;
+        r->unit = more;
+        r->units_room = room;
+    }
+    if (!room_for_jobs(r, m->count))
+        return MDL_ENOMEM;
+    unit *u = &r->unit[r->units++];
+    *u = (unit){.record = record, .updates = m->updates, .first = m->first, .count = m->count, .at = r->jobs};
+    memcpy(u->key, key, sizeof u->key);
+    memcpy(u->root, m->root, sizeof u->root);
+    for (uint32_t i = 0; i < m->count; i++) {
+        r->job[r->jobs] = m->first + i;
+        r->claimed[r->jobs++] = m->fitness.at[i];
+    }
+    return MDL_OK;
+}
+
+static void run_job(void *shared, uint32_t thread, uint32_t index) {
+    mdl_rerun *r = shared;
+    mdl_unit_job(r->life[thread], mdl_ledger_evolution(r->a->ledger), r->job[index], r->genome[thread],
+                 &r->result[index]);
+}
+
+static int show(void *watcher, uint32_t done) {
+    const mdl_rerun *r = watcher;
+    char text[64];
+    double part = (double)(r->upto - r->behind) * done / (double)r->jobs;
+    snprintf(text, sizeof text, "generation %" PRIu32 ", %" PRIu64 " jobs computed again",
+             mdl_evolution_generation(mdl_ledger_evolution(r->a->ledger)), r->a->report->jobs + done);
+    mdl_audit_progress(r->a, MDL_AUDIT_FOLD_STEP, ((double)r->behind + part) / (double)r->a->records, text);
+    return 0;
+}
+
+static void compare(mdl_rerun *r, const unit *u) {
+    const mdl_job_result *job = r->result + u->at;
+    uint8_t root[MDL_DIGEST_BYTES];
+    uint64_t updates = 0;
+    uint32_t wrong = 0, first = 0;
+    for (uint32_t i = 0; i < u->count; i++) {
+        updates += job[i].updates;
+        if (job[i].fitness != r->claimed[u->at + i] && wrong++ == 0)
+            first = i;
+    }
+    mdl_unit_root(job, u->count, root);
+    mdl_audit_report *report = r->a->report;
+    report->units++;
+    report->jobs += u->count;
+    report->updates += updates;
+    unsigned generation = mdl_evolution_generation(mdl_ledger_evolution(r->a->ledger));
+    if (wrong > 0)
+        mdl_audit_found(r->a, u->record, MDL_AUDIT_RECOMPUTE, u->key,
+                        "job %" PRIu32 " of generation %u: fitness %" PRId64 " is claimed, %" PRId64
+                        " is computed; %" PRIu32 " of its %" PRIu32 " jobs are wrong",
+                        u->first + first, generation, r->claimed[u->at + first], job[first].fitness, wrong, u->count);
+    else if (updates != u->updates)
+        mdl_audit_found(r->a, u->record, MDL_AUDIT_RECOMPUTE, u->key,
+                        "jobs %" PRIu32 " to %" PRIu32 " of generation %u: %" PRIu64 " updates are claimed, %" PRIu64
+                        " are computed",
+                        u->first, u->first + u->count - 1, generation, u->updates, updates);
+    else if (memcmp(root, u->root, sizeof root) != 0)
+        mdl_audit_found(r->a, u->record, MDL_AUDIT_RECOMPUTE, u->key,
+                        "jobs %" PRIu32 " to %" PRIu32 " of generation %u: the root of their segments is another",
+                        u->first, u->first + u->count - 1, generation);
+    else
+        return;
+    report->wrong++;
+}
+
+void mdl_rerun_go(mdl_rerun *r, uint64_t upto) {
+    double began = mdl_seconds();
+    r->upto = upto;
+    if (r->units > 0) {
+        mdl_pool_run(r->a->pool, (uint32_t)r->jobs, run_job, r, show, r);
+        for (size_t i = 0; i < r->units; i++)
+            compare(r, &r->unit[i]);
+    }
+    r->units = r->jobs = 0;
+    r->behind = upto;
+    r->a->report->rerun_seconds += mdl_seconds() - began;
+}
