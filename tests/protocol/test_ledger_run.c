@@ -34,7 +34,26 @@ static mdl_ledger *fresh(void) {
     return l;
 }
 
-/* Champion of the same experiment without any ledger: digest of its genome. */
+/* The play's closing of a generation. Its list is gone after the next call. */
+static mdl_msg_close closing_of(uint32_t generation) {
+    static uint8_t pae[MDL_PAE_BYTES_MAX];
+    static uint64_t room[MDL_LIST_MAX];
+    for (size_t i = 0; i < play.records; i++) {
+        mdl_envelope e;
+        mdl_message m;
+        if (play.record[i].type != MDL_MSG_CLOSE)
+            continue;
+        assert_int_equal(mdl_envelope_decode(play.record[i].bytes, play.record[i].size, pae, &e), MDL_OK);
+        assert_int_equal(mdl_message_of(&e, (mdl_list_room){room, MDL_LIST_MAX}, &m, NULL), MDL_OK);
+        if (m.as.close.generation == generation)
+            return m.as.close;
+    }
+    fail_msg("generation %u was not closed", (unsigned)generation);
+    return (mdl_msg_close){0};
+}
+
+/* Champion of the same experiment without any ledger: digest of its genome. On
+ * the way, every closing of the play is held against this evolution. */
 static void champion_in_process(uint8_t digest[MDL_DIGEST_BYTES], int64_t *validation) {
     const mdl_experiment *x = &play.experiment;
     uint32_t genes = play.life->layout.genes;
@@ -54,7 +73,18 @@ static void champion_in_process(uint8_t digest[MDL_DIGEST_BYTES], int64_t *valid
             mdl_evolution_job(e, i, &job, genome);
             fitness[i] = mdl_life_job(play.life, &job, genome, NULL);
         }
+        mdl_msg_close close = closing_of(mdl_evolution_generation(e));
+        uint8_t state[MDL_DIGEST_BYTES];
+        mdl_state_digest(e, state);
+        assert_memory_equal(close.before, state, sizeof state);
+        assert_int_equal(close.jobs, jobs);
         assert_int_equal(mdl_evolution_advance(e, fitness, jobs), MDL_OK);
+        mdl_state_digest(e, state);
+        assert_memory_equal(close.after, state, sizeof state);
+        int64_t best = fitness[0];
+        for (uint32_t i = 1; i < 8; i++) /* the training jobs of two islands of 4 */
+            best = fitness[i] > best ? fitness[i] : best;
+        assert_int_equal(close.best, best);
     }
     mdl_digest d;
     mdl_digest_init(&d);
