@@ -62,8 +62,9 @@ void mdl_unit_job(mdl_life *life, const mdl_evolution *e, uint32_t index, float 
     for (uint32_t i = 0; i < job.episodes; i++) {
         uint64_t key = mdl_life_key(life->experiment->seed, kind, train ? job.generation : 0, i);
         mdl_life_run(life, key, i, part, &out->fitness, NULL, &out->updates);
-        mdl_life_save(life, &sink);
+        mdl_modulation_save(&life->modulation, &sink);
     }
+    mdl_life_save(life, &sink);
     mdl_put_i64(&sink, out->fitness);
     mdl_put_u64(&sink, out->updates);
     gathered_end(&g, out->segment);

@@ -3,7 +3,8 @@
  *
  * A job's segment digest is BLAKE2b-256 over
  *   "modulon segment v1", generation u32, job u32,
- *   the network's bytes at the end of each of its lives (SPEC 5.7), in order,
+ *   the modulatory state at the end of each of its lives (SPEC 6.3), in order,
+ *   the network's bytes at the end of the last one (SPEC 5.7),
  *   fitness i64, updates u64
  * and a unit's root is the RFC 6962 root over its segment digests as leaves. So
  * the root binds every weight that the jobs ended with, and the work done. */

@@ -76,8 +76,9 @@ static void by_the_text(setting *s, uint32_t index, mdl_job_result *out) {
         }
         out->fitness += mdl_task_fitness(&s->life->task);
         out->updates += (uint64_t)s->life->windows * s->x.network.window * s->life->synapses;
-        mdl_life_save(s->life, &sink);
+        mdl_modulation_save(&s->life->modulation, &sink);
     }
+    mdl_life_save(s->life, &sink);
     for (int i = 0; i < 8; i++) {
         bytes[i] = (uint8_t)((uint64_t)out->fitness >> (8 * i));
         bytes[8 + i] = (uint8_t)(out->updates >> (8 * i));
