@@ -17,6 +17,14 @@ static const struct {
     {"ablate", "score a champion with each mechanism taken out", mdl_cmd_ablate},
     {"export", "write or check a champion as safetensors and JSON", mdl_cmd_export},
     {"selftest", "compare this machine's results with the known ones", mdl_cmd_selftest},
+    {"coordinator", "lease an experiment's work to workers, keep the ledger", mdl_cmd_coordinator},
+    {"status", "what a running coordinator does", mdl_cmd_admin},
+    {"workers", "the workers of a running coordinator", mdl_cmd_admin},
+    {"pause", "let a running coordinator grant no leases", mdl_cmd_admin},
+    {"resume", "let it grant leases again", mdl_cmd_admin},
+    {"ban", "ban a worker's key", mdl_cmd_admin},
+    {"unban", "let a banned key work again", mdl_cmd_admin},
+    {"champion", "write the best network of a running coordinator", mdl_cmd_admin},
     {"bench", "measure synapse updates per second", mdl_cmd_bench},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -24,8 +32,8 @@ enum { COMMANDS = sizeof commands / sizeof commands[0] };
 static void show_commands(FILE *out) {
     fprintf(out, "usage: modulon COMMAND [ARGUMENT...]\n\n");
     for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].text);
-    fprintf(out, "  %-10s %s\n\n", "help", "modulon help COMMAND shows its options and examples");
+        fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].text);
+    fprintf(out, "  %-11s %s\n\n", "help", "modulon help COMMAND shows its options and examples");
     fprintf(out, "--version shows the version. Exit status: 0 success, 1 the thing checked is false,\n"
                  "2 usage or bad input, 3 a failure at run time.\n");
 }

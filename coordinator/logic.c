@@ -84,6 +84,21 @@ void mdl_coordinator_free(mdl_coordinator *c) {
 
 /* ---- what the fold does not keep: who is asked for history and blobs ---- */
 
+/* The mean over the candidates; validations stand behind them. */
+static double mean_of(const mdl_coordinator *c, const uint8_t *bytes, size_t size) {
+    const mdl_evolution_spec *s = &mdl_ledger_experiment(c->ledger)->evolution;
+    mdl_reader r = {bytes, size, 0};
+    uint32_t candidates = 0;
+    double sum = 0;
+    for (uint32_t k = 0; k < s->islands; k++) {
+        candidates += s->island[k].population;
+    }
+    for (uint32_t i = 0; i < candidates; i++) {
+        sum += (double)mdl_get_i64(&r);
+    }
+    return sum / candidates;
+}
+
 static int note_close(mdl_coordinator *c, const mdl_msg_close *m) {
     if (!mdl_grow((void **)&c->closed, &c->closed_room, c->closed_count + 1, sizeof *c->closed)) {
         return 0;
@@ -92,6 +107,14 @@ static int note_close(mdl_coordinator *c, const mdl_msg_close *m) {
     memcpy(closed->fitness, m->fitness, MDL_DIGEST_BYTES);
     memcpy(closed->after, m->after, MDL_DIGEST_BYTES);
     closed->jobs = m->jobs;
+    const uint8_t *bytes;
+    size_t size;
+    double scale = 1 / (1e6 * mdl_ledger_experiment(c->ledger)->evolution.episodes);
+    closed->best = scale * (double)m->best;
+    closed->mean = closed->best;
+    if (c->io.blobs.get(c->io.blobs.ctx, m->fitness, &bytes, &size) == MDL_OK) {
+        closed->mean = scale * mean_of(c, bytes, size);
+    }
     c->best = m->best;
     memcpy(c->state, m->after, MDL_DIGEST_BYTES);
     return mdl_names_add(&c->names, m->fitness) &&
@@ -371,9 +394,9 @@ void mdl_coordinator_advance(mdl_coordinator *c, uint64_t now_ms) {
         c->failed = 1;
         return;
     }
-    mdl_coordinator_log(c, "generation", NULL, "generation %" PRIu32 " of %" PRIu32 " is open, best before %.6g",
-                        mdl_evolution_generation(mdl_ledger_evolution(c->ledger)),
-                        mdl_ledger_experiment(c->ledger)->evolution.generations, (double)c->best / 1e6);
+    mdl_coordinator_log(c, "generation", NULL, "generation %" PRIu32 " of %" PRIu32 " has closed, best %.6g, mean %.6g",
+                        c->closed_count, mdl_ledger_experiment(c->ledger)->evolution.generations,
+                        c->closed[c->closed_count - 1].best, c->closed[c->closed_count - 1].mean);
     publish_news(c, now_ms);
     if (mdl_ledger_ended(c->ledger)) {
         mdl_coordinator_log(c, "end", NULL, "the experiment has ended");
@@ -453,3 +476,9 @@ void mdl_coordinator_worker(const mdl_coordinator *c, uint32_t index, mdl_coordi
 }
 
 const mdl_ledger *mdl_coordinator_ledger(const mdl_coordinator *c) { return c->ledger; }
+
+void mdl_coordinator_curve(const mdl_coordinator *c, uint32_t index, double *best, double *mean) {
+    MDL_ASSERT(index < c->closed_count);
+    *best = c->closed[index].best;
+    *mean = c->closed[index].mean;
+}

@@ -137,5 +137,7 @@ typedef struct mdl_coordinator_worker_info {
 /* Worker `index` of the ledger, index < info.workers. */
 void mdl_coordinator_worker(const mdl_coordinator *c, uint32_t index, mdl_coordinator_worker_info *out);
 const mdl_ledger *mdl_coordinator_ledger(const mdl_coordinator *c);
+/* Best and mean training fitness, a life, of closed generation `index` < info.generation. */
+void mdl_coordinator_curve(const mdl_coordinator *c, uint32_t index, double *best, double *mean);
 
 #endif

@@ -42,6 +42,7 @@ typedef struct mdl_lease_slot {
 typedef struct mdl_closed {
     uint8_t fitness[MDL_DIGEST_BYTES], after[MDL_DIGEST_BYTES];
     uint32_t jobs;
+    double best, mean; /* of the candidates, a life */
 } mdl_closed;
 
 /* A set of digests: open addressing, the zero digest is an empty place. */

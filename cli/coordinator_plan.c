@@ -1,0 +1,187 @@
+/* modulon coordinator --dry-run: what an experiment costs, before it begins. One
+ * candidate is run to measure it; bytes are those of real messages. */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/coordinator.h"
+#include "protocol/unit.h"
+#include "runtime/memory.h"
+#include "runtime/progress.h"
+
+typedef struct plan {
+    uint32_t generations;
+    double jobs, lives;      /* of the whole run                                 */
+    double updates_per_life; /* synapse updates, measured                        */
+    double seconds_per_life; /* on one thread of this machine                    */
+    double leases;           /* of the fleet                                     */
+    double wire_bytes, ledger_bytes, blob_bytes;
+    double seconds; /* for the fleet                                    */
+} plan;
+
+/* Run job 0 of generation 0, again and again for a tenth of a second. */
+static mdl_err measure(const mdl_experiment_file *file, plan *p) {
+    const mdl_experiment *x = &file->experiment;
+    mdl_life *life = NULL;
+    void *memory = mdl_aligned(mdl_life_bytes(x, 1)), *room = NULL;
+    float *prior = NULL, *genome = NULL;
+    mdl_job_result result = {0};
+    uint32_t runs = 0;
+    if (memory) {
+        life = mdl_life_init(memory, x, 1, NULL);
+        room = mdl_aligned(mdl_evolution_bytes(&x->evolution, life->layout.genes));
+        prior = calloc(life->layout.genes, 2 * sizeof *prior);
+        genome = calloc(life->layout.genes, sizeof *genome);
+    }
+    if (!memory || !room || !prior || !genome) {
+        free(memory);
+        free(room);
+        free(prior);
+        free(genome);
+        return MDL_ENOMEM;
+    }
+    uint32_t genes = life->layout.genes;
+    mdl_genome_prior(&x->hmn, &life->layout, prior, prior + genes);
+    mdl_gene_prior g = {genes, prior, prior + genes, life->layout.globals + MDL_GENE_ETA_LOCAL,
+                        life->layout.globals + MDL_GENE_ETA_GLOBAL};
+    mdl_evolution *e = mdl_evolution_init(room, &x->evolution, &g);
+    mdl_job job;
+    mdl_evolution_job(e, 0, &job, NULL);
+    double began = mdl_seconds(), took;
+    do {
+        mdl_unit_job(life, e, 0, genome, &result);
+        runs++;
+        took = mdl_seconds() - began;
+    } while (took < 0.1);
+    p->updates_per_life = (double)result.updates / job.episodes;
+    p->seconds_per_life = took / runs / job.episodes;
+    free(memory);
+    free(room);
+    free(prior);
+    free(genome);
+    return MDL_OK;
+}
+
+static double size_of(mdl_message *m) {
+    static uint8_t work[MDL_SEAL_WORK_BYTES], out[MDL_ENVELOPE_BYTES_MAX];
+    uint8_t seed[MDL_SEED_BYTES] = {1}, key[MDL_KEY_BYTES], secret[MDL_SECRET_BYTES];
+    size_t size = 0;
+    crypto_sign_seed_keypair(key, secret, seed);
+    memset(m->head.experiment, 0xab, sizeof m->head.experiment);
+    m->head.seq = 100000;
+    return mdl_message_seal(m, secret, work, out, sizeof out, &size) == MDL_OK ? (double)size : 0;
+}
+
+/* Bytes of one lease of `jobs` jobs: over the wire, and in the ledger. */
+static void lease_bytes(uint32_t jobs, double *wire, double *ledger) {
+    static int64_t fitness[MDL_UNIT_JOBS_MAX];
+    enum { RECEIPT = 900, FRAMES = 4 * MDL_FRAME_HEAD_BYTES };
+    mdl_message want, grant, lease, result;
+    memset(&want, 0, sizeof want);
+    memset(&grant, 0, sizeof grant);
+    memset(&lease, 0, sizeof lease);
+    memset(&result, 0, sizeof result);
+    for (uint32_t i = 0; i < jobs; i++) {
+        fitness[i] = 123456789;
+    }
+    want.type = MDL_MSG_WANT;
+    want.as.want.jobs = jobs;
+    grant.type = MDL_MSG_GRANT;
+    grant.as.grant.count = jobs;
+    lease.type = MDL_MSG_LEASE;
+    lease.as.lease.count = jobs;
+    result.type = MDL_MSG_RESULT;
+    result.as.result.count = jobs;
+    result.as.result.fitness = (mdl_i64_list){jobs, fitness};
+    double result_size = size_of(&result);
+    *wire = size_of(&want) + size_of(&grant) + result_size + RECEIPT + FRAMES;
+    *ledger = size_of(&lease) + result_size;
+}
+
+/* A generation of `jobs` jobs and `lives` lives on the fleet. */
+static void add_generation(plan *p, const mdl_coordinator_settings *s, double jobs, double lives) {
+    enum { CLOSING = 6000, NEWS_AND_SYNC = 2600 };
+    double lives_per_s = (double)s->speed / p->updates_per_life;
+    double target = lives_per_s * s->lease_ms / 1000 * jobs / lives;
+    double share = ceil(jobs / (2.0 * s->workers)), wire, ledger;
+    double size = fmax(1, fmin(fmin(target, share), MDL_UNIT_JOBS_MAX));
+    double leases = ceil(jobs / floor(size));
+    lease_bytes((uint32_t)size, &wire, &ledger);
+    p->jobs += jobs;
+    p->lives += lives;
+    p->leases += leases;
+    p->wire_bytes += leases * wire + s->workers * (8 * jobs + NEWS_AND_SYNC);
+    p->ledger_bytes += leases * ledger + CLOSING;
+    p->blob_bytes += 8 * jobs + 40 * fmin(s->workers, leases);
+    double slowest = floor(size) * (lives / jobs) / lives_per_s; /* the last lease */
+    p->seconds += fmax(lives / (lives_per_s * s->workers), slowest) + 0.02;
+}
+
+static void show(const mdl_experiment *x, const mdl_coordinator_settings *s, const plan *p) {
+    printf("experiment   %s: %" PRIu32 " generations, %.0f jobs, %.0f lives\n", x->name, p->generations, p->jobs,
+           p->lives);
+    printf("work         %.4g synapse updates (%.4g a life, measured on one)\n", p->lives * p->updates_per_life,
+           p->updates_per_life);
+    printf("this machine %.4g updates/s on one thread; %.4g s for all of it\n",
+           p->updates_per_life / p->seconds_per_life, p->lives * p->seconds_per_life);
+    printf("fleet        %" PRIu32 " workers of %.4g updates/s: %.4g s, %.0f leases\n", s->workers, (double)s->speed,
+           p->seconds, p->leases);
+    printf("wire         %.4g MB in and out; %.4g kB/s\n", p->wire_bytes / 1e6, p->wire_bytes / 1e3 / p->seconds);
+    printf("ledger       %.4g MB of records, %.4g MB of blobs\n", p->ledger_bytes / 1e6, p->blob_bytes / 1e6);
+}
+
+static void show_json(const mdl_experiment *x, const mdl_coordinator_settings *s, const plan *p) {
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddStringToObject(o, "experiment", x->name);
+    cJSON_AddNumberToObject(o, "generations", p->generations);
+    cJSON_AddNumberToObject(o, "jobs", p->jobs);
+    cJSON_AddNumberToObject(o, "lives", p->lives);
+    cJSON_AddNumberToObject(o, "updates", p->lives * p->updates_per_life);
+    cJSON_AddNumberToObject(o, "updates_per_s_one_thread", p->updates_per_life / p->seconds_per_life);
+    cJSON_AddNumberToObject(o, "workers", s->workers);
+    cJSON_AddNumberToObject(o, "speed", (double)s->speed);
+    cJSON_AddNumberToObject(o, "leases", p->leases);
+    cJSON_AddNumberToObject(o, "seconds", p->seconds);
+    cJSON_AddNumberToObject(o, "wire_bytes", p->wire_bytes);
+    cJSON_AddNumberToObject(o, "ledger_bytes", p->ledger_bytes);
+    cJSON_AddNumberToObject(o, "blob_bytes", p->blob_bytes);
+    char *text = cJSON_PrintUnformatted(o);
+    cJSON_Delete(o);
+    printf("%s\n", text ? text : "{}");
+    free(text);
+}
+
+int mdl_cli_coordinator_plan(const mdl_experiment_file *file, const mdl_coordinator_settings *settings) {
+    const mdl_experiment *x = &file->experiment;
+    const mdl_evolution_spec *e = &x->evolution;
+    mdl_coordinator_settings s = *settings;
+    plan p = {.generations = e->generations};
+    if (measure(file, &p) != MDL_OK) {
+        return mdl_cli_fail(MDL_EXIT_FAILURE, "out of memory");
+    }
+    if (s.speed == 0) {
+        s.speed = (uint64_t)fmax(1, p.updates_per_life / p.seconds_per_life);
+    }
+    double candidates = 0;
+    for (uint32_t k = 0; k < e->islands; k++) {
+        candidates += e->island[k].population;
+    }
+    for (uint32_t g = 1; g <= e->generations; g++) {
+        int validates = g % e->validate_every == 0 || g == e->generations;
+        add_generation(&p, &s, candidates + (validates ? e->islands : 0),
+                       candidates * e->episodes + (validates ? (double)e->islands * e->validate_episodes : 0));
+    }
+    if (s.json) {
+        show_json(x, &s, &p);
+    } else {
+        show(x, &s, &p);
+    }
+    return MDL_EXIT_OK;
+}
