@@ -218,6 +218,7 @@ static void record_validation(mdl_evolution *e, const int64_t *validation) {
 
 /* Best and mean without overflow: x = q * count + r sums exactly in two parts. */
 static void record_training(mdl_island *is, const int64_t *fitness, uint32_t count) {
+    MDL_ASSERT(count > 0);
     int64_t n = (int64_t)count, quotients = 0, remainders = 0, best = fitness[0];
     for (uint32_t i = 0; i < count; i++) {
         int64_t q = fitness[i] / n, r = fitness[i] % n;

@@ -93,6 +93,7 @@ static void genome_direct(mdl_region *r, const mdl_hmn_spec *spec, const mdl_gen
         w += fan;
         phase = phase ? phase + fan : NULL;
     }
+    MDL_ASSERT(genome);
     if (used(spec, MDL_MECH_NEURON_GAIN))
         for (uint32_t j = 0; j < s->neurons; j++)
             r->gain[j] = mdl_clampf(genome[layout->gains + at->neuron + j], -64.0f, 64.0f);

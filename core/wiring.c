@@ -91,12 +91,14 @@ void mdl_wire_row(const mdl_network_spec *spec, const mdl_shape *s, uint32_t j, 
             delay[k] = draw_delay(&rng, spec->delay);
         }
     } else {
+        uint32_t hidden = s->hidden;
+        MDL_ASSERT(hidden > 0); /* who has no neurons has no fan but 0 */
         for (uint32_t i = 0; i < fan; i++, k++) {
             uint32_t step = i / 2 + 1;
-            uint32_t partner = (i % 2 == 0 ? j + step : j + s->hidden - step) % s->hidden;
+            uint32_t partner = (i % 2 == 0 ? j + step : j + hidden - step) % hidden;
             int rewired = motor || mdl_draw_unit(&rng) < spec->rewire;
             if (rewired || contains(source + first, k - first, own + partner))
-                partner = draw_free(&rng, s->hidden, own, source + first, k - first, motor ? NO_SELF : j);
+                partner = draw_free(&rng, hidden, own, source + first, k - first, motor ? NO_SELF : j);
             source[k] = own + partner;
             delay[k] = draw_delay(&rng, spec->delay);
         }
