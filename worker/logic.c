@@ -91,6 +91,13 @@ void mdl_worker_send(mdl_worker *w, mdl_way way, uint32_t place, const uint8_t *
 
 void mdl_worker_answered(mdl_worker *w, mdl_way way) { w->way[way].used = 0; }
 
+void mdl_worker_again(mdl_worker *w, mdl_way way) {
+    mdl_sent *s = &w->way[way];
+    s->flying = 0;
+    s->failures++;
+    s->again_ms = w->at.now_ms + mdl_worker_pause(w, s->failures);
+}
+
 static void resend(mdl_worker *w, mdl_way way) {
     mdl_sent *s = &w->way[way];
     if (s->used && !s->flying && w->at.now_ms >= s->again_ms)
@@ -396,8 +403,7 @@ void mdl_worker_reply(mdl_worker *w, const mdl_moment *at, uint64_t token, mdl_e
     } else if (way == MDL_WAY_BYE) {
         mdl_worker_end(w, MDL_STOP_ASKED, "asked to stop; the goodbye was not answered");
     } else {
-        s->failures++;
-        s->again_ms = w->at.now_ms + mdl_worker_pause(w, s->failures);
+        mdl_worker_again(w, way);
         mdl_worker_failed(w, s->place, "no answer");
     }
     drive(w);

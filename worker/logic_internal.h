@@ -33,9 +33,12 @@ typedef struct mdl_held {
     uint32_t generation, first, count;
 } mdl_held;
 
+/* One signed form of a result. The coordinator may have any of them. */
 typedef struct mdl_version {
-    uint8_t *envelope;
+    uint8_t *envelope; /* NULL: none */
     size_t size;
+    uint32_t stamp; /* rises with every one                             */
+    int useless;    /* never sent, or refused: not in the ledger surely */
 } mdl_version;
 
 /* Computed, not yet settled. */
@@ -44,9 +47,8 @@ typedef struct mdl_done {
     int64_t *fitness; /* [of.count] */
     uint8_t root[MDL_DIGEST_BYTES];
     uint64_t updates, busy_ms, took_ms;
-    uint32_t versions; /* ever made; version v stands at v % MDL_WORKER_VERSIONS_MAX */
+    uint32_t stamps, latest; /* latest: index of the newest version */
     mdl_version version[MDL_WORKER_VERSIONS_MAX];
-    uint32_t wrong; /* receipts that did not verify */
 } mdl_done;
 
 struct mdl_worker {
@@ -114,6 +116,8 @@ uint64_t mdl_worker_pause(mdl_worker *w, uint32_t failures);
 void mdl_worker_send(mdl_worker *w, mdl_way way, uint32_t place, const uint8_t *session, mdl_message *m);
 /* The call has its answer. */
 void mdl_worker_answered(mdl_worker *w, mdl_way way);
+/* The answer was none: the same bytes again, later. */
+void mdl_worker_again(mdl_worker *w, mdl_way way);
 /* One more failure with this coordinator; maybe the next one. */
 void mdl_worker_failed(mdl_worker *w, uint32_t place, const char *text);
 /* Never again: go to the next coordinator, or stop with `code`. */
@@ -138,6 +142,8 @@ void mdl_work_want(mdl_worker *w);
 void mdl_work_deliver(mdl_worker *w);
 int mdl_work_undelivered(const mdl_worker *w); /* results for the present coordinator and experiment */
 void mdl_work_receipt(mdl_worker *w, const uint8_t *proof, size_t size);
+/* The result on its way is refused for now: this form of it is in no ledger, if it was sent but once. */
+void mdl_work_put_off(mdl_worker *w);
 void mdl_work_refused(mdl_worker *w, mdl_notice_kind state, unsigned reason, const char *text);
 void mdl_work_free(mdl_worker *w);
 

@@ -60,12 +60,12 @@ static what read_reply(mdl_worker *w, const mdl_sent *s, const uint8_t *bytes, s
 /* Not what was asked for: the next call waits a little, and counts as failed. */
 static void spoilt(mdl_worker *w, mdl_way way, const char *why) {
     uint32_t place = w->way[way].place;
-    uint64_t again = w->at.now_ms + mdl_worker_pause(w, w->places[place].failures + 1);
-    mdl_worker_answered(w, way);
-    if (way == MDL_WAY_RESULT)
-        w->result_at_ms = again;
-    else
-        w->control_at_ms = again;
+    if (way == MDL_WAY_RESULT) {
+        mdl_worker_again(w, way);
+    } else {
+        w->control_at_ms = w->at.now_ms + mdl_worker_pause(w, w->places[place].failures + 1);
+        mdl_worker_answered(w, way);
+    }
     if (way == MDL_WAY_CONTROL && w->way[way].type == MDL_MSG_HELLO)
         w->session_open = 0;
     mdl_worker_failed(w, place, why);
@@ -321,10 +321,12 @@ static int refused_anyhow(mdl_worker *w, mdl_way way, const mdl_message *m) {
     case MDL_REASON_INTERNAL:
     case MDL_REASON_DISK_FULL:
     case MDL_REASON_STARTING:
-        if (way == MDL_WAY_RESULT)
+        if (way == MDL_WAY_RESULT) {
+            mdl_work_put_off(w);
             w->result_at_ms = again;
-        else
+        } else {
             w->control_at_ms = again;
+        }
         snprintf(w->idle_text, sizeof w->idle_text, "%s", text);
         return 1;
     default:

@@ -114,19 +114,30 @@ void mdl_work_drive(mdl_worker *w) {
 
 static void smooth(double *mean, double value) { *mean = *mean > 0 ? 0.7 * *mean + 0.3 * value : value; }
 
-static void keep_version(mdl_worker *w, mdl_done *d, const uint8_t *envelope, size_t size) {
-    mdl_version *v = &d->version[d->versions % MDL_WORKER_VERSIONS_MAX];
+/* Where the next form of a result goes: a free place, that of a useless one, or of the oldest. */
+static uint32_t place_for(const mdl_done *d) {
+    uint32_t best = 0;
+    for (uint32_t v = 0; v < MDL_WORKER_VERSIONS_MAX; v++) {
+        const mdl_version *a = &d->version[v], *b = &d->version[best];
+        if (!a->envelope)
+            return v;
+        if (a->useless != b->useless ? a->useless : a->stamp < b->stamp)
+            best = v;
+    }
+    return best;
+}
+
+static void keep_version(mdl_worker *w, mdl_done *d, const uint8_t *envelope, size_t size, int useless) {
     uint8_t *copy = malloc(size);
     if (!copy) {
         mdl_worker_end(w, MDL_STOP_FAILED, "out of memory");
         return;
     }
-    free(v->envelope);
     memcpy(copy, envelope, size);
-    v->envelope = copy;
-    v->size = size;
-    w->io.keep(w->io.ctx, d->of.coordinator, d->of.lease, d->versions % MDL_WORKER_VERSIONS_MAX, envelope, size);
-    d->versions++;
+    d->latest = place_for(d);
+    free(d->version[d->latest].envelope);
+    d->version[d->latest] = (mdl_version){copy, size, ++d->stamps, useless};
+    w->io.keep(w->io.ctx, d->of.coordinator, d->of.lease, d->latest, envelope, size);
 }
 
 static void fill(const mdl_done *d, mdl_message *m) {
@@ -150,7 +161,7 @@ static void keep_draft(mdl_worker *w, mdl_done *d) {
     memcpy(m.head.experiment, d->of.experiment, sizeof m.head.experiment);
     mdl_err err = mdl_message_seal(&m, w->config.secret, w->work, w->sealed, sizeof w->sealed, &size);
     MDL_ASSERT(err == MDL_OK);
-    keep_version(w, d, w->sealed, size);
+    keep_version(w, d, w->sealed, size, 1);
 }
 
 void mdl_work_computed(mdl_worker *w, const mdl_job_result *jobs, uint64_t busy_ms) {
@@ -223,7 +234,7 @@ void mdl_work_deliver(mdl_worker *w) {
         mdl_frame sent;
         mdl_err err = mdl_frame_decode(w->way[MDL_WAY_RESULT].frame, w->way[MDL_WAY_RESULT].size, &sent);
         MDL_ASSERT(err == MDL_OK);
-        keep_version(w, d, sent.envelope, sent.envelope_size);
+        keep_version(w, d, sent.envelope, sent.envelope_size, 0);
         return;
     }
 }
@@ -302,18 +313,17 @@ void mdl_work_receipt(mdl_worker *w, const uint8_t *bytes, size_t size) {
     mdl_done *d = find_done(w);
     uint32_t place = w->way[MDL_WAY_RESULT].place;
     MDL_ASSERT(d);
-    mdl_worker_answered(w, MDL_WAY_RESULT);
     if (mdl_tlog_proof_parse((mdl_text){(const char *)bytes, size}, &proof) != MDL_OK ||
         !verify(w, d, &proof, &which)) {
         mdl_notice facts = {.kind = MDL_NOTICE_ERROR, .lease = d->of.lease};
-        d->wrong++;
-        w->result_at_ms = w->at.now_ms + mdl_worker_pause(w, d->wrong);
+        mdl_worker_again(w, MDL_WAY_RESULT);
         mdl_worker_say(w, &facts,
                        "the receipt for lease %" PRIu64 " does not verify: the result is kept and sent again",
                        d->of.lease);
         mdl_worker_failed(w, place, "wrong receipt");
         return;
     }
+    mdl_worker_answered(w, MDL_WAY_RESULT);
     w->places[place].failures = 0;
     w->accepted++;
     w->credit += d->updates;
@@ -327,10 +337,16 @@ void mdl_work_receipt(mdl_worker *w, const uint8_t *bytes, size_t size) {
     settle(w, d, &s);
 }
 
+void mdl_work_put_off(mdl_worker *w) {
+    mdl_done *d = find_done(w);
+    MDL_ASSERT(d);
+    d->version[d->latest].useless = w->way[MDL_WAY_RESULT].failures == 0;
+}
+
 void mdl_work_refused(mdl_worker *w, mdl_notice_kind state, unsigned reason, const char *text) {
     mdl_done *d = find_done(w);
     MDL_ASSERT(d);
-    const mdl_version *v = &d->version[(d->versions - 1) % MDL_WORKER_VERSIONS_MAX];
+    const mdl_version *v = &d->version[d->latest];
     if (state == MDL_NOTICE_STALE)
         w->stale++;
     else
@@ -389,9 +405,8 @@ mdl_err mdl_worker_restore(mdl_worker *w, const uint8_t coordinator[MDL_KEY_BYTE
     }
     memcpy(copy, envelope, size);
     free(d->version[version].envelope);
-    d->version[version] = (mdl_version){copy, size};
-    if (version >= d->versions)
-        d->versions = version + 1;
+    d->latest = version;
+    d->version[version] = (mdl_version){copy, size, ++d->stamps, mdl_is_zeros(m.head.session, MDL_SESSION_BYTES)};
     return MDL_OK;
 }
 

@@ -1,0 +1,664 @@
+/* The worker's logic: honest runs, refusals, lies, losses, absence. */
+#include "protocol/ticket.h"
+#include "tests/worker/scripted.h"
+
+static void test_whole_run(void **state) {
+    (void)state;
+    scripted s;
+    scripted_open(&s, 1);
+    scripted_start(&s);
+    int together = 0;
+    while (!s.stopped) {
+        uint32_t jobs = mdl_evolution_job_count(s.model->evolution), have = 0;
+        for (uint32_t i = 0; i < jobs; i++)
+            have += (uint32_t)s.has[i];
+        if (jobs > 0 && have == jobs) {
+            scripted_advance(&s, 0);
+            scripted_news(&s);
+        } else if (s.calls > 0) {
+            scripted_serve(&s, s.call[0]);
+        } else if (s.computing) {
+            mdl_worker_info info;
+            mdl_worker_inform(s.w, s.now_ms, &info);
+            together |= info.leases == 2;
+            scripted_computed(&s);
+        } else {
+            scripted_timer(&s);
+        }
+    }
+    assert_int_equal(s.code, MDL_STOP_FINISHED);
+    assert_true(together); /* the next lease was there before the first was done */
+    mdl_worker_info info;
+    mdl_worker_inform(s.w, s.now_ms, &info);
+    /* 4 + 5 + 5 jobs in leases of 2 and 1: the last generation validates. */
+    assert_int_equal(info.accepted, s.settled_count);
+    assert_int_equal(info.stale + info.rejected, 0);
+    assert_int_equal(info.credit, 10 * (uint64_t)(s.history_size / 8));
+    assert_true(info.generation >= 2); /* after the last one it may hear of the end first */
+    assert_int_equal(s.kept_count, 0);
+    assert_int_equal(s.notices[MDL_NOTICE_ERROR], 0);
+    assert_int_equal(s.notices[MDL_NOTICE_GENERATION], info.generation + 1);
+    scripted_close(&s);
+}
+
+/* Everything a coordinator may answer to a result. */
+static void test_result_refused(void **state) {
+    (void)state;
+    for (unsigned reason = 1; reason <= 34; reason++) {
+        scripted s;
+        scripted_open(&s, 1);
+        scripted_to_work(&s);
+        scripted_computed(&s);
+        scripted_call *c = scripted_await(&s, MDL_MSG_RESULT);
+        uint64_t seq = c->m.head.seq;
+        scripted_reject(&s, c, reason, "because", 40);
+        switch (reason) {
+        case MDL_REASON_BANNED:
+        case MDL_REASON_NOT_ADMITTED:
+        case MDL_REASON_BAD_TICKET:
+        case MDL_REASON_BAD_INVITE:
+        case MDL_REASON_WEAK_KEY:
+        case MDL_REASON_OLD_VERSION:
+        case MDL_REASON_NEW_VERSION:
+        case MDL_REASON_WRONG_RESULTS:
+            assert_true(s.stopped);
+            assert_int_equal(s.code, MDL_STOP_REFUSED);
+            assert_non_null(strstr(s.stop_text, "because"));
+            break;
+        case MDL_REASON_REJECT_FINISHED:
+            assert_true(s.stopped);
+            assert_int_equal(s.code, MDL_STOP_FINISHED);
+            break;
+        case MDL_REASON_NO_SESSION:
+        case MDL_REASON_STALE_SESSION:
+        case MDL_REASON_SOMEONE_ELSES_SESSION:
+        case MDL_REASON_STALE_SEQUENCE:
+        case MDL_REASON_REPLAY_MISMATCH:
+        case MDL_REASON_WRONG_EXPERIMENT:
+            /* Hello again with another session, and the result once more, signed anew. */
+            scripted_serve(&s, scripted_await(&s, MDL_MSG_HELLO));
+            c = scripted_await(&s, MDL_MSG_RESULT);
+            scripted_serve(&s, c);
+            assert_int_equal(s.settled_count, 1);
+            assert_int_equal(s.settled.state, MDL_NOTICE_ACCEPTED);
+            break;
+        case MDL_REASON_RATE_LIMITED:
+        case MDL_REASON_REJECT_PAUSED:
+        case MDL_REASON_BUSY:
+        case MDL_REASON_INTERNAL: {
+            uint64_t since = s.now_ms;
+            while (scripted_find(&s, MDL_MSG_RESULT) == NULL) {
+                c = s.calls ? s.call[0] : NULL;
+                if (c)
+                    scripted_idle(&s, c, MDL_REASON_NOTHING_LEFT, 1000);
+                else
+                    scripted_timer(&s);
+            }
+            c = scripted_find(&s, MDL_MSG_RESULT);
+            assert_true(s.now_ms >= since + 40);
+            assert_true(c->m.head.seq > seq); /* another number: the old one has its answer */
+            scripted_serve(&s, c);
+            assert_int_equal(s.settled.state, MDL_NOTICE_ACCEPTED);
+            break;
+        }
+        case MDL_REASON_NO_LEASE:
+        case MDL_REASON_LEASE_EXPIRED:
+        case MDL_REASON_DUPLICATE:
+            assert_int_equal(s.settled_count, 1);
+            assert_int_equal(s.settled.state, MDL_NOTICE_STALE);
+            assert_int_equal(s.settled.reason, reason);
+            assert_int_equal(s.notices[MDL_NOTICE_STALE], 1);
+            break;
+        default:
+            assert_int_equal(s.settled_count, 1);
+            assert_int_equal(s.settled.state, MDL_NOTICE_REJECTED);
+            assert_string_equal(s.settled_text, "because");
+            assert_int_equal(s.notices[MDL_NOTICE_REJECTED], 1);
+            assert_false(s.stopped);
+        }
+        scripted_close(&s);
+    }
+}
+
+static void test_hello_refused(void **state) {
+    (void)state;
+    for (unsigned reason = 1; reason <= 34; reason++) {
+        scripted s;
+        scripted_open(&s, 1);
+        scripted_start(&s);
+        scripted_call *c = scripted_wait(&s);
+        assert_int_equal(c->m.type, MDL_MSG_HELLO);
+        uint8_t session[MDL_SESSION_BYTES];
+        memcpy(session, c->m.head.session, sizeof session);
+        scripted_reject(&s, c, reason, "", 0);
+        if (s.stopped) {
+            assert_true(reason == MDL_REASON_REJECT_FINISHED ? s.code == MDL_STOP_FINISHED
+                                                             : s.code == MDL_STOP_REFUSED);
+            /* The reason in words, though the text was empty. */
+            if (s.code == MDL_STOP_REFUSED && reason != MDL_REASON_BAD_TICKET)
+                assert_non_null(strstr(s.stop_text, mdl_reason_sentence(reason)));
+        } else {
+            c = scripted_wait(&s);
+            assert_int_equal(c->m.type, MDL_MSG_HELLO);
+            assert_memory_not_equal(session, c->m.head.session, sizeof session);
+            scripted_serve(&s, c);
+            assert_int_equal(s.notices[MDL_NOTICE_CONNECTED], 1);
+        }
+        scripted_close(&s);
+    }
+}
+
+static void test_ticket(void **state) {
+    (void)state;
+    scripted s;
+    scripted_open(&s, 1);
+    scripted_start(&s);
+    scripted_reject(&s, scripted_wait(&s), MDL_REASON_BAD_TICKET, "the ticket is short: needs 12 bits", 0);
+    scripted_call *c = scripted_wait(&s);
+    assert_int_equal(c->m.type, MDL_MSG_HELLO);
+    assert_true(mdl_ticket_bits(s.experiment, s.config.key, c->m.as.hello.ticket) >= 12);
+    /* One that asks for ever more is left. */
+    scripted_reject(&s, c, MDL_REASON_BAD_TICKET, "needs 1 bits", 0);
+    scripted_reject(&s, scripted_wait(&s), MDL_REASON_BAD_TICKET, "needs 1 bits", 0);
+    scripted_reject(&s, scripted_wait(&s), MDL_REASON_BAD_TICKET, "needs 1 bits", 0);
+    assert_true(s.stopped);
+    assert_int_equal(s.code, MDL_STOP_REFUSED);
+    scripted_close(&s);
+}
+
+/* The answer to a result is lost: the same bytes again, and one record. */
+static void test_lost_receipt(void **state) {
+    (void)state;
+    scripted s;
+    scripted_open(&s, 1);
+    scripted_to_work(&s);
+    scripted_computed(&s);
+    scripted_call *c = scripted_await(&s, MDL_MSG_RESULT);
+    static uint8_t before[MDL_ENVELOPE_BYTES_MAX];
+    size_t size = c->size;
+    memcpy(before, c->envelope, size);
+    scripted_record(&s, c);
+    scripted_reply(&s, c, NULL, 0);
+    c = scripted_await(&s, MDL_MSG_RESULT);
+    assert_int_equal(c->size, size);
+    assert_memory_equal(c->envelope, before, size);
+    /* Lost once more, and the coordinator has forgotten the session. */
+    scripted_reply(&s, c, NULL, 0);
+    scripted_reject(&s, scripted_await(&s, MDL_MSG_RESULT), MDL_REASON_NO_SESSION, "", 0);
+    scripted_serve(&s, scripted_await(&s, MDL_MSG_HELLO));
+    c = scripted_await(&s, MDL_MSG_RESULT);
+    assert_true(c->size != size || memcmp(c->envelope, before, size) != 0);
+    scripted_serve(&s, c); /* a receipt for the first envelope */
+    assert_int_equal(s.settled.state, MDL_NOTICE_ACCEPTED);
+    assert_int_equal(s.settled.record, 0);
+    assert_int_equal(s.leaves, 1);
+    assert_int_equal(s.kept_count, 0);
+    scripted_close(&s);
+}
+
+/* kill -9 of the worker: what the outbox holds is delivered by the next one. */
+static void test_outbox(void **state) {
+    (void)state;
+    for (int was_sent = 0; was_sent < 2; was_sent++) {
+        scripted s;
+        scripted_open(&s, 1);
+        scripted_to_work(&s);
+        if (!was_sent) { /* computed in the absence of the coordinator */
+            while (s.calls > 0)
+                scripted_reject(&s, s.call[0], MDL_REASON_NO_SESSION, "", 0);
+        }
+        scripted_computed(&s);
+        if (was_sent)
+            scripted_record(&s, scripted_await(&s, MDL_MSG_RESULT));
+        assert_int_equal(s.kept_count, 1);
+        mdl_worker_free(s.w);
+        scripted_worker(&s);
+        while (s.calls > 0) {
+            scripted_call *c = s.call[0];
+            scripted_take(&s, c);
+            free(c);
+        }
+        s.computing = 0;
+        uint64_t lease = s.kept[0].lease;
+        /* A damaged file and another key's are not taken. */
+        s.kept[0].envelope[s.kept[0].size / 2] ^= 1;
+        assert_int_not_equal(
+            mdl_worker_restore(s.w, s.kept[0].coordinator, s.kept[0].version, s.kept[0].envelope, s.kept[0].size),
+            MDL_OK);
+        s.kept[0].envelope[s.kept[0].size / 2] ^= 1;
+        assert_int_equal(
+            mdl_worker_restore(s.w, s.kept[0].coordinator, MDL_WORKER_VERSIONS_MAX, s.kept[0].envelope, s.kept[0].size),
+            MDL_EMISMATCH);
+        assert_int_equal(
+            mdl_worker_restore(s.w, s.kept[0].coordinator, s.kept[0].version, s.kept[0].envelope, s.kept[0].size),
+            MDL_OK);
+        scripted_start(&s);
+        /* In hello the experiment is not known: the result waits for the welcome. */
+        scripted_serve(&s, scripted_await(&s, MDL_MSG_HELLO));
+        scripted_serve(&s, scripted_await(&s, MDL_MSG_RESULT));
+        assert_int_equal(s.settled.state, MDL_NOTICE_ACCEPTED);
+        assert_int_equal(s.settled.lease, lease);
+        assert_int_equal(s.settled.updates, 20);
+        assert_int_equal(s.leaves, 1);
+        assert_int_equal(s.kept_count, 0);
+        scripted_close(&s);
+    }
+}
+
+/* Nobody answers for an hour: both leases are computed, pauses grow to a
+ * minute, and then all is delivered. */
+static void test_absence(void **state) {
+    (void)state;
+    scripted s;
+    scripted_open(&s, 1);
+    scripted_to_work(&s);
+    scripted_serve(&s, scripted_await(&s, MDL_MSG_WANT)); /* the second lease */
+    scripted_computed(&s);
+    assert_true(s.computing);
+    scripted_computed(&s);
+    assert_false(s.computing);
+    uint64_t until = s.now_ms + 3600000, last = s.now_ms, longest = 0;
+    uint32_t tries = 0;
+    while (s.now_ms < until) {
+        if (s.calls > 0) {
+            s.now_ms += 10;
+            uint64_t pause = s.now_ms - last;
+            longest = pause > longest ? pause : longest;
+            last = s.now_ms;
+            tries++;
+            scripted_reply(&s, s.call[0], NULL, 0);
+        } else {
+            scripted_timer(&s);
+        }
+    }
+    assert_true(longest <= 61000 && longest >= 20000);
+    assert_true(tries < 300);
+    assert_true(s.notices[MDL_NOTICE_IDLE] >= 1);
+    assert_int_equal(s.settled_count, 0);
+    mdl_moment at = scripted_moment(&s);
+    mdl_worker_link(s.w, &at, 0, 1); /* at once, not after the pause */
+    assert_true(s.calls > 0);
+    while (s.settled_count < 2)
+        scripted_serve(&s, scripted_wait(&s));
+    assert_int_equal(s.settled.state, MDL_NOTICE_ACCEPTED);
+    assert_int_equal(s.leaves, 2);
+    scripted_close(&s);
+}
+
+static void test_failover(void **state) {
+    (void)state;
+    scripted s;
+    scripted_open(&s, 2);
+    uint8_t other_secret[MDL_SECRET_BYTES];
+    scripted_keys(9, s.config.place[0].key, other_secret);
+    mdl_worker_free(s.w);
+    scripted_worker(&s);
+    scripted_start(&s);
+    for (int i = 0; i < MDL_WORKER_TRIES; i++) {
+        scripted_call *c = scripted_wait(&s);
+        assert_int_equal(c->place, 0);
+        scripted_reply(&s, c, NULL, 0);
+    }
+    assert_int_equal(s.left[0], 1);
+    uint64_t since = s.now_ms;
+    while (!s.computing) {
+        scripted_call *c = scripted_wait(&s);
+        assert_int_equal(c->place, 1);
+        scripted_serve(&s, c);
+    }
+    /* A minute later it looks at the first one, without a word to the second. */
+    scripted_call *c = NULL;
+    while (!c) {
+        c = s.calls > 0 && s.call[0]->place == 0 ? s.call[0] : NULL;
+        if (!c && s.calls > 0)
+            scripted_idle(&s, s.call[0], MDL_REASON_NOTHING_LEFT, 1000);
+        else if (!c)
+            scripted_timer(&s);
+    }
+    assert_true(s.now_ms >= since + MDL_WORKER_PROBE_MS);
+    assert_int_equal(c->m.type, MDL_MSG_HELLO);
+    /* The first answers: what is leased here is finished, then it goes back. */
+    uint8_t right_key[32], right_secret[64];
+    memcpy(right_key, s.key, 32);
+    memcpy(right_secret, s.secret, 64);
+    memcpy(s.secret, other_secret, 64);
+    scripted_serve(&s, c);
+    memcpy(s.secret, right_secret, 64);
+    assert_int_equal(s.left[1], 0);
+    scripted_computed(&s);
+    while (s.left[1] == 0) {
+        c = scripted_wait(&s);
+        assert_int_equal(c->place, 1);
+        assert_int_not_equal(c->m.type, MDL_MSG_WANT);
+        scripted_serve(&s, c);
+    }
+    assert_int_equal(s.settled_count, 1);
+    c = scripted_wait(&s);
+    assert_int_equal(c->place, 0);
+    assert_int_equal(c->m.type, MDL_MSG_HELLO);
+    scripted_close(&s);
+}
+
+/* Signed contradictions: no more of this coordinator. */
+static void test_lies(void **state) {
+    (void)state;
+    for (int lie = 0; lie < 10; lie++) {
+        scripted s;
+        mdl_message m;
+        const uint8_t *blob;
+        size_t size;
+        scripted_open(&s, 1);
+        scripted_advance(&s, 5);
+        scripted_start(&s);
+        scripted_call *c = scripted_wait(&s);
+        scripted_welcome_of(&s, &m);
+        if (lie == 0)
+            m.as.welcome.worker[0] ^= 1;
+        if (lie == 1)
+            m.as.welcome.vkey[strlen(m.as.welcome.vkey) - 3] ^= 1;
+        if (lie == 2)
+            snprintf(m.as.welcome.origin, sizeof m.as.welcome.origin, "test.example/other");
+        if (lie == 3)
+            m.as.welcome.state[31] ^= 1;
+        if (lie == 4)
+            s.experiment[0] ^= 1; /* the document will not have this id */
+        scripted_say(&s, c, &m, NULL, 0);
+        if (lie >= 3) {
+            c = scripted_wait(&s);
+            assert_int_equal(c->m.type, MDL_MSG_FETCH);
+            if (lie == 5) {
+                memset(&m, 0, sizeof m);
+                m.type = MDL_MSG_DOCUMENT;
+                mdl_digest_of("{}", 2, m.as.document.digest);
+                memcpy(m.as.document.blob, m.as.document.digest, 32);
+                m.as.document.blob_size = 2;
+                scripted_say(&s, c, &m, (const uint8_t *)"{}", 2);
+            } else {
+                scripted_serve(&s, c);
+            }
+        }
+        if (!s.stopped) {
+            c = scripted_wait(&s);
+            assert_int_equal(c->m.type, MDL_MSG_SYNC);
+            scripted_history_of(&s, c, &m, &blob, &size);
+            static uint8_t changed[8 * SCRIPTED_JOBS];
+            memcpy(changed, blob, size);
+            if (lie == 6)
+                m.as.history.state[0] ^= 1;
+            if (lie == 7)
+                changed[0] ^= 64; /* another fitness: another state follows */
+            if (lie == 8)
+                m.as.history.blob_size = size -= 8;
+            if (lie == 9)
+                m.as.history.from = m.as.history.to;
+            if (lie == 9)
+                m.as.history.blob_size = size = 0;
+            mdl_digest_of(changed, size, m.as.history.blob);
+            if (size == 0)
+                memset(m.as.history.blob, 0, 32);
+            scripted_say(&s, c, &m, changed, size);
+        }
+        assert_true(s.stopped);
+        assert_int_equal(s.code, MDL_STOP_LIED);
+        if (lie == 3 || lie == 6 || lie == 7)
+            assert_non_null(strstr(s.stop_text, "computes other results"));
+        scripted_close(&s);
+    }
+}
+
+/* The state in news is checked, and so is a lease's range. */
+static void test_later_lies(void **state) {
+    (void)state;
+    scripted s;
+    scripted_open(&s, 1);
+    scripted_to_work(&s);
+    scripted_grant(&s, scripted_await(&s, MDL_MSG_WANT), 0, 3, 2); /* there are 4 jobs */
+    assert_true(s.stopped);
+    assert_int_equal(s.code, MDL_STOP_LIED);
+    scripted_close(&s);
+
+    scripted_open(&s, 1);
+    scripted_to_work(&s);
+    mdl_message m;
+    scripted_reject(&s, scripted_await(&s, MDL_MSG_WANT), MDL_REASON_NO_SESSION, "", 0);
+    scripted_welcome_of(&s, &m);
+    m.as.welcome.state[5] ^= 4; /* of the generation where the worker stands */
+    scripted_say(&s, scripted_await(&s, MDL_MSG_HELLO), &m, NULL, 0);
+    assert_true(s.stopped);
+    assert_int_equal(s.code, MDL_STOP_LIED);
+    scripted_close(&s);
+
+    scripted_open(&s, 1);
+    scripted_to_work(&s);
+    uint8_t seed_key[32];
+    scripted_keys(7, seed_key, s.log_secret);
+    mdl_vkey_make(mdl_text_of("test.example/log"), MDL_NOTE_TYPE_ED25519, seed_key, &s.vkey);
+    scripted_reject(&s, scripted_await(&s, MDL_MSG_WANT), MDL_REASON_NO_SESSION, "", 0);
+    scripted_serve(&s, scripted_await(&s, MDL_MSG_HELLO)); /* another ledger all of a sudden */
+    assert_true(s.stopped);
+    assert_int_equal(s.code, MDL_STOP_LIED);
+    scripted_close(&s);
+}
+
+/* Receipts that prove nothing: the result stays until one does. */
+static void test_wrong_receipts(void **state) {
+    (void)state;
+    scripted s;
+    uint8_t bytes[MDL_RECEIPT_BYTES_MAX], key[32], secret[64];
+    mdl_vkey other;
+    scripted_open(&s, 1);
+    scripted_to_work(&s);
+    scripted_computed(&s);
+    scripted_keys(8, key, secret);
+    assert_int_equal(mdl_vkey_make(mdl_text_of("test.example/log"), MDL_NOTE_TYPE_ED25519, key, &other), MDL_OK);
+    for (int wrong = 0; wrong < 4; wrong++) {
+        scripted_call *c = scripted_await(&s, MDL_MSG_RESULT);
+        uint64_t record = scripted_record(&s, c);
+        size_t size = scripted_receipt_bytes(&s, record, &s.vkey, s.log_secret, bytes, sizeof bytes);
+        if (wrong == 0) /* signed by somebody else */
+            size = scripted_receipt_bytes(&s, record, &other, secret, bytes, sizeof bytes);
+        if (wrong == 1) { /* for another record */
+            s.leaf[s.leaves] = s.leaf[record];
+            s.leaf[s.leaves++].bytes[0] ^= 1;
+            size = scripted_receipt_bytes(&s, record + 1, &s.vkey, s.log_secret, bytes, sizeof bytes);
+        }
+        if (wrong == 2)
+            bytes[size - 5] ^= 1;
+        if (wrong == 3)
+            size = MDL_FRAME_HEAD_BYTES + 1;
+        scripted_reply(&s, c, bytes, size);
+        assert_int_equal(s.settled_count, 0);
+        assert_true(s.kept_count >= 1);
+        assert_int_equal(s.notices[MDL_NOTICE_ERROR], (uint32_t)wrong + 1);
+    }
+    scripted_serve(&s, scripted_await(&s, MDL_MSG_RESULT));
+    assert_int_equal(s.settled_count, 1);
+    assert_int_equal(s.settled.state, MDL_NOTICE_ACCEPTED);
+    scripted_close(&s);
+}
+
+/* Answers that are not the coordinator's, or not to this call, change nothing. */
+static void test_false_answers(void **state) {
+    (void)state;
+    scripted s;
+    mdl_message m;
+    uint8_t *bytes, key[32], secret[64];
+    scripted_open(&s, 1);
+    scripted_keys(8, key, secret);
+    scripted_start(&s);
+    for (int i = 0; i < 6; i++) {
+        scripted_call *c = scripted_wait(&s);
+        assert_int_equal(c->m.type, MDL_MSG_HELLO);
+        scripted_welcome_of(&s, &m);
+        m.head = c->m.head;
+        memcpy(m.head.experiment, s.experiment, 32);
+        if (i == 1)
+            m.head.seq++;
+        if (i == 2)
+            m.head.session[0] ^= 1;
+        if (i == 3) {
+            memset(&m.as, 0, sizeof m.as);
+            m.type = MDL_MSG_PONG;
+        }
+        size_t size = scripted_seal(i == 0 ? secret : s.secret, &m, NULL, 0, &bytes);
+        if (i == 4)
+            size--;
+        if (i == 5)
+            bytes[size / 2] ^= 1;
+        scripted_reply(&s, c, bytes, size);
+        free(bytes);
+        assert_int_equal(s.notices[MDL_NOTICE_CONNECTED], 0);
+        assert_int_equal(s.notices[MDL_NOTICE_ABSENT], (uint32_t)i + 1);
+    }
+    scripted_serve(&s, scripted_wait(&s));
+    assert_int_equal(s.notices[MDL_NOTICE_CONNECTED], 1);
+    scripted_close(&s);
+}
+
+/* The generation closes while its jobs are computed: they end, it follows. */
+static void test_news(void **state) {
+    (void)state;
+    scripted s;
+    scripted_open(&s, 1);
+    scripted_to_work(&s);
+    scripted_advance(&s, 3);
+    scripted_advance(&s, 3);
+    scripted_news(&s);
+    assert_true(s.cancelled);
+    while (s.calls > 0) /* what was asked before has its answer */
+        scripted_idle(&s, s.call[0], MDL_REASON_WAITING_FOR_GENERATION, 10);
+    scripted_computed(&s);
+    assert_int_equal(s.notices[MDL_NOTICE_STALE], 1);
+    assert_int_equal(s.settled_count, 0);
+    scripted_call *c = scripted_wait(&s); /* two generations in two pieces */
+    assert_int_equal(c->m.type, MDL_MSG_SYNC);
+    assert_int_equal(c->m.as.sync.generation, 0);
+    scripted_serve(&s, c);
+    c = scripted_wait(&s);
+    assert_int_equal(c->m.as.sync.generation, 1);
+    scripted_serve(&s, c);
+    while (!s.computing)
+        scripted_serve(&s, scripted_wait(&s));
+    mdl_worker_info info;
+    mdl_worker_inform(s.w, s.now_ms, &info);
+    assert_int_equal(info.generation, 2);
+    scripted_close(&s);
+}
+
+/* A coordinator that stands further back than the worker: begin again with it. */
+static void test_goes_back(void **state) {
+    (void)state;
+    scripted s;
+    scripted_open(&s, 1);
+    scripted_advance(&s, 5);
+    scripted_to_work(&s);
+    mdl_model_free(s.model);
+    scripted_model(&s);
+    s.history_size = 0;
+    s.granted = 0;
+    scripted_reject(&s, scripted_await(&s, MDL_MSG_WANT), MDL_REASON_NO_SESSION, "", 0);
+    scripted_serve(&s, scripted_await(&s, MDL_MSG_HELLO));
+    assert_true(s.cancelled);
+    scripted_computed(&s);
+    scripted_serve(&s, scripted_await(&s, MDL_MSG_FETCH));
+    while (!s.computing)
+        scripted_serve(&s, scripted_wait(&s));
+    mdl_worker_info info;
+    mdl_worker_inform(s.w, s.now_ms, &info);
+    assert_int_equal(info.generation, 0);
+    assert_false(s.stopped);
+    scripted_close(&s);
+}
+
+static void test_stop(void **state) {
+    (void)state;
+    for (int how = 0; how < 4; how++) {
+        scripted s;
+        scripted_open(&s, 1);
+        scripted_to_work(&s);
+        uint64_t began = s.now_ms;
+        if (how >= 2) { /* a result is on its way */
+            scripted_computed(&s);
+            began = s.now_ms;
+            scripted_await(&s, MDL_MSG_RESULT);
+        }
+        mdl_moment at = scripted_moment(&s);
+        mdl_worker_stop(s.w, &at);
+        if (how < 2)
+            assert_true(s.cancelled);
+        if (how == 2)
+            scripted_serve(&s, scripted_find(&s, MDL_MSG_RESULT));
+        while (!s.stopped) {
+            scripted_call *c = scripted_find(&s, MDL_MSG_BYE);
+            if (c && (how == 0 || how == 2))
+                scripted_serve(&s, c);
+            else
+                scripted_timer(&s);
+        }
+        assert_int_equal(s.code, MDL_STOP_ASKED);
+        assert_true(s.now_ms <= began + MDL_WORKER_GOODBYE_MS);
+        assert_int_equal(s.settled_count, how == 2);
+        assert_true(how != 3 || s.kept_count > 0); /* the next start delivers it */
+        scripted_close(&s);
+    }
+}
+
+static void test_once(void **state) {
+    (void)state;
+    scripted s;
+    scripted_open(&s, 1);
+    s.config.once = 1;
+    mdl_worker_free(s.w);
+    scripted_worker(&s);
+    scripted_to_work(&s);
+    assert_int_equal(s.calls, 0); /* no second lease */
+    scripted_computed(&s);
+    while (!s.stopped)
+        scripted_serve(&s, scripted_wait(&s));
+    assert_int_equal(s.code, MDL_STOP_ASKED);
+    assert_int_equal(s.settled_count, 1);
+    scripted_close(&s);
+}
+
+/* Any bytes at any time: no crash, no settled result, no stop. */
+static void test_noise(void **state) {
+    (void)state;
+    scripted s;
+    uint8_t noise[2048];
+    scripted_open(&s, 1);
+    scripted_to_work(&s);
+    scripted_computed(&s);
+    uint64_t x = 88172645463325252u;
+    for (int i = 0; i < 2000; i++) {
+        scripted_call *c = scripted_wait(&s);
+        for (size_t k = 0; k < sizeof noise; k++) {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            noise[k] = (uint8_t)x;
+        }
+        if (i % 2)
+            memset(noise, 0, 4); /* a receipt's head */
+        scripted_reply(&s, c, noise, (size_t)(x % sizeof noise));
+        mdl_moment at = scripted_moment(&s);
+        mdl_worker_news(s.w, &at, 0, noise, sizeof noise);
+    }
+    assert_int_equal(s.settled_count, 0);
+    assert_false(s.stopped);
+    while (s.settled_count == 0)
+        scripted_serve(&s, scripted_wait(&s));
+    assert_int_equal(s.settled.state, MDL_NOTICE_ACCEPTED);
+    scripted_close(&s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_whole_run),  cmocka_unit_test(test_result_refused), cmocka_unit_test(test_hello_refused),
+        cmocka_unit_test(test_ticket),     cmocka_unit_test(test_lost_receipt),   cmocka_unit_test(test_outbox),
+        cmocka_unit_test(test_absence),    cmocka_unit_test(test_failover),       cmocka_unit_test(test_lies),
+        cmocka_unit_test(test_later_lies), cmocka_unit_test(test_wrong_receipts), cmocka_unit_test(test_false_answers),
+        cmocka_unit_test(test_news),       cmocka_unit_test(test_goes_back),      cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_once),       cmocka_unit_test(test_noise),
+    };
+    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+}
