@@ -25,6 +25,10 @@ static const struct {
     {"ban", "ban a worker's key", mdl_cmd_admin},
     {"unban", "let a banned key work again", mdl_cmd_admin},
     {"champion", "write the best network of a running coordinator", mdl_cmd_admin},
+    {"audit", "re-derive a ledger and name what is false in it", mdl_cmd_audit},
+    {"ledger", "show records, make and check offline proofs", mdl_cmd_ledger},
+    {"worker", "compute for a coordinator, and show what was earned", mdl_cmd_worker},
+    {"keygen", "make a key, seal a backup of it or restore one", mdl_cmd_keygen},
     {"bench", "measure synapse updates per second", mdl_cmd_bench},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

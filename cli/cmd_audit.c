@@ -1,0 +1,170 @@
+/* modulon audit */
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit/audit.h"
+#include "cli/cli.h"
+#include "cli/vkey.h"
+#include "runtime/file.h"
+#include "runtime/pool.h"
+#include "runtime/progress.h"
+
+static const mdl_usage usage = {
+    .name = "audit",
+    .arguments = "DIR|URL",
+    .text = "Re-derive a ledger, from a coordinator's directory or over HTTP (http:// only: what is\n"
+            "read is checked, so it needs no TLS): checkpoints and tree, every signature, every rule,\n"
+            "every generation, credit and the champion; and compute results again, all or a sample.\n"
+            "The log's verifier key must come from elsewhere, or the audit proves little.\n"
+            "Exit status 1 means that something is false.",
+    .examples = "  modulon audit runs/fleet --vkey vkey.txt --full\n"
+                "  modulon audit http://example.org:8080 --vkey 'modulon/6b86b273ff34fce1+1a2b3c4d+AZ...' --json\n"
+                "  modulon audit runs/fleet --vkey vkey.txt --sample 0.1 --checkpoint kept.txt",
+    .least = 1,
+    .most = 1,
+};
+
+typedef struct settings {
+    const char *vkey, *checkpoint;
+    double sample;
+    uint64_t seed;
+    uint32_t threads;
+    int full, has_sample, has_seed, json, quiet, first_use;
+} settings;
+
+/* ---- progress: a bar for each step ---- */
+
+typedef struct watch {
+    mdl_progress bar;
+    int open, quiet;
+    mdl_audit_step step;
+} watch;
+
+static void show(void *ctx, mdl_audit_step step, double fraction, const char *text) {
+    watch *w = ctx;
+    if (!w->open || w->step != step) {
+        mdl_progress_begin(&w->bar, 0, w->quiet);
+        w->open = 1;
+        w->step = step;
+    }
+    if (fraction < 1)
+        mdl_progress_show(&w->bar, fraction, text);
+    else if (w->bar.open)
+        mdl_progress_end(&w->bar, fraction, text);
+}
+
+/* ---- what the command needs ---- */
+
+static int is_url(const char *text) { return strstr(text, "://") != NULL; }
+
+/* The key from the source itself, loudly. */
+static mdl_err first_key(const mdl_audit_source *s, mdl_vkey *key, char *error) {
+    char text[MDL_VKEY_TEXT_MAX];
+    mdl_err err = s->vkey(s->ctx, text, error, MDL_ERROR_TEXT);
+    if (err != MDL_OK)
+        return err;
+    err = mdl_vkey_parse(mdl_text_of(text), key);
+    if (err != MDL_OK) {
+        snprintf(error, MDL_ERROR_TEXT, "the verifier key that the ledger names is none: %s", mdl_strerror((int)err));
+        return err;
+    }
+    fprintf(stderr,
+            "WARNING: trusting the verifier key that the ledger itself names. Whoever made the ledger could have made\n"
+            "WARNING: this key. Compare it with one that you have from elsewhere:\n"
+            "WARNING: %s\n",
+            text);
+    return MDL_OK;
+}
+
+static mdl_err open_source(mdl_audit_source *s, const char *where, char *error) {
+    return is_url(where) ? mdl_audit_open_http(s, where, error, MDL_ERROR_TEXT)
+                         : mdl_audit_open_directory(s, where, error, MDL_ERROR_TEXT);
+}
+
+static int print(const mdl_audit_report *r, const settings *s) {
+    char *text = s->json ? mdl_audit_json(r) : mdl_audit_text(r);
+    if (!text)
+        return mdl_cli_fail(MDL_EXIT_FAILURE, "out of memory");
+    printf(s->json ? "%s\n" : "%s", text);
+    free(text);
+    return r->findings == 0 ? MDL_EXIT_OK : MDL_EXIT_FALSE;
+}
+
+static int exit_code(mdl_err err) { return err == MDL_ENOMEM ? MDL_EXIT_FAILURE : MDL_EXIT_USAGE; }
+
+static int audit(const char *where, const settings *s, mdl_audit_options *o, mdl_audit_report *r) {
+    char error[MDL_ERROR_TEXT] = "";
+    mdl_audit_source source;
+    watch w = {.quiet = s->quiet};
+    mdl_err err = open_source(&source, where, error);
+    if (err == MDL_EDIGEST || err == MDL_EMISMATCH) { /* it contradicts itself */
+        memset(r, 0, sizeof *r);
+        snprintf(r->origin, sizeof r->origin, "%s", o->log.name);
+        r->sample = o->sample;
+        mdl_audit_add(r, MDL_AUDIT_NO_RECORD, MDL_AUDIT_MISSING, error);
+        return print(r, s);
+    }
+    if (err == MDL_OK && s->first_use)
+        err = first_key(&source, &o->log, error);
+    if (err == MDL_OK) {
+        o->progress = show;
+        o->progress_ctx = &w;
+        err = mdl_audit_run(&source, o, r, error, sizeof error);
+    }
+    int code = err == MDL_OK ? print(r, s) : mdl_cli_fail(exit_code(err), "%s", error);
+    mdl_audit_source_close(&source);
+    mdl_audit_report_free(r);
+    return code;
+}
+
+int mdl_cmd_audit(int argc, char **argv) {
+    settings s = {.sample = 0.05, .threads = 0};
+    const mdl_option options[] = {
+        {"vkey", MDL_OPT_TEXT, &s.vkey, NULL, 0, 0, "VKEY", "the log's verifier key, or a file with it"},
+        {"trust-first-use", MDL_OPT_FLAG, &s.first_use, NULL, 0, 0, NULL,
+         "take the key from the ledger itself: proves only that it agrees with itself"},
+        {"full", MDL_OPT_FLAG, &s.full, NULL, 0, 0, NULL, "compute every result again"},
+        {"sample", MDL_OPT_F64, &s.sample, &s.has_sample, 0, 1, "P", "each result with probability P (0.05)"},
+        {"seed", MDL_OPT_U64, &s.seed, &s.has_seed, 0, 0, "N", "of the sample, to repeat an audit (random)"},
+        {"checkpoint", MDL_OPT_TEXT, &s.checkpoint, NULL, 0, 0, "FILE",
+         "a signed checkpoint kept from elsewhere: finds forks"},
+        {"threads", MDL_OPT_U32, &s.threads, NULL, 1, MDL_THREADS_MAX, "N", "threads (all CPUs)"},
+        {"quiet", MDL_OPT_FLAG, &s.quiet, NULL, 0, 0, NULL, "no progress on stderr"},
+        {"json", MDL_OPT_FLAG, &s.json, NULL, 0, 0, NULL, "the report as one JSON object on stdout"},
+        {0},
+    };
+    char error[MDL_ERROR_TEXT];
+    uint8_t *other = NULL;
+    size_t other_size = 0;
+    int first;
+    int code = mdl_cli_options(&usage, options, argc, argv, &first);
+    if (code >= 0)
+        return code;
+    if (s.full && s.has_sample)
+        return mdl_cli_fail(MDL_EXIT_USAGE, "audit: --full and --sample exclude each other");
+    if ((s.vkey != NULL) == (s.first_use != 0))
+        return mdl_cli_fail(MDL_EXIT_USAGE,
+                            s.vkey
+                                ? "audit: --vkey and --trust-first-use exclude each other"
+                                : "audit: --vkey is missing: ask the operator, or somebody who has audited before, for "
+                                  "the log's verifier key (or, knowing what it means, give --trust-first-use)");
+    mdl_audit_options o = {.sample = s.full ? 1 : s.sample, .seed = s.seed};
+    o.threads = s.threads ? s.threads : mdl_cpu_count();
+    if (!s.has_seed) /* nobody who made the ledger may know the draws */
+        randombytes_buf(&o.seed, sizeof o.seed);
+    mdl_err err = s.vkey ? mdl_cli_vkey(s.vkey, &o.log, error, sizeof error) : MDL_OK;
+    if (err == MDL_OK && s.checkpoint)
+        err = mdl_file_read(s.checkpoint, MDL_NOTE_MAX, &other, &other_size, error, sizeof error);
+    if (err != MDL_OK)
+        return mdl_cli_fail(exit_code(err), "%s", error);
+    o.other = (const char *)other;
+    o.other_size = other_size;
+    mdl_audit_report *report = calloc(1, sizeof *report);
+    code = report ? audit(argv[first], &s, &o, report) : mdl_cli_fail(MDL_EXIT_FAILURE, "out of memory");
+    free(report);
+    free(other);
+    return code;
+}
