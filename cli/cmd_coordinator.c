@@ -14,6 +14,7 @@
 #include "coordinator/http.h"
 #include "coordinator/page.h"
 #include "protocol/experiment_json.h"
+#include "protocol/note.h"
 #include "runtime/file.h"
 #include "runtime/memory.h"
 #include "runtime/progress.h"
@@ -291,10 +292,22 @@ static void on_failed(void *ctx, const char *text) {
     }
 }
 
+/* DIR/log.vkey, for the operator to hand out and for auditors that trust the first key they see. */
+static mdl_err keep_vkey(program *p, char *error, size_t error_size) {
+    char line[MDL_VKEY_TEXT_MAX + 1], *path = mdl_path_join(p->s->data, "log.vkey");
+    int size = snprintf(line, sizeof line, "%s\n", mdl_shell_vkey(p->shell));
+    mdl_err err = path ? mdl_file_write(path, line, (size_t)size, error, error_size) : MDL_ENOMEM;
+    free(path);
+    return err;
+}
+
 static mdl_err open_all(program *p, char *error, size_t error_size) {
     uv_timer_init(&p->loop, &p->linger);
     p->linger.data = p;
     mdl_err err = mdl_shell_open(&p->loop, &p->options, &p->shell, error, error_size);
+    if (err == MDL_OK) {
+        err = keep_vkey(p, error, error_size);
+    }
     if (err == MDL_OK && p->s->http) {
         mdl_http_options o = {.listen = p->s->http, .connections_max = 256, .get = on_get, .ctx = p};
         err = mdl_http_open(&p->loop, &o, &p->http, error, error_size);
