@@ -12,6 +12,7 @@
 #include "cli/coordinator.h"
 #include "protocol/ticket.h"
 #include "runtime/file.h"
+#include "runtime/keyfile.h"
 #include "store/store.h"
 
 static const char copy_name[] = "COPY";
@@ -136,6 +137,30 @@ mdl_err mdl_cli_admission(const char *text, mdl_coordinator_config *config, char
         return MDL_ESYNTAX;
     }
     return MDL_OK;
+}
+
+/* ---- keys ---- */
+
+static mdl_err open_key(const char *directory, const char *name, uint8_t secret[MDL_SECRET_BYTES], char *error,
+                        size_t error_size) {
+    char *path = mdl_path_join(directory, name);
+    mdl_err err = path ? mdl_keyfile_open(path, secret, NULL, error, error_size) : MDL_ENOMEM;
+    if (!path) {
+        snprintf(error, error_size, "out of memory");
+    }
+    free(path);
+    return err;
+}
+
+mdl_err mdl_cli_coordinator_keys(const char *directory, mdl_coordinator_config *config,
+                                 uint8_t log_secret[MDL_SECRET_BYTES], char *error, size_t error_size) {
+    mdl_err err = open_key(directory, "coordinator.key", config->secret, error, error_size);
+    if (err != MDL_OK) {
+        return err;
+    }
+    /* libsodium's secret ends with the public key. */
+    memcpy(config->key, config->secret + MDL_SEED_BYTES, MDL_KEY_BYTES);
+    return open_key(directory, "log.key", log_secret, error, error_size);
 }
 
 /* ---- backups ---- */
