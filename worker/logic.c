@@ -216,10 +216,10 @@ static void drive_control(mdl_worker *w) {
             mdl_worker_send(w, MDL_WAY_CONTROL, w->place, NULL, &m);
         }
     } else if (w->returning) {
-        if (w->held_count == 0 && !mdl_work_undelivered(w))
+        if (w->held_count == 0 && !mdl_jobs_undelivered(w))
             mdl_worker_go(w, 0, 0);
-    } else if (w->at.now_ms >= w->want_at_ms && mdl_work_wanted(w)) {
-        mdl_work_want(w);
+    } else if (w->at.now_ms >= w->want_at_ms && mdl_jobs_wanted(w)) {
+        mdl_jobs_want(w);
     }
 }
 
@@ -260,9 +260,9 @@ static void drive_stop(mdl_worker *w) {
         mdl_worker_end(w, MDL_STOP_ASKED, "asked to stop");
         return;
     }
-    if (w->at.now_ms < w->deliver_until_ms && mdl_work_undelivered(w)) {
+    if (w->at.now_ms < w->deliver_until_ms && mdl_jobs_undelivered(w)) {
         resend(w, MDL_WAY_RESULT);
-        mdl_work_deliver(w);
+        mdl_jobs_deliver(w);
         return;
     }
     if (w->way[MDL_WAY_BYE].used)
@@ -315,8 +315,8 @@ static void drive(mdl_worker *w) {
         resend(w, MDL_WAY_CONTROL);
         resend(w, MDL_WAY_RESULT);
         mdl_worker_look_for_ticket(w);
-        mdl_work_drive(w);
-        mdl_work_deliver(w);
+        mdl_jobs_drive(w);
+        mdl_jobs_deliver(w);
         if (w->stopped)
             return;
         drive_control(w);
@@ -354,7 +354,7 @@ mdl_worker *mdl_worker_new(const mdl_worker_config *config, const mdl_worker_io 
 void mdl_worker_free(mdl_worker *w) {
     if (!w)
         return;
-    mdl_work_free(w);
+    mdl_jobs_free(w);
     mdl_model_free(w->model);
     sodium_memzero(w->config.secret, sizeof w->config.secret);
     free(w);
@@ -462,7 +462,7 @@ void mdl_worker_computed(mdl_worker *w, const mdl_moment *at, const mdl_job_resu
         w->computing = 0;
         return;
     }
-    mdl_work_computed(w, jobs, busy_ms);
+    mdl_jobs_computed(w, jobs, busy_ms);
     drive(w);
 }
 

@@ -131,21 +131,21 @@ void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t si
 void mdl_worker_look_for_ticket(mdl_worker *w);
 
 /* ---- logic_work.c ---- */
-void mdl_work_granted(mdl_worker *w, const mdl_msg_grant *g);
+void mdl_jobs_granted(mdl_worker *w, const mdl_msg_grant *g);
 /* The computation of held[0] has ended; `jobs` NULL: cancelled. */
-void mdl_work_computed(mdl_worker *w, const mdl_job_result *jobs, uint64_t busy_ms);
+void mdl_jobs_computed(mdl_worker *w, const mdl_job_result *jobs, uint64_t busy_ms);
 /* Begin, cancel or drop computations as the model and the leases ask for. */
-void mdl_work_drive(mdl_worker *w);
-int mdl_work_wanted(const mdl_worker *w);
-void mdl_work_want(mdl_worker *w);
+void mdl_jobs_drive(mdl_worker *w);
+int mdl_jobs_wanted(const mdl_worker *w);
+void mdl_jobs_want(mdl_worker *w);
 /* Hand in a result that this coordinator may take, if the way is free. */
-void mdl_work_deliver(mdl_worker *w);
-int mdl_work_undelivered(const mdl_worker *w); /* results for the present coordinator and experiment */
-void mdl_work_receipt(mdl_worker *w, const uint8_t *proof, size_t size);
+void mdl_jobs_deliver(mdl_worker *w);
+int mdl_jobs_undelivered(const mdl_worker *w); /* results for the present coordinator and experiment */
+void mdl_jobs_receipt(mdl_worker *w, const uint8_t *proof, size_t size);
 /* The result on its way is refused for now: this form of it is in no ledger, if it was sent but once. */
-void mdl_work_put_off(mdl_worker *w);
-void mdl_work_refused(mdl_worker *w, mdl_notice_kind state, unsigned reason, const char *text);
-void mdl_work_free(mdl_worker *w);
+void mdl_jobs_put_off(mdl_worker *w);
+void mdl_jobs_refused(mdl_worker *w, mdl_notice_kind state, unsigned reason, const char *text);
+void mdl_jobs_free(mdl_worker *w);
 
 static inline int mdl_is_zeros(const uint8_t *bytes, size_t size) {
     uint8_t any = 0;

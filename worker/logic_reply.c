@@ -322,7 +322,7 @@ static int refused_anyhow(mdl_worker *w, mdl_way way, const mdl_message *m) {
     case MDL_REASON_DISK_FULL:
     case MDL_REASON_STARTING:
         if (way == MDL_WAY_RESULT) {
-            mdl_work_put_off(w);
+            mdl_jobs_put_off(w);
             w->result_at_ms = again;
         } else {
             w->control_at_ms = again;
@@ -343,7 +343,7 @@ static void refused(mdl_worker *w, mdl_way way, const mdl_message *m) {
     if (way == MDL_WAY_RESULT) {
         int late = r->reason == MDL_REASON_NO_LEASE || r->reason == MDL_REASON_LEASE_EXPIRED ||
                    r->reason == MDL_REASON_DUPLICATE;
-        mdl_work_refused(w, late ? MDL_NOTICE_STALE : MDL_NOTICE_REJECTED, r->reason, text);
+        mdl_jobs_refused(w, late ? MDL_NOTICE_STALE : MDL_NOTICE_REJECTED, r->reason, text);
         return;
     }
     if (r->reason == MDL_REASON_OUT_OF_RANGE && w->way[way].type == MDL_MSG_SYNC)
@@ -410,7 +410,7 @@ void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t si
         return;
     }
     if (got == RECEIPT) {
-        mdl_work_receipt(w, frame.blob, frame.blob_size);
+        mdl_jobs_receipt(w, frame.blob, frame.blob_size);
         return;
     }
     if (got == BAD) {
@@ -441,7 +441,7 @@ void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t si
         took_history(w, s->place, &m, &frame);
         return;
     case MDL_MSG_GRANT:
-        mdl_work_granted(w, &m.as.grant);
+        mdl_jobs_granted(w, &m.as.grant);
         return;
     default:
         took_idle(w, &m.as.idle);

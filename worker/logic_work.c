@@ -20,7 +20,7 @@ static void drop_held(mdl_worker *w, uint32_t i) {
     memmove(&w->held[i], &w->held[i + 1], (w->held_count - i) * sizeof w->held[0]);
 }
 
-void mdl_work_granted(mdl_worker *w, const mdl_msg_grant *g) {
+void mdl_jobs_granted(mdl_worker *w, const mdl_msg_grant *g) {
     MDL_ASSERT(w->held_count < MDL_WORKER_LEASES_MAX);
     uint32_t mine = mdl_model_generation(w->model);
     if (g->generation < mine ||
@@ -42,14 +42,14 @@ void mdl_work_granted(mdl_worker *w, const mdl_msg_grant *g) {
     h->deadline_ms = g->deadline_ms < UINT64_MAX - w->at.now_ms ? w->at.now_ms + g->deadline_ms : UINT64_MAX;
 }
 
-int mdl_work_wanted(const mdl_worker *w) {
+int mdl_jobs_wanted(const mdl_worker *w) {
     /* Once the result that ends the program is on its way, nothing more. */
     if (w->config.once && (w->held_count > 0 || w->done_count > 0))
         return 0;
     return !w->returning && w->held_count < w->config.leases && w->done_count < MDL_WORKER_UNDELIVERED_MAX;
 }
 
-void mdl_work_want(mdl_worker *w) {
+void mdl_jobs_want(mdl_worker *w) {
     mdl_message m;
     memset(&m, 0, sizeof m);
     m.type = MDL_MSG_WANT;
@@ -79,7 +79,7 @@ static int is_void(const mdl_worker *w, const mdl_held *h) {
     return h->generation < w->target || (w->model && h->generation < mdl_model_generation(w->model));
 }
 
-void mdl_work_drive(mdl_worker *w) {
+void mdl_jobs_drive(mdl_worker *w) {
     if (w->computing && !w->cancelled && is_void(w, &w->held[0])) {
         w->cancelled = 1;
         w->io.cancel(w->io.ctx);
@@ -164,7 +164,7 @@ static void keep_draft(mdl_worker *w, mdl_done *d) {
     keep_version(w, d, w->sealed, size, 1);
 }
 
-void mdl_work_computed(mdl_worker *w, const mdl_job_result *jobs, uint64_t busy_ms) {
+void mdl_jobs_computed(mdl_worker *w, const mdl_job_result *jobs, uint64_t busy_ms) {
     MDL_ASSERT(w->computing);
     mdl_held h = w->held[0];
     uint64_t took = w->at.now_ms > w->computing_since_ms ? w->at.now_ms - w->computing_since_ms : 1;
@@ -212,7 +212,7 @@ void mdl_work_computed(mdl_worker *w, const mdl_job_result *jobs, uint64_t busy_
 
 /* ---- delivering ---- */
 
-int mdl_work_undelivered(const mdl_worker *w) {
+int mdl_jobs_undelivered(const mdl_worker *w) {
     for (uint32_t i = 0; i < w->done_count; i++) {
         if (is_here(w, &w->done[i].of))
             return 1;
@@ -220,7 +220,7 @@ int mdl_work_undelivered(const mdl_worker *w) {
     return 0;
 }
 
-void mdl_work_deliver(mdl_worker *w) {
+void mdl_jobs_deliver(mdl_worker *w) {
     mdl_message m;
     if (w->stopped || !w->session_open || w->way[MDL_WAY_RESULT].used || w->at.now_ms < w->result_at_ms)
         return;
@@ -307,7 +307,7 @@ static int verify(const mdl_worker *w, const mdl_done *d, const mdl_tlog_proof *
     return 0;
 }
 
-void mdl_work_receipt(mdl_worker *w, const uint8_t *bytes, size_t size) {
+void mdl_jobs_receipt(mdl_worker *w, const uint8_t *bytes, size_t size) {
     mdl_tlog_proof proof;
     const mdl_version *which;
     mdl_done *d = find_done(w);
@@ -337,13 +337,13 @@ void mdl_work_receipt(mdl_worker *w, const uint8_t *bytes, size_t size) {
     settle(w, d, &s);
 }
 
-void mdl_work_put_off(mdl_worker *w) {
+void mdl_jobs_put_off(mdl_worker *w) {
     mdl_done *d = find_done(w);
     MDL_ASSERT(d);
     d->version[d->latest].useless = w->way[MDL_WAY_RESULT].failures == 0;
 }
 
-void mdl_work_refused(mdl_worker *w, mdl_notice_kind state, unsigned reason, const char *text) {
+void mdl_jobs_refused(mdl_worker *w, mdl_notice_kind state, unsigned reason, const char *text) {
     mdl_done *d = find_done(w);
     MDL_ASSERT(d);
     const mdl_version *v = &d->version[d->latest];
@@ -410,7 +410,7 @@ mdl_err mdl_worker_restore(mdl_worker *w, const uint8_t coordinator[MDL_KEY_BYTE
     return MDL_OK;
 }
 
-void mdl_work_free(mdl_worker *w) {
+void mdl_jobs_free(mdl_worker *w) {
     for (uint32_t i = 0; i < w->done_count; i++)
         close_done(&w->done[i]);
     w->done_count = 0;

@@ -1,12 +1,12 @@
 #include "worker/shell.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "runtime/loop.h"
 #include "runtime/transport.h"
 #include "worker/compute.h"
 #include "worker/keep.h"
@@ -31,7 +31,7 @@ struct mdl_worker_shell {
     mdl_status status;
     place place[MDL_WORKER_PLACES_MAX];
     uv_timer_t timer, tick, soon;
-    uv_signal_t interrupt, terminate;
+    mdl_stopper stopper;
     uint64_t unsent[UNSENT_MAX]; /* tokens of calls that could not even begin */
     uint32_t unsent_count;
     uint32_t ticks;
@@ -72,8 +72,7 @@ static void finish(mdl_worker_shell *s, mdl_stop_code code, const char *text) {
     close_handle(&s->timer);
     close_handle(&s->tick);
     close_handle(&s->soon);
-    close_handle(&s->interrupt);
-    close_handle(&s->terminate);
+    mdl_stopper_close(&s->stopper);
     s->abandoned = !mdl_compute_close(s->compute, COMPUTE_PATIENCE_MS);
     s->compute = NULL;
     mdl_keep_close(&s->keep);
@@ -209,6 +208,10 @@ static void do_notice(void *ctx, const mdl_notice *n) {
         return;
     mdl_worker_inform(s->logic, now_ms(), &info);
     mdl_status_notice(&s->status, n, &info);
+    const place *p = &s->place[info.place];
+    const char *trouble = n->kind == MDL_NOTICE_ABSENT && p->client ? mdl_client_trouble(p->client) : "";
+    if (trouble[0])
+        mdl_status_say(&s->status, "trouble", "%s", trouble);
 }
 
 static void do_stop(void *ctx, mdl_stop_code code, const char *text) { finish(ctx, code, text); }
@@ -232,9 +235,12 @@ static void on_tick(uv_timer_t *timer) {
     mdl_status_summary(&s->status, &info);
 }
 
-static void on_signal(uv_signal_t *handle, int number) {
+static void on_signal(void *ctx, int number, unsigned times) {
     (void)number;
-    mdl_worker_shell_stop(handle->data);
+    if (times > 1)
+        finish(ctx, MDL_STOP_ASKED, "asked twice to stop");
+    else
+        mdl_worker_shell_stop(ctx);
 }
 
 void mdl_worker_shell_stop(mdl_worker_shell *s) {
@@ -326,6 +332,12 @@ mdl_err mdl_worker_shell_open(mdl_worker_shell **out, uv_loop_t *loop, const mdl
     mdl_err err = take_addresses(s, &config, error, error_size);
     if (err == MDL_OK)
         err = make_parts(s, &config, error, error_size);
+    if (err == MDL_OK && (err = mdl_stopper_open(&s->stopper, loop, on_signal, s)) != MDL_OK) {
+        snprintf(error, error_size, "signals cannot be caught");
+        mdl_compute_close(s->compute, UINT32_MAX);
+        mdl_worker_free(s->logic);
+        mdl_keep_close(&s->keep);
+    }
     sodium_memzero(config.secret, sizeof config.secret);
     if (err != MDL_OK) {
         free(s);
@@ -334,11 +346,7 @@ mdl_err mdl_worker_shell_open(mdl_worker_shell **out, uv_loop_t *loop, const mdl
     uv_timer_init(loop, &s->timer);
     uv_timer_init(loop, &s->tick);
     uv_timer_init(loop, &s->soon);
-    uv_signal_init(loop, &s->interrupt);
-    uv_signal_init(loop, &s->terminate);
-    s->timer.data = s->tick.data = s->soon.data = s->interrupt.data = s->terminate.data = s;
-    uv_signal_start(&s->interrupt, on_signal, SIGINT);
-    uv_signal_start(&s->terminate, on_signal, SIGTERM);
+    s->timer.data = s->tick.data = s->soon.data = s;
     uv_timer_start(&s->tick, on_tick, 1000, 1000);
     uint32_t restored = mdl_keep_restore(&s->keep, s->logic, tell_skipped, s);
     if (restored > 0 && !s->o.quiet)
@@ -349,10 +357,11 @@ mdl_err mdl_worker_shell_open(mdl_worker_shell **out, uv_loop_t *loop, const mdl
     return MDL_OK;
 }
 
-void mdl_worker_shell_free(mdl_worker_shell *s) {
-    if (!s || s->abandoned)
-        return;
-    mdl_worker_free(s->logic);
+int mdl_worker_shell_free(mdl_worker_shell *s) {
     sodium_memzero(s->o.secret, sizeof s->o.secret);
+    if (s->abandoned)
+        return 0;
+    mdl_worker_free(s->logic);
     free(s);
+    return 1;
 }

@@ -37,9 +37,9 @@ mdl_err mdl_worker_shell_open(mdl_worker_shell **out, uv_loop_t *loop, const mdl
                               size_t error_size);
 /* Say goodbye and stop, as a signal does; stopped() follows within 2 s. */
 void mdl_worker_shell_stop(mdl_worker_shell *s);
-/* After stopped() and the loop's end. A job that would not end in time keeps its
- * memory: end the process. */
-void mdl_worker_shell_free(mdl_worker_shell *s);
+/* After stopped() and the loop's end. Returns 1, or 0 when a job would not end in
+ * time: it keeps its memory and the loop a handle, and the process must end. */
+int mdl_worker_shell_free(mdl_worker_shell *s);
 void mdl_worker_shell_inform(const mdl_worker_shell *s, mdl_worker_info *out);
 
 #endif
