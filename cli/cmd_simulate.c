@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/drive.h"
 #include "cli/inputs.h"
+#include "cli/simulate_v1.h"
 #include "protocol/safetensors.h"
 #include "runtime/champion.h"
 #include "runtime/file.h"
@@ -21,18 +22,22 @@ enum { SHOWN = 64, GENOME_BYTES_MAX = 1 << 30 };
 
 static const mdl_usage usage = {
     .name = "simulate",
-    .arguments = "EXPERIMENT.json|DIR|CHAMPION.safetensors",
+    .arguments = "EXPERIMENT.json|DIR|CHAMPION.safetensors|--model neuraxon-v1 --network FILE",
     .text = "Run one network window by window and show, one JSON line a window, what it saw\n"
             "and did, its activity (at most 64 neurons of each region) and the norm of its\n"
             "weights at the window's end, and the modulatory state that follows from it: the\n"
             "evaluative signals e (reward, uncertainty, novelty), gamma, G, G', the learning\n"
             "rates. Without --inputs it lives in the experiment's task. An experiment without\n"
-            "--genome gets the first candidate of its first generation.",
+            "--genome gets the first candidate of its first generation.\n"
+            "With --model neuraxon-v1 it steps a file that the public Neuraxon v1 saved, bit for\n"
+            "bit: one line a step, and the final state. Python's random draws cannot be replayed:\n"
+            "spontaneous_firing_rate and synapse_formation_prob must be 0 in the file.",
     .examples = "  modulon simulate examples/tmaze-quick.json --windows 20\n"
                 "  modulon simulate runs/t1 --seed 3\n"
                 "  modulon simulate runs/t1 --inputs sensors.csv\n"
-                "  printf '{\"obs\":[1,0,0,0],\"reward\":1}\\n' | modulon simulate runs/t1 --inputs -",
-    .least = 1,
+                "  printf '{\"obs\":[1,0,0,0],\"reward\":1}\\n' | modulon simulate runs/t1 --inputs -\n"
+                "  modulon simulate --model neuraxon-v1 --network net.json --events events.json --steps 200",
+    .least = 0,
     .most = 1,
 };
 
@@ -214,7 +219,9 @@ static int is_champion(const char *path) {
 
 int mdl_cmd_simulate(int argc, char **argv) {
     settings s = {.windows = UINT32_MAX};
-    int json = 0;
+    int json = 0, has_steps = 0;
+    const char *model = NULL, *network = NULL, *events = NULL;
+    uint32_t steps = 0;
     const mdl_option options[] = {
         {"genome", MDL_OPT_TEXT, &s.genome, NULL, 0, 0, "FILE", "a safetensors file with a tensor genome"},
         {"inputs", MDL_OPT_TEXT, &s.inputs, NULL, 0, 0, "FILE",
@@ -222,6 +229,10 @@ int mdl_cmd_simulate(int argc, char **argv) {
         {"windows", MDL_OPT_U32, &s.windows, NULL, 1, UINT32_MAX, "N", "stop after N windows"},
         {"seed", MDL_OPT_U64, &s.seed, &s.has_seed, 0, 0, "S", "of the life's randomness (the experiment's)"},
         {"episode", MDL_OPT_U32, &s.episode, NULL, 0, 1000000, "E", "index of the life (0)"},
+        {"model", MDL_OPT_TEXT, &model, NULL, 0, 0, "NAME", "neuraxon-v1: a file of that program, by these three:"},
+        {"network", MDL_OPT_TEXT, &network, NULL, 0, 0, "FILE", "the saved network, or a case with both"},
+        {"events", MDL_OPT_TEXT, &events, NULL, 0, 0, "FILE", "inputs, currents and modulators by step"},
+        {"steps", MDL_OPT_U32, &steps, &has_steps, 0, UINT32_MAX, "N", "stop after N steps (the events' count)"},
         {"json", MDL_OPT_FLAG, &json, NULL, 0, 0, NULL, "JSON lines (they always are)"},
         {0},
     };
@@ -229,6 +240,19 @@ int mdl_cmd_simulate(int argc, char **argv) {
     int code = mdl_cli_options(&usage, options, argc, argv, &first);
     if (code >= 0)
         return code;
+    if (model && strcmp(model, "neuraxon-v1") != 0)
+        return mdl_cli_fail(MDL_EXIT_USAGE, "simulate: --model is %s; allowed: neuraxon-v1", model);
+    if (model) {
+        if (first != argc || !network || s.genome || s.inputs || s.has_seed || s.episode || s.windows != UINT32_MAX)
+            return mdl_cli_fail(MDL_EXIT_USAGE, "simulate: --model neuraxon-v1 takes --network FILE, --events FILE and "
+                                                "--steps N, nothing else");
+        return mdl_simulate_v1(network, events, steps, has_steps);
+    }
+    if (network || events || has_steps)
+        return mdl_cli_fail(MDL_EXIT_USAGE, "simulate: --network, --events and --steps need --model neuraxon-v1");
+    if (first == argc)
+        return mdl_cli_fail(MDL_EXIT_USAGE, "%s: an argument is missing; usage: modulon %s %s", usage.name, usage.name,
+                            usage.arguments);
     char error[MDL_ERROR_TEXT];
     if (is_champion(argv[first])) {
         mdl_champion c;
