@@ -10,6 +10,7 @@ static const struct {
     const char *name, *text;
     int (*run)(int argc, char **argv);
 } commands[] = {
+    {"run", "run an experiment as a fleet on this machine, score it, audit it", mdl_cmd_run},
     {"evolve", "evolve an experiment on this machine", mdl_cmd_evolve},
     {"eval", "score a champion on lives it has never seen", mdl_cmd_eval},
     {"simulate", "run a network window by window and show its states", mdl_cmd_simulate},
