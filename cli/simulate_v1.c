@@ -20,13 +20,11 @@ static const char *number(double x, char text[NUMBER_TEXT]) {
         snprintf(text, NUMBER_TEXT, "%s", isnan(x) ? "NaN" : x < 0 ? "-Infinity" : "Infinity");
         return text;
     }
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, NUMBER_TEXT, "%.*g", digits, x);
-        if (strtod(text, NULL) == x)
-            break;
-    }
+    int digits = 15;
+    while (snprintf(text, NUMBER_TEXT, "%.*g", digits, x) > 0 && strtod(text, NULL) != x)
+        digits++; /* 17 are always enough */
     if (!strpbrk(text, ".e"))
-        strcat(text, ".0");
+        snprintf(text, NUMBER_TEXT, "%.*g.0", digits, x);
     return text;
 }
 

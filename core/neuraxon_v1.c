@@ -97,7 +97,7 @@ static void update_neuron(mdl_neuraxon_v1 *n, uint32_t index) {
 static void update_synapse(mdl_neuraxon_v1 *n, mdl_neuraxon_v1_synapse *s) {
     const mdl_neuraxon_v1_params *p = &n->params;
     const double dt = p->dt, dopamine = n->level[MDL_NEURAXON_V1_DOPAMINE];
-    int pre = n->neuron[s->pre].state, post = n->neuron[s->post].state;
+    int8_t pre = n->neuron[s->pre].state, post = n->neuron[s->post].state;
     s->pre_trace += (-s->pre_trace / p->stdp_window + (pre == 1)) * dt;
     s->post_trace += (-s->post_trace / p->stdp_window + (post == 1)) * dt;
 

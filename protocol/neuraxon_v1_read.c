@@ -86,7 +86,7 @@ mdl_err mdl_read_value(mdl_json_error *err, mdl_place place, const char *key, md
         [MDL_FIELD_UNREAD] = "a finite number",
     };
     if (kind == MDL_FIELD_ITEM) {
-        memcpy(out, &item, sizeof item);
+        *(const cJSON **)out = item;
         return MDL_OK;
     }
     if (kind == MDL_FIELD_TEXT)
