@@ -1,6 +1,8 @@
 /* The shell over real transports on this machine: two workers in this process,
  * every receipt verified, a stop in the middle, and a store that is read again. */
 #include <dirent.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "coordinator/shell.h"
@@ -33,7 +35,9 @@ typedef struct stage {
     void *memory;
     float *genome;
     mdl_log_policy policy;
-    uv_timer_t limit;
+    uv_timer_t limit, room;
+    uint32_t full_after; /* receipts until the disk is full for a while; 0: never */
+    int was_full;
     uint32_t receipts, stop_after; /* 0: run to the end */
     int ended, closed, stopping, left;
     mdl_reason bad[8]; /* what strange() was told */
@@ -91,6 +95,10 @@ static void on_message(hand *h, const mdl_message *m) {
         h->finished = m->as.idle.reason == MDL_REASON_IDLE_FINISHED;
         wait_ms = m->as.idle.retry_ms;
         break;
+    case MDL_MSG_REJECT: /* the result waits for room */
+        assert_int_equal(m->as.reject.reason, MDL_REASON_DISK_FULL);
+        wait_ms = m->as.reject.retry_ms;
+        break;
     default:
         fail_msg("unexpected %s", mdl_message_name(m->type));
     }
@@ -102,6 +110,24 @@ static void on_message(hand *h, const mdl_message *m) {
         return;
     }
     uv_timer_start(&h->again, on_again, wait_ms, 0);
+}
+
+/* From now on no file grows; two and a half seconds later it is over. */
+static void set_room(rlim_t bytes) {
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes == 0 ? limit.rlim_max : bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void on_room(uv_timer_t *timer) {
+    stage *s = timer->data;
+    mdl_shell_info shell;
+    mdl_coordinator_info logic;
+    mdl_shell_inform(s->shell, &shell);
+    mdl_coordinator_inform(mdl_shell_logic(s->shell), &logic);
+    s->was_full = !logic.storage_ok && shell.trouble[0];
+    set_room(0);
 }
 
 static void on_answer(void *ctx, uint64_t token, mdl_err status, const uint8_t *bytes, size_t size) {
@@ -120,6 +146,10 @@ static void on_answer(void *ctx, uint64_t token, mdl_err status, const uint8_t *
         assert_int_equal(h->asked, MDL_MSG_RESULT);
         check_receipt(h, &f);
         h->has_result = 0;
+        if (h->stage->receipts + 1 == h->stage->full_after) {
+            set_room(1);
+            uv_timer_start(&h->stage->room, on_room, 2500, 0);
+        }
         if (++h->stage->receipts == h->stage->stop_after) {
             stop_stage(h->stage);
             return;
@@ -150,6 +180,7 @@ static void stop_stage(stage *s) {
         uv_close((uv_handle_t *)&s->hand[i].again, NULL);
     }
     uv_close((uv_handle_t *)&s->limit, NULL);
+    uv_close((uv_handle_t *)&s->room, NULL);
     mdl_shell_close(s->shell, on_closed, s);
 }
 
@@ -179,12 +210,13 @@ static void on_log(void *ctx, const char *kind, const char *who, const char *tex
 }
 
 /* Run until the end, or until so many receipts have come. */
-static void play(stage *s, const char *directory, const char *address, uint32_t stop_after) {
+static void play_full(stage *s, const char *directory, const char *address, uint32_t stop_after, uint32_t full_after) {
     char error[512] = "", url[MDL_URL_MAX], news[MDL_URL_MAX];
     uint8_t key[32];
     int has_key;
     memset(s, 0, sizeof *s);
     s->stop_after = stop_after;
+    s->full_after = full_after;
     s->left = WORKERS;
     uv_loop_init(&s->loop);
     s->options = (mdl_shell_options){.directory = directory,
@@ -232,6 +264,8 @@ static void play(stage *s, const char *directory, const char *address, uint32_t 
         uv_timer_start(&h->again, on_again, 0, 0);
     }
     uv_timer_init(&s->loop, &s->limit);
+    uv_timer_init(&s->loop, &s->room);
+    s->room.data = s;
     uv_timer_start(&s->limit, too_long, 60000, 0);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     assert_int_equal(s->closed, 1);
@@ -241,6 +275,10 @@ static void play(stage *s, const char *directory, const char *address, uint32_t 
     }
     free(s->memory);
     free(s->genome);
+}
+
+static void play(stage *s, const char *directory, const char *address, uint32_t stop_after) {
+    play_full(s, directory, address, stop_after, 0);
 }
 
 /* ---- a directory of its own for each test ---- */
@@ -365,6 +403,24 @@ static void stops_change_nothing(void **state) {
     free(s);
 }
 
+/* No room in the middle of a run: nothing acknowledged is lost, and it goes on. */
+static void a_full_disk_is_waited_for(void **state) {
+    (void)state;
+    char directory[256];
+    uint8_t first[MDL_DIGEST_BYTES], second[MDL_DIGEST_BYTES];
+    stage *s = malloc(sizeof *s);
+    assert_non_null(s);
+    run_over("inproc://modulon-shell-test", first);
+    signal(SIGXFSZ, SIG_IGN);
+    make_directory(directory, sizeof directory);
+    play_full(s, directory, "inproc://modulon-shell-test", 0, 3);
+    assert_true(s->was_full);
+    check_ledger(directory, second); /* every record that was answered for, and the same end */
+    assert_memory_equal(first, second, sizeof first);
+    remove_all(directory);
+    free(s);
+}
+
 /* Another experiment, admission or key does not go on with this ledger. */
 static void strange_ledgers_are_refused(void **state) {
     (void)state;
@@ -405,6 +461,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(transports_give_the_same_champion),
         cmocka_unit_test(stops_change_nothing),
+        cmocka_unit_test(a_full_disk_is_waited_for),
         cmocka_unit_test(strange_ledgers_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
