@@ -229,6 +229,7 @@ typedef struct walk {
     trees *t;
     size_t next; /* tree to compare */
     mdl_merkle_edge edge;
+    uint64_t room; /* of a->leaf */
 } walk;
 
 /* What the records give for every signed tree of this size. */
@@ -241,6 +242,14 @@ static mdl_err on_record(void *ctx, uint64_t number, const uint8_t *bytes, size_
     walk *w = ctx;
     mdl_audit *a = w->a;
     (void)number;
+    if (a->records == w->room) { /* by what comes, not by what the checkpoint promises */
+        uint64_t room = w->room ? 2 * w->room : 1024;
+        mdl_hash *leaf = room <= SIZE_MAX / sizeof *leaf ? realloc(a->leaf, (size_t)room * sizeof *leaf) : NULL;
+        if (!leaf)
+            return MDL_ENOMEM;
+        a->leaf = leaf;
+        w->room = room;
+    }
     mdl_merkle_leaf(bytes, size, &a->leaf[a->records]);
     mdl_err err = mdl_merkle_append(&w->edge, &a->leaf[a->records], 1, NULL, NULL);
     if (err != MDL_OK)
@@ -394,9 +403,6 @@ static mdl_err tree_step(mdl_audit *a, trees *t) {
     qsort(t->at, t->count, sizeof *t->at, by_size);
 
     uint64_t size = a->report->size;
-    a->leaf = size < SIZE_MAX / sizeof *a->leaf ? malloc(((size_t)size + 1) * sizeof *a->leaf) : NULL;
-    if (!a->leaf)
-        return MDL_ENOMEM;
     reach(&w);
     err = a->source->records(a->source->ctx, size, 0, size, on_record, &w, a->error, a->error_size);
     a->report->records = a->records;

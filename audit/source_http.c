@@ -72,11 +72,9 @@ static mdl_err visit_bundle(const bundle *b, uint64_t first, uint64_t from, uint
     return err;
 }
 
-/* Room to keep the bundles of a log of `size`. */
-static mdl_err make_room(remote *r, uint64_t size) {
-    uint64_t count = size / MDL_TILE_WIDTH + 1;
-    if (count <= r->bundles)
-        return MDL_OK;
+/* More places for bundles, zeroed: by what comes, not by what the checkpoint promises. */
+static mdl_err make_room(remote *r) {
+    uint64_t count = r->bundles ? 2 * r->bundles : 64;
     bundle *more = count <= SIZE_MAX / sizeof *more ? realloc(r->bundle, (size_t)count * sizeof *more) : NULL;
     if (!more)
         return MDL_ENOMEM;
@@ -89,10 +87,14 @@ static mdl_err make_room(remote *r, uint64_t size) {
 static mdl_err get_records(void *ctx, uint64_t size, uint64_t from, uint64_t to, mdl_audit_visit visit, void *visit_ctx,
                            char *error, size_t error_size) {
     remote *r = ctx;
-    mdl_err err = make_room(r, size);
-    if (err != MDL_OK)
-        snprintf(error, error_size, "out of memory");
+    mdl_err err = MDL_OK;
     for (uint64_t i = from / MDL_TILE_WIDTH; i * MDL_TILE_WIDTH < to && err == MDL_OK; i++) {
+        while (i >= r->bundles && err == MDL_OK)
+            err = make_room(r);
+        if (err != MDL_OK) {
+            snprintf(error, error_size, "out of memory");
+            break;
+        }
         mdl_tile tile = {MDL_TILE_ENTRIES, 0, i, mdl_tile_width(MDL_TILE_ENTRIES, 0, i, size)};
         bundle got = r->bundle[i];
         if (got.bytes && got.width < tile.width) { /* of an earlier, smaller log */

@@ -83,7 +83,7 @@ static int show(int argc, char **argv) {
     if (code >= 0 || (code = open_store(&store, argv[first])) != MDL_EXIT_OK)
         return code;
     uint64_t count = store.count(&store);
-    if (from > to || from > count) {
+    if (from > to || (from >= count && from > 0)) {
         mdl_store_close(&store);
         return mdl_cli_fail(MDL_EXIT_USAGE, "ledger show: %s has %" PRIu64 " records; there is none from %" PRIu64,
                             argv[first], count, from);
