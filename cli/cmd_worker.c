@@ -125,6 +125,8 @@ static int open_invite(const char *path, char **text) {
 }
 
 int mdl_cmd_worker(int argc, char **argv) {
+    if (argc > 1 && strcmp(argv[1], "statement") == 0)
+        return mdl_worker_statement(argc - 1, argv + 1);
     const char *coordinator[MDL_WORKER_PLACES_MAX], *one = NULL, *key = NULL, *data = NULL, *invite = NULL;
     char key_path[MDL_ERROR_TEXT], data_path[MDL_ERROR_TEXT], *invite_text = NULL;
     uint32_t nice = 0;

@@ -127,6 +127,7 @@ void mdl_worker_go(mdl_worker *w, uint32_t place, uint64_t pause_ms) {
     w->ticket_searches = 0;
     w->ticket = 0;
     w->place = place;
+    w->unlinked = 0;
     w->places[place].failures = 0;
     w->control_at_ms = w->at.now_ms + pause_ms;
     w->probe_at_ms = w->at.now_ms + MDL_WORKER_PROBE_MS;
@@ -247,6 +248,8 @@ static void drive_idle(mdl_worker *w) {
     }
     if (!w->session_open)
         snprintf(w->idle_text, sizeof w->idle_text, "no session with %s", w->config.place[w->place].name);
+    else if (w->unlinked)
+        snprintf(w->idle_text, sizeof w->idle_text, "no connection to %s", w->config.place[w->place].name);
     if (!w->idle_told && w->at.now_ms - w->idle_since_ms >= IDLE_TOLD_MS) {
         w->idle_told = 1;
         facts.kind = MDL_NOTICE_IDLE;
@@ -373,6 +376,8 @@ void mdl_worker_link(mdl_worker *w, const mdl_moment *at, uint32_t place, int co
     mdl_notice facts = {.kind = MDL_NOTICE_ABSENT};
     if (!begin(w, at))
         return;
+    if (place == w->place)
+        w->unlinked = !connected;
     if (connected) {
         for (uint32_t i = 0; i < MDL_WAY_COUNT; i++) {
             if (w->way[i].used && w->way[i].place == place && !w->way[i].flying)

@@ -61,7 +61,7 @@ struct mdl_worker {
 
     uint32_t place;
     mdl_place_state places[MDL_WORKER_PLACES_MAX];
-    int session_open;
+    int session_open, unlinked; /* unlinked: no connection, as far as we were told */
     uint8_t session[MDL_SESSION_BYTES];
     uint64_t seq, token;
     uint64_t control_at_ms, result_at_ms, want_at_ms, probe_at_ms;

@@ -158,12 +158,13 @@ void mdl_status_summary(const mdl_status *s, const mdl_worker_info *info) {
         print(o);
         return;
     }
-    char a[16], b[16], c[16], credit[24], text[600];
+    char a[16], b[16], c[16], most[16], credit[24], text[600];
     put_mean(m10, a);
     put_mean(m60, b);
     put_mean(m900, c);
+    put_mean(s->speed->max > 0 ? s->speed->max : -1, most);
     mdl_status_count((double)info->credit, credit);
-    snprintf(text, sizeof text, "10s/60s/15m %s %s %s M updates/s max %.1f", a, b, c, s->speed->max / 1e6);
+    snprintf(text, sizeof text, "10s/60s/15m %s %s %s M updates/s max %s", a, b, c, most);
     line("speed", text);
     int n = snprintf(text, sizeof text, "%s updates, generation %" PRIu32 " of %" PRIu32, credit, info->generation,
                      info->generations);

@@ -1,0 +1,256 @@
+/* A statement's lines against the ledger. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/ledger.h"
+#include "store/store.h"
+#include "worker/statement_internal.h"
+
+/* What the walk learns of one result. */
+typedef struct entry {
+    uint64_t index;
+    mdl_statement_line said; /* what the record says */
+    int used, closed, paid;
+} entry;
+
+typedef struct walk {
+    mdl_statement *statement;
+    mdl_store *store;
+    mdl_ledger *ledger;
+    mdl_blobs blobs;
+    uint8_t *blob; /* the last one that was asked for */
+    uint8_t coordinator[32], experiment[32];
+    entry *entry; /* of our keys, by index */
+    size_t count, room;
+    size_t open_from, unpaid_from; /* the first of a generation not closed; not credited */
+    uint8_t (*key)[32];            /* that signed envelopes we hold */
+    size_t keys;
+    uint64_t list[MDL_LIST_MAX];
+    uint8_t pae[MDL_PAE_BYTES_MAX];
+    char *error;
+    size_t error_size;
+} walk;
+
+static mdl_err get_blob(void *ctx, const uint8_t digest[MDL_DIGEST_BYTES], const uint8_t **bytes, size_t *size) {
+    walk *w = ctx;
+    char ignored[300];
+    free(w->blob);
+    w->blob = NULL;
+    mdl_err err = w->store->blob_get(w->store, digest, MDL_STORE_BLOB_MAX, &w->blob, size, ignored, sizeof ignored);
+    *bytes = w->blob;
+    return err;
+}
+
+static int is_ours(const walk *w, const uint8_t key[32]) {
+    for (size_t i = 0; i < w->keys; i++) {
+        if (memcmp(w->key[i], key, 32) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* Usually one: the keys of the lines, each once. */
+static mdl_err collect_keys(walk *w) {
+    static const uint8_t none[32];
+    w->key = malloc((w->statement->count + 1) * sizeof *w->key);
+    if (!w->key)
+        return MDL_ENOMEM;
+    for (size_t i = 0; i < w->statement->count; i++) {
+        const uint8_t *key = w->statement->line[i].worker;
+        if (memcmp(key, none, sizeof none) != 0 && !is_ours(w, key))
+            memcpy(w->key[w->keys++], key, 32);
+    }
+    return MDL_OK;
+}
+
+static mdl_err note_result(walk *w, uint64_t index, const mdl_envelope *e, const mdl_message *m, const uint8_t *record,
+                           size_t size) {
+    const mdl_msg_result *r = &m->as.result;
+    if (!is_ours(w, e->key))
+        return MDL_OK;
+    if (w->count == w->room) {
+        size_t room = w->room ? 2 * w->room : 64;
+        entry *grown = realloc(w->entry, room * sizeof *grown);
+        if (!grown)
+            return MDL_ENOMEM;
+        w->entry = grown;
+        w->room = room;
+    }
+    entry *n = &w->entry[w->count++];
+    memset(n, 0, sizeof *n);
+    n->index = n->said.record = index;
+    memcpy(n->said.coordinator, w->coordinator, 32);
+    memcpy(n->said.experiment, w->experiment, 32);
+    memcpy(n->said.worker, e->key, 32);
+    n->said.lease = r->lease;
+    n->said.updates = r->updates;
+    n->said.generation = r->generation;
+    n->said.first = r->first;
+    n->said.jobs = r->count;
+    n->said.recorded = 1;
+    mdl_merkle_leaf(record, size, &n->said.leaf);
+    return MDL_OK;
+}
+
+static void note_used(walk *w, uint64_t index) {
+    size_t low = 0, high = w->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (w->entry[middle].index < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < w->count && w->entry[low].index == index)
+        w->entry[low].used = 1;
+}
+
+static mdl_err note_close(walk *w, const mdl_msg_close *c) {
+    static const uint8_t none[MDL_DIGEST_BYTES];
+    for (uint32_t i = 0; i < c->results.count; i++)
+        note_used(w, c->results.at[i]);
+    if (memcmp(c->results_blob, none, sizeof none) != 0) {
+        const uint8_t *bytes;
+        size_t size;
+        mdl_err err = get_blob(w, c->results_blob, &bytes, &size);
+        if (err != MDL_OK)
+            return err;
+        mdl_reader in = {bytes, size, 0};
+        while (in.left >= 8)
+            note_used(w, mdl_get_u64(&in));
+    }
+    for (; w->open_from < w->count; w->open_from++) /* the rules let results of the open generation in, no others */
+        w->entry[w->open_from].closed = 1;
+    return MDL_OK;
+}
+
+static mdl_err visit(void *ctx, uint64_t index, const uint8_t *record, size_t size) {
+    walk *w = ctx;
+    mdl_envelope e;
+    mdl_message m;
+    mdl_breach breach;
+    memset(&m, 0, sizeof m);
+    mdl_err err = mdl_envelope_decode(record, size, w->pae, &e);
+    if (err == MDL_OK && index == 0) {
+        memcpy(w->coordinator, e.key, 32);
+        w->ledger = mdl_ledger_new(e.key, &w->blobs);
+        if (!w->ledger)
+            return MDL_ENOMEM;
+    }
+    if (err != MDL_OK || mdl_ledger_apply(w->ledger, record, size, 0, &breach) != MDL_RULE_OK) {
+        snprintf(w->error, w->error_size, "record %" PRIu64 " of the ledger breaks a rule: modulon audit says which",
+                 index);
+        return MDL_EMISMATCH;
+    }
+    err = mdl_message_of(&e, (mdl_list_room){w->list, MDL_LIST_MAX}, &m, NULL);
+    if (err != MDL_OK)
+        return err;
+    memcpy(w->experiment, m.head.experiment, 32);
+    if (m.type == MDL_MSG_RESULT)
+        return note_result(w, index, &e, &m, record, size);
+    if (m.type == MDL_MSG_CLOSE)
+        return note_close(w, &m.as.close);
+    if (m.type == MDL_MSG_CREDIT) {
+        for (; w->unpaid_from < w->open_from; w->unpaid_from++)
+            w->entry[w->unpaid_from].paid = w->entry[w->unpaid_from].used;
+    }
+    return MDL_OK;
+}
+
+static void settle(mdl_statement_line *l, const entry *n) {
+    if (n->paid) {
+        l->state = MDL_EARNED_PAID;
+    } else if (n->closed && !n->used) {
+        l->state = MDL_EARNED_TAKEN_BACK;
+        snprintf(l->why, sizeof l->why, "the generation closed without using record %" PRIu64, n->index);
+    } else {
+        l->state = MDL_EARNED_PENDING;
+    }
+}
+
+static int is_of(const walk *w, const mdl_statement_line *l) {
+    return memcmp(l->experiment, w->experiment, 32) == 0 && memcmp(l->coordinator, w->coordinator, 32) == 0;
+}
+
+static int by_lease(const void *a, const void *b) {
+    const entry *x = a, *y = b;
+    return x->said.lease < y->said.lease ? -1 : x->said.lease > y->said.lease;
+}
+
+static mdl_err compare_with(walk *w) {
+    mdl_statement *s = w->statement;
+    size_t before = s->count;
+    if (w->count > 0)
+        qsort(w->entry, w->count, sizeof *w->entry, by_lease);
+    for (size_t i = 0; i < before; i++) { /* what we hold and the ledger does not */
+        mdl_statement_line *l = &s->line[i];
+        entry same = {.said = {.lease = l->lease}};
+        int there = w->count > 0 && bsearch(&same, w->entry, w->count, sizeof same, by_lease) != NULL;
+        if (is_of(w, l) && l->recorded && !there) {
+            l->state = MDL_EARNED_TAKEN_BACK;
+            snprintf(l->why, sizeof l->why, "the ledger does not have it at record %" PRIu64 "%s", l->record,
+                     l->proved ? ": the proof convicts the coordinator" : "");
+        }
+    }
+    for (size_t k = 0; k < w->count; k++) {
+        const entry *n = &w->entry[k];
+        mdl_statement_line *l = bsearch(&n->said, s->line, before, sizeof *s->line, mdl_statement_compare);
+        if (l && l->recorded && (l->record != n->index || !mdl_hash_equal(&l->leaf, &n->said.leaf)) && l->proved) {
+            l->state = MDL_EARNED_TAKEN_BACK;
+            snprintf(l->why, sizeof l->why,
+                     "the ledger has something else at record %" PRIu64 ": the proof convicts the coordinator",
+                     l->record);
+            continue;
+        }
+        if (!l) {
+            l = mdl_statement_new_line(s);
+            if (!l)
+                return MDL_ENOMEM;
+            *l = n->said;
+            snprintf(l->why, sizeof l->why, "found in the ledger; there is no receipt here");
+        } else if (!l->recorded) {
+            l->recorded = 1;
+            l->record = n->index;
+            snprintf(l->why, sizeof l->why, "found in the ledger; the receipt was lost");
+        }
+        settle(l, n);
+    }
+    if (s->count > 0)
+        qsort(s->line, s->count, sizeof *s->line, mdl_statement_compare);
+    return MDL_OK;
+}
+
+mdl_err mdl_statement_ledger(mdl_statement *s, const char *directory, char *error, size_t error_size) {
+    mdl_store store;
+    mdl_err err = mdl_store_open(&store, directory, MDL_STORE_READ | MDL_STORE_QUICK, error, error_size);
+    if (err != MDL_OK)
+        return err;
+    walk *w = calloc(1, sizeof *w);
+    if (!w) {
+        mdl_store_close(&store);
+        snprintf(error, error_size, "out of memory");
+        return MDL_ENOMEM;
+    }
+    w->statement = s;
+    w->store = &store;
+    w->blobs = (mdl_blobs){get_blob, w};
+    w->error = error;
+    w->error_size = error_size;
+    snprintf(error, error_size, "the ledger in %s cannot be read", directory);
+    err = collect_keys(w);
+    if (err == MDL_OK)
+        err = store.range(&store, 0, store.count(&store), visit, w, error, error_size);
+    if (err == MDL_OK)
+        err = compare_with(w);
+    if (err == MDL_ENOMEM)
+        snprintf(error, error_size, "out of memory");
+    mdl_ledger_free(w->ledger);
+    free(w->blob);
+    free(w->entry);
+    free(w->key);
+    free(w);
+    mdl_store_close(&store);
+    return err;
+}
