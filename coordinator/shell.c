@@ -105,7 +105,9 @@ static void release(mdl_shell *s) {
         }
     }
     /* What `done` held meanwhile stands behind. */
-    memmove(s->held + kept, s->held + count, (s->helds - count) * sizeof *s->held);
+    if (s->helds > count) {
+        memmove(s->held + kept, s->held + count, (s->helds - count) * sizeof *s->held);
+    }
     s->helds = kept + (s->helds - count);
 }
 
