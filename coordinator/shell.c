@@ -245,12 +245,10 @@ static void on_log(void *ctx, const char *kind, const uint8_t *key, const char *
         mdl_hex(key, 8, who);
     }
     int tell = 0;
-    for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) {
+    for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
         tell |= strcmp(kind, always[i]) == 0;
-    }
-    if (tell || may_tell(s, kind, who)) {
+    if (tell || may_tell(s, kind, who))
         mdl_shell_say(s, kind, who, "%s", text);
-    }
 }
 
 mdl_coordinator_io mdl_shell_io(mdl_shell *s) {
