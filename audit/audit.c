@@ -411,7 +411,7 @@ static mdl_err tree_step(mdl_audit *a, trees *t) {
     if (err != MDL_OK)
         mdl_audit_found(a, a->records, MDL_AUDIT_MISSING, NULL, "%s", a->error);
     err = compare_trees(&w);
-    if (err == MDL_OK && a->report->findings == 0)
+    if (err == MDL_OK && a->report->findings == 0 && a->records > 0)
         err = check_tiles(a);
     mdl_audit_progress(a, MDL_AUDIT_TREE_STEP, 1, "records hashed");
     return err;
