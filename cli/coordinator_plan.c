@@ -47,10 +47,7 @@ static mdl_err measure(const mdl_experiment_file *file, plan *p) {
         free(genome);
         return MDL_ENOMEM;
     }
-    uint32_t genes = life->layout.genes;
-    mdl_genome_prior(&x->hmn, &life->layout, prior, prior + genes);
-    mdl_gene_prior g = {genes, prior, prior + genes, life->layout.globals + MDL_GENE_ETA_LOCAL,
-                        life->layout.globals + MDL_GENE_ETA_GLOBAL};
+    mdl_gene_prior g = mdl_genome_search_prior(&x->hmn, &life->layout, prior);
     mdl_evolution *e = mdl_evolution_init(room, &x->evolution, &g);
     mdl_job job;
     mdl_evolution_job(e, 0, &job, NULL);
