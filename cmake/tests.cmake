@@ -52,6 +52,9 @@ foreach(layer core protocol runtime store coordinator worker audit)
         set_target_properties(${program} PROPERTIES
             RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/${layer} OUTPUT_NAME ${stem})
         target_link_libraries(${program} PRIVATE modulon_test_support modulon_${layer} PkgConfig::CMOCKA m)
+        if(layer STREQUAL "worker") # tested against the whole coordinator
+            target_link_libraries(${program} PRIVATE modulon_coordinator)
+        endif()
         modulon_common(${program})
         if(NOT layer STREQUAL "core")
             target_compile_definitions(${program} PRIVATE _POSIX_C_SOURCE=200809L)
