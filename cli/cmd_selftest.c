@@ -93,9 +93,7 @@ static mdl_err open_rig(rig *b, const mdl_experiment *x, const mdl_kernel *kerne
         close_rig(b);
         return MDL_ENOMEM;
     }
-    mdl_genome_prior(&x->hmn, &layout, b->prior, b->prior + genes);
-    mdl_gene_prior prior = {genes, b->prior, b->prior + genes, layout.globals + MDL_GENE_ETA_LOCAL,
-                            layout.globals + MDL_GENE_ETA_GLOBAL};
+    mdl_gene_prior prior = mdl_genome_search_prior(&x->hmn, &layout, b->prior);
     b->life = mdl_life_init(life, x, 1, kernel);
     b->evolution = mdl_evolution_init(evolution, &x->evolution, &prior);
     return MDL_OK;

@@ -131,9 +131,7 @@ static mdl_err first_candidate(const mdl_experiment *x, const mdl_genome_layout 
     float *prior = malloc(2 * (size_t)layout->genes * sizeof *prior);
     void *memory = mdl_aligned(mdl_evolution_bytes(&x->evolution, layout->genes));
     if (prior && memory) {
-        mdl_genome_prior(&x->hmn, layout, prior, prior + layout->genes);
-        mdl_gene_prior p = {layout->genes, prior, prior + layout->genes, layout->globals + MDL_GENE_ETA_LOCAL,
-                            layout->globals + MDL_GENE_ETA_GLOBAL};
+        mdl_gene_prior p = mdl_genome_search_prior(&x->hmn, layout, prior);
         mdl_job job;
         mdl_evolution_job(mdl_evolution_init(memory, &x->evolution, &p), 0, &job, genome);
     }

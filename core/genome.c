@@ -92,6 +92,12 @@ void mdl_genome_prior(const mdl_hmn_spec *spec, const mdl_genome_layout *l, floa
         mean[l->globals + i] = genes[i].initial;
 }
 
+mdl_gene_prior mdl_genome_search_prior(const mdl_hmn_spec *spec, const mdl_genome_layout *l, float *room) {
+    mdl_genome_prior(spec, l, room, room + l->genes);
+    return (mdl_gene_prior){l->genes, room, room + l->genes, l->globals + MDL_GENE_ETA_LOCAL,
+                            l->globals + MDL_GENE_ETA_GLOBAL};
+}
+
 uint32_t mdl_phase_of_gene(float half_turns) {
     return (uint32_t)((uint64_t)mdl_fix(mdl_clampf(half_turns, -64.0f, 64.0f)) >> 1);
 }

@@ -17,6 +17,7 @@
 
 #include <stddef.h>
 
+#include "core/evolution.h"
 #include "core/hmn_spec.h"
 #include "core/wiring.h"
 
@@ -85,6 +86,11 @@ int mdl_genome_layout_of(const mdl_hmn_spec *spec, const mdl_network_spec *netwo
 
 /* mean[genes], sd[genes] of initial genes. */
 void mdl_genome_prior(const mdl_hmn_spec *spec, const mdl_genome_layout *layout, float *mean, float *sd);
+
+/* The same as mdl_evolution_init() wants it, with the two learning rates that
+ * population-scope meta-learning scales. `room` has 2 x genes floats; the result
+ * points into it. */
+mdl_gene_prior mdl_genome_search_prior(const mdl_hmn_spec *spec, const mdl_genome_layout *layout, float *room);
 
 /* The global genes decoded, and every switch resolved. */
 typedef struct mdl_hmn_params {

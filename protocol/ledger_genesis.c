@@ -50,6 +50,7 @@ static void drop(mdl_ledger *l) {
 /* Memory for the experiment `x`. MDL_OK, or MDL_ENOMEM with nothing taken. */
 static mdl_err take_memory(mdl_ledger *l, const mdl_experiment *x, uint32_t genes, uint32_t jobs_max) {
     size_t size = mdl_evolution_bytes(&x->evolution, genes);
+    MDL_ASSERT(genes > 0 && jobs_max > 0); /* an experiment has an island at least */
     l->prior = calloc(genes, 2 * sizeof *l->prior);
     l->memory[0] = aligned(size);
     l->memory[1] = aligned(size);
@@ -107,10 +108,7 @@ mdl_rule mdl_ledger_on_genesis(mdl_ledger *l, const mdl_message *message, mdl_br
     l->experiment = x;
     l->genes = layout.genes;
     l->jobs_max = jobs_max;
-    float *sd = l->prior + l->genes;
-    mdl_genome_prior(&l->experiment.hmn, &layout, l->prior, sd);
-    mdl_gene_prior prior = {l->genes, l->prior, sd, layout.globals + MDL_GENE_ETA_LOCAL,
-                            layout.globals + MDL_GENE_ETA_GLOBAL};
+    mdl_gene_prior prior = mdl_genome_search_prior(&l->experiment.hmn, &layout, l->prior);
     l->evolution = mdl_evolution_init(l->memory[0], &l->experiment.evolution, &prior);
     l->ahead = mdl_evolution_init(l->memory[1], &l->experiment.evolution, &prior);
     mdl_state_digest(l->evolution, l->before);

@@ -318,9 +318,7 @@ static mdl_err take_memory(mdl_runner *r, uint32_t threads) {
         return MDL_ENOMEM;
     }
     r->threads = threads;
-    mdl_genome_prior(&x->hmn, &r->layout, r->prior, r->prior + genes);
-    mdl_gene_prior prior = {genes, r->prior, r->prior + genes, r->layout.globals + MDL_GENE_ETA_LOCAL,
-                            r->layout.globals + MDL_GENE_ETA_GLOBAL};
+    mdl_gene_prior prior = mdl_genome_search_prior(&x->hmn, &r->layout, r->prior);
     r->evolution = mdl_evolution_init(memory, &x->evolution, &prior);
     size_t size = mdl_life_bytes(x, 1);
     for (uint32_t t = 0; t < threads; t++) {

@@ -38,9 +38,7 @@ mdl_model *mdl_model_new(const uint8_t *document, size_t size, char *error, size
         mdl_model_free(m);
         return NULL;
     }
-    mdl_genome_prior(&m->experiment.hmn, &m->layout, m->prior, m->prior + genes);
-    mdl_gene_prior prior = {genes, m->prior, m->prior + genes, m->layout.globals + MDL_GENE_ETA_LOCAL,
-                            m->layout.globals + MDL_GENE_ETA_GLOBAL};
+    mdl_gene_prior prior = mdl_genome_search_prior(&m->experiment.hmn, &m->layout, m->prior);
     m->evolution = mdl_evolution_init(m->memory, &m->experiment.evolution, &prior);
     return m;
 }

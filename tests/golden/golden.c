@@ -252,8 +252,7 @@ static void case_evolution(void) {
     if (mdl_genome_layout_of(&x.hmn, &x.network, &l) != MDL_OK)
         exit(3);
     float *mean = memory_of(3 * sizeof(float) * l.genes), *sd = mean + l.genes, *genome = sd + l.genes;
-    mdl_genome_prior(&x.hmn, &l, mean, sd);
-    mdl_gene_prior prior = {l.genes, mean, sd, l.globals + MDL_GENE_ETA_LOCAL, l.globals + MDL_GENE_ETA_GLOBAL};
+    mdl_gene_prior prior = mdl_genome_search_prior(&x.hmn, &l, mean);
     void *memory = memory_of(mdl_evolution_bytes(&x.evolution, l.genes)), *life = memory_of(mdl_life_bytes(&x, 1));
     mdl_evolution *e = mdl_evolution_init(memory, &x.evolution, &prior);
     mdl_life *one = mdl_life_init(life, &x, 1, kernel);

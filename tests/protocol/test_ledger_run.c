@@ -57,13 +57,11 @@ static mdl_msg_close closing_of(uint32_t generation) {
 static void champion_in_process(uint8_t digest[MDL_DIGEST_BYTES], int64_t *validation) {
     const mdl_experiment *x = &play.experiment;
     uint32_t genes = play.life->layout.genes;
-    float *mean = calloc(genes, sizeof *mean), *sd = calloc(genes, sizeof *sd), *genome = calloc(genes, sizeof *genome);
+    float *prior = calloc(2 * (size_t)genes, sizeof *prior), *genome = calloc(genes, sizeof *genome);
     void *memory = aligned_alloc(64, (mdl_evolution_bytes(&x->evolution, genes) + 63) / 64 * 64);
-    assert_true(mean && sd && genome && memory);
-    mdl_genome_prior(&x->hmn, &play.life->layout, mean, sd);
-    mdl_gene_prior prior = {genes, mean, sd, play.life->layout.globals + MDL_GENE_ETA_LOCAL,
-                            play.life->layout.globals + MDL_GENE_ETA_GLOBAL};
-    mdl_evolution *e = mdl_evolution_init(memory, &x->evolution, &prior);
+    assert_true(prior && genome && memory);
+    mdl_gene_prior start = mdl_genome_search_prior(&x->hmn, &play.life->layout, prior);
+    mdl_evolution *e = mdl_evolution_init(memory, &x->evolution, &start);
     while (!mdl_evolution_done(e)) {
         int64_t fitness[16];
         uint32_t jobs = mdl_evolution_job_count(e);
@@ -92,8 +90,7 @@ static void champion_in_process(uint8_t digest[MDL_DIGEST_BYTES], int64_t *valid
     assert_int_equal(mdl_evolution_champion(e, UINT32_MAX, genome, NULL, NULL, validation), MDL_OK);
     mdl_put_f32s(&sink, genome, genes);
     mdl_digest_final(&d, digest);
-    free(mean);
-    free(sd);
+    free(prior);
     free(genome);
     free(memory);
 }

@@ -34,9 +34,7 @@ static void open_setting(setting *s, const char *json, uint32_t shards) {
     s->prior = calloc(2 * (size_t)layout.genes, sizeof *s->prior);
     s->genome = calloc(layout.genes, sizeof *s->genome);
     assert_true(s->prior && s->genome);
-    mdl_genome_prior(&s->x.hmn, &layout, s->prior, s->prior + layout.genes);
-    mdl_gene_prior prior = {layout.genes, s->prior, s->prior + layout.genes, layout.globals + MDL_GENE_ETA_LOCAL,
-                            layout.globals + MDL_GENE_ETA_GLOBAL};
+    mdl_gene_prior prior = mdl_genome_search_prior(&s->x.hmn, &layout, s->prior);
     s->memory = aligned(mdl_evolution_bytes(&s->x.evolution, layout.genes));
     s->e = mdl_evolution_init(s->memory, &s->x.evolution, &prior);
     s->life = mdl_life_init(aligned(mdl_life_bytes(&s->x, shards)), &s->x, shards, NULL);
