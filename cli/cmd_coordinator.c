@@ -452,8 +452,8 @@ static int start(const mdl_coordinator_settings *s, const char *experiment) {
         }
         code = err == MDL_OK ? run(p) : mdl_cli_fail(mdl_cli_code(err), "%s", error);
     }
-    free((void *)(uintptr_t)p->options.logic.listed);
-    free((void *)(uintptr_t)p->options.logic.owners);
+    free((void *)p->options.logic.listed);
+    free((void *)p->options.logic.owners);
     free(p->best);
     free(p->mean);
     mdl_experiment_file_close(&p->file);

@@ -309,9 +309,8 @@ mdl_err mdl_shell_export(mdl_shell *s, char *error, size_t error_size) {
     memset(&runner, 0, sizeof runner);
     runner.file = &file;
     /* Both are only read. */
-    memcpy(&runner.directory, &s->options.directory, sizeof runner.directory);
-    const mdl_evolution *e = mdl_ledger_evolution(l);
-    memcpy(&runner.evolution, &e, sizeof runner.evolution);
+    runner.directory = (char *)s->options.directory;
+    runner.evolution = (mdl_evolution *)mdl_ledger_evolution(l);
     char *path = mdl_path_join(s->options.directory, "champion.safetensors");
     err = path ? mdl_champion_of_run(&champion, &runner, error, error_size) : MDL_ENOMEM;
     if (err == MDL_OK) {

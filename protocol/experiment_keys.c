@@ -35,6 +35,8 @@ static const char *const all_names[] = {"all", NULL};
 #define CHOICE(list) .kind = MDL_KEY_CHOICE, .names = list
 #define INNER(s) .kind = MDL_KEY_SECTION, .inner = s, .initial_text = "{}"
 
+enum { ELITE_MAX = MDL_POPULATION_MAX / 2 };
+
 const mdl_key_row mdl_key_table[] = {
     {ROOT("name", name), .kind = MDL_KEY_NAME, .initial_text = "the task's name", .unit = "",
      .text = "a label for people and files"},
@@ -128,8 +130,8 @@ const mdl_key_row mdl_key_table[] = {
     {ISLAND("rate", rate), NUM(1e-5, 10, 0.05), .readers = ES, .unit = "", .text = "Adam's learning rate"},
     {ISLAND("beta1", beta1), NUM(0, 0.9999, 0.9), .readers = ES, .unit = "", .text = "Adam's first decay"},
     {ISLAND("beta2", beta2), NUM(0, 0.9999, 0.99), .readers = ES, .unit = "", .text = "Adam's second decay"},
-    {ISLAND("elite", elite), INT(1, MDL_POPULATION_MAX / 2, 8), .initial_text = "population / 8, at least 1",
-     .readers = GA, .unit = "candidates", .text = "parents, at most half of the population"},
+    {ISLAND("elite", elite), INT(1, ELITE_MAX, 8), .initial_text = "population / 8, at least 1", .readers = GA,
+     .unit = "candidates", .text = "parents, at most half of the population"},
     {ISLAND("sigma_min", sigma_min), NUM(1e-4, 10, 0.1), .readers = CMA, .unit = "",
      .text = "the step never falls below"},
     {.section = MDL_SEC_ISLAND,

@@ -39,15 +39,15 @@ typedef enum mdl_key_kind {
 
 typedef struct mdl_key_row {
     mdl_section section;
-    const char *key;
     mdl_key_kind kind;
-    mdl_section inner;        /* MDL_KEY_SECTION, MDL_KEY_ISLANDS: what is inside     */
+    mdl_section inner; /* MDL_KEY_SECTION, MDL_KEY_ISLANDS: what is inside     */
+    uint32_t readers;  /* bits 1 << mdl_task_id or 1 << mdl_algorithm that read it; 0 = all */
+    const char *key;
     size_t offset;            /* of the field in the section's struct                 */
     double lo, hi;            /* allowed, both ends included                          */
     double initial;           /* default of U32, F32, WORD_U32, PAIR (both ends)      */
     const char *initial_text; /* default where it is not a constant; NULL: `initial`  */
     const char *const *names; /* ends with NULL                                       */
-    uint32_t readers;         /* bits 1 << mdl_task_id or 1 << mdl_algorithm that read it; 0 = all */
     const char *unit;
     const char *text; /* one line for people */
 } mdl_key_row;

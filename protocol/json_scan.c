@@ -92,7 +92,7 @@ static int is_word(uint8_t c) {
 
 /* Report what stands at `s->at`: a word, a character, or the end. */
 static mdl_err fail(scanner *s, mdl_err code, const char *allowed) {
-    char path[128], value[64] = "the end of the file";
+    char path[128] = "", value[64] = "the end of the file";
     path_here(s, path, sizeof path);
     if (s->at < s->size) {
         size_t end = s->at;

@@ -109,7 +109,8 @@ static const char *first_difference(const mdl_msg_close *m, const mdl_msg_close 
     if (differs(m->fitness, right->fitness))
         return "list of fitnesses";
     if (m->results.count != right->results.count || differs(m->results_blob, right->results_blob) ||
-        (m->results.count > 0 && memcmp(m->results.at, right->results.at, m->results.count * sizeof *m->results.at)))
+        (m->results.count > 0 &&
+         memcmp(m->results.at, right->results.at, m->results.count * sizeof *m->results.at) != 0))
         return "list of results";
     if (differs(m->before, right->before))
         return "state before";

