@@ -73,9 +73,7 @@ static inline uint32_t mdl_draw_below(mdl_stream *s, uint32_t n) {
 }
 
 /* Uniform in [0, 1), a multiple of 2^-24. */
-static inline float mdl_draw_unit(mdl_stream *s) {
-    return (float)(mdl_draw_u32(s) >> 8) * 0x1p-24f;
-}
+static inline float mdl_draw_unit(mdl_stream *s) { return (float)(mdl_draw_u32(s) >> 8) * 0x1p-24f; }
 
 /* Uniform in [0, 1), a multiple of 2^-53; two draws, high word first. */
 static inline double mdl_draw_unit_f64(mdl_stream *s) {

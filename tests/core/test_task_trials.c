@@ -500,8 +500,8 @@ static void test_spec_lives(void **state) {
         unsigned long long key, digest;
         unsigned episode, part, windows;
         long long fitness, score;
-        assert_int_equal(sscanf(v.line, "%31s %199s %llu %u %u %u %lld %lld %llx", name, text, &key, &episode,
-                                &part, &windows, &fitness, &score, &digest),
+        assert_int_equal(sscanf(v.line, "%31s %199s %llu %u %u %u %lld %lld %llx", name, text, &key, &episode, &part,
+                                &windows, &fitness, &score, &digest),
                          9);
         mdl_task_id id;
         mdl_task_params p;
