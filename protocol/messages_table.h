@@ -1,5 +1,5 @@
 /* The messages: one table for the structs, the encoder, the decoder, the
- * reference in docs/protocol/02-messages.md and the fuzzers.
+ * reference in docs/PROTOCOL.md chapter 2 and the fuzzers.
  *
  * Rows of a message are F(kind, name, lo, hi, meaning); schema.h says what lo
  * and hi bound for each kind. Order is the order on the wire. A new row or

@@ -1,5 +1,5 @@
 /* Payloads as tables of fields: one table serves the encoder, the decoder, the
- * reference in docs/protocol/02-messages.md and the fuzzers. This file knows
+ * reference in docs/PROTOCOL.md chapter 2 and the fuzzers. This file knows
  * kinds of fields; which messages there are stands in messages_table.h.
  *
  * A payload has exactly one form: fields in the table's order, no blanks, no

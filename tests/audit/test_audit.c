@@ -104,9 +104,7 @@ static void test_vectors(void **state) {
 static void test_document(void **state) {
     static char text[1 << 16], row[512];
     (void)state;
-    FILE *f = fopen("docs/protocol/09-audit.md", "r");
-    if (!f)
-        f = fopen("docs/PROTOCOL.md", "r");
+    FILE *f = fopen("docs/PROTOCOL.md", "r");
     assert_non_null(f);
     for (int rule = MDL_AUDIT_CHECKPOINT; rule <= MDL_AUDIT_RECOMPUTE; rule++) {
         int found = 0;

@@ -1,6 +1,5 @@
 #include "tests/support/vectors.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,32 +70,13 @@ static void read_file(block *b, const char *path) {
         fail_msg("%s: vectors %s do not end", path, b->name);
 }
 
-/* The chapters of one document that is not assembled yet. */
-static void read_folder(block *b, const char *folder) {
-    DIR *dir = opendir(folder);
-    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
-        char path[512];
-        size_t length = strlen(entry->d_name);
-        if (length < 4 || strcmp(entry->d_name + length - 3, ".md") != 0)
-            continue;
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        read_file(b, path);
-    }
-    if (dir != NULL)
-        closedir(dir);
-}
-
 size_t vectors_load(const char *name, vectors_case each, void *ctx) {
-    static const char *const document[][2] = {{"docs/SPEC.md", "docs/spec"}, {"docs/PROTOCOL.md", "docs/protocol"}};
     block b = {.name = name, .each = each, .ctx = ctx};
-    for (size_t i = 0; i < sizeof document / sizeof document[0] && b.blocks == 0; i++) {
-        read_file(&b, document[i][0]);
-        if (b.blocks == 0)
-            read_folder(&b, document[i][1]);
-    }
+    read_file(&b, "docs/SPEC.md");
     if (b.blocks == 0)
-        fail_msg("no block \"vectors %s\" in docs/SPEC.md, docs/PROTOCOL.md or their folders (is the working "
-                 "directory the root?)",
+        read_file(&b, "docs/PROTOCOL.md");
+    if (b.blocks == 0)
+        fail_msg("no block \"vectors %s\" in docs/SPEC.md or docs/PROTOCOL.md (is the working directory the root?)",
                  name);
     if (b.cases == 0)
         fail_msg("the block \"vectors %s\" is empty", name);

@@ -14,8 +14,8 @@ enum { VECTORS_FIELDS_MAX = 256, VECTORS_LINE_MAX = 8192 };
 typedef void (*vectors_case)(void *ctx, size_t count, char **field);
 
 /* Call `each` for every case of block `name`, in order. Looks in docs/SPEC.md,
- * docs/spec/NAME.md, docs/PROTOCOL.md, docs/protocol/NAME.md until one has it. The test fails when the
- * block is missing, empty, unterminated or there twice. Returns the cases. */
+ * then in docs/PROTOCOL.md. The test fails when the block is missing, empty,
+ * unterminated or there twice. Returns the cases. */
 size_t vectors_load(const char *name, vectors_case each, void *ctx);
 
 /* A field as a number: decimal, 0x hexadecimal or (f32, f64) hexadecimal float.
