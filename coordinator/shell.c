@@ -268,10 +268,19 @@ static void after_logic(mdl_shell *s) {
     give(s);
 }
 
+/* The peer's address without its port: a new connection makes no new peer. */
+static void host_of(const char *peer, char host[128]) {
+    snprintf(host, 128, "%s", peer);
+    char *colon = strrchr(host, ':');
+    if (colon) {
+        *colon = 0;
+    }
+}
+
 static void refuse(mdl_shell *s, mdl_call *call, const char *peer, mdl_reason reason, const char *detail) {
-    char text[256];
-    snprintf(text, sizeof text, "from %s%s%s", peer, detail ? ": " : "", detail ? detail : "");
-    if (may_tell(s, mdl_reason_name(reason), peer)) {
+    char host[128];
+    host_of(peer, host);
+    if (may_tell(s, mdl_reason_name(reason), host)) {
         mdl_shell_say(s, mdl_reason_name(reason), peer, "%s", mdl_reason_sentence(reason));
     }
     mdl_coordinator_refuse(s->logic, (uint64_t)(uintptr_t)call, reason, detail, 0);
@@ -301,14 +310,8 @@ static void verified(uv_work_t *work, int status) {
     free(v);
 }
 
-/* A token of the peer's address, without its port. */
-static int take_token(mdl_shell *s, const char *peer) {
-    char host[128];
-    snprintf(host, sizeof host, "%s", peer);
-    char *colon = strrchr(host, ':');
-    if (colon) {
-        *colon = 0;
-    }
+/* A token of the peer's host. */
+static int take_token(mdl_shell *s, const char *host) {
     uint64_t who = hash_text(UINT64_C(14695981039346656037), host), now_ms = mdl_shell_now_ms();
     mdl_bucket *b = &s->bucket[who % MDL_BUCKETS];
     if (b->who != who) {
@@ -327,10 +330,12 @@ static int take_token(mdl_shell *s, const char *peer) {
 static void on_call(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer) {
     mdl_shell *s = ctx;
     mdl_frame frame;
+    char host[128];
     s->calls++;
-    if (s->failed || !take_token(s, peer) || s->verifying >= CALLS_MAX) {
+    host_of(peer, host);
+    if (s->failed || !take_token(s, host) || s->verifying >= CALLS_MAX) {
         s->dropped++;
-        if (may_tell(s, "rate_limited", peer)) {
+        if (may_tell(s, "rate_limited", host)) {
             mdl_shell_say(s, "rate_limited", peer, "more calls than are taken from one address");
         }
         mdl_call_drop(call);
