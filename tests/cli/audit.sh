@@ -4,7 +4,7 @@
 cd "$TEST_TMPDIR"
 small_experiment small.json 4
 
-timeout 150 "$MODULON" coordinator small.json --listen tcp://127.0.0.1:0 --http 127.0.0.1:0 --data run \
+"$MODULON" coordinator small.json --listen tcp://127.0.0.1:0 --http 127.0.0.1:0 --data run \
     --admission open:1 --json --quiet >coordinator.out 2>coordinator.err &
 coordinator=$!
 trap 'kill $coordinator 2>/dev/null || true' EXIT
