@@ -6,11 +6,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "core/task.h"
-#include "tests/core/test_task_vectors.h"
+#include "tests/support/vectors.h"
 
 #define PI 3.14159265358979323846
 #define TOLERANCE_STEP 1e-12
@@ -228,63 +230,63 @@ static void test_many_steps(void **state) {
     }
 }
 
+/* Numbers split by commas, exactly n of them. */
+static void numbers(char *text, double *out, uint32_t n) {
+    uint32_t count = 0;
+    for (char *item = strtok(text, ","); item; item = strtok(NULL, ",")) {
+        assert_true(count < n);
+        out[count++] = vectors_f64(item);
+    }
+    assert_int_equal(count, n);
+}
+
+static void check_trajectory(void *ctx, size_t count, char **field) {
+    (void)ctx;
+    double s[6], want[6], sum = 0.0;
+    assert_int_equal(count, 6);
+    mdl_task_id id;
+    assert_int_equal(mdl_task_find(field[0], &id), MDL_OK);
+    const char *actions = field[2];
+    uint32_t n = mdl_task_info_get(id)->states;
+    numbers(field[1], s, n);
+    numbers(field[3], want, n);
+    mdl_task t;
+    start(&t, id, 0, 0, MDL_PART_TRAIN);
+    assert_int_equal(mdl_task_set_state(&t, s, n), MDL_OK);
+    for (const char *a = actions; *a; a++) {
+        assert_false(t.out.flags & MDL_OUT_DONE);
+        act(&t, (uint32_t)(*a - '0'));
+        assert_true(t.out.flags & MDL_OUT_REWARD);
+        sum += (double)t.out.reward;
+    }
+    assert_true(sum == vectors_f64(field[4]));
+    assert_int_equal((t.out.flags & MDL_OUT_DONE) != 0, vectors_u64(field[5]));
+    double tolerance = strlen(actions) == 1 ? 1e-14 : 1e-9;
+    for (uint32_t i = 0; i < n; i++)
+        assert_true(fabs(t.s[i] - want[i]) <= tolerance * fmax(1.0, fabs(want[i])));
+}
+
 static void test_spec_trajectories(void **state) {
     (void)state;
-    task_vectors v;
-    assert_true(task_vectors_open(&v, "task-dynamics"));
-    int cases = 0;
-    while (task_vectors_next(&v)) {
-        char name[32], first[256], actions[600], last[256];
-        double total, s[6], want[6], sum = 0.0;
-        int done;
-        assert_int_equal(sscanf(v.line, "%31s %255s %599s %255s %lf %d", name, first, actions, last, &total, &done), 6);
-        mdl_task_id id;
-        assert_int_equal(mdl_task_find(name, &id), MDL_OK);
-        uint32_t n = mdl_task_info_get(id)->states;
-        assert_int_equal(task_vectors_numbers(first, ',', s, 6), n);
-        assert_int_equal(task_vectors_numbers(last, ',', want, 6), n);
-        mdl_task t;
-        start(&t, id, 0, 0, MDL_PART_TRAIN);
-        assert_int_equal(mdl_task_set_state(&t, s, n), MDL_OK);
-        for (const char *a = actions; *a; a++) {
-            assert_false(t.out.flags & MDL_OUT_DONE);
-            act(&t, (uint32_t)(*a - '0'));
-            assert_true(t.out.flags & MDL_OUT_REWARD);
-            sum += (double)t.out.reward;
-        }
-        assert_true(sum == total);
-        assert_int_equal((t.out.flags & MDL_OUT_DONE) != 0, done);
-        double tolerance = strlen(actions) == 1 ? 1e-14 : 1e-9;
-        for (uint32_t i = 0; i < n; i++)
-            assert_true(fabs(t.s[i] - want[i]) <= tolerance * fmax(1.0, fabs(want[i])));
-        cases++;
-    }
-    assert_int_equal(cases, 18);
+    assert_int_equal(vectors_load("task-dynamics", check_trajectory, NULL), 18);
+}
+
+static void check_start(void *ctx, size_t count, char **field) {
+    (void)ctx;
+    mdl_task_id id;
+    assert_true(count > 4);
+    assert_int_equal(mdl_task_find(field[0], &id), MDL_OK);
+    mdl_task t;
+    start(&t, id, vectors_u64(field[1]), (uint32_t)vectors_u64(field[3]), (mdl_part)vectors_u64(field[2]));
+    uint32_t n = mdl_task_info_get(id)->states;
+    assert_int_equal(count - 4, n);
+    for (uint32_t i = 0; i < n; i++)
+        assert_true(t.s[i] == vectors_f64(field[4 + i]));
 }
 
 static void test_spec_starts(void **state) {
     (void)state;
-    task_vectors v;
-    assert_true(task_vectors_open(&v, "task-starts"));
-    int cases = 0;
-    while (task_vectors_next(&v)) {
-        char name[32];
-        unsigned long long key;
-        unsigned part, episode;
-        int at;
-        double want[6];
-        assert_int_equal(sscanf(v.line, "%31s %llu %u %u %n", name, &key, &part, &episode, &at), 4);
-        mdl_task_id id;
-        assert_int_equal(mdl_task_find(name, &id), MDL_OK);
-        mdl_task t;
-        start(&t, id, key, episode, (mdl_part)part);
-        uint32_t n = task_vectors_numbers(v.line + at, ' ', want, 6);
-        assert_int_equal(n, mdl_task_info_get(id)->states);
-        for (uint32_t i = 0; i < n; i++)
-            assert_true(t.s[i] == want[i]);
-        cases++;
-    }
-    assert_int_equal(cases, 9);
+    assert_int_equal(vectors_load("task-starts", check_start, NULL), 9);
 }
 
 /* ---- starts, ends, fitness ---- */

@@ -1,16 +1,20 @@
 /* Tasks made of trials: structure, wipes, rewards, reference policies' scores,
  * determinism, and the document's lives. SPEC 9.6 to 9.10. */
+#include <inttypes.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "core/digits_data.h"
 #include "core/task.h"
-#include "tests/core/test_task_vectors.h"
+#include "tests/support/fnv.h"
+#include "tests/support/vectors.h"
 
 enum { DONE = MDL_OUT_DONE };
 
@@ -457,15 +461,10 @@ static void test_determinism(void **state) {
     }
 }
 
-static void fnv(uint64_t *h, uint32_t word) {
-    for (int i = 0; i < 4; i++)
-        *h = (*h ^ (word >> 8 * i & 255u)) * UINT64_C(0x100000001b3);
-}
-
-static void fnv_float(uint64_t *h, float v) {
+static uint64_t fnv_float(uint64_t h, float v) {
     uint32_t bits;
     memcpy(&bits, &v, sizeof bits);
-    fnv(h, bits);
+    return fnv_u32(h, bits);
 }
 
 static void set_param(mdl_task_params *p, const char *name, uint32_t value) {
@@ -490,52 +489,46 @@ static void set_param(mdl_task_params *p, const char *name, uint32_t value) {
     fail_msg("no parameter %s", name);
 }
 
+static void check_life(void *ctx, size_t count, char **field) {
+    (void)ctx;
+    assert_int_equal(count, 9);
+    uint64_t key = vectors_u64(field[2]), digest;
+    assert_int_equal(sscanf(field[8], "%" SCNx64, &digest), 1);
+    mdl_task_id id;
+    mdl_task_params p;
+    assert_int_equal(mdl_task_find(field[0], &id), MDL_OK);
+    mdl_task_defaults(id, &p);
+    for (char *item = strtok(field[1], ","); item && *item != '-'; item = strtok(NULL, ",")) {
+        char *value = strchr(item, '=');
+        assert_non_null(value);
+        *value++ = '\0';
+        set_param(&p, item, (uint32_t)vectors_u64(value));
+    }
+    const char *wrong, *range;
+    assert_int_equal(mdl_task_params_check(&p, &wrong, &range), MDL_OK);
+    mdl_task t;
+    mdl_task_reset(&t, &p, key, (uint32_t)vectors_u64(field[3]), (mdl_part)vectors_u64(field[4]));
+    mdl_stream policy = {key + 1, 0};
+    uint64_t h = FNV_START;
+    uint32_t n = 0;
+    for (; !(t.out.flags & DONE); n++) {
+        h = fnv_u32(h, t.out.flags);
+        h = fnv_u32(h, t.out.flags & MDL_OUT_TEACH ? t.out.teach : 0);
+        h = fnv_float(h, t.out.reward);
+        for (uint32_t i = 0; i < mdl_task_obs_count(&p); i++)
+            h = fnv_float(h, t.out.obs[i]);
+        uint32_t action = mdl_draw_below(&policy, mdl_task_action_count(&p));
+        mdl_task_step(&t, t.out.flags & MDL_OUT_TEACH ? t.out.teach : action, no_motor);
+    }
+    assert_int_equal(n, vectors_u64(field[5]));
+    assert_true(h == digest);
+    assert_int_equal(mdl_task_fitness(&t), vectors_i64(field[6]));
+    assert_int_equal(mdl_task_score(&t), vectors_i64(field[7]));
+}
+
 static void test_spec_lives(void **state) {
     (void)state;
-    task_vectors v;
-    assert_true(task_vectors_open(&v, "task-lives"));
-    int cases = 0;
-    while (task_vectors_next(&v)) {
-        char name[32], text[200];
-        unsigned long long key, digest;
-        unsigned episode, part, windows;
-        long long fitness, score;
-        assert_int_equal(sscanf(v.line, "%31s %199s %llu %u %u %u %lld %lld %llx", name, text, &key, &episode, &part,
-                                &windows, &fitness, &score, &digest),
-                         9);
-        mdl_task_id id;
-        mdl_task_params p;
-        assert_int_equal(mdl_task_find(name, &id), MDL_OK);
-        mdl_task_defaults(id, &p);
-        for (char *item = strtok(text, ","); item && *item != '-'; item = strtok(NULL, ",")) {
-            char *value = strchr(item, '=');
-            assert_non_null(value);
-            *value++ = '\0';
-            set_param(&p, item, (uint32_t)strtoul(value, NULL, 10));
-        }
-        const char *field, *range;
-        assert_int_equal(mdl_task_params_check(&p, &field, &range), MDL_OK);
-        mdl_task t;
-        mdl_task_reset(&t, &p, key, episode, (mdl_part)part);
-        mdl_stream policy = {key + 1, 0};
-        uint64_t h = UINT64_C(0xcbf29ce484222325);
-        uint32_t n = 0;
-        for (; !(t.out.flags & DONE); n++) {
-            fnv(&h, t.out.flags);
-            fnv(&h, t.out.flags & MDL_OUT_TEACH ? t.out.teach : 0);
-            fnv_float(&h, t.out.reward);
-            for (uint32_t i = 0; i < mdl_task_obs_count(&p); i++)
-                fnv_float(&h, t.out.obs[i]);
-            uint32_t action = mdl_draw_below(&policy, mdl_task_action_count(&p));
-            mdl_task_step(&t, t.out.flags & MDL_OUT_TEACH ? t.out.teach : action, no_motor);
-        }
-        assert_int_equal(n, windows);
-        assert_true(h == digest);
-        assert_int_equal(mdl_task_fitness(&t), fitness);
-        assert_int_equal(mdl_task_score(&t), score);
-        cases++;
-    }
-    assert_int_equal(cases, 13);
+    assert_int_equal(vectors_load("task-lives", check_life, NULL), 13);
 }
 
 int main(void) {
