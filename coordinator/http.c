@@ -8,6 +8,7 @@
 #include "core/assert.h"
 #include "protocol/digest.h"
 #include "protocol/tile.h"
+#include "runtime/loop.h"
 
 enum {
     CONNECTIONS_MAX = 4096,
@@ -413,6 +414,7 @@ mdl_err mdl_http_open(uv_loop_t *loop, const mdl_http_options *options, mdl_http
         snprintf(error, error_size, "HTTP serves 1 to %d connections", CONNECTIONS_MAX);
         return MDL_ERANGE;
     }
+    mdl_ignore_sigpipe();
     mdl_http *h = calloc(1, sizeof *h);
     if (!h || uv_timer_init(loop, &h->sweep) != 0) {
         free(h);

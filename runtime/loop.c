@@ -2,6 +2,11 @@
 
 #include <signal.h>
 
+void mdl_ignore_sigpipe(void) {
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGPIPE, &ignore, NULL); /* cannot fail with these arguments */
+}
+
 static void caught(uv_signal_t *handle, int number) {
     mdl_stopper *s = handle->data;
     s->stop(s->ctx, number, ++s->times);
@@ -9,11 +14,11 @@ static void caught(uv_signal_t *handle, int number) {
 
 mdl_err mdl_stopper_open(mdl_stopper *s, uv_loop_t *loop, void (*stop)(void *ctx, int signal, unsigned times),
                          void *ctx) {
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    mdl_ignore_sigpipe();
     s->stop = stop;
     s->ctx = ctx;
     s->times = 0;
-    if (sigaction(SIGPIPE, &ignore, NULL) != 0 || uv_signal_init(loop, &s->interrupt) != 0) {
+    if (uv_signal_init(loop, &s->interrupt) != 0) {
         return MDL_EIO;
     }
     if (uv_signal_init(loop, &s->terminate) != 0) {

@@ -6,6 +6,10 @@
 
 #include "core/err.h"
 
+/* A peer or reader that left is from here on an error of write(), not the end of the
+ * process. Whatever writes to sockets over libuv calls it; again is harmless. */
+void mdl_ignore_sigpipe(void);
+
 typedef struct mdl_stopper {
     uv_signal_t interrupt, terminate;
     void (*stop)(void *ctx, int signal, unsigned times);
@@ -14,9 +18,9 @@ typedef struct mdl_stopper {
 } mdl_stopper;
 
 /* Call `stop` on the loop for each SIGINT or SIGTERM; `times` counts from 1, so
- * that a second one can mean "at once". Does not keep the loop alive. From here on
- * SIGPIPE is ignored: a peer or reader that left is an error of write(). `s` must
- * stay where it is until mdl_stopper_close() and the loop's next turns are over.
+ * that a second one can mean "at once". Does not keep the loop alive. SIGPIPE is
+ * ignored. `s` must stay where it is until mdl_stopper_close() and the loop's
+ * next turns are over.
  * MDL_OK, or MDL_EIO with nothing to close but by running the loop. */
 mdl_err mdl_stopper_open(mdl_stopper *s, uv_loop_t *loop, void (*stop)(void *ctx, int signal, unsigned times),
                          void *ctx);

@@ -1,8 +1,10 @@
-/* Transport: calls and news over nng, on a libuv loop. PROTOCOL section 1.
+/* Transport: calls and news as nng's req/rep and pub/sub, on a libuv loop. PROTOCOL
+ * section 1. tcp and ipc run on the loop, the rest over nng (why:
+ * transport_internal.h); on the wire all is nng's, and either end may be nng.
  *
- * nng's callbacks run on its own threads; nothing of them leaves transport.c.
+ * nng's callbacks run on its own threads; nothing of them leaves transport_nng_*.
  * Every callback below runs on the loop's thread, and every function must be
- * called there. */
+ * called there. SIGPIPE is ignored from the first opening on. */
 #ifndef MDL_RUNTIME_TRANSPORT_H
 #define MDL_RUNTIME_TRANSPORT_H
 
@@ -86,8 +88,8 @@ mdl_err mdl_client_open(uv_loop_t *loop, const mdl_client_options *options, mdl_
                         size_t error_size);
 /* Waits for a connection if there is none; copies `bytes`. One on_reply() follows, by
  * timeout_ms (1..86,400,000) at the latest, unless the client is closed before.
- * MDL_ESIZE when calls_max are under way, MDL_ENOMEM. nng resends a call whose
- * connection broke, or that had no answer for 20 s: the peer may see it twice. A
+ * MDL_ESIZE when calls_max are under way, MDL_ENOMEM. A call whose connection
+ * broke is sent again (by nng also one without an answer for 20 s): the peer may see it twice. A
  * call that times out on a connection silent since closes that connection, so
  * that a half-open one is replaced. */
 mdl_err mdl_client_call(mdl_client *c, uint64_t token, const uint8_t *bytes, size_t size, uint32_t timeout_ms);

@@ -1,5 +1,6 @@
-#include "runtime/transport_internal.h"
+#include "runtime/transport_nng.h"
 
+#include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ mdl_err mdl_mailbox_open(mdl_mailbox *m, uv_loop_t *loop, uv_async_cb deliver, v
     m->wake.data = owner;
     m->first = NULL;
     m->last = &m->first;
+    m->dead = 0;
     return MDL_OK;
 }
 
@@ -30,8 +32,10 @@ void mdl_mailbox_post(mdl_mailbox *m, mdl_post *post) {
         *m->last = post;
         m->last = &post->next;
     }
+    if (!m->dead) {
+        uv_async_send(&m->wake);
+    }
     uv_mutex_unlock(&m->lock);
-    uv_async_send(&m->wake);
 }
 
 mdl_post *mdl_mailbox_take(mdl_mailbox *m) {
@@ -48,9 +52,93 @@ mdl_post *mdl_mailbox_take(mdl_mailbox *m) {
     return post;
 }
 
-void mdl_mailbox_close(mdl_mailbox *m, uv_close_cb closed) {
-    uv_mutex_destroy(&m->lock);
-    uv_close((uv_handle_t *)&m->wake, closed);
+/* ---- closing ---- */
+
+typedef struct job {
+    mdl_teardown what;
+    uv_async_t done;
+    uv_timer_t patience;
+    uv_mutex_t lock; /* guards the two marks */
+    int finished, given_up;
+    uint32_t handles;
+} job;
+
+static void *tear_down(void *arg) {
+    job *j = arg;
+    j->what.stop(j->what.owner);
+    uv_mutex_lock(&j->lock);
+    j->finished = 1;
+    if (!j->given_up) {
+        uv_async_send(&j->done);
+    }
+    uv_mutex_unlock(&j->lock);
+    return NULL;
+}
+
+static void job_handle_closed(uv_handle_t *handle) {
+    job *j = handle->data;
+    if (--j->handles > 0) {
+        return;
+    }
+    mdl_teardown what = j->what;
+    if (!j->given_up) {
+        uv_mutex_destroy(&j->lock);
+        uv_mutex_destroy(&what.mailbox->lock);
+        what.released(what.owner);
+        free(j);
+    }
+    if (what.closed) {
+        what.closed(what.ctx);
+    }
+}
+
+static void wake_closed(uv_handle_t *wake) {
+    job *j = wake->data;
+    job_handle_closed((uv_handle_t *)&j->done);
+}
+
+static void end_job(job *j) {
+    mdl_mailbox *m = j->what.mailbox;
+    uv_mutex_lock(&m->lock);
+    m->dead = 1;
+    uv_mutex_unlock(&m->lock);
+    m->wake.data = j;
+    uv_close((uv_handle_t *)&m->wake, wake_closed);
+    uv_close((uv_handle_t *)&j->done, job_handle_closed);
+    uv_close((uv_handle_t *)&j->patience, job_handle_closed);
+}
+
+static void torn_down(uv_async_t *done) {
+    if (!uv_is_closing((uv_handle_t *)done)) {
+        end_job(done->data);
+    }
+}
+
+static void give_up(uv_timer_t *patience) {
+    job *j = patience->data;
+    uv_mutex_lock(&j->lock);
+    j->given_up = !j->finished;
+    uv_mutex_unlock(&j->lock);
+    if (j->given_up) {
+        end_job(j);
+    } /* else torn_down() comes */
+}
+
+void mdl_teardown_begin(const mdl_teardown *what) {
+    job *j = calloc(1, sizeof *j);
+    uv_loop_t *loop = what->mailbox->wake.loop;
+    pthread_t thread;
+    pthread_attr_t detached;
+    MDL_ASSERT(j && uv_mutex_init(&j->lock) == 0 && uv_async_init(loop, &j->done, torn_down) == 0);
+    uv_timer_init(loop, &j->patience);
+    j->what = *what;
+    j->handles = 3;
+    j->done.data = j->patience.data = j;
+    uv_timer_start(&j->patience, give_up, MDL_CLOSE_MS, 0);
+    MDL_ASSERT(pthread_attr_init(&detached) == 0);
+    MDL_ASSERT(pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED) == 0);
+    MDL_ASSERT(pthread_create(&thread, &detached, tear_down, j) == 0);
+    pthread_attr_destroy(&detached);
 }
 
 mdl_err mdl_err_of_nng(int rv) {

@@ -1,7 +1,7 @@
-/* Inside the transport: from nng's threads to the loop, and options of
- * listeners and dialers. Nothing else includes this. */
-#ifndef MDL_RUNTIME_TRANSPORT_INTERNAL_H
-#define MDL_RUNTIME_TRANSPORT_INTERNAL_H
+/* Inside the transport, for its files over nng: from nng's threads to the
+ * loop, and TLS. */
+#ifndef MDL_RUNTIME_TRANSPORT_NNG_H
+#define MDL_RUNTIME_TRANSPORT_NNG_H
 
 #include <nng/nng.h>
 
@@ -12,14 +12,13 @@
 #include <nng/protocol/reqrep0/req.h>
 #include <nng/supplemental/tls/tls.h>
 
-#include "runtime/transport.h"
+#include "runtime/transport_internal.h"
 
 enum {
     MDL_KEEP_SECRET_MAX = 64 * 1024, /* bytes of a PEM file                               */
-    MDL_RECONNECT_MIN_MS = 100,      /* first pause before dialling again                 */
-    MDL_RECONNECT_MAX_MS = 15000,    /* longest; nng doubles it and draws from [0, pause) */
     MDL_RESEND_MS = 20000,           /* a call without an answer is sent again            */
     MDL_REPLY_MS = 20000,            /* a peer that takes no reply for so long is cut off */
+    MDL_CLOSE_MS = 5000,             /* nng is given so long to close                     */
     MDL_HEADERS_MAX = 64,            /* nng counts its own headers as received            */
 };
 
@@ -33,6 +32,7 @@ typedef struct mdl_mailbox {
     uv_mutex_t lock; /* guards the list and the queued marks */
     uv_async_t wake;
     mdl_post *first, **last;
+    int dead; /* wake is closed, though somebody may still post */
 } mdl_mailbox;
 
 /* `deliver` runs on the loop after a post; `owner` is its handle's data. */
@@ -41,20 +41,26 @@ mdl_err mdl_mailbox_open(mdl_mailbox *m, uv_loop_t *loop, uv_async_cb deliver, v
 void mdl_mailbox_post(mdl_mailbox *m, mdl_post *post);
 /* The oldest post, or NULL. */
 mdl_post *mdl_mailbox_take(mdl_mailbox *m);
-/* When nobody can post any more; the memory is free to go in `closed`. */
-void mdl_mailbox_close(mdl_mailbox *m, uv_close_cb closed);
 
-/* ---- schemes and TLS ---- */
-typedef enum mdl_scheme { MDL_TCP, MDL_TLS, MDL_WS, MDL_IPC, MDL_INPROC } mdl_scheme;
+/* ---- closing ---- */
 
-/* Of an address that mdl_address_parse() took. */
-mdl_scheme mdl_address_scheme(const char *url);
-/* The host of a tcp, tls+tcp or ws url without its brackets; MDL_ESIZE when `out` is too small. */
-mdl_err mdl_address_host(const char *url, char *out, size_t out_size);
-/* The url with its port replaced; `url` has one. MDL_ESIZE. */
-mdl_err mdl_address_with_port(const char *url, uint32_t port, char out[MDL_URL_MAX]);
-/* The port, 0..65535, or -1 when the scheme has none. */
-int32_t mdl_address_port(const char *url);
+/* Give nng's things back on a thread of its own, as that waits for nng's threads: run
+ * `stop`, then close the mailbox, and call `released` with `owner` on the loop. If
+ * nng takes over 5 s (see transport_internal.h) it is given up: what it holds, `owner`
+ * among it, is left to the process's end, and `closed` is called in place of both. */
+typedef struct mdl_teardown {
+    mdl_mailbox *mailbox;
+    void *owner;
+    void (*stop)(void *owner);
+    void (*released)(void *owner); /* frees owner */
+    void (*closed)(void *ctx);     /* may be NULL */
+    void *ctx;
+} mdl_teardown;
+
+/* Takes a copy. Once for each mailbox. */
+void mdl_teardown_begin(const mdl_teardown *what);
+
+/* ---- TLS ---- */
 
 /* A configuration to nng_tls_config_free(), with the files' contents.
  * MDL_EKEY (a file that is needed is not given), MDL_ENOENT, MDL_EIO,

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "core/assert.h"
-#include "runtime/transport_internal.h"
+#include "runtime/transport_nng.h"
 
-enum { CALLS_MAX = 4096, TROUBLE_MAX = 160 };
+enum { TROUBLE_MAX = 160 };
 
 typedef enum slot_state { FREE, SENDING, RECEIVING } slot_state;
 typedef enum post_kind { CALL, NEWS, LINK } post_kind;
@@ -20,7 +20,7 @@ typedef struct event {
 
 typedef struct slot {
     event event; /* first */
-    mdl_client *client;
+    mdl_nng_client *client;
     nng_ctx ctx;
     nng_aio *aio;
     slot_state state; /* SENDING becomes RECEIVING on nng's thread, else the loop's */
@@ -29,7 +29,7 @@ typedef struct slot {
     uint64_t began_ms, deadline_ms;
 } slot;
 
-struct mdl_client {
+struct mdl_nng_client {
     mdl_mailbox mailbox;
     nng_socket calls, news;
     int calls_open, news_open;
@@ -51,9 +51,6 @@ struct mdl_client {
     uint64_t heard_ms, linked_ms;
     char trouble[TROUBLE_MAX];
     mdl_client_options o;
-    void (*closed)(void *ctx);
-    void *closed_ctx;
-    uv_work_t teardown;
 };
 
 /* ---- nng's threads ---- */
@@ -77,12 +74,12 @@ static void operation_done(void *arg) {
 }
 
 static void news_done(void *arg) {
-    mdl_client *c = arg;
+    mdl_nng_client *c = arg;
     mdl_mailbox_post(&c->mailbox, &c->news_event.post);
 }
 
 static void pipe_changed(nng_pipe pipe, nng_pipe_ev what, void *arg) {
-    mdl_client *c = arg;
+    mdl_nng_client *c = arg;
     uv_mutex_lock(&c->mailbox.lock);
     if (what == NNG_PIPE_EV_ADD_POST) {
         c->pipe = pipe;
@@ -96,7 +93,7 @@ static void pipe_changed(nng_pipe pipe, nng_pipe_ev what, void *arg) {
 }
 
 static void news_pipe_changed(nng_pipe pipe, nng_pipe_ev what, void *arg) {
-    mdl_client *c = arg;
+    mdl_nng_client *c = arg;
     uv_mutex_lock(&c->mailbox.lock);
     if (what == NNG_PIPE_EV_ADD_POST) {
         c->news_pipe = pipe;
@@ -109,12 +106,12 @@ static void news_pipe_changed(nng_pipe pipe, nng_pipe_ev what, void *arg) {
 
 /* ---- the loop's thread ---- */
 
-static void listen_for_news(mdl_client *c) {
+static void listen_for_news(mdl_nng_client *c) {
     c->listening = 1;
     nng_recv_aio(c->news, c->news_aio);
 }
 
-static void heard_news(mdl_client *c) {
+static void heard_news(mdl_nng_client *c) {
     c->listening = 0;
     if (nng_aio_result(c->news_aio) == 0) {
         nng_msg *msg = nng_aio_get_msg(c->news_aio);
@@ -129,7 +126,7 @@ static void heard_news(mdl_client *c) {
     }
 }
 
-static void link_changed(mdl_client *c) {
+static void link_changed(mdl_nng_client *c) {
     uv_mutex_lock(&c->mailbox.lock);
     int connected = c->connected;
     uint32_t links = c->links;
@@ -150,7 +147,7 @@ static void link_changed(mdl_client *c) {
 }
 
 /* No reply since before the call, though the connection stood: it may be half-open. */
-static void replace_silent(mdl_client *c, const slot *t) {
+static void replace_silent(mdl_nng_client *c, const slot *t) {
     uv_mutex_lock(&c->mailbox.lock);
     int silent = c->connected && c->heard_ms < t->began_ms && c->linked_ms <= t->began_ms;
     int too = silent && c->news_connected;
@@ -164,7 +161,7 @@ static void replace_silent(mdl_client *c, const slot *t) {
     }
 }
 
-static void call_done(mdl_client *c, slot *t) {
+static void call_done(mdl_nng_client *c, slot *t) {
     int rv = nng_aio_result(t->aio);
     nng_msg *msg = nng_aio_get_msg(t->aio);
     nng_aio_set_msg(t->aio, NULL);
@@ -193,7 +190,7 @@ static void call_done(mdl_client *c, slot *t) {
 }
 
 static void deliver(uv_async_t *wake) {
-    mdl_client *c = wake->data;
+    mdl_nng_client *c = wake->data;
     mdl_post *post;
     while (!c->closing && (post = mdl_mailbox_take(&c->mailbox)) != NULL) {
         event *e = (event *)post;
@@ -207,7 +204,7 @@ static void deliver(uv_async_t *wake) {
     }
 }
 
-mdl_err mdl_client_call(mdl_client *c, uint64_t token, const uint8_t *bytes, size_t size, uint32_t timeout_ms) {
+mdl_err mdl_nng_client_call(mdl_nng_client *c, uint64_t token, const uint8_t *bytes, size_t size, uint32_t timeout_ms) {
     MDL_ASSERT(!c->closing && timeout_ms >= 1 && timeout_ms <= 86400000);
     if (c->free_count == 0) {
         return MDL_ESIZE;
@@ -237,7 +234,7 @@ static uint64_t counter(nng_stat *dialer, const char *name) {
     return s ? nng_stat_value(s) : 0;
 }
 
-const char *mdl_client_trouble(mdl_client *c) {
+const char *mdl_nng_client_trouble(mdl_nng_client *c) {
     c->trouble[0] = 0;
     nng_stat *all;
     if (c->closing || c->told || nng_stats_get(&all) != 0) {
@@ -297,7 +294,7 @@ static int dial(nng_socket socket, const char *url, size_t receive_max, nng_tls_
     return rv;
 }
 
-static int open_calls(mdl_client *c, nng_tls_config *tls) {
+static int open_calls(mdl_nng_client *c, nng_tls_config *tls) {
     int rv = nng_req0_open(&c->calls);
     if (rv != 0) {
         return rv;
@@ -325,7 +322,7 @@ static int open_calls(mdl_client *c, nng_tls_config *tls) {
     return dial(c->calls, c->o.url, c->o.receive_max, tls, &c->dialer);
 }
 
-static int open_news(mdl_client *c, nng_tls_config *tls) {
+static int open_news(mdl_nng_client *c, nng_tls_config *tls) {
     nng_dialer dialer;
     int rv = nng_sub0_open(&c->news);
     if (rv != 0) {
@@ -341,7 +338,8 @@ static int open_news(mdl_client *c, nng_tls_config *tls) {
     return dial(c->news, c->o.news, c->o.receive_max, tls, &dialer);
 }
 
-static void stop_nng(mdl_client *c) {
+static void stop_nng(void *owner) {
+    mdl_nng_client *c = owner;
     for (uint32_t i = 0; i < c->slot_count; i++) {
         if (c->slot[i].open) {
             nng_ctx_close(c->slot[i].ctx);
@@ -376,15 +374,14 @@ static void stop_nng(mdl_client *c) {
     }
 }
 
-static void release(mdl_client *c) {
+static void release(void *owner) {
+    mdl_nng_client *c = owner;
     free(c->slot);
     free(c->free_slot);
     free(c);
 }
 
-static void mailbox_closed_early(uv_handle_t *wake) { release(wake->data); }
-
-static mdl_err start(mdl_client *c, char *error, size_t error_size) {
+static mdl_err start(mdl_nng_client *c, char *error, size_t error_size) {
     nng_tls_config *tls = NULL, *news_tls = NULL;
     mdl_err e = MDL_OK;
     if (c->tls) {
@@ -412,12 +409,10 @@ static mdl_err start(mdl_client *c, char *error, size_t error_size) {
     return e;
 }
 
-mdl_err mdl_client_open(uv_loop_t *loop, const mdl_client_options *options, mdl_client **out, char *error,
-                        size_t error_size) {
+mdl_err mdl_nng_client_open(uv_loop_t *loop, const mdl_client_options *options, mdl_nng_client **out, char *error,
+                            size_t error_size) {
     *out = NULL;
-    MDL_ASSERT(options->on_reply && options->receive_max > 0);
-    MDL_ASSERT(options->calls_max >= 1 && options->calls_max <= CALLS_MAX);
-    mdl_client *c = calloc(1, sizeof *c);
+    mdl_nng_client *c = calloc(1, sizeof *c);
     mdl_err e = MDL_ENOMEM;
     if (c) {
         c->o = *options;
@@ -440,9 +435,7 @@ mdl_err mdl_client_open(uv_loop_t *loop, const mdl_client_options *options, mdl_
     c->o.url = c->o.news = NULL; /* the caller's */
     memset(&c->o.tls, 0, sizeof c->o.tls);
     if (e != MDL_OK) {
-        c->closing = 1;
-        stop_nng(c);
-        mdl_mailbox_close(&c->mailbox, mailbox_closed_early);
+        mdl_nng_client_close(c, NULL, NULL);
         return e;
     }
     if (c->news_open) {
@@ -454,31 +447,8 @@ mdl_err mdl_client_open(uv_loop_t *loop, const mdl_client_options *options, mdl_
 
 /* ---- closing ---- */
 
-static void teardown_work(uv_work_t *work) { stop_nng(work->data); }
-
-static void mailbox_closed(uv_handle_t *wake) {
-    mdl_client *c = wake->data;
-    void (*closed)(void *) = c->closed;
-    void *ctx = c->closed_ctx;
-    release(c);
-    if (closed) {
-        closed(ctx);
-    }
-}
-
-static void teardown_done(uv_work_t *work, int status) {
-    (void)status; /* nobody cancels it */
-    mdl_client *c = work->data;
-    mdl_mailbox_close(&c->mailbox, mailbox_closed);
-}
-
-void mdl_client_close(mdl_client *c, void (*closed)(void *ctx), void *ctx) {
+void mdl_nng_client_close(mdl_nng_client *c, void (*closed)(void *ctx), void *ctx) {
     MDL_ASSERT(!c->closing);
     c->closing = 1;
-    c->closed = closed;
-    c->closed_ctx = ctx;
-    c->teardown.data = c;
-    /* nng waits for its threads while it closes: not on the loop. */
-    int rv = uv_queue_work(c->mailbox.wake.loop, &c->teardown, teardown_work, teardown_done);
-    MDL_ASSERT(rv == 0);
+    mdl_teardown_begin(&(mdl_teardown){&c->mailbox, c, stop_nng, release, closed, ctx});
 }

@@ -11,50 +11,44 @@
 #include <unistd.h>
 
 #include "core/assert.h"
-#include "runtime/transport_internal.h"
-
-enum { CALLS_MAX = 4096, PORT_TRIES = 32, PEER_MAX = 96 };
+#include "runtime/transport_nng.h"
 
 typedef enum slot_state { IDLE, RECEIVING, OWNED, REPLYING } slot_state;
 
-struct mdl_call {
-    mdl_post post; /* first: a post is its call */
-    mdl_server *server;
+typedef struct slot {
+    mdl_call call; /* first */
+    mdl_post post;
+    mdl_nng_server *server;
     nng_ctx ctx;
     nng_aio *aio;
     nng_pipe pipe; /* of the call */
     slot_state state;
     int open; /* ctx is */
-};
+} slot;
 
-struct mdl_server {
+struct mdl_nng_server {
     mdl_mailbox mailbox;
     nng_socket calls, news;
     int open; /* both sockets are */
-    mdl_call *slot;
+    slot *slot;
     uint32_t slot_count;
-    char (*url)[MDL_URL_MAX];
-    uint32_t url_count;
     size_t receive_max;
     uint32_t peers_max;
     _Atomic uint32_t peers;
     void (*on_call)(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer);
     void *ctx;
     int closing;
-    void (*closed)(void *ctx);
-    void *closed_ctx;
-    uv_work_t teardown;
 };
 
 /* ---- nng's threads ---- */
 
 static void operation_done(void *arg) {
-    mdl_call *call = arg;
+    slot *call = arg;
     mdl_mailbox_post(&call->server->mailbox, &call->post);
 }
 
 static void pipe_changed(nng_pipe pipe, nng_pipe_ev event, void *arg) {
-    mdl_server *s = arg;
+    mdl_nng_server *s = arg;
     if (event == NNG_PIPE_EV_ADD_PRE) {
         if (atomic_fetch_add(&s->peers, 1) >= s->peers_max) {
             nng_pipe_close(pipe);
@@ -66,37 +60,37 @@ static void pipe_changed(nng_pipe pipe, nng_pipe_ev event, void *arg) {
 
 /* ---- the loop's thread ---- */
 
-static void receive(mdl_call *call) {
+static void receive(slot *call) {
     call->state = RECEIVING;
     nng_aio_set_timeout(call->aio, NNG_DURATION_INFINITE);
     nng_ctx_recv(call->ctx, call->aio);
 }
 
-static void name_peer(nng_pipe pipe, char out[PEER_MAX]) {
+static void name_peer(nng_pipe pipe, char out[MDL_PEER_MAX]) {
     nng_sockaddr a;
     char host[INET6_ADDRSTRLEN];
     if (nng_pipe_get_addr(pipe, NNG_OPT_REMADDR, &a) != 0) {
         a.s_family = NNG_AF_UNSPEC; /* gone meanwhile */
     }
     if (a.s_family == NNG_AF_INET && inet_ntop(AF_INET, &a.s_in.sa_addr, host, sizeof host)) {
-        snprintf(out, PEER_MAX, "%s:%u", host, (unsigned)ntohs(a.s_in.sa_port));
+        snprintf(out, MDL_PEER_MAX, "%s:%u", host, (unsigned)ntohs(a.s_in.sa_port));
     } else if (a.s_family == NNG_AF_INET6 && inet_ntop(AF_INET6, a.s_in6.sa_addr, host, sizeof host)) {
-        snprintf(out, PEER_MAX, "[%s]:%u", host, (unsigned)ntohs(a.s_in6.sa_port));
+        snprintf(out, MDL_PEER_MAX, "[%s]:%u", host, (unsigned)ntohs(a.s_in6.sa_port));
     } else if (a.s_family == NNG_AF_IPC) {
         uint64_t pid = 0, uid = 0;
         if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_PID, &pid) == 0 &&
             nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) == 0) {
-            snprintf(out, PEER_MAX, "ipc:pid %llu uid %llu", (unsigned long long)pid, (unsigned long long)uid);
+            snprintf(out, MDL_PEER_MAX, "ipc:pid %llu uid %llu", (unsigned long long)pid, (unsigned long long)uid);
         } else {
-            snprintf(out, PEER_MAX, "ipc");
+            snprintf(out, MDL_PEER_MAX, "ipc");
         }
     } else {
-        snprintf(out, PEER_MAX, a.s_family == NNG_AF_INPROC ? "inproc" : "unknown");
+        snprintf(out, MDL_PEER_MAX, a.s_family == NNG_AF_INPROC ? "inproc" : "unknown");
     }
 }
 
-static void received(mdl_call *call) {
-    mdl_server *s = call->server;
+static void received(slot *call) {
+    mdl_nng_server *s = call->server;
     if (nng_aio_result(call->aio) != 0) {
         receive(call); /* out of memory, or a peer that left */
         return;
@@ -108,15 +102,15 @@ static void received(mdl_call *call) {
         nng_pipe_close(call->pipe);
         receive(call);
     } else {
-        char peer[PEER_MAX];
+        char peer[MDL_PEER_MAX];
         name_peer(call->pipe, peer);
         call->state = OWNED;
-        s->on_call(s->ctx, call, nng_msg_body(msg), nng_msg_len(msg), peer);
+        s->on_call(s->ctx, &call->call, nng_msg_body(msg), nng_msg_len(msg), peer);
     }
     nng_msg_free(msg);
 }
 
-static void replied(mdl_call *call) {
+static void replied(slot *call) {
     int rv = nng_aio_result(call->aio);
     if (rv != 0) {
         nng_msg_free(nng_aio_get_msg(call->aio));
@@ -129,10 +123,10 @@ static void replied(mdl_call *call) {
 }
 
 static void deliver(uv_async_t *wake) {
-    mdl_server *s = wake->data;
+    mdl_nng_server *s = wake->data;
     mdl_post *post;
     while (!s->closing && (post = mdl_mailbox_take(&s->mailbox)) != NULL) {
-        mdl_call *call = (mdl_call *)post;
+        slot *call = (slot *)((char *)post - offsetof(slot, post));
         if (call->state == RECEIVING) {
             received(call);
         } else {
@@ -142,14 +136,17 @@ static void deliver(uv_async_t *wake) {
     }
 }
 
-void mdl_call_reply(mdl_call *call, const uint8_t *bytes, size_t size) {
+static void drop(mdl_call *which);
+
+static void reply(mdl_call *which, const uint8_t *bytes, size_t size) {
+    slot *call = (slot *)which;
     MDL_ASSERT(call->state == OWNED);
     nng_msg *msg;
     if (call->server->closing) {
         return;
     }
     if (nng_msg_alloc(&msg, size) != 0) {
-        mdl_call_drop(call);
+        drop(which);
         return;
     }
     if (size > 0) {
@@ -161,14 +158,15 @@ void mdl_call_reply(mdl_call *call, const uint8_t *bytes, size_t size) {
     nng_ctx_send(call->ctx, call->aio);
 }
 
-void mdl_call_drop(mdl_call *call) {
+static void drop(mdl_call *which) {
+    slot *call = (slot *)which;
     MDL_ASSERT(call->state == OWNED);
     if (!call->server->closing) {
         receive(call);
     }
 }
 
-void mdl_server_publish(mdl_server *s, const uint8_t *bytes, size_t size) {
+void mdl_nng_server_publish(mdl_nng_server *s, const uint8_t *bytes, size_t size) {
     nng_msg *msg;
     if (s->closing || nng_msg_alloc(&msg, size) != 0) {
         return;
@@ -179,11 +177,6 @@ void mdl_server_publish(mdl_server *s, const uint8_t *bytes, size_t size) {
     if (nng_sendmsg(s->news, msg, NNG_FLAG_NONBLOCK) != 0) {
         nng_msg_free(msg);
     }
-}
-
-const char *mdl_server_url(const mdl_server *s, uint32_t i) {
-    MDL_ASSERT(i < s->url_count);
-    return s->url[i];
 }
 
 /* ---- opening ---- */
@@ -239,7 +232,7 @@ static int listen_at(nng_socket socket, const char *url, size_t receive_max, nng
 }
 
 /* Both listeners of one address. *failed names the one that failed. */
-static int listen_pair(mdl_server *s, const char *url, const char *news, nng_tls_config *tls, const char **failed) {
+static int listen_pair(mdl_nng_server *s, const char *url, const char *news, nng_tls_config *tls, const char **failed) {
     nng_listener calls, published;
     *failed = url;
     int rv = listen_at(s->calls, url, s->receive_max, tls, &calls);
@@ -254,11 +247,11 @@ static int listen_pair(mdl_server *s, const char *url, const char *news, nng_tls
 }
 
 /* Try ports until both of a pair can be had. */
-static int listen_anywhere(mdl_server *s, char url[MDL_URL_MAX], char news[MDL_URL_MAX], nng_tls_config *tls,
+static int listen_anywhere(mdl_nng_server *s, char url[MDL_URL_MAX], char news[MDL_URL_MAX], nng_tls_config *tls,
                            const char **failed) {
     int rv = NNG_EADDRINUSE;
     *failed = url;
-    for (int i = 0; i < PORT_TRIES && rv == NNG_EADDRINUSE; i++) {
+    for (int i = 0; i < MDL_PORT_TRIES && rv == NNG_EADDRINUSE; i++) {
         char here[MDL_URL_MAX], beside[MDL_URL_MAX];
         uint32_t port = free_port();
         if (port == 0) {
@@ -277,27 +270,28 @@ static int listen_anywhere(mdl_server *s, char url[MDL_URL_MAX], char news[MDL_U
     return rv;
 }
 
-static mdl_err listen_all(mdl_server *s, const mdl_server_options *o, char *error, size_t error_size) {
+static mdl_err listen_all(mdl_nng_server *s, const mdl_tls_files *files, mdl_url *listen, uint32_t count, char *error,
+                          size_t error_size) {
     nng_tls_config *tls = NULL;
     mdl_err e = MDL_OK;
-    for (uint32_t i = 0; e == MDL_OK && i < o->listen_count; i++) {
-        char news[MDL_URL_MAX];
+    for (uint32_t i = 0; e == MDL_OK && i < count; i++) {
+        char url[MDL_URL_MAX], news[MDL_URL_MAX];
         uint8_t key[32];
         int has_key;
-        e = mdl_address_parse(o->listen[i], s->url[i], news, key, &has_key, error, error_size);
+        e = mdl_address_parse(listen[i], url, news, key, &has_key, error, error_size);
         if (e != MDL_OK) {
             break;
         }
-        int secure = mdl_address_scheme(s->url[i]) == MDL_TLS;
+        int secure = mdl_address_scheme(listen[i]) == MDL_TLS;
         if (secure && !tls) {
-            e = mdl_tls_config_server(&o->tls, &tls, error, error_size);
+            e = mdl_tls_config_server(files, &tls, error, error_size);
             if (e != MDL_OK) {
                 break;
             }
         }
         const char *failed;
-        int rv = mdl_address_port(s->url[i]) == 0 ? listen_anywhere(s, s->url[i], news, secure ? tls : NULL, &failed)
-                                                  : listen_pair(s, s->url[i], news, secure ? tls : NULL, &failed);
+        int rv = mdl_address_port(listen[i]) == 0 ? listen_anywhere(s, listen[i], news, secure ? tls : NULL, &failed)
+                                                  : listen_pair(s, listen[i], news, secure ? tls : NULL, &failed);
         if (rv != 0) {
             snprintf(error, error_size, "cannot listen on %s: %s", failed, nng_strerror(rv));
             e = mdl_err_of_nng(rv);
@@ -309,11 +303,13 @@ static mdl_err listen_all(mdl_server *s, const mdl_server_options *o, char *erro
     return e;
 }
 
-static mdl_err open_slots(mdl_server *s) {
+static mdl_err open_slots(mdl_nng_server *s) {
     int rv = 0;
     for (uint32_t i = 0; i < s->slot_count && rv == 0; i++) {
-        mdl_call *call = &s->slot[i];
+        slot *call = &s->slot[i];
         call->server = s;
+        call->call.reply = reply;
+        call->call.drop = drop;
         rv = nng_ctx_open(&call->ctx, s->calls);
         if (rv == 0) {
             call->open = 1;
@@ -323,9 +319,10 @@ static mdl_err open_slots(mdl_server *s) {
     return mdl_err_of_nng(rv);
 }
 
-/* Give everything of nng back. No callback runs after it. May wait for threads
- * of nng: not for the loop, once the server has answered calls. */
-static void stop_nng(mdl_server *s) {
+/* Give everything of nng back. No callback runs after it. May wait for threads of
+ * nng. */
+static void stop_nng(void *owner) {
+    mdl_nng_server *s = owner;
     for (uint32_t i = 0; i < s->slot_count; i++) {
         if (s->slot[i].open) {
             nng_ctx_close(s->slot[i].ctx);
@@ -336,7 +333,7 @@ static void stop_nng(mdl_server *s) {
         nng_close(s->news);
     }
     for (uint32_t i = 0; i < s->slot_count; i++) {
-        mdl_call *call = &s->slot[i];
+        slot *call = &s->slot[i];
         if (!call->aio) {
             continue;
         }
@@ -350,38 +347,29 @@ static void stop_nng(mdl_server *s) {
     }
 }
 
-static void release(mdl_server *s) {
+static void release(void *owner) {
+    mdl_nng_server *s = owner;
     free(s->slot);
-    free(s->url);
     free(s);
 }
 
-static void mailbox_closed_early(uv_handle_t *wake) { release(wake->data); }
-
-mdl_err mdl_server_open(uv_loop_t *loop, const mdl_server_options *options, mdl_server **out, char *error,
-                        size_t error_size) {
+mdl_err mdl_nng_server_open(uv_loop_t *loop, const mdl_server_options *options, mdl_url *listen, uint32_t count,
+                            mdl_nng_server **out, char *error, size_t error_size) {
     *out = NULL;
-    MDL_ASSERT(options->on_call && options->receive_max > 0);
-    if (options->calls_max < 1 || options->calls_max > CALLS_MAX || options->listen_count < 1) {
-        snprintf(error, error_size, "a server needs an address, and room for 1 to %d calls", CALLS_MAX);
-        return MDL_ERANGE;
-    }
-    mdl_server *s = calloc(1, sizeof *s);
+    mdl_nng_server *s = calloc(1, sizeof *s);
     mdl_err e = MDL_ENOMEM;
     if (s) {
         s->slot_count = options->calls_max;
         s->slot = calloc(s->slot_count, sizeof *s->slot);
-        s->url_count = options->listen_count;
-        s->url = calloc(s->url_count, sizeof *s->url);
         s->receive_max = options->receive_max;
         s->peers_max = options->peers_max ? options->peers_max : UINT32_MAX;
         s->on_call = options->on_call;
         s->ctx = options->ctx;
         atomic_init(&s->peers, 0);
-        e = s->slot && s->url ? mdl_mailbox_open(&s->mailbox, loop, deliver, s) : MDL_ENOMEM;
+        e = s->slot ? mdl_mailbox_open(&s->mailbox, loop, deliver, s) : MDL_ENOMEM;
     }
     if (e != MDL_OK) {
-        snprintf(error, error_size, "cannot listen on %s: %s", options->listen[0], mdl_strerror((int)e));
+        snprintf(error, error_size, "cannot listen on %s: %s", listen[0], mdl_strerror((int)e));
         if (s) {
             release(s);
         }
@@ -406,14 +394,12 @@ mdl_err mdl_server_open(uv_loop_t *loop, const mdl_server_options *options, mdl_
         e = open_slots(s);
     }
     if (e != MDL_OK) {
-        snprintf(error, error_size, "cannot listen on %s: %s", options->listen[0], mdl_strerror((int)e));
+        snprintf(error, error_size, "cannot listen on %s: %s", listen[0], mdl_strerror((int)e));
     } else {
-        e = listen_all(s, options, error, error_size);
+        e = listen_all(s, &options->tls, listen, count, error, error_size);
     }
     if (e != MDL_OK) {
-        s->closing = 1;
-        stop_nng(s);
-        mdl_mailbox_close(&s->mailbox, mailbox_closed_early);
+        mdl_nng_server_close(s, NULL, NULL);
         return e;
     }
     for (uint32_t i = 0; i < s->slot_count; i++) {
@@ -425,31 +411,8 @@ mdl_err mdl_server_open(uv_loop_t *loop, const mdl_server_options *options, mdl_
 
 /* ---- closing ---- */
 
-static void teardown_work(uv_work_t *work) { stop_nng(work->data); }
-
-static void mailbox_closed(uv_handle_t *wake) {
-    mdl_server *s = wake->data;
-    void (*closed)(void *) = s->closed;
-    void *ctx = s->closed_ctx;
-    release(s);
-    if (closed) {
-        closed(ctx);
-    }
-}
-
-static void teardown_done(uv_work_t *work, int status) {
-    (void)status; /* nobody cancels it */
-    mdl_server *s = work->data;
-    mdl_mailbox_close(&s->mailbox, mailbox_closed);
-}
-
-void mdl_server_close(mdl_server *s, void (*closed)(void *ctx), void *ctx) {
+void mdl_nng_server_close(mdl_nng_server *s, void (*closed)(void *ctx), void *ctx) {
     MDL_ASSERT(!s->closing);
     s->closing = 1;
-    s->closed = closed;
-    s->closed_ctx = ctx;
-    s->teardown.data = s;
-    /* nng waits for its threads while it closes: not on the loop. */
-    int rv = uv_queue_work(s->mailbox.wake.loop, &s->teardown, teardown_work, teardown_done);
-    MDL_ASSERT(rv == 0);
+    mdl_teardown_begin(&(mdl_teardown){&s->mailbox, s, stop_nng, release, closed, ctx});
 }

@@ -8,6 +8,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+/* nng.h comes before its protocols. */
+#include <nng/nng.h>
+
+#include <nng/protocol/pubsub0/sub.h>
+#include <nng/protocol/reqrep0/rep.h>
+#include <nng/protocol/reqrep0/req.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -425,7 +431,7 @@ static void test_too_long(void **state) {
     (void)state;
     char ipc[300];
     snprintf(ipc, sizeof ipc, "ipc://%s/long", directory);
-    const char *const address[] = {"tcp://127.0.0.1:0", "inproc://long", "ws://127.0.0.1:0/long", ipc};
+    const char *const address[] = {"tcp://127.0.0.1:0", "inproc://long", ipc};
     for (size_t i = 0; i < sizeof address / sizeof address[0]; i++) {
         peer p;
         peer_init(&p);
@@ -451,6 +457,153 @@ static int connect_raw(const char *url) {
     assert_true(fd >= 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
     return fd;
+}
+
+/* More calls than the server takes at once, and than one connection may have under
+ * way: they wait their turn, and none is lost. */
+static void test_many(void **state) {
+    (void)state;
+    char ipc[300];
+    snprintf(ipc, sizeof ipc, "ipc://%s/many", directory);
+    const char *const address[] = {"tcp://127.0.0.1:0", "inproc://many", ipc};
+    for (size_t i = 0; i < sizeof address / sizeof address[0]; i++) {
+        peer p;
+        peer_init(&p);
+        p.service = HOLD;
+        assert_int_equal(serve(&p, address[i], NULL, 0), MDL_OK);
+        assert_int_equal(dial(&p, mdl_server_url(p.server, 0), NULL, 40), MDL_OK);
+        for (uint64_t token = 0; token < 40; token++) {
+            char text[32];
+            snprintf(text, sizeof text, "%u", (unsigned)token);
+            assert_int_equal(call_text(&p, token, text, PATIENCE_MS), MDL_OK);
+        }
+        UNTIL(&p, p.held_count == 8);
+        run_ms(&p, 20);
+        assert_int_equal(p.held_count, 8);
+        for (uint32_t k = 0; k < 40; k++) {
+            UNTIL(&p, p.held_count > k);
+            mdl_call_reply(p.held[k], (const uint8_t *)"ok", 2);
+        }
+        UNTIL(&p, p.replies == 40);
+        assert_int_equal(p.calls, 40);
+        assert_int_equal(p.failures, 0);
+        peer_close(&p);
+    }
+}
+
+/* Connections that break at all moments: no call is lost, and closing always ends. */
+static void test_breaking(void **state) {
+    (void)state;
+    char ipc[300];
+    snprintf(ipc, sizeof ipc, "ipc://%s/breaking", directory);
+    const char *const address[] = {"tcp://127.0.0.1:0", ipc};
+    for (size_t i = 0; i < sizeof address / sizeof address[0]; i++) {
+        char url[MDL_URL_MAX];
+        peer p;
+        peer_init(&p);
+        assert_int_equal(serve(&p, address[i], NULL, 0), MDL_OK);
+        snprintf(url, sizeof url, "%s", mdl_server_url(p.server, 0));
+        assert_int_equal(dial(&p, url, NULL, 16), MDL_OK);
+        static uint8_t big[LIMIT - 1];
+        for (uint64_t token = 0; token < 16; token++) {
+            p.seen[token] = 0;
+            assert_int_equal(mdl_client_call(p.client, token, big, sizeof big, PATIENCE_MS), MDL_OK);
+        }
+        for (uint32_t round = 0; round < 25; round++) {
+            for (uint32_t turn = 0; turn < round; turn++) {
+                uv_run(&p.loop, UV_RUN_NOWAIT);
+            }
+            close_server(&p);
+            assert_int_equal(serve(&p, url, NULL, 0), MDL_OK);
+            for (uint64_t token = 0; token < 16; token++) {
+                if (p.seen[token]) {
+                    assert_int_equal(p.status[token], MDL_OK);
+                    p.seen[token] = 0;
+                    assert_int_equal(mdl_client_call(p.client, token, big, sizeof big, PATIENCE_MS), MDL_OK);
+                }
+            }
+        }
+        uint32_t before = p.replies, left = 0;
+        for (uint64_t token = 0; token < 16; token++) {
+            left += !p.seen[token];
+        }
+        UNTIL(&p, p.replies == before + left);
+        assert_int_equal(p.failures, 0);
+        peer_close(&p);
+    }
+}
+
+/* nng's own sockets on the other side. */
+static void test_nng_peers(void **state) {
+    (void)state;
+    char ipc[300];
+    snprintf(ipc, sizeof ipc, "ipc://%s/nng", directory);
+    const char *const address[] = {"tcp://127.0.0.1:0", ipc};
+    for (size_t i = 0; i < sizeof address / sizeof address[0]; i++) {
+        char url[MDL_URL_MAX], news[MDL_URL_MAX], reply[16];
+        uint8_t key[32];
+        int has_key;
+        size_t size = sizeof reply;
+        nng_socket req, sub, rep;
+        peer p;
+        peer_init(&p);
+        assert_int_equal(serve(&p, address[i], NULL, 0), MDL_OK);
+        assert_int_equal(
+            mdl_address_parse(mdl_server_url(p.server, 0), url, news, key, &has_key, p.error, sizeof p.error), MDL_OK);
+        assert_int_equal(nng_req0_open(&req), 0);
+        assert_int_equal(nng_sub0_open(&sub), 0);
+        assert_int_equal(nng_setopt(sub, NNG_OPT_SUB_SUBSCRIBE, "", 0), 0);
+        assert_int_equal(nng_dial(req, url, NULL, NNG_FLAG_NONBLOCK), 0);
+        assert_int_equal(nng_dial(sub, news, NULL, NNG_FLAG_NONBLOCK), 0);
+        nng_msg *msg;
+        assert_int_equal(nng_msg_alloc(&msg, 0), 0);
+        assert_int_equal(nng_msg_append(msg, "hello", 5), 0);
+        nng_aio *aio;
+        assert_int_equal(nng_aio_alloc(&aio, NULL, NULL), 0);
+        nng_aio_set_msg(aio, msg);
+        nng_send_aio(req, aio);
+        UNTIL(&p, p.calls == 1);
+        nng_aio_wait(aio);
+        assert_int_equal(nng_aio_result(aio), 0);
+        for (uint32_t k = 0; k < 1000 && (size = sizeof reply, nng_recv(req, reply, &size, NNG_FLAG_NONBLOCK)) != 0;
+             k++) {
+            run_ms(&p, 5);
+        }
+        assert_int_equal(size, 6);
+        assert_memory_equal(reply, "hello!", 6);
+        int heard = NNG_EAGAIN;
+        for (uint32_t k = 0; k < 1000 && heard != 0; k++) {
+            mdl_server_publish(p.server, (const uint8_t *)"news", 4);
+            run_ms(&p, 5);
+            size = sizeof reply;
+            heard = nng_recv(sub, reply, &size, NNG_FLAG_NONBLOCK);
+        }
+        assert_int_equal(heard, 0);
+        assert_memory_equal(reply, "news", 4);
+        nng_aio_free(aio);
+        nng_close(req);
+        nng_close(sub);
+        close_server(&p);
+        /* And as a server. */
+        assert_int_equal(nng_rep0_open(&rep), 0);
+        assert_int_equal(nng_listen(rep, url, NULL, 0), 0);
+        assert_int_equal(dial(&p, url, NULL, 4), MDL_OK);
+        assert_int_equal(call_text(&p, 1, "question", PATIENCE_MS), MDL_OK);
+        int got = NNG_EAGAIN;
+        for (uint32_t k = 0; k < 1000 && got != 0; k++) {
+            run_ms(&p, 5);
+            size = sizeof reply;
+            got = nng_recv(rep, reply, &size, NNG_FLAG_NONBLOCK);
+        }
+        assert_int_equal(got, 0);
+        assert_int_equal(size, 8);
+        assert_memory_equal(reply, "question", 8);
+        assert_int_equal(nng_send(rep, (void *)(uintptr_t) "answer", 6, 0), 0);
+        UNTIL(&p, p.replies == 1);
+        assert_string_equal(p.reply[1], "answer");
+        nng_close(rep);
+        peer_close(&p);
+    }
 }
 
 /* Bytes that are no protocol, and a length that nobody may believe. */
@@ -544,8 +697,9 @@ static int make_directory(void **state) {
 
 static int remove_directory(void **state) {
     (void)state;
-    static const char *const names[] = {"cert.pem",    "key.pem", "other.pem", "socket",
-                                        "socket.news", "long",    "long.news"};
+    static const char *const names[] = {"cert.pem",      "key.pem",   "other.pem", "socket",    "socket.news",
+                                        "long",          "long.news", "many",      "many.news", "breaking",
+                                        "breaking.news", "nng",       "nng.news"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[300];
         snprintf(path, sizeof path, "%s/%s", directory, names[i]);
@@ -564,8 +718,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_tls),           cmocka_unit_test(test_tls_refused),
         cmocka_unit_test(test_drop_and_hold), cmocka_unit_test(test_close_with_calls),
         cmocka_unit_test(test_absent_server), cmocka_unit_test(test_too_long),
-        cmocka_unit_test(test_garbage),       cmocka_unit_test(test_peers_max),
-        cmocka_unit_test(test_open_errors),
+        cmocka_unit_test(test_many),          cmocka_unit_test(test_breaking),
+        cmocka_unit_test(test_nng_peers),     cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_peers_max),     cmocka_unit_test(test_open_errors),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }
