@@ -1,4 +1,7 @@
-# docker build -t modulon . && docker run --rm modulon --help
+# docker build -t modulon . && docker run --rm modulon selftest
+# docker run -v modulon-worker:/var/lib/modulon modulon worker --coordinator ADDR#KEY
+# tests/deploy/rootfs.sh runs these steps on a bare Debian root, without docker. It knows FROM, WORKDIR, USER,
+# COPY and RUN as they are used here.
 FROM debian:12-slim AS build
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
@@ -7,15 +10,18 @@ RUN apt-get update \
 WORKDIR /src
 COPY . .
 RUN cmake --preset release -DMODULON_TESTS=OFF \
-    && cmake --build --preset release \
+    && cmake --build --preset release --target modulon \
     && cmake --install build/release --prefix /usr/local --strip
 
 FROM debian:12-slim
 RUN apt-get update \
-    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends libsodium23 libcjson1 libuv1 libsqlite3-0 libnng1 \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+       libsodium23 libcjson1 libuv1 libsqlite3-0 libnng1 \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --create-home modulon
+    && useradd --system --create-home --home-dir /var/lib/modulon modulon
 COPY --from=build /usr/local /usr/local
 USER modulon
-WORKDIR /home/modulon
+WORKDIR /var/lib/modulon
+VOLUME /var/lib/modulon
+STOPSIGNAL SIGTERM
 ENTRYPOINT ["modulon"]
