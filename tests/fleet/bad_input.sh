@@ -1,0 +1,26 @@
+# A hostile client says everything that may not be said; each gets the named answer, the log is not flooded, and an
+# honest worker beside it finishes.
+. tests/fleet/lib.bash
+cd "$TEST_TMPDIR"
+experiment small.json 40 30
+want=$(evolved small.json alone)
+coordinator ledger small.json --listen tcp://127.0.0.1:0 --admission open:8 --lease-ms 50 --once
+worker honest "$address" --throttle 3
+"$FLEET/hostile" "$address" >hostile.out 2>hostile.err || fail "hostile: $(cat hostile.err)"
+[ "$(generation ledger)" -lt 40 ] || fail "the honest worker was not beside it: the experiment is too short"
+kill -TERM "$worker_pid"
+worker quick "$address"
+ends "$pid" 60
+[ "$code" -eq 0 ] || fail "the coordinator ended with $code"
+[ "$(digest_of ledger/champion.safetensors)" = "$want" ] || fail "another champion"
+audited ledger "$vkey"
+receipts_hold ledger honest quick
+
+# What was said three times over, on three connections, within a minute, is logged once: per peer, and once per key.
+lines=$(grep -ac '"event":"\(bad_\|unknown\|wrong\|oversize\|rate_\|no_session\)' ledger.out || true)
+[ "$lines" -gt 0 ] || fail "refusals are not logged"
+grep -a '"event":' ledger.out | grep -av '"event":"\(listening\|admit\|bye\|generation\|equivocation\|expire\)"' |
+    sed 's/.*"event":"\([^"]*\)","who":"\([^":]*\)[^"]*".*/\1 \2/' | sort | uniq -c | sort -rn >often.txt
+worst=$(head -n 1 often.txt)
+[ "${worst%% [a-z]*}" -le 1 ] || fail "logged more than once within a minute: $worst"
+echo "$(wc -l <hostile.out) answers as expected, $lines lines in the log; champion $want"

@@ -1,0 +1,50 @@
+# Bad networks between workers and coordinator (tests/fleet/proxy.c): connections dropped, 2 s of delay each way,
+# half-open sockets, requests doubled, reordered and sent again later. Each kind of network has a coordinator and
+# two workers of its own; a worker with a good connection comes late and brings the slow ones to an end. The champion
+# is the same bytes, nothing acknowledged is lost, nobody is taken for a liar.
+. tests/fleet/lib.bash
+cd "$TEST_TMPDIR"
+patience=30 generations=20
+[ "$long" = 1 ] && patience=600 generations=60
+seed=${FLEET_SEED:-1}
+experiment small.json $generations 40
+want=$(evolved small.json alone)
+faults=(drop delay halfopen repeat)
+declare -A coordinator_pid proxy_pid key_of home
+for fault in "${faults[@]}"; do
+    coordinator $fault-ledger small.json --listen tcp://127.0.0.1:0 --admission open:4 --lease-ms 50 --once
+    coordinator_pid[$fault]=$pid key_of[$fault]=$vkey home[$fault]=$address
+    "$FLEET/proxy" "${url##*:}" $fault $seed >$fault.proxy &
+    proxy_pid[$fault]=$!
+    ours+=($!)
+    for _ in $(seq 100); do [ -s $fault.proxy ] && break || sleep 0.05; done
+    for i in 1 2; do
+        worker $fault-$i "tcp://127.0.0.1:$(sed -n 's/^port //p' $fault.proxy)#${address#*#}" --throttle 20
+    done
+done
+for ((i = 0; i < patience * 10; i++)); do
+    running=0
+    for fault in "${faults[@]}"; do kill -0 "${coordinator_pid[$fault]}" 2>/dev/null && running=1; done
+    [ $running = 1 ] || break
+    sleep 0.1
+done
+for fault in "${faults[@]}"; do
+    helped=
+    if kill -0 "${coordinator_pid[$fault]}" 2>/dev/null; then
+        helped=", helped from generation $(generation $fault-ledger)"
+        worker $fault-helper "${home[$fault]}"
+    fi
+    ends "${coordinator_pid[$fault]}" 60
+    [ "$code" -eq 0 ] || fail "$fault: the coordinator ended with $code"
+    kill -TERM "${proxy_pid[$fault]}"
+    wait "${proxy_pid[$fault]}" || true
+    got=$(digest_of $fault-ledger/champion.safetensors)
+    [ "$got" = "$want" ] || fail "$fault: champion $got, alone $want"
+    audited $fault-ledger "${key_of[$fault]}"
+    logged $fault-ledger '"event":"equivocation"' && fail "$fault: a repeated request was taken for a lie"
+    logged $fault-1 contradict || logged $fault-2 contradict && fail "$fault: the coordinator was taken for a liar"
+    receipts_hold $fault-ledger $fault-1 $fault-2
+    [ "$(sed -n 's/.*connections, \([0-9]*\) faults/\1/p' $fault.proxy)" -gt 0 ] || fail "$fault: no fault came"
+    echo "$fault: $(tail -n 1 $fault.proxy), $receipts receipts$helped"
+done
+echo "same champion $want"

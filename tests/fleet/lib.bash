@@ -1,0 +1,115 @@
+# Sourced by the scripts here: an experiment, coordinators and workers as processes of our own, and checks.
+set -euo pipefail
+: "${MODULON:?the path of the program}" "${FLEET:?the folder of the helper programs}" "${TEST_TMPDIR:?an empty directory}"
+long=${MODULON_NIGHTLY:-0}
+ours=() # every process that we started
+
+end_ours() {
+    for p in "${ours[@]}"; do kill -9 "$p" || true; done
+    wait || true
+}
+trap 'end_ours 2>/dev/null' EXIT
+
+fail() {
+    echo "FAILED: $*" >&2
+    tail -n 5 "$TEST_TMPDIR"/*.err >&2 || true
+    exit 1
+}
+
+# experiment FILE [GENERATIONS] [TRIALS]: two islands on a T-maze.
+experiment() {
+    cat >"$1" <<END
+{
+    "name": "fleet", "seed": "7",
+    "task": { "name": "tmaze", "trials": ${3:-20} },
+    "network": { "neurons": 4, "ring": "dense" },
+    "evolution": {
+        "generations": ${2:-6}, "episodes": 2, "validate_every": 3, "validate_episodes": 4, "migrate_every": 1,
+        "islands": [ { "algorithm": "es", "population": 8 }, { "algorithm": "cma", "population": 8 } ]
+    },
+    "test_episodes": 20
+}
+END
+}
+
+# field NAME FILE: the text of the first "NAME":"..." in FILE.
+field() { grep -ao "\"$1\":\"[^\"]*\"" "$2" | head -n 1 | cut -d'"' -f4; }
+
+# evolved FILE DIR: evolve on this machine alone; prints the champion's digest.
+evolved() {
+    "$MODULON" evolve "$1" --out "$2" --json --quiet >"$2.json" || fail "evolve"
+    field digest "$2.json"
+}
+
+digest_of() { field digest "$1"; } # of a champion's file
+
+# coordinator NAME FILE ARGUMENT...: start one on NAME/, wait for its address. Sets pid, address, vkey, url.
+coordinator() {
+    local name=$1 file=$2
+    shift 2
+    : >"$name.out"
+    "$MODULON" coordinator "$file" --data "$name" --json "$@" >"$name.out" 2>>"$name.err" &
+    pid=$!
+    ours+=("$pid")
+    for _ in $(seq 600); do
+        grep -q '"event":"listening"' "$name.out" && break
+        kill -0 "$pid" 2>/dev/null || fail "the coordinator did not start: $(tail -n 3 "$name.err")"
+        sleep 0.05
+    done
+    address=$(sed -n 's/.*"addresses":\["\([^"]*\)".*/\1/p' "$name.out" | head -n 1)
+    vkey=$(field vkey "$name.out")
+    url=${address%#*}
+    [ -n "$address" ] && [ -n "$vkey" ] || fail "no address: $(cat "$name.out")"
+}
+
+# worker NAME ADDRESS ARGUMENT...: start one with key and data of that name. Sets worker_pid.
+worker() {
+    local name=$1 at=$2
+    shift 2
+    "$MODULON" worker --coordinator "$at" --key "$name.key" --data "$name" --threads 1 --status 10 "$@" \
+        >>"$name.log" 2>>"$name.err" &
+    worker_pid=$!
+    ours+=("$worker_pid")
+}
+
+# ends PID SECONDS: wait for a process; its exit status is `code`.
+ends() {
+    local i
+    for ((i = 0; i < $2 * 20; i++)); do
+        kill -0 "$1" 2>/dev/null || break
+        sleep 0.05
+    done
+    kill -0 "$1" 2>/dev/null && fail "process $1 has not ended after $2 s"
+    code=0
+    wait "$1" || code=$?
+}
+
+generation() { "$MODULON" status --data "$1" --json | grep -o '"generation":[0-9]*' | head -n 1 | cut -d: -f2; }
+
+# reaches NAME GENERATION SECONDS
+reaches() {
+    local i
+    for ((i = 0; i < $3 * 10; i++)); do
+        [ "$(generation "$1" 2>/dev/null || echo -1)" -ge "$2" ] && return
+        sleep 0.1
+    done
+    fail "generation $2 was not reached within $3 s: $("$MODULON" status --data "$1" 2>&1)"
+}
+
+# audited DIR VKEY: all of it, every result computed again.
+audited() {
+    "$MODULON" audit "$1" --vkey "$2" --full --quiet --json >audit.out 2>audit.err || fail "audit: $(cat audit.out)"
+    grep -q '"ok":true' audit.out && grep -q '"ended":true' audit.out || fail "audit: $(cat audit.out)"
+}
+
+# receipts_hold LEDGER WORKER...: every receipt of these workers is in the ledger, at its place. Sets receipts.
+receipts_hold() {
+    local ledger=$1 w
+    shift
+    for w in "$@"; do find "$w/receipts" -name '*.tlog-proof'; done >held.txt
+    receipts=$("$FLEET/receipts" "$ledger" held.txt 2>receipts.err) || fail "$(cat receipts.err)"
+    [ "$receipts" -gt 0 ] || fail "no worker holds a receipt"
+}
+
+# logged NAME TEXT: a coordinator's or worker's output holds TEXT.
+logged() { cat "$1".out "$1".err "$1".log 2>/dev/null | grep -aqF -- "$2"; }
