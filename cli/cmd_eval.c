@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/score.h"
 #include "runtime/champion.h"
+#include "runtime/policy.h"
 
 /* Double pole: a start of Gruau's grid counts when the poles stay up this long. */
 enum { GRID_STEPS = 1000, VARIANTS_MAX = 4 + MDL_ACTION_MAX };

@@ -78,6 +78,8 @@ static char *result_text(const mdl_runner *r, const mdl_champion *c, int done) {
         cJSON_AddNumberToObject(o, "champion_generation", c->generation[c->island]);
         cJSON_AddStringToObject(o, "digest", digest);
     }
+    cJSON_AddNumberToObject(o, "random", r->baselines.random);
+    cJSON_AddNumberToObject(o, "constant", r->baselines.constant);
     cJSON *last = cJSON_AddStringToObject(o, "directory", r->directory);
     char *text = last ? cJSON_PrintUnformatted(o) : NULL;
     cJSON_Delete(o);
@@ -111,6 +113,7 @@ static void report(const mdl_runner *r, const mdl_champion *c, int done) {
         printf("digest      %s\n", digest);
         printf("files       %s/champion.safetensors\n", r->directory);
     }
+    printf("baselines   %.6g random, %.6g best constant action\n", r->baselines.random, r->baselines.constant);
     printf("work        %" PRIu64 " evaluations, %.4g synapse updates, %.1f s\n", r->evaluations,
            (double)r->synapse_updates, r->seconds);
     if (!done)
@@ -133,6 +136,9 @@ static int evolve(const mdl_experiment_file *file, const settings *s) {
     if (!s->quiet)
         fprintf(stderr, "%s: %" PRIu32 " genes, %" PRIu32 " threads, in %s%s\n", file->experiment.name,
                 runner.layout.genes, runner.threads, runner.directory, runner.resumed > 0 ? ", going on" : "");
+    if (!s->quiet)
+        fprintf(stderr, "fitness of a life without learning: random %.4g, best constant %.4g\n",
+                runner.baselines.random, runner.baselines.constant);
     catch_signals();
     runner.save_every_s = s->save_every;
     err = mdl_runner_go(&runner, s->stop_after, &stop, s->quiet, &end, error, sizeof error);

@@ -7,6 +7,7 @@
 
 #include "core/digits_data.h"
 #include "runtime/memory.h"
+#include "runtime/policy.h"
 #include "runtime/progress.h"
 
 typedef struct worker {
@@ -39,29 +40,6 @@ static void decode(worker *w, const mdl_experiment *x, const mdl_variant *v) {
     w->decoded = v;
 }
 
-static int64_t play(const mdl_experiment *x, const mdl_variant *v, uint64_t key, uint32_t episode) {
-    mdl_task task;
-    mdl_stream draws = {mdl_key(key, MDL_STREAM_POLICY, 0, 0, 0), 0};
-    int continuous = mdl_task_info_get((uint32_t)x->task.id)->continuous != 0;
-    uint32_t actions = mdl_task_action_count(&x->task);
-    mdl_task_reset(&task, &x->task, key, episode, MDL_PART_TEST);
-    while (!(task.out.flags & MDL_OUT_DONE)) {
-        float motor[MDL_ACTION_MAX] = {0};
-        uint32_t action = 0;
-        if (continuous) {
-            for (uint32_t i = 0; i < actions; i++)
-                motor[i] =
-                    v->kind == MDL_VARIANT_RANDOM ? 4.0f * mdl_draw_unit(&draws) - 2.0f : (float)v->action - 1.0f;
-        } else {
-            action = v->kind == MDL_VARIANT_RANDOM ? mdl_draw_below(&draws, actions) : v->action;
-        }
-        if (task.out.flags & MDL_OUT_TEACH)
-            action = task.out.teach;
-        mdl_task_step(&task, action, motor);
-    }
-    return mdl_task_score(&task);
-}
-
 static void run_job(void *shared, uint32_t thread, uint32_t index) {
     table *t = shared;
     const mdl_variant *v = &t->variant[index / t->lives.count];
@@ -74,7 +52,8 @@ static void run_job(void *shared, uint32_t thread, uint32_t index) {
             decode(w, t->experiment, v);
         mdl_life_run(w->life, key, episode, MDL_PART_TEST, NULL, &score, NULL);
     } else {
-        score = play(t->experiment, v, key, episode);
+        mdl_policy_life(&t->experiment->task, v->kind == MDL_VARIANT_RANDOM ? MDL_POLICY_RANDOM : MDL_POLICY_CONSTANT,
+                        v->action, key, episode, MDL_PART_TEST, NULL, &score);
     }
     t->scores[index] = (double)score / 1e6;
 }
@@ -163,10 +142,6 @@ mdl_lives mdl_test_lives(const mdl_experiment *x, uint32_t wanted) {
     if (x->task.id == MDL_TASK_DIGITS)
         return (mdl_lives){0, wanted ? wanted : 1};
     return (mdl_lives){0, wanted ? wanted : x->test_episodes};
-}
-
-uint32_t mdl_constant_policies(const mdl_task_params *task) {
-    return mdl_task_info_get((uint32_t)task->id)->continuous ? 3 : mdl_task_action_count(task);
 }
 
 uint64_t mdl_test_seed(const uint8_t digest[32]) {

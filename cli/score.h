@@ -9,8 +9,8 @@
 
 typedef enum mdl_variant_kind {
     MDL_VARIANT_NETWORK = 0, /* `genome`                                            */
-    MDL_VARIANT_RANDOM,      /* actions uniform; continuous tasks: motors uniform in [-2, 2] */
-    MDL_VARIANT_CONSTANT     /* always `action`; continuous tasks: motors at -1, 0, 1 */
+    MDL_VARIANT_RANDOM,      /* runtime/policy.h                                    */
+    MDL_VARIANT_CONSTANT     /* the same; always `action`                           */
 } mdl_variant_kind;
 
 typedef struct mdl_variant {
@@ -48,9 +48,6 @@ mdl_score mdl_score_lives(const mdl_experiment *x, const double *scores, uint32_
 /* Score of `scores` minus `base`, paired life by life; with one digits life the
  * difference of two proportions. */
 mdl_score mdl_score_difference(const mdl_experiment *x, const double *scores, const double *base, uint32_t lives);
-
-/* Constant policies of a task: its actions, or three motor levels. */
-uint32_t mdl_constant_policies(const mdl_task_params *task);
 
 /* The seed of a champion's test lives: the first 8 bytes of its digest,
  * little-endian, so that a genome cannot be tuned to the lives it is tested on. */

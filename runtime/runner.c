@@ -168,7 +168,8 @@ static void log_generation(mdl_runner *r, uint32_t generation, uint64_t evaluati
                     (double)r->result[jobs - s->islands + k] / (1e6 * s->validate_episodes));
         fputc('}', r->log);
     }
-    fprintf(r->log, "],\"evaluations\":%" PRIu64 ",\"updates\":%" PRIu64 ",\"seconds\":%.6f}\n", evaluations, updates,
+    fprintf(r->log, "],\"random\":%.9g,\"constant\":%.9g", r->baselines.random, r->baselines.constant);
+    fprintf(r->log, ",\"evaluations\":%" PRIu64 ",\"updates\":%" PRIu64 ",\"seconds\":%.6f}\n", evaluations, updates,
             seconds);
 }
 
@@ -359,6 +360,8 @@ mdl_err mdl_runner_open(mdl_runner *r, const mdl_experiment_file *file, const ch
         err = load_state(r, error, error_size);
     if (err == MDL_OK)
         err = cut_log(r, error, error_size);
+    if (err == MDL_OK)
+        mdl_baselines_of(&file->experiment, &r->baselines);
     if (err != MDL_OK)
         mdl_runner_close(r);
     return err;

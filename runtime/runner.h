@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "core/life.h"
+#include "runtime/policy.h"
 #include "runtime/pool.h"
 #include "runtime/progress.h"
 
@@ -49,6 +50,7 @@ typedef struct mdl_runner {
     int64_t *result; /* [jobs] */
     uint64_t *updates;
     uint32_t result_capacity;
+    mdl_baselines baselines;               /* of the experiment, beside every score */
     uint64_t evaluations, synapse_updates; /* of all closed generations */
     double seconds;                        /* the same, by log.jsonl     */
     FILE *log;
