@@ -1,5 +1,5 @@
-/* modulon coordinator --dry-run: what an experiment costs, before it begins. One
- * candidate is run to measure it; bytes are those of real messages. */
+/* modulon coordinator --dry-run: what an experiment costs, before it begins. Its first
+ * lives are run to measure it; bytes are those of real messages. */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
@@ -12,58 +12,126 @@
 
 #include "cli/cli.h"
 #include "cli/coordinator.h"
+#include "core/assert.h"
 #include "protocol/unit.h"
 #include "runtime/memory.h"
 #include "runtime/progress.h"
 
 typedef struct plan {
     uint32_t generations;
-    double jobs, lives;      /* of the whole run                                 */
-    double updates_per_life; /* synapse updates, measured                        */
-    double seconds_per_life; /* on one thread of this machine                    */
-    double leases;           /* of the fleet                                     */
+    double jobs, lives;   /* of the whole run                                 */
+    uint32_t jobs_max;    /* of a generation                                  */
+    double measured;      /* lives that were run to find the next two         */
+    double updates;       /* synapse updates of the whole run                 */
+    double updates_per_s; /* on one thread of this machine                    */
+    double leases;        /* of the fleet                                     */
     double wire_bytes, ledger_bytes, blob_bytes;
     double seconds; /* for the fleet                                    */
 } plan;
 
-/* Run job 0 of generation 0, again and again for a tenth of a second. */
+enum { MEASURE_MS = 500 };
+
+/* Close to jobs times the golden ratio's fraction, and without a common factor: i * stride mod jobs
+ * passes every job once, and the first few are of all islands. */
+static uint32_t stride_of(uint32_t jobs) {
+    for (uint32_t s = (uint32_t)(0.618 * jobs) + 1;; s++) {
+        uint32_t a = s, b = jobs;
+        while (b > 0) {
+            uint32_t rest = a % b;
+            a = b;
+            b = rest;
+        }
+        if (a == 1) {
+            return s;
+        }
+    }
+}
+
+typedef struct sample { /* a training job that was run */
+    int64_t fitness;
+    double updates, lives;
+} sample;
+
+static int fitter_first(const void *a, const void *b) {
+    const sample *x = a, *y = b;
+    return (x->fitness < y->fitness) - (x->fitness > y->fitness);
+}
+
+/* Updates a life of the fittest quarter: what evolution makes of the others. */
+static double later_life(sample *ran, uint32_t count) {
+    double updates = 0, lives = 0;
+    qsort(ran, count, sizeof *ran, fitter_first);
+    for (uint32_t i = 0; i < (count + 3) / 4; i++) {
+        updates += ran[i].updates;
+        lives += ran[i].lives;
+    }
+    return updates / lives;
+}
+
+/* What a life costs depends on how the network behaves: one that holds its pole up
+ * costs more than one that drops it. So the first generations are evolved in earnest
+ * for half a second, and each life after them counts as those of the fittest in the
+ * last whole one (or in what was reached of the first). */
+static void evolve_a_while(mdl_life *life, mdl_evolution *e, float *genome, int64_t *fitness, sample *ran, plan *p) {
+    double began = mdl_seconds(), updates = 0, lives = 0, later = 0;
+    int late = 0;
+    while (!late && !mdl_evolution_done(e)) {
+        uint32_t jobs = mdl_evolution_job_count(e), stride = stride_of(jobs), i = 0, count = 0;
+        for (; i < jobs && !late; i++) {
+            uint32_t at = (uint32_t)((uint64_t)i * stride % jobs);
+            mdl_job_result result;
+            mdl_job job;
+            mdl_evolution_job(e, at, &job, NULL);
+            mdl_unit_job(life, e, at, genome, &result);
+            fitness[at] = result.fitness;
+            if (job.kind == MDL_JOB_TRAIN) {
+                ran[count++] = (sample){result.fitness, (double)result.updates, job.episodes};
+            }
+            updates += (double)result.updates;
+            lives += job.episodes;
+            late = (mdl_seconds() - began) * 1000 >= MEASURE_MS;
+        }
+        if (i == jobs) {
+            mdl_err err = mdl_evolution_advance(e, fitness, jobs);
+            MDL_ASSERT(err == MDL_OK);
+        }
+        if (count > 0 && (i == jobs || later == 0)) {
+            later = later_life(ran, count);
+        }
+    }
+    p->updates_per_s = updates / (mdl_seconds() - began);
+    p->measured = lives;
+    p->updates = updates + (p->lives - lives) * (later > 0 ? later : updates / lives);
+}
+
 static mdl_err measure(const mdl_experiment_file *file, plan *p) {
     const mdl_experiment *x = &file->experiment;
     mdl_life *life = NULL;
     void *memory = mdl_aligned(mdl_life_bytes(x, 1)), *room = NULL;
     float *prior = NULL, *genome = NULL;
-    mdl_job_result result = {0};
-    uint32_t runs = 0;
+    int64_t *fitness = NULL;
+    sample *ran = NULL;
     if (memory) {
         life = mdl_life_init(memory, x, 1, NULL);
         room = mdl_aligned(mdl_evolution_bytes(&x->evolution, life->layout.genes));
         prior = calloc(life->layout.genes, 2 * sizeof *prior);
         genome = calloc(life->layout.genes, sizeof *genome);
+        fitness = calloc(p->jobs_max, sizeof *fitness);
+        ran = calloc(p->jobs_max, sizeof *ran);
     }
-    if (!memory || !room || !prior || !genome) {
-        free(memory);
-        free(room);
-        free(prior);
-        free(genome);
-        return MDL_ENOMEM;
+    mdl_err err = room && prior && genome && fitness && ran ? MDL_OK : MDL_ENOMEM;
+    if (err == MDL_OK) {
+        mdl_gene_prior g = mdl_genome_search_prior(&x->hmn, &life->layout, prior);
+        mdl_evolution *e = mdl_evolution_init(room, &x->evolution, &g);
+        evolve_a_while(life, e, genome, fitness, ran, p);
     }
-    mdl_gene_prior g = mdl_genome_search_prior(&x->hmn, &life->layout, prior);
-    mdl_evolution *e = mdl_evolution_init(room, &x->evolution, &g);
-    mdl_job job;
-    mdl_evolution_job(e, 0, &job, NULL);
-    double began = mdl_seconds(), took;
-    do {
-        mdl_unit_job(life, e, 0, genome, &result);
-        runs++;
-        took = mdl_seconds() - began;
-    } while (took < 0.1);
-    p->updates_per_life = (double)result.updates / job.episodes;
-    p->seconds_per_life = took / runs / job.episodes;
     free(memory);
     free(room);
     free(prior);
     free(genome);
-    return MDL_OK;
+    free(fitness);
+    free(ran);
+    return err;
 }
 
 static double size_of(mdl_message *m) {
@@ -105,14 +173,12 @@ static void lease_bytes(uint32_t jobs, double *wire, double *ledger) {
 /* A generation of `jobs` jobs and `lives` lives on the fleet. */
 static void add_generation(plan *p, const mdl_coordinator_settings *s, double jobs, double lives) {
     enum { CLOSING = 6000, NEWS_AND_SYNC = 2600 };
-    double lives_per_s = (double)s->speed / p->updates_per_life;
+    double lives_per_s = (double)s->speed * p->lives / p->updates;
     double target = lives_per_s * s->lease_ms / 1000 * jobs / lives;
     double share = ceil(jobs / (2.0 * s->workers)), wire, ledger;
     double size = fmax(1, fmin(fmin(target, share), MDL_UNIT_JOBS_MAX));
     double leases = ceil(jobs / floor(size));
     lease_bytes((uint32_t)size, &wire, &ledger);
-    p->jobs += jobs;
-    p->lives += lives;
     p->leases += leases;
     p->wire_bytes += leases * wire + s->workers * (8 * jobs + NEWS_AND_SYNC);
     p->ledger_bytes += leases * ledger + CLOSING;
@@ -124,10 +190,10 @@ static void add_generation(plan *p, const mdl_coordinator_settings *s, double jo
 static void show(const mdl_experiment *x, const mdl_coordinator_settings *s, const plan *p) {
     printf("experiment   %s: %" PRIu32 " generations, %.0f jobs, %.0f lives\n", x->name, p->generations, p->jobs,
            p->lives);
-    printf("work         %.4g synapse updates (%.4g a life, measured on one)\n", p->lives * p->updates_per_life,
-           p->updates_per_life);
-    printf("this machine %.4g updates/s on one thread; %.4g s for all of it\n",
-           p->updates_per_life / p->seconds_per_life, p->lives * p->seconds_per_life);
+    printf("work         %.4g synapse updates, %.4g a life; measured on the first %.0f lives\n", p->updates,
+           p->updates / p->lives, p->measured);
+    printf("this machine %.4g updates/s on one thread; %.4g s for all of it\n", p->updates_per_s,
+           p->updates / p->updates_per_s);
     printf("fleet        %" PRIu32 " workers of %.4g updates/s: %.4g s, %.0f leases\n", s->workers, (double)s->speed,
            p->seconds, p->leases);
     printf("wire         %.4g MB in and out; %.4g kB/s\n", p->wire_bytes / 1e6, p->wire_bytes / 1e3 / p->seconds);
@@ -140,8 +206,9 @@ static void show_json(const mdl_experiment *x, const mdl_coordinator_settings *s
     cJSON_AddNumberToObject(o, "generations", p->generations);
     cJSON_AddNumberToObject(o, "jobs", p->jobs);
     cJSON_AddNumberToObject(o, "lives", p->lives);
-    cJSON_AddNumberToObject(o, "updates", p->lives * p->updates_per_life);
-    cJSON_AddNumberToObject(o, "updates_per_s_one_thread", p->updates_per_life / p->seconds_per_life);
+    cJSON_AddNumberToObject(o, "measured_lives", p->measured);
+    cJSON_AddNumberToObject(o, "updates", p->updates);
+    cJSON_AddNumberToObject(o, "updates_per_s_one_thread", p->updates_per_s);
     cJSON_AddNumberToObject(o, "workers", s->workers);
     cJSON_AddNumberToObject(o, "speed", (double)s->speed);
     cJSON_AddNumberToObject(o, "leases", p->leases);
@@ -155,25 +222,41 @@ static void show_json(const mdl_experiment *x, const mdl_coordinator_settings *s
     free(text);
 }
 
+/* Jobs and lives of generation g, from 1. */
+static int validates(const mdl_evolution_spec *e, uint32_t g) {
+    return g % e->validate_every == 0 || g == e->generations;
+}
+
+static double jobs_of(const mdl_evolution_spec *e, double candidates, uint32_t g) {
+    return candidates + (validates(e, g) ? e->islands : 0);
+}
+
+static double lives_of(const mdl_evolution_spec *e, double candidates, uint32_t g) {
+    return candidates * e->episodes + (validates(e, g) ? (double)e->islands * e->validate_episodes : 0);
+}
+
 int mdl_cli_coordinator_plan(const mdl_experiment_file *file, const mdl_coordinator_settings *settings) {
     const mdl_experiment *x = &file->experiment;
     const mdl_evolution_spec *e = &x->evolution;
     mdl_coordinator_settings s = *settings;
     plan p = {.generations = e->generations};
-    if (measure(file, &p) != MDL_OK) {
-        return mdl_cli_fail(MDL_EXIT_FAILURE, "out of memory");
-    }
-    if (s.speed == 0) {
-        s.speed = (uint64_t)fmax(1, p.updates_per_life / p.seconds_per_life);
-    }
     double candidates = 0;
     for (uint32_t k = 0; k < e->islands; k++) {
         candidates += e->island[k].population;
     }
+    p.jobs_max = (uint32_t)candidates + e->islands;
     for (uint32_t g = 1; g <= e->generations; g++) {
-        int validates = g % e->validate_every == 0 || g == e->generations;
-        add_generation(&p, &s, candidates + (validates ? e->islands : 0),
-                       candidates * e->episodes + (validates ? (double)e->islands * e->validate_episodes : 0));
+        p.jobs += jobs_of(e, candidates, g);
+        p.lives += lives_of(e, candidates, g);
+    }
+    if (measure(file, &p) != MDL_OK) {
+        return mdl_cli_fail(MDL_EXIT_FAILURE, "out of memory");
+    }
+    if (s.speed == 0) {
+        s.speed = (uint64_t)fmax(1, p.updates_per_s);
+    }
+    for (uint32_t g = 1; g <= e->generations; g++) {
+        add_generation(&p, &s, jobs_of(e, candidates, g), lives_of(e, candidates, g));
     }
     if (s.json) {
         show_json(x, &s, &p);
