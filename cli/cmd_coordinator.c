@@ -50,6 +50,7 @@ typedef struct program {
     double *best, *mean; /* for the page */
     uint64_t updates, updates_ms;
     double updates_per_s;
+    double done, gained, spent_s; /* for the time left: forgotten little by little */
     int stopping, code;
 } program;
 
@@ -84,6 +85,36 @@ static void on_log(void *ctx, const char *kind, const char *who, const char *tex
     }
 }
 
+static double fraction_done(const mdl_coordinator_info *i) {
+    double part = i->jobs > 0 ? (double)i->jobs_done / i->jobs : 0;
+    return (i->generation + part) / i->generations;
+}
+
+/* How fast the experiment goes, over the last minutes. Time in which nobody may or
+ * does work does not count: it says nothing of when the work is done. */
+static void count_progress(program *p, double seconds) {
+    const double kept = 0.97; /* of what was counted RATE_MS before: half of it after 45 s */
+    mdl_coordinator_info i;
+    mdl_coordinator_inform(mdl_shell_logic(p->shell), &i);
+    double done = fraction_done(&i);
+    if (!i.paused && i.active > 0 && (done > p->done || p->gained > 0)) {
+        p->gained = p->gained * kept + (done - p->done);
+        p->spent_s = p->spent_s * kept + seconds;
+    }
+    p->done = done;
+}
+
+/* Negative: unknown. */
+static double seconds_left(const program *p, const mdl_coordinator_info *i) {
+    if (i->ended) {
+        return 0;
+    }
+    if (i->paused || i->active == 0 || !(p->gained > 0)) {
+        return -1;
+    }
+    return (1 - fraction_done(i)) * p->spent_s / p->gained;
+}
+
 /* All updates of verified results, and how many a second. */
 static void count_updates(program *p) {
     const mdl_ledger_worker *w;
@@ -96,15 +127,11 @@ static void count_updates(program *p) {
         p->updates_ms = now_ms;
         p->updates = updates;
     } else if (now_ms - p->updates_ms >= RATE_MS) {
+        count_progress(p, (double)(now_ms - p->updates_ms) / 1000);
         p->updates_per_s = (double)(updates - p->updates) * 1000 / (double)(now_ms - p->updates_ms);
         p->updates_ms = now_ms;
         p->updates = updates;
     }
-}
-
-static double fraction_done(const mdl_coordinator_info *i) {
-    double part = i->jobs > 0 ? (double)i->jobs_done / i->jobs : 0;
-    return (i->generation + part) / i->generations;
 }
 
 static void on_show(uv_timer_t *timer) {
@@ -198,9 +225,10 @@ static void put_page(program *p, const mdl_sink *out) {
     }
     mdl_page page = {.name = p->file.experiment.name,
                      .experiment_id = id,
-                     .state = i.ended    ? "finished"
-                              : i.paused ? "paused"
-                                         : "running",
+                     .state = i.ended         ? "finished"
+                              : i.paused      ? "paused"
+                              : !i.storage_ok ? "no room"
+                                              : "running",
                      .vkey = mdl_shell_vkey(p->shell),
                      .generation = i.generation,
                      .generations = i.generations,
@@ -209,7 +237,7 @@ static void put_page(program *p, const mdl_sink *out) {
                      .mean = p->mean,
                      .workers = i.active,
                      .updates_per_s = p->updates_per_s,
-                     .seconds_left = -1,
+                     .seconds_left = seconds_left(p, &i),
                      .updates = p->updates,
                      .records = i.records,
                      .refresh_s = i.ended ? 0 : 5};
@@ -334,7 +362,8 @@ static int run(program *p) {
     uv_timer_init(&p->loop, &p->show);
     p->interrupt.data = p->terminate.data = p->show.data = p;
     mdl_coordinator_inform(mdl_shell_logic(p->shell), &i);
-    mdl_progress_begin(&p->progress, fraction_done(&i), p->s->quiet);
+    p->done = fraction_done(&i);
+    mdl_progress_begin(&p->progress, p->done, p->s->quiet);
     if (err != MDL_OK) {
         p->code = mdl_cli_fail(mdl_cli_code(err), "%s", error);
         stop(p);

@@ -13,7 +13,7 @@ enum { MDL_PAGE_POINTS = 400 }; /* the curves are thinned to at most so many */
 typedef struct mdl_page {
     const char *name;          /* of the experiment; any text                     */
     const char *experiment_id; /* 64 hexadecimal digits                           */
-    const char *state;         /* "running", "paused", "finished"                 */
+    const char *state;         /* "running", "paused", "no room", "finished"      */
     const char *vkey;          /* the log's verifier key, "" when there is none   */
     uint32_t generation, generations;
     uint32_t points;           /* closed generations in the curves                */
