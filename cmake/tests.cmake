@@ -94,12 +94,12 @@ foreach(script ${interop_tests})
     modulon_test(interop.${stem} interop "" bash ${script})
 endforeach()
 
-# The installed layout, units, manual page and image. rootfs.sh takes minutes: nightly.
+# The installed layout, units, manual page and image. rootfs.sh and boot.sh take minutes: nightly.
 if(TARGET modulon)
     file(GLOB deploy_tests CONFIGURE_DEPENDS tests/deploy/*.sh)
     foreach(script ${deploy_tests})
         get_filename_component(stem ${script} NAME_WE)
-        if(MODULON_NIGHTLY OR NOT stem STREQUAL "rootfs")
+        if(MODULON_NIGHTLY OR NOT stem MATCHES "^(rootfs|boot)$")
             modulon_test(deploy.${stem} deploy "MODULON=$<TARGET_FILE:modulon>;MODULON_BUILD=${PROJECT_BINARY_DIR}"
                 ${PROJECT_SOURCE_DIR}/cmake/cli_test.sh ${script})
         endif()
