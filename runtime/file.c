@@ -98,8 +98,7 @@ mdl_err mdl_file_read(const char *path, size_t limit, uint8_t **bytes, size_t *s
     return e;
 }
 
-/* The directory that holds `path`, as a new string. */
-static char *parent_of(const char *path) {
+char *mdl_parent_of(const char *path) {
     const char *slash = strrchr(path, '/');
     size_t n = slash ? (size_t)(slash - path) + (slash == path) : 1;
     char *parent = malloc(n + 1);
@@ -110,23 +109,22 @@ static char *parent_of(const char *path) {
     return parent;
 }
 
-/* 0, or the errno. */
-static int write_and_sync(int fd, const uint8_t *bytes, size_t size) {
+int mdl_write_and_sync(int fd, const void *bytes, size_t size) {
+    const uint8_t *at = bytes;
     while (size > 0) {
-        ssize_t put = write(fd, bytes, size);
+        ssize_t put = write(fd, at, size);
         if (put < 0 && errno != EINTR) {
             return errno;
         }
         if (put > 0) {
-            bytes += put;
+            at += put;
             size -= (size_t)put;
         }
     }
     return fsync(fd) == 0 ? 0 : errno;
 }
 
-/* The rename itself must reach the disk. 0, or the errno. */
-static int sync_directory(const char *path) {
+int mdl_sync_folder(const char *path) {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         return errno;
@@ -141,7 +139,7 @@ static int write_new(const char *path, const void *bytes, size_t size) {
     if (fd < 0) {
         return errno;
     }
-    int code = write_and_sync(fd, bytes, size);
+    int code = mdl_write_and_sync(fd, bytes, size);
     if (close(fd) != 0 && code == 0) {
         code = errno;
     }
@@ -153,7 +151,7 @@ static int write_new(const char *path, const void *bytes, size_t size) {
 
 mdl_err mdl_file_write(const char *path, const void *bytes, size_t size, char *error, size_t error_size) {
     size_t n = strlen(path);
-    char *temporary = malloc(n + sizeof ".tmp"), *parent = parent_of(path);
+    char *temporary = malloc(n + sizeof ".tmp"), *parent = mdl_parent_of(path);
     int code = ENOMEM;
     if (temporary && parent) {
         memcpy(temporary, path, n);
@@ -163,7 +161,7 @@ mdl_err mdl_file_write(const char *path, const void *bytes, size_t size, char *e
             code = errno;
             unlink(temporary);
         }
-        code = code ? code : sync_directory(parent);
+        code = code ? code : mdl_sync_folder(parent);
     }
     free(temporary);
     free(parent);

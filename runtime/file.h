@@ -22,6 +22,12 @@ mdl_err mdl_file_read(const char *path, size_t limit, uint8_t **bytes, size_t *s
  * MDL_ENOENT, MDL_ENOMEM. */
 mdl_err mdl_file_write(const char *path, const void *bytes, size_t size, char *error, size_t error_size);
 
+/* The parts of it, for files that are not to be replaced. The first is a new
+ * string (NULL: no memory), the others return 0 or the errno. */
+char *mdl_parent_of(const char *path); /* the directory that holds `path` */
+int mdl_write_and_sync(int fd, const void *bytes, size_t size);
+int mdl_sync_folder(const char *path); /* so that new names in it reach the disk */
+
 /* Make the directory and those above it; one that is there is fine. */
 mdl_err mdl_make_directories(const char *path, char *error, size_t error_size);
 

@@ -89,33 +89,6 @@ static int from_seed(const uint8_t seed[SEED], const uint8_t expected[MDL_KEYFIL
 
 /* ---- files ---- */
 
-/* Write all of a line, durably, to an open file. 0 or the errno. */
-static int write_line(int fd, const char *line) {
-    size_t left = strlen(line);
-    while (left > 0) {
-        ssize_t put = write(fd, line, left);
-        if (put < 0 && errno != EINTR) {
-            return errno;
-        }
-        if (put > 0) {
-            line += put;
-            left -= (size_t)put;
-        }
-    }
-    return fsync(fd) == 0 ? 0 : errno;
-}
-
-static char *folder_of(const char *path) {
-    const char *slash = strrchr(path, '/');
-    size_t size = slash ? (size_t)(slash - path) + (slash == path) : 1;
-    char *folder = malloc(size + 1);
-    if (folder) {
-        memcpy(folder, slash ? path : ".", size);
-        folder[size] = 0;
-    }
-    return folder;
-}
-
 /* A name beside `path` that nobody else uses, to free(). */
 static char *name_beside(const char *path) {
     char random[17];
@@ -133,13 +106,13 @@ static char *name_beside(const char *path) {
 /* A new file with this line, whole or not at all: written beside, then linked, which
  * fails when `path` is there. 0 or the errno. */
 static int create(const char *path, const char *line) {
-    char *folder = folder_of(path), *beside = name_beside(path);
+    char *folder = mdl_parent_of(path), *beside = name_beside(path);
     int code = folder && beside ? 0 : ENOMEM;
     int fd = code ? -1 : open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
     if (!code && fd < 0) {
         code = errno;
     } else if (!code) {
-        code = write_line(fd, line);
+        code = mdl_write_and_sync(fd, line, strlen(line));
         if (close(fd) != 0 && !code) {
             code = errno;
         }
@@ -149,13 +122,7 @@ static int create(const char *path, const char *line) {
         unlink(beside);
     }
     if (!code) {
-        int at = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (at < 0 || fsync(at) != 0) {
-            code = errno;
-        }
-        if (at >= 0) {
-            close(at);
-        }
+        code = mdl_sync_folder(folder);
     }
     free(folder);
     free(beside);
@@ -246,7 +213,7 @@ mdl_err mdl_keyfile_open(const char *path, uint8_t secret[MDL_KEYFILE_SECRET], i
     if (e != MDL_ENOENT) {
         return e;
     }
-    char *folder = folder_of(path);
+    char *folder = mdl_parent_of(path);
     e = folder ? mdl_make_directories(folder, error, error_size) : fail(MDL_ENOMEM, error, error_size, "out of memory");
     free(folder);
     if (e != MDL_OK) {

@@ -2,12 +2,10 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "runtime/file.h"
 #include "store/store.h"
@@ -27,13 +25,8 @@ static void blob_path(const char *dir, const uint8_t digest[MDL_DIGEST_BYTES], c
 }
 
 mdl_err mdl_sync_directory(const char *path, char *error, size_t error_size) {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return fail("open", path, error, error_size);
-    }
-    mdl_err e = fsync(fd) == 0 || errno == EINVAL ? MDL_OK : fail("sync", path, error, error_size);
-    close(fd);
-    return e;
+    errno = mdl_sync_folder(path);
+    return errno == 0 ? MDL_OK : fail("sync", path, error, error_size);
 }
 
 mdl_err mdl_blobs_make(const char *dir, char *error, size_t error_size) {
