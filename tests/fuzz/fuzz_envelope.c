@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/assert.h"
 #include "protocol/envelope.h"
-
-#define REQUIRE(cond) ((cond) ? (void)0 : abort())
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,24 +22,24 @@ static void check_form(const mdl_envelope *e, const uint8_t *data, size_t size) 
         snprintf(text, sizeof text,
                  "{\"payloadType\":\"%s\",\"payload\":\"%s\",\"signatures\":[{\"keyid\":\"%s\",\"sig\":\"%s\"}]}", type,
                  payload, key, signature);
-    REQUIRE(length > 0 && (size_t)length == size && memcmp(text, data, size) == 0);
-    REQUIRE(size == mdl_envelope_size(strlen(e->name), e->payload_size));
+    MDL_ASSERT(length > 0 && (size_t)length == size && memcmp(text, data, size) == 0);
+    MDL_ASSERT(size == mdl_envelope_size(strlen(e->name), e->payload_size));
 
     length = snprintf(text, sizeof text, "DSSEv1 %zu %s %zu ", strlen(type), type, e->payload_size);
-    REQUIRE(e->pae_size == (size_t)length + e->payload_size && memcmp(e->pae, text, (size_t)length) == 0);
-    REQUIRE(e->payload == e->pae + length);
+    MDL_ASSERT(e->pae_size == (size_t)length + e->payload_size && memcmp(e->pae, text, (size_t)length) == 0);
+    MDL_ASSERT(e->payload == e->pae + length);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     mdl_envelope e;
     uint8_t *buffer = malloc(size < MDL_PAE_BYTES_MAX ? size + 1 : MDL_PAE_BYTES_MAX);
-    REQUIRE(buffer);
+    MDL_ASSERT(buffer);
     mdl_err err = mdl_envelope_decode(data, size, size < MDL_PAE_BYTES_MAX ? buffer + 1 : buffer, &e);
-    REQUIRE(err == MDL_OK || err == MDL_ESIZE || err == MDL_ESYNTAX);
+    MDL_ASSERT(err == MDL_OK || err == MDL_ESIZE || err == MDL_ESYNTAX);
     if (err == MDL_OK) {
         check_form(&e, data, size);
         err = mdl_envelope_verify(&e);
-        REQUIRE(err == MDL_OK || err == MDL_ESIGNATURE);
+        MDL_ASSERT(err == MDL_OK || err == MDL_ESIGNATURE);
     }
     free(buffer);
     return 0;

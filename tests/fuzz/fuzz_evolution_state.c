@@ -7,23 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/assert.h"
 #include "core/evolution.h"
+#include "tests/fuzz/buffer.h"
 
-#define REQUIRE(cond) ((cond) ? (void)0 : abort())
-
-enum { GENES = 3, STATE_MAX = 4096, HEAD = 60 + 3 * 32 };
-
-typedef struct buffer {
-    uint8_t at[STATE_MAX];
-    size_t size;
-} buffer;
-
-static void buffer_write(void *ctx, const void *bytes, size_t size) {
-    buffer *b = ctx;
-    REQUIRE(size <= STATE_MAX - b->size);
-    memcpy(b->at + b->size, bytes, size);
-    b->size += size;
-}
+enum { GENES = 3, HEAD = 60 + 3 * 32 };
 
 static void save(const mdl_evolution *e, buffer *b) {
     b->size = 0;
@@ -43,25 +31,25 @@ static mdl_evolution *open_run(void *memory, const mdl_gene_prior *prior) {
                                .seed = 1};
     for (int k = 0; k < 3; k++)
         spec.island[k] = (mdl_island_spec){algorithm[k], 4, 0.15f, 0.05f, 0.9f, 0.99f, 2, 0.1f};
-    REQUIRE(mdl_evolution_bytes(&spec, GENES) <= 1 << 16);
+    MDL_ASSERT(mdl_evolution_bytes(&spec, GENES) <= 1 << 16);
     return mdl_evolution_init(memory, &spec, prior);
 }
 
 static void step(mdl_evolution *e) {
     int64_t result[15];
     uint32_t count = mdl_evolution_job_count(e);
-    REQUIRE(count <= 15);
+    MDL_ASSERT(count <= 15);
     for (uint32_t i = 0; i < count; i++) {
         float genome[GENES];
         mdl_job job;
         mdl_evolution_job(e, i, &job, genome);
         result[i] = 0;
         for (int j = 0; j < GENES; j++) {
-            REQUIRE(genome[j] >= -0x1p20f && genome[j] <= 0x1p20f);
+            MDL_ASSERT(genome[j] >= -0x1p20f && genome[j] <= 0x1p20f);
             result[i] += (int64_t)((double)genome[j] * 1000.0);
         }
     }
-    REQUIRE(mdl_evolution_advance(e, result, count) == MDL_OK);
+    MDL_ASSERT(mdl_evolution_advance(e, result, count) == MDL_OK);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -74,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     mdl_evolution *e = open_run(memory, &prior);
     save(e, &fresh);
     uint8_t *input = malloc(size + HEAD);
-    REQUIRE(input);
+    MDL_ASSERT(input);
     size_t input_size = size;
     if (size >= 8 && memcmp(data, fresh.at, 8) == 0) {
         memcpy(input, data, size);
@@ -87,14 +75,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     mdl_err err = mdl_evolution_load(e, input, input_size);
     save(e, &now);
     if (err == MDL_OK) {
-        REQUIRE(now.size == input_size && memcmp(now.at, input, input_size) == 0);
+        MDL_ASSERT(now.size == input_size && memcmp(now.at, input, input_size) == 0);
         while (!mdl_evolution_done(e)) {
             step(e);
             save(e, &now);
-            REQUIRE(mdl_evolution_load(e, now.at, now.size) == MDL_OK);
+            MDL_ASSERT(mdl_evolution_load(e, now.at, now.size) == MDL_OK);
         }
     } else {
-        REQUIRE(now.size == fresh.size && memcmp(now.at, fresh.at, fresh.size) == 0);
+        MDL_ASSERT(now.size == fresh.size && memcmp(now.at, fresh.at, fresh.size) == 0);
     }
     free(input);
     return 0;

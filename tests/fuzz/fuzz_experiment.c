@@ -6,17 +6,9 @@
 
 #include "core/assert.h"
 #include "protocol/experiment_json.h"
+#include "tests/fuzz/json_error.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check_error(const mdl_json_error *err, mdl_err code) {
-    char sentence[512];
-    mdl_json_error_format(err, "input", sentence, sizeof sentence);
-    MDL_ASSERT(err->code == code && err->allowed[0] != 0 && strlen(sentence) < sizeof sentence - 1);
-    for (const char *c = sentence; *c; c++) {
-        MDL_ASSERT(*c >= 0x20 && *c < 0x7F);
-    }
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     mdl_experiment x, back;

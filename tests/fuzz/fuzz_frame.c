@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/assert.h"
 #include "protocol/messages.h"
-
-#define REQUIRE(cond) ((cond) ? (void)0 : abort())
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,7 +22,7 @@ static void check_message(const mdl_frame *f) {
     }
     mdl_message_blob(&m, digest, &blob_size);
     if (mdl_frame_check_blob(f, digest, blob_size) == MDL_OK) {
-        REQUIRE(f->blob_size == blob_size);
+        MDL_ASSERT(f->blob_size == blob_size);
     }
 }
 
@@ -33,12 +32,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (mdl_frame_decode(data, size, &f) != MDL_OK) {
         return 0;
     }
-    REQUIRE(f.envelope == data + MDL_FRAME_HEAD_BYTES && f.blob == f.envelope + f.envelope_size);
-    REQUIRE(f.blob + f.blob_size == data + size);
+    MDL_ASSERT(f.envelope == data + MDL_FRAME_HEAD_BYTES && f.blob == f.envelope + f.envelope_size);
+    MDL_ASSERT(f.blob + f.blob_size == data + size);
     uint8_t *again = malloc(size);
-    REQUIRE(again);
-    REQUIRE(mdl_frame_encode(&f, again, size, &again_size) == MDL_OK);
-    REQUIRE(again_size == size && memcmp(again, data, size) == 0);
+    MDL_ASSERT(again);
+    MDL_ASSERT(mdl_frame_encode(&f, again, size, &again_size) == MDL_OK);
+    MDL_ASSERT(again_size == size && memcmp(again, data, size) == 0);
     free(again);
     check_message(&f);
     return 0;

@@ -10,11 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/assert.h"
 #include "protocol/ledger.h"
 #include "protocol/reason.h"
 #include "protocol/unit.h"
-
-#define REQUIRE(cond) ((cond) ? (void)0 : abort())
 
 enum { SIGNERS = 4, BLOBS_MAX = 64, STEPS_MAX = 48 };
 
@@ -62,7 +61,7 @@ static void store(world *w, const void *bytes, size_t size) {
         return;
     blob *b = &w->blob[w->blobs++];
     b->bytes = malloc(size ? size : 1);
-    REQUIRE(b->bytes);
+    MDL_ASSERT(b->bytes);
     if (size > 0)
         memcpy(b->bytes, bytes, size);
     b->size = size;
@@ -118,26 +117,26 @@ static void check_sums(const mdl_ledger *l) {
     uint32_t leases = mdl_ledger_leases(l, &lease), workers = mdl_ledger_workers(l, &worker), done = 0, open = 0;
     for (uint32_t i = 0; i < mdl_ledger_jobs(l); i++)
         done += (uint32_t)mdl_ledger_job_result(l, i, NULL, NULL);
-    REQUIRE(done == mdl_ledger_jobs_done(l));
+    MDL_ASSERT(done == mdl_ledger_jobs_done(l));
     uint32_t covered = 0, current = leases ? mdl_evolution_generation(mdl_ledger_evolution(l)) : 0;
     for (uint32_t i = 0; i < leases; i++) {
-        REQUIRE(i == 0 || lease[i].id == lease[i - 1].id + 1);
-        REQUIRE(lease[i].worker < workers);
+        MDL_ASSERT(i == 0 || lease[i].id == lease[i - 1].id + 1);
+        MDL_ASSERT(lease[i].worker < workers);
         if (lease[i].state == MDL_LEASE_OPEN) {
             open++;
-            REQUIRE(lease[i].generation == current);
+            MDL_ASSERT(lease[i].generation == current);
         }
         if (lease[i].state == MDL_LEASE_DONE && lease[i].generation == current)
             covered += lease[i].count;
-        REQUIRE(mdl_ledger_lease_find(l, lease[i].id) == &lease[i]);
+        MDL_ASSERT(mdl_ledger_lease_find(l, lease[i].id) == &lease[i]);
     }
-    REQUIRE(covered == done);
+    MDL_ASSERT(covered == done);
     for (uint32_t i = 0; i < workers; i++) {
         open -= worker[i].open;
-        REQUIRE(worker[i].credit <= UINT64_MAX - worker[i].pending);
-        REQUIRE(mdl_ledger_worker_find(l, worker[i].key) == &worker[i]);
+        MDL_ASSERT(worker[i].credit <= UINT64_MAX - worker[i].pending);
+        MDL_ASSERT(mdl_ledger_worker_find(l, worker[i].key) == &worker[i]);
     }
-    REQUIRE(open == 0);
+    MDL_ASSERT(open == 0);
 }
 
 static void apply(world *w, const uint8_t *record, size_t size, int verified) {
@@ -150,20 +149,20 @@ static void apply(world *w, const uint8_t *record, size_t size, int verified) {
     mdl_rule rule = mdl_ledger_apply(w->l, record, size, verified, &b);
     if (rule != MDL_RULE_OK) {
         fingerprint(w->l, after);
-        REQUIRE(memcmp(before, after, sizeof before) == 0);
-        REQUIRE(b.rule == rule && b.index == index && b.text[0] != 0);
-        REQUIRE(rule != MDL_RULE_NOMEM);
+        MDL_ASSERT(memcmp(before, after, sizeof before) == 0);
+        MDL_ASSERT(b.rule == rule && b.index == index && b.text[0] != 0);
+        MDL_ASSERT(rule != MDL_RULE_NOMEM);
         return;
     }
-    REQUIRE(mdl_ledger_size(w->l) == index + 1);
+    MDL_ASSERT(mdl_ledger_size(w->l) == index + 1);
     check_sums(w->l);
     mdl_envelope e;
     mdl_message m;
     size_t again_size;
-    REQUIRE(mdl_envelope_decode(record, size, pae, &e) == MDL_OK);
-    REQUIRE(mdl_message_of(&e, (mdl_list_room){room, MDL_LIST_MAX}, &m, NULL) == MDL_OK);
-    REQUIRE(mdl_message_encode(&m, again, sizeof again, &again_size, NULL) == MDL_OK);
-    REQUIRE(again_size == e.payload_size && memcmp(again, e.payload, again_size) == 0);
+    MDL_ASSERT(mdl_envelope_decode(record, size, pae, &e) == MDL_OK);
+    MDL_ASSERT(mdl_message_of(&e, (mdl_list_room){room, MDL_LIST_MAX}, &m, NULL) == MDL_OK);
+    MDL_ASSERT(mdl_message_encode(&m, again, sizeof again, &again_size, NULL) == MDL_OK);
+    MDL_ASSERT(again_size == e.payload_size && memcmp(again, e.payload, again_size) == 0);
 }
 
 /* Numbers of a result come from the input; its root is of no interest here. */
@@ -297,7 +296,7 @@ static size_t wrap(const world *w, const mdl_message *m, uint32_t signer, char *
                         "\"signatures\":[{\"keyid\":\"%s\",\"sig\":\"%.86s==\"}]}",
                         mdl_message_name(m->type), text, key,
                         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
-    REQUIRE(used > 0 && (size_t)used < room);
+    MDL_ASSERT(used > 0 && (size_t)used < room);
     return (size_t)used;
 }
 
@@ -336,7 +335,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static int ready;
     for (uint8_t i = 0; !ready && i < SIGNERS; i++) {
         uint8_t seed[MDL_SEED_BYTES] = {i}, secret[MDL_SECRET_BYTES];
-        REQUIRE(sodium_init() >= 0);
+        MDL_ASSERT(sodium_init() >= 0);
         crypto_sign_seed_keypair(key[i], secret, seed);
     }
     ready = 1;
@@ -347,7 +346,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     w.left = size;
     store(&w, experiment, sizeof experiment - 1);
     w.l = mdl_ledger_new(w.key[0], &w.source);
-    REQUIRE(w.l);
+    MDL_ASSERT(w.l);
     for (int i = 0; i < STEPS_MAX && w.left > 0; i++)
         step(&w);
     mdl_ledger_free(w.l);

@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/assert.h"
 #include "protocol/messages.h"
-
-#define REQUIRE(cond) ((cond) ? (void)0 : abort())
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,19 +22,19 @@ static void check(mdl_message_type type, const uint8_t *payload, size_t size) {
     if (mdl_message_decode(type, payload, size, (mdl_list_room){list, MDL_LIST_MAX}, &m, &fault) != MDL_OK) {
         return;
     }
-    REQUIRE(size <= mdl_message_size_max(type));
+    MDL_ASSERT(size <= mdl_message_size_max(type));
     uint8_t *again = malloc(size);
-    REQUIRE(again);
-    REQUIRE(mdl_message_encode(&m, again, size, &again_size, &fault) == MDL_OK);
-    REQUIRE(again_size == size && memcmp(again, payload, size) == 0);
-    REQUIRE(mdl_message_encode(&m, again, size - 1, &again_size, &fault) == MDL_ESIZE);
+    MDL_ASSERT(again);
+    MDL_ASSERT(mdl_message_encode(&m, again, size, &again_size, &fault) == MDL_OK);
+    MDL_ASSERT(again_size == size && memcmp(again, payload, size) == 0);
+    MDL_ASSERT(mdl_message_encode(&m, again, size - 1, &again_size, &fault) == MDL_ESIZE);
     free(again);
     uint8_t digest[MDL_DIGEST_BYTES];
     uint64_t blob_size;
     mdl_message_blob(&m, digest, &blob_size);
-    REQUIRE(blob_size <= MDL_FRAME_BLOB_MAX);
+    MDL_ASSERT(blob_size <= MDL_FRAME_BLOB_MAX);
     mdl_err shape = mdl_message_shape(&m);
-    REQUIRE(shape == MDL_OK || shape == MDL_EMISMATCH);
+    MDL_ASSERT(shape == MDL_OK || shape == MDL_EMISMATCH);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -49,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     size_t whole = sizeof head - 1 + size - 1;
     uint8_t *payload = malloc(whole);
-    REQUIRE(payload);
+    MDL_ASSERT(payload);
     memcpy(payload, head, sizeof head - 1);
     memcpy(payload + sizeof head - 1, data + 1, size - 1);
     check(type, payload, whole);

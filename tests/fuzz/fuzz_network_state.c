@@ -5,23 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/assert.h"
 #include "core/life.h"
+#include "tests/fuzz/buffer.h"
 
-#define REQUIRE(cond) ((cond) ? (void)0 : abort())
-
-enum { STATE_MAX = 1 << 14, MEMORY_MAX = 1 << 17, GENES_MAX = 1024 };
-
-typedef struct buffer {
-    uint8_t at[STATE_MAX];
-    size_t size;
-} buffer;
-
-static void buffer_write(void *ctx, const void *bytes, size_t size) {
-    buffer *b = ctx;
-    REQUIRE(size <= STATE_MAX - b->size);
-    memcpy(b->at + b->size, bytes, size);
-    b->size += size;
-}
+enum { MEMORY_MAX = 1 << 17, GENES_MAX = 1024 };
 
 static void save(const mdl_life *l, buffer *b) {
     b->size = 0;
@@ -59,9 +47,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static float genome[2 * GENES_MAX];
     static buffer now;
     mdl_experiment x = experiment();
-    REQUIRE(mdl_life_bytes(&x, 2) <= sizeof memory);
+    MDL_ASSERT(mdl_life_bytes(&x, 2) <= sizeof memory);
     mdl_life *l = mdl_life_init(memory, &x, 2, NULL);
-    REQUIRE(l->layout.genes <= GENES_MAX);
+    MDL_ASSERT(l->layout.genes <= GENES_MAX);
     mdl_genome_prior(&x.hmn, &l->layout, genome, genome + GENES_MAX);
     for (uint32_t i = 0; i < l->layout.globals; i++)
         genome[i] += 0.1f * (float)(i % 7) - 0.3f;
@@ -69,18 +57,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     mdl_life_begin(l, 5, 0, MDL_PART_TRAIN);
 
     uint8_t *input = malloc(size + sizeof magic);
-    REQUIRE(input);
+    MDL_ASSERT(input);
     size_t head = size >= sizeof magic && memcmp(data, magic, sizeof magic) == 0 ? 0 : sizeof magic;
     memcpy(input, magic, head);
     if (size > 0)
         memcpy(input + head, data, size);
     if (mdl_life_load(l, input, size + head) == MDL_OK) {
         save(l, &now);
-        REQUIRE(now.size == size + head && memcmp(now.at, input, now.size) == 0);
+        MDL_ASSERT(now.size == size + head && memcmp(now.at, input, now.size) == 0);
         for (int k = 0; k < 10; k++) {
-            REQUIRE(mdl_life_window(l));
+            MDL_ASSERT(mdl_life_window(l));
             save(l, &now);
-            REQUIRE(mdl_life_load(l, now.at, now.size) == MDL_OK);
+            MDL_ASSERT(mdl_life_load(l, now.at, now.size) == MDL_OK);
         }
     }
     free(input);

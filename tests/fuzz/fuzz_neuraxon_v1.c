@@ -5,19 +5,11 @@
 
 #include "core/assert.h"
 #include "protocol/neuraxon_v1_file.h"
+#include "tests/fuzz/json_error.h"
 
 enum { STEPS = 4, WORK_MAX = 1 << 14 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check_error(const mdl_json_error *err, mdl_err code) {
-    char sentence[512];
-    mdl_json_error_format(err, "input", sentence, sizeof sentence);
-    MDL_ASSERT(err->code == code && err->allowed[0] != 0 && strlen(sentence) < sizeof sentence - 1);
-    for (const char *c = sentence; *c; c++) {
-        MDL_ASSERT(*c >= 0x20 && *c < 0x7F);
-    }
-}
 
 static void check_network(const mdl_neuraxon_v1 *n) {
     const mdl_neuraxon_v1_params *p = &n->params;
