@@ -9,29 +9,9 @@
 #include <cmocka.h>
 
 #include "protocol/unit.h"
-#include "tests/support/ledger_fixture.h"
-
-enum { COORDINATOR = LEDGER_COORDINATOR };
+#include "tests/protocol/ledger_steps.h"
 
 static const uint8_t nobody[MDL_KEY_BYTES];
-
-static void append(ledger_play *p, mdl_message m) { ledger_play_append(p, &m, COORDINATOR); }
-
-static void admit(ledger_play *p, uint32_t workers) {
-    for (uint32_t i = 1; i <= workers; i++)
-        append(p, ledger_play_admit(p, i));
-}
-
-static uint64_t lease(ledger_play *p, uint32_t worker, uint32_t first, uint32_t count) {
-    mdl_message m = ledger_play_lease(p, worker, first, count);
-    append(p, m);
-    return m.as.lease.lease;
-}
-
-static void open_play(ledger_play *p, uint32_t workers) {
-    ledger_play_open(p, NULL, "open 0", 1);
-    admit(p, workers);
-}
 
 /* ---- ends ---- */
 
