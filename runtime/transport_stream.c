@@ -98,8 +98,8 @@ int mdl_stream_send(mdl_stream *s, const void *header, size_t header_size, const
         length[1 + i] = (uint8_t)((uint64_t)(header_size + size) >> (56 - 8 * i));
     }
     const uv_buf_t part[3] = {{.base = (char *)length + !s->ipc, .len = s->ipc ? 9 : 8},
-                              {.base = (char *)(uintptr_t)header, .len = header_size},
-                              {.base = (char *)(uintptr_t)bytes, .len = size}};
+                              {.base = (char *)header, .len = header_size},
+                              {.base = (char *)bytes, .len = size}};
     return send_bytes(s, part, 3);
 }
 

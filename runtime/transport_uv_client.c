@@ -285,8 +285,8 @@ static void looked_up(uv_getaddrinfo_t *lookup, int status, struct addrinfo *fou
     line *l = (line *)((char *)lookup - offsetof(line, lookup));
     mdl_uv_client *c = l->client;
     l->looking_up = 0;
-    if (!c->closing && status != 0) {
-        note(l, status == UV_EAI_NONAME ? "no such host" : uv_strerror(status));
+    if (!c->closing && (status != 0 || !found)) {
+        note(l, status == 0 || status == UV_EAI_NONAME ? "no such host" : uv_strerror(status));
         dial_later(l);
     } else if (!c->closing) {
         uint32_t count = 0;
