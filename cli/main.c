@@ -30,6 +30,7 @@ static const struct {
     {"ledger", "show records, make and check offline proofs", mdl_cmd_ledger},
     {"worker", "compute for a coordinator, and show what was earned", mdl_cmd_worker},
     {"keygen", "make a key, seal a backup of it or restore one", mdl_cmd_keygen},
+    {"invite", "let one worker's key into an experiment", mdl_cmd_invite},
     {"bench", "measure synapse updates per second", mdl_cmd_bench},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
