@@ -12,7 +12,8 @@ trap 'end_ours 2>/dev/null' EXIT
 
 fail() {
     echo "FAILED: $*" >&2
-    tail -n 5 "$TEST_TMPDIR"/*.err >&2 || true
+    tail -n 3 "$TEST_TMPDIR"/*.err >&2 || true
+    echo "FAILED: $*" >&2
     exit 1
 }
 
@@ -33,7 +34,7 @@ END
 }
 
 # field NAME FILE: the text of the first "NAME":"..." in FILE.
-field() { grep -ao "\"$1\":\"[^\"]*\"" "$2" | head -n 1 | cut -d'"' -f4; }
+field() { grep -ao -m 1 "\"$1\":\"[^\"]*\"" "$2" | sed -n '1s/.*:"\(.*\)"/\1/p'; }
 
 # evolved FILE DIR: evolve on this machine alone; prints the champion's digest.
 evolved() {
@@ -84,7 +85,13 @@ ends() {
     wait "$1" || code=$?
 }
 
-generation() { "$MODULON" status --data "$1" --json | grep -o '"generation":[0-9]*' | head -n 1 | cut -d: -f2; }
+# Programs write to files, not into pipes: with pipefail, a reader that stops early would be a failure.
+generation() {
+    local text
+    text=$("$MODULON" status --data "$1" --json) || return 1
+    text=${text#*\"generation\":}
+    echo "${text%%[!0-9]*}"
+}
 
 # reaches NAME GENERATION SECONDS
 reaches() {
@@ -112,4 +119,4 @@ receipts_hold() {
 }
 
 # logged NAME TEXT: a coordinator's or worker's output holds TEXT.
-logged() { cat "$1".out "$1".err "$1".log 2>/dev/null | grep -aqF -- "$2"; }
+logged() { grep -aqsF -- "$2" "$1.out" "$1.err" "$1.log"; }

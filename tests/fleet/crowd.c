@@ -1,0 +1,296 @@
+/* crowd ADDRESS#KEY EXPERIMENT.json STUBS SECONDS DIR: a crowd of light workers in one process, each with its own key,
+ * session and connection, all computing honestly from one shared model. After SECONDS each hands in what it has and
+ * says goodbye. Receipts are checked and kept in DIR as a worker keeps them. Prints latencies; exit status 1 when an
+ * answer is missing or is not what the protocol says. */
+#include <inttypes.h>
+#include <sys/stat.h>
+
+#include "core/life.h"
+#include "protocol/tlog_proof.h"
+#include "runtime/file.h"
+#include "tests/fleet/stub.h"
+#include "worker/model.h"
+
+enum { CALL_MS = 20000, STUBS_MAX = 10000, TIMES_MAX = 1 << 20, OPEN_AT_ONCE = 50 };
+
+typedef struct member {
+    stub s;
+    mdl_client *client;
+    uv_timer_t again;
+    uint64_t sent_ns;
+    mdl_message_type asked;
+    int entered, left, has_grant;
+    mdl_msg_grant grant;
+    uint8_t frame[8192]; /* the result on its way, for its receipt */
+    size_t frame_size;
+} member;
+
+typedef struct times {
+    uint32_t count;
+    float ms[TIMES_MAX];
+} times;
+
+static uv_loop_t loop;
+static uv_timer_t limit;
+static member *crowd;
+static uint32_t stubs, opened, entered, gone;
+static uint8_t coordinator[MDL_KEY_BYTES];
+static char url[MDL_URL_MAX];
+static const char *directory;
+static mdl_model *model;
+static mdl_life *life;
+static float *genome;
+static mdl_log_policy policy;
+static int has_policy, leaving, following;
+static times taken[MDL_MSG_COUNT];
+static uint64_t receipts, began_ns, full_ns, refused[64];
+
+static void next(member *m);
+static void on_again(uv_timer_t *t) { next(t->data); }
+
+static void say(member *m, mdl_message *message) {
+    static uint8_t frame[MDL_FRAME_CALL_MAX];
+    size_t size = stub_seal(&m->s, message, frame);
+    m->asked = message->type;
+    m->sent_ns = uv_hrtime();
+    if (message->type == MDL_MSG_RESULT) {
+        stub_check(size <= sizeof m->frame, "a long result");
+        memcpy(m->frame, frame, size);
+        m->frame_size = size;
+    }
+    stub_check(mdl_client_call(m->client, 1, frame, size, CALL_MS) == MDL_OK, "call");
+}
+
+static void result(member *m) {
+    static mdl_job_result job[MDL_UNIT_JOBS_MAX];
+    static int64_t fitness[MDL_UNIT_JOBS_MAX];
+    mdl_message message = stub_message(MDL_MSG_RESULT);
+    mdl_msg_result *r = &message.as.result;
+    uint64_t start = uv_hrtime();
+    for (uint32_t i = 0; i < m->grant.count; i++) {
+        mdl_unit_job(life, model->evolution, m->grant.first + i, genome, &job[i]);
+        fitness[i] = job[i].fitness;
+        r->updates += job[i].updates;
+    }
+    mdl_unit_root(job, m->grant.count, r->root);
+    r->lease = m->grant.lease;
+    r->generation = m->grant.generation;
+    r->first = m->grant.first;
+    r->count = m->grant.count;
+    r->fitness.at = fitness;
+    r->fitness.count = m->grant.count;
+    r->busy_ms = (uv_hrtime() - start) / 1000000;
+    say(m, &message);
+}
+
+/* What the member says now. */
+static void next(member *m) {
+    mdl_message message;
+    if (m->left)
+        return;
+    if (!m->entered) {
+        message = stub_message(MDL_MSG_HELLO);
+    } else if (m->has_grant && m->grant.generation == mdl_model_generation(model)) {
+        result(m);
+        return;
+    } else if (m->has_grant && m->grant.generation < mdl_model_generation(model)) {
+        m->has_grant = 0; /* the others were faster */
+        next(m);
+        return;
+    } else if (m->has_grant && following) {
+        uv_timer_start(&m->again, on_again, 5, 0);
+        return;
+    } else if (m->has_grant) {
+        following = 1;
+        message = stub_message(MDL_MSG_SYNC);
+        message.as.sync.generation = mdl_model_generation(model);
+    } else if (leaving) {
+        message = stub_message(MDL_MSG_BYE);
+    } else {
+        message = stub_message(MDL_MSG_WANT);
+        message.as.want.jobs = 8;
+    }
+    say(m, &message);
+}
+
+static void keep_receipt(member *m, const mdl_frame *f) {
+    char path[4096];
+    mdl_tlog_proof proof;
+    mdl_hash leaf;
+    const uint8_t *record = m->frame + MDL_FRAME_HEAD_BYTES;
+    size_t size = m->frame_size - MDL_FRAME_HEAD_BYTES;
+    mdl_text text = {(const char *)f->blob, f->blob_size};
+    stub_check(m->asked == MDL_MSG_RESULT, "a receipt for nothing");
+    stub_check(mdl_tlog_proof_parse(text, &proof) == MDL_OK, "a receipt is no proof");
+    mdl_merkle_leaf(record, size, &leaf);
+    stub_check(mdl_tlog_proof_verify(&proof, &leaf, &policy, NULL, NULL) == MDL_OK, "a receipt proves nothing");
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/receipts/%" PRIu64 ".%s", directory, proof.index,
+                 i ? "tlog-proof" : "envelope");
+        FILE *out = fopen(path, "wb");
+        stub_check(out != NULL, path);
+        size_t put = i ? fwrite(f->blob, 1, f->blob_size, out) : fwrite(record, 1, size, out);
+        stub_check(put == (i ? f->blob_size : size) && fclose(out) == 0, path);
+    }
+    receipts++;
+}
+
+static void leave(member *m) {
+    m->left = 1;
+    mdl_client_close(m->client, NULL, NULL);
+    uv_close((uv_handle_t *)&m->again, NULL);
+    if (++gone == stubs)
+        uv_close((uv_handle_t *)&limit, NULL);
+}
+
+static void open_more(uint32_t count);
+
+static uint64_t on_message(member *m, const mdl_message *message, const mdl_frame *f) {
+    switch (message->type) {
+    case MDL_MSG_WELCOME:
+        stub_check(m->asked == MDL_MSG_HELLO, "welcome");
+        memcpy(m->s.experiment, message->head.experiment, MDL_DIGEST_BYTES);
+        if (!has_policy)
+            stub_check(mdl_vkey_parse(mdl_text_of(message->as.welcome.vkey), &policy.log) == MDL_OK, "vkey");
+        has_policy = 1;
+        m->entered = 1;
+        if (++entered == stubs)
+            full_ns = uv_hrtime();
+        open_more(1);
+        return 0;
+    case MDL_MSG_GRANT:
+        m->grant = message->as.grant;
+        m->has_grant = 1;
+        return 0;
+    case MDL_MSG_IDLE:
+        stub_check(message->as.idle.reason == MDL_REASON_WAITING_FOR_GENERATION ||
+                       message->as.idle.reason == MDL_REASON_IDLE_FINISHED,
+                   message->as.idle.text);
+        return message->as.idle.retry_ms + 1;
+    case MDL_MSG_HISTORY:
+        if (message->as.history.to > mdl_model_generation(model))
+            stub_check(mdl_model_follow(model, f->blob, f->blob_size, message->as.history.to) == MDL_OK, "history");
+        following = 0;
+        return 0;
+    case MDL_MSG_PONG:
+        stub_check(m->asked == MDL_MSG_BYE, "pong");
+        leave(m);
+        return 0;
+    default:
+        break;
+    }
+    stub_check(message->type == MDL_MSG_REJECT, mdl_message_name(message->type));
+    uint32_t reason = message->as.reject.reason;
+    stub_check(reason == MDL_REASON_DUPLICATE || reason == MDL_REASON_LEASE_EXPIRED ||
+                   reason == MDL_REASON_RATE_LIMITED,
+               message->as.reject.text);
+    refused[reason % 64]++;
+    if (m->asked == MDL_MSG_RESULT && reason != MDL_REASON_RATE_LIMITED)
+        m->has_grant = 0;
+    if (m->asked == MDL_MSG_SYNC)
+        following = 0;
+    return message->as.reject.retry_ms;
+}
+
+static void on_reply(void *ctx, uint64_t token, mdl_err status, const uint8_t *bytes, size_t size) {
+    static mdl_message message;
+    member *m = ctx;
+    mdl_frame f;
+    (void)token;
+    stub_check(status == MDL_OK, "a call had no answer");
+    times *t = &taken[m->asked];
+    if (t->count < TIMES_MAX)
+        t->ms[t->count++] = (float)((double)(uv_hrtime() - m->sent_ns) / 1e6);
+    uint64_t wait_ms = 0;
+    if (stub_read(bytes, size, coordinator, &f, &message)) {
+        keep_receipt(m, &f);
+        m->has_grant = 0;
+    } else {
+        wait_ms = on_message(m, &message, &f);
+    }
+    if (!m->left)
+        uv_timer_start(&m->again, on_again, wait_ms, 0);
+}
+
+static void open_more(uint32_t count) {
+    char error[512];
+    for (; count > 0 && opened < stubs; count--, opened++) {
+        member *m = &crowd[opened];
+        mdl_client_options o = {.url = url, .receive_max = MDL_FRAME_REPLY_MAX, .calls_max = 1};
+        o.on_reply = on_reply;
+        o.ctx = m;
+        stub_init(&m->s, 100000 + opened);
+        uv_timer_init(&loop, &m->again);
+        m->again.data = m;
+        stub_check(mdl_client_open(&loop, &o, &m->client, error, sizeof error) == MDL_OK, error);
+        next(m);
+    }
+}
+
+static void on_limit(uv_timer_t *t) {
+    if (leaving) {
+        fprintf(stderr, "FAILED: %" PRIu32 " of %" PRIu32 " stubs are stuck\n", stubs - gone, stubs);
+        exit(1);
+    }
+    leaving = 1;
+    uv_timer_start(t, on_limit, CALL_MS + 10000, 0);
+}
+
+static int compare(const void *a, const void *b) {
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+static void report(mdl_message_type type) {
+    times *t = &taken[type];
+    if (t->count == 0)
+        return;
+    qsort(t->ms, t->count, sizeof *t->ms, compare);
+    printf("%-7s %8" PRIu32 " calls   p50 %8.2f ms   p99 %8.2f ms   most %8.2f ms\n", mdl_message_name(type), t->count,
+           (double)t->ms[t->count / 2], (double)t->ms[t->count - 1 - t->count / 100], (double)t->ms[t->count - 1]);
+}
+
+int main(int argc, char **argv) {
+    static uint8_t memory[1 << 26];
+    char news[MDL_URL_MAX], error[512], path[4096];
+    int has_key;
+    uint8_t *document;
+    size_t size;
+    stub_check(argc == 6 && sodium_init() >= 0, "usage: crowd ADDRESS#KEY EXPERIMENT.json STUBS SECONDS DIR");
+    stub_check(mdl_address_parse(argv[1], url, news, coordinator, &has_key, error, sizeof error) == MDL_OK, error);
+    stub_check(mdl_file_read(argv[2], 1 << 20, &document, &size, error, sizeof error) == MDL_OK, error);
+    model = mdl_model_new(document, size, error, sizeof error);
+    stub_check(model != NULL, error);
+    stubs = (uint32_t)strtoul(argv[3], NULL, 10);
+    stub_check(stubs > 0 && stubs <= STUBS_MAX, "STUBS is not 1..10000");
+    directory = argv[5];
+    snprintf(path, sizeof path, "%s/receipts", directory);
+    mkdir(directory, 0777);
+    stub_check(mkdir(path, 0777) == 0, path);
+    uint8_t *aligned = memory + (64 - (uintptr_t)memory % 64) % 64;
+    stub_check(mdl_life_bytes(&model->experiment, 1) < sizeof memory - 64, "a large network");
+    life = mdl_life_init(aligned, &model->experiment, 1, NULL);
+    genome = calloc(model->layout.genes, sizeof *genome);
+    crowd = calloc(stubs, sizeof *crowd);
+    stub_check(life && genome && crowd, "memory");
+    uv_loop_init(&loop);
+    uv_timer_init(&loop, &limit);
+    uv_timer_start(&limit, on_limit, strtoull(argv[4], NULL, 10) * 1000, 0);
+    began_ns = uv_hrtime();
+    open_more(OPEN_AT_ONCE);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    double seconds = (double)(uv_hrtime() - began_ns) / 1e9;
+    stub_check(entered == stubs, "not all stubs came in");
+    printf("%" PRIu32 " stubs, all in after %.1f s; %.1f s in all\n", stubs, (double)(full_ns - began_ns) / 1e9,
+           seconds);
+    uint64_t calls = 0;
+    for (int type = 0; type < MDL_MSG_COUNT; type++) {
+        report((mdl_message_type)type);
+        calls += taken[type].count;
+    }
+    printf("%" PRIu64 " calls, %.0f a second, all answered; %" PRIu64 " receipts, %" PRIu64
+           " results too late, %" PRIu64 " calls put off\n",
+           calls, (double)calls / seconds, receipts, refused[MDL_REASON_DUPLICATE] + refused[MDL_REASON_LEASE_EXPIRED],
+           refused[MDL_REASON_RATE_LIMITED]);
+    return 0;
+}
