@@ -27,7 +27,10 @@ static const mdl_usage usage = {
     .text = "Coordinate an experiment: lease its work to whoever connects, verify signatures,\n"
             "keep every result in a signed, append-only ledger in a directory, and evolve. Run\n"
             "again on that directory, it goes on where it was. The first lines say the address,\n"
-            "with the key that workers must find there, and the ledger's verifier key.",
+            "with the key that workers must find there, and the ledger's verifier key.\n"
+            "`coordinator backup` copies the directory, also while it runs. To move to another\n"
+            "host, pause, copy and stop: what the original writes after the copy was made, a copy\n"
+            "that goes on contradicts.",
     .examples = "  modulon coordinator examples/tmaze.json --data runs/c1 --listen tcp://0.0.0.0:7000\n"
                 "  modulon coordinator --data runs/c1 --listen ipc://runs/c1/work.sock\n"
                 "  modulon coordinator examples/tmaze.json --dry-run --workers 100 --speed 200000000\n"

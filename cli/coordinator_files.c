@@ -185,6 +185,21 @@ static mdl_err copy_file(const char *from, const char *to, const char *name, mod
     return err;
 }
 
+/* Nothing of another coordinator is replaced, nor is its directory marked as a copy. */
+static mdl_err check_empty(const char *directory, char *error, size_t error_size) {
+    static const char *const names[] = {"ledger.db", "coordinator.key", "log.key"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char *path = mdl_path_join(directory, names[i]);
+        int there = !path || access(path, F_OK) == 0;
+        free(path);
+        if (there) {
+            snprintf(error, error_size, "cannot copy to %s: %s is there; take another directory", directory, names[i]);
+            return MDL_EMISMATCH;
+        }
+    }
+    return MDL_OK;
+}
+
 int mdl_cli_coordinator_backup(const mdl_coordinator_settings *s) {
     static const char note[] = "This is a copy of a coordinator's directory, keys included. If the original goes on\n"
                                "while this one does, the log forks, and anyone can prove it. When the original will\n"
@@ -195,6 +210,9 @@ int mdl_cli_coordinator_backup(const mdl_coordinator_settings *s) {
         return mdl_cli_fail(MDL_EXIT_USAGE, "coordinator backup: --data and --to are needed");
     }
     mdl_err err = mdl_store_open(&store, s->data, MDL_STORE_READ | MDL_STORE_QUICK, error, sizeof error);
+    if (err == MDL_OK) {
+        err = check_empty(s->to, error, sizeof error);
+    }
     if (err == MDL_OK) {
         err = mdl_make_directories(s->to, error, sizeof error);
     }
