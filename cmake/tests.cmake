@@ -87,6 +87,16 @@ if(TARGET modulon)
     endforeach()
 endif()
 
+# What an operator does, on real processes and loopback.
+if(TARGET modulon)
+    file(GLOB operator_tests CONFIGURE_DEPENDS tests/operator/*.sh)
+    foreach(script ${operator_tests})
+        get_filename_component(stem ${script} NAME_WE)
+        modulon_test(operator.${stem} operator "MODULON=$<TARGET_FILE:modulon>"
+            ${PROJECT_SOURCE_DIR}/cmake/cli_test.sh ${script})
+    endforeach()
+endif()
+
 # Other people's programs on our formats; each skips where its tool is missing.
 file(GLOB interop_tests CONFIGURE_DEPENDS tests/interop/*.sh)
 foreach(script ${interop_tests})
