@@ -10,14 +10,13 @@ enum { GENES = 9, POP = 20 };
 /* A fitness with many ties. */
 static int64_t coarse_sphere(const float *x, uint32_t n) { return sphere(x, n) / 400000; }
 
-static run open_one(mdl_algorithm algorithm) {
+/* In place: the search keeps pointers into `r`. */
+static void open_one(run *r, mdl_algorithm algorithm) {
     mdl_evolution_spec spec = mixed_spec(POP);
     spec.generations = 60;
     spec.islands = 1;
     spec.island[0] = island_of(algorithm, POP);
-    run r;
-    run_open(&r, &spec, GENES);
-    return r;
+    run_open(r, &spec, GENES);
 }
 
 /* Centred rank by counting, in [-1/2, 1/2]; ties share the mean. */
@@ -37,7 +36,8 @@ static void assert_close(double got, double want) {
 
 static void es_step_is_adam_on_the_rank_gradient(void **state) {
     (void)state;
-    run r = open_one(MDL_ES);
+    run r;
+    open_one(&r, MDL_ES);
     for (uint32_t g = 0; g < 30; g++) {
         bytes b = saved(r.e);
         float theta[GENES], m[GENES], v[GENES];
@@ -75,7 +75,8 @@ static void es_step_is_adam_on_the_rank_gradient(void **state) {
 
 static void es_without_a_winner_stands_still(void **state) {
     (void)state;
-    run r = open_one(MDL_ES);
+    run r;
+    open_one(&r, MDL_ES);
     float before[GENES], after[GENES];
     bytes b = saved(r.e);
     read_array(&r, &b, 0, 0, before);
@@ -105,7 +106,8 @@ static double shared_weight(const double *place_weight, const int64_t *f, uint32
 
 static void cma_step_is_ros_and_hansen(void **state) {
     (void)state;
-    run r = open_one(MDL_CMA);
+    run r;
+    open_one(&r, MDL_CMA);
     r.spec.island[0].sigma_min = 0.001f;
     run_restart(&r);
     double n = GENES, weight[POP] = {0}, sum = 0, squares = 0;
@@ -182,7 +184,8 @@ static void cma_step_is_ros_and_hansen(void **state) {
 
 static void cma_step_has_a_floor(void **state) {
     (void)state;
-    run r = open_one(MDL_CMA);
+    run r;
+    open_one(&r, MDL_CMA);
     for (uint32_t g = 0; g < 60; g++) {
         uint32_t count = mdl_evolution_job_count(r.e);
         memset(r.result, 0, count * sizeof *r.result); /* all tied: the path shrinks, so the step does */
