@@ -292,5 +292,10 @@ int main(int argc, char **argv) {
            " results too late, %" PRIu64 " calls put off\n",
            calls, (double)calls / seconds, receipts, refused[MDL_REASON_DUPLICATE] + refused[MDL_REASON_LEASE_EXPIRED],
            refused[MDL_REASON_RATE_LIMITED]);
+    uv_loop_close(&loop);
+    mdl_model_free(model);
+    free(document);
+    free(genome);
+    free(crowd);
     return 0;
 }
