@@ -3,10 +3,10 @@
 # audit is clean. Promise P3. 10 kills, nightly 200.
 . tests/fleet/lib.bash
 cd "$TEST_TMPDIR"
-kills=10
-[ "$long" = 1 ] && kills=200
+kills=${FLEET_KILLS:-10}
+[ "$long" = 1 ] && kills=${FLEET_KILLS:-200}
 RANDOM=${FLEET_SEED:-20260701}
-experiment long.json $((kills * 4)) 40
+experiment long.json $((kills * 3)) 40
 want=$(evolved long.json alone)
 
 coordinator ledger long.json --listen tcp://127.0.0.1:0 --admission open:0 --lease-ms 50 --once --quiet
@@ -25,7 +25,7 @@ while [ $done -lt $kills ]; do
     kill -9 "$pid"
     wait "$pid" 2>/dev/null || true
     done=$((done + 1))
-    [ "$before" -lt $((kills * 4)) ] && during=$((during + 1))
+    [ "$before" -lt $((kills * 3)) ] && during=$((during + 1))
     if [ $((RANDOM % 3)) -eq 0 ]; then
         w=$((RANDOM % 3))
         kill -9 "${worker_pids[w]}" 2>/dev/null || true
@@ -38,7 +38,7 @@ while [ $done -lt $kills ]; do
 done
 [ $during -ge $((kills * 8 / 10)) ] || fail "only $during of $kills kills came before the end: the experiment is too short"
 worker helper "$address" # without a brake, to the end
-ends "$pid" 100
+ends "$pid" $((100 + 3 * kills))
 [ "$code" -eq 0 ] || fail "the coordinator ended with $code: $(tail -n 3 ledger.err)"
 for w in 0 1 2; do
     kill -TERM "${worker_pids[w]}" 2>/dev/null || true
