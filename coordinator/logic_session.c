@@ -202,14 +202,9 @@ static int let_in(mdl_coordinator *c, mdl_asked *a) {
     mdl_reason reason = mdl_key_check(a->envelope->key) != MDL_OK ? MDL_REASON_WEAK_KEY
                         : mdl_ledger_ended(c->ledger)             ? MDL_REASON_REJECT_FINISHED
                                                                   : admit(c, a, &m.as.admit, &why);
-    char needs[32];
-    if (reason == MDL_REASON_BAD_TICKET) { /* so the worker knows what to look for: PROTOCOL section 3.2 */
-        snprintf(needs, sizeof needs, "needs %" PRIu32 " bits", c->config.admission.bits);
-        why = needs;
-    }
     if (reason != MDL_REASON_NONE) {
         char bits[32];
-        if (reason == MDL_REASON_BAD_TICKET) { /* so that a worker knows what to look for */
+        if (reason == MDL_REASON_BAD_TICKET) { /* so that a worker knows what to look for: PROTOCOL section 3.2 */
             snprintf(bits, sizeof bits, "it needs %" PRIu32 " bits", c->config.admission.bits);
             why = bits;
         }
