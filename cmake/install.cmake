@@ -7,7 +7,6 @@ file(GLOB man_pages CONFIGURE_DEPENDS deploy/man/*.1)
 install(FILES ${man_pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 file(GLOB documents CONFIGURE_DEPENDS README.md CHANGELOG.md LICENSE docs/*.md)
 install(FILES ${documents} DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(DIRECTORY docs/protocol docs/spec DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL FILES_MATCHING PATTERN *.md)
 install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN *.json)
 install(FILES deploy/systemd/coordinator.env deploy/systemd/coordinator-tls.conf deploy/systemd/worker.env
     DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples/systemd)
