@@ -10,7 +10,7 @@ foreach(source ${fuzz_sources})
     add_executable(${program} ${source})
     set_target_properties(${program} PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/fuzz OUTPUT_NAME ${stem})
-    target_link_libraries(${program} PRIVATE modulon_protocol modulon_core)
+    target_link_libraries(${program} PRIVATE modulon_coordinator modulon_protocol modulon_core)
     modulon_common(${program})
     if(MODULON_FUZZ)
         target_link_options(${program} PRIVATE -fsanitize=fuzzer)
