@@ -66,7 +66,7 @@ static mdl_err knock_out(const mdl_champion *c, const settings *s, uint64_t seed
                          cJSON *list) {
     const mdl_experiment *x = &c->file.experiment;
     mdl_variant v[1 + MDL_MECH_COUNT];
-    mdl_hmn_params params;
+    mdl_params params;
     uint32_t variants = 0;
     const float *genome = mdl_champion_genome(c, c->island);
     mdl_genome_decode(&x->hmn, &c->layout, genome, &params);

@@ -50,7 +50,7 @@ static void add_floats(cJSON *o, const char *key, const float *v, uint32_t count
 static double weight_norm(const mdl_life *l) {
     double sum = 0;
     for (uint32_t r = 0; r < l->experiment->network.regions; r++) {
-        const mdl_region *region = mdl_shard_region(&l->shard[0], r);
+        const mdl_hmn_region *region = mdl_shard_region(&l->shard[0], r);
         for (size_t i = 0; i < region->shape.cells; i++) /* padding is 0 */
             sum += (double)region->w[i] * (double)region->w[i];
     }
@@ -73,7 +73,7 @@ static int print_window(const mdl_life *l, const mdl_task_out *shown) {
     add_floats(o, "motor", l->motor, network->motors);
     cJSON *z = cJSON_AddArrayToObject(o, "z");
     for (uint32_t r = 0; r < network->regions; r++) {
-        const mdl_region *region = mdl_shard_region(&l->shard[0], r);
+        const mdl_hmn_region *region = mdl_shard_region(&l->shard[0], r);
         uint32_t count = region->shape.neurons < SHOWN ? region->shape.neurons : SHOWN;
         cJSON *list = cJSON_CreateArray();
         for (uint32_t j = 0; j < count; j++)

@@ -105,7 +105,7 @@ uint32_t mdl_phase_of_gene(float half_turns) {
 /* Time constants as decays: tau = 1 + e^x steps gives 1 - 1/tau = sigmoid(x). */
 static float decay(float x) { return mdl_sigmoidf(mdl_clampf(x, -6.0f, 6.0f)); }
 
-void mdl_genome_decode(const mdl_hmn_spec *spec, const mdl_genome_layout *l, const float *genome, mdl_hmn_params *p) {
+void mdl_genome_decode(const mdl_hmn_spec *spec, const mdl_genome_layout *l, const float *genome, mdl_params *p) {
     float g[MDL_GENE_COUNT];
     for (uint32_t i = 0; i < MDL_GENE_COUNT; i++)
         g[i] = mdl_clampf(genome[l->globals + i], -64.0f, 64.0f);

@@ -93,7 +93,7 @@ void mdl_genome_prior(const mdl_hmn_spec *spec, const mdl_genome_layout *layout,
 mdl_gene_prior mdl_genome_search_prior(const mdl_hmn_spec *spec, const mdl_genome_layout *layout, float *room);
 
 /* The global genes decoded, and every switch resolved. */
-typedef struct mdl_hmn_params {
+typedef struct mdl_params {
     uint32_t on; /* bit per mechanism */
     mdl_activation activation;
     mdl_trace_form trace;
@@ -120,13 +120,13 @@ typedef struct mdl_hmn_params {
     float rate_novelty, rate_uncertainty;
     float drop_base, drop_uncertainty;
     float gate[3], gate_theta;
-} mdl_hmn_params;
+} mdl_params;
 
-static inline int mdl_on(const mdl_hmn_params *p, mdl_mechanism m) { return (int)(p->on >> m & 1u); }
+static inline int mdl_on(const mdl_params *p, mdl_mechanism m) { return (int)(p->on >> m & 1u); }
 
 /* Genes are clamped to [-64, 64] first; any finite genome is valid. */
 void mdl_genome_decode(const mdl_hmn_spec *spec, const mdl_genome_layout *layout, const float *genome,
-                       mdl_hmn_params *params);
+                       mdl_params *params);
 
 /* A phase gene (half turns) as a fraction of a turn. */
 uint32_t mdl_phase_of_gene(float half_turns);

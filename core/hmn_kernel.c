@@ -47,7 +47,7 @@ static inline void philox16(uint32_t base, uint32_t stride, uint32_t c1, uint32_
 }
 
 /* Eq. (2) for one block of 16 synapses: both traces in place, their sum in e. */
-static inline void trace_block(const mdl_hmn_params *p, float fast_on, float slow_on, const float *restrict x, float zj,
+static inline void trace_block(const mdl_params *p, float fast_on, float slow_on, const float *restrict x, float zj,
                                float *restrict fast, float *restrict slow, float *restrict e) {
     if (p->trace == MDL_TRACE_DIFFERENTIAL) {
         EACH_LANE {
@@ -72,7 +72,7 @@ static inline void trace_block(const mdl_hmn_params *p, float fast_on, float slo
 }
 
 /* Eqs. (3)-(5) for one block: e is the attended trace, rate its factor. */
-static inline void weight_block(const mdl_region *r, const mdl_hmn_params *p, const mdl_completion *c, size_t at,
+static inline void weight_block(const mdl_hmn_region *r, const mdl_params *p, const mdl_completion *c, size_t at,
                                 float rate, const float *restrict e, const uint32_t *restrict word) {
     float d[MDL_LANES];
     float *restrict w = r->w + at;
@@ -95,7 +95,7 @@ static inline void weight_block(const mdl_region *r, const mdl_hmn_params *p, co
 }
 
 /* Unit context vector of neuron j, or the vector itself for the dot product. */
-static void context_of(const mdl_region *r, const mdl_hmn_params *p, uint32_t j, float c[MDL_EMBED]) {
+static void context_of(const mdl_hmn_region *r, const mdl_params *p, uint32_t j, float c[MDL_EMBED]) {
     float c0 = r->context[0][j], c1 = r->context[1][j], scale = 1.0f;
     if (p->similarity == MDL_COSINE) {
         float norm = mdl_fmaf(c0, c0, c1 * c1);
@@ -105,7 +105,7 @@ static void context_of(const mdl_region *r, const mdl_hmn_params *p, uint32_t j,
     c[1] = c1 * scale;
 }
 
-static void complete(mdl_region *r, const mdl_hmn_params *p, const mdl_completion *c) {
+static void complete(mdl_hmn_region *r, const mdl_params *p, const mdl_completion *c) {
     const mdl_shape *shape = &r->shape;
     float fast_on = mdl_on(p, MDL_MECH_FAST_TRACE) ? 1.0f : 0.0f;
     float slow_on = mdl_on(p, MDL_MECH_SLOW_TRACE) ? 1.0f : 0.0f;
@@ -161,7 +161,7 @@ static void complete(mdl_region *r, const mdl_hmn_params *p, const mdl_completio
     }
 }
 
-static void activate(mdl_region *r, const mdl_hmn_params *p, uint32_t t, float drop) {
+static void activate(mdl_hmn_region *r, const mdl_params *p, uint32_t t, float drop) {
     const mdl_shape *shape = &r->shape;
     const float *row = mdl_line_at(r, r->line, t);
     for (uint32_t j = 0; j < shape->neurons; j++) {

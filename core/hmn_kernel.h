@@ -4,7 +4,7 @@
 #ifndef MDL_CORE_HMN_KERNEL_H
 #define MDL_CORE_HMN_KERNEL_H
 
-#include "core/region.h"
+#include "core/hmn_region.h"
 
 /* What is the same for all synapses in a step's completion. */
 typedef struct mdl_completion {
@@ -17,10 +17,10 @@ typedef struct mdl_kernel {
     const char *name;
     /* Traces, attention, gate, application: rows of neurons; reads r->post and
      * r->context (already updated for `step`), writes w, fast, slow. */
-    void (*complete)(mdl_region *r, const mdl_hmn_params *p, const mdl_completion *c);
+    void (*complete)(mdl_hmn_region *r, const mdl_params *p, const mdl_completion *c);
     /* Eq. (1) of step t: writes r->a and r->z, motors included. `drop`: the
      * dropout probability of hidden neurons. */
-    void (*activate)(mdl_region *r, const mdl_hmn_params *p, uint32_t t, float drop);
+    void (*activate)(mdl_hmn_region *r, const mdl_params *p, uint32_t t, float drop);
 } mdl_kernel;
 
 /* Number of kernels that this build has and this CPU can run; 0 is portable,

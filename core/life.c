@@ -83,7 +83,7 @@ int mdl_life_window(mdl_life *l) {
 
     l->partials = (mdl_partials){0, 0, 0};
     for (uint32_t i = 0; i < l->shards; i++) {
-        const mdl_region *first = mdl_shard_region(&l->shard[i], 0);
+        const mdl_hmn_region *first = mdl_shard_region(&l->shard[i], 0);
         mdl_shard_partials(&l->shard[i], &l->params, &l->partials);
         if (first)
             memcpy(l->motor, first->a + first->shape.hidden, network->motors * sizeof(float));
@@ -127,7 +127,7 @@ void mdl_life_save(const mdl_life *l, const mdl_sink *sink) {
     mdl_modulation_save(&l->modulation, sink);
     for (uint32_t r = 0; r < l->experiment->network.regions; r++)
         for (uint32_t i = 0; i < l->shards; i++) {
-            const mdl_region *region = mdl_shard_region(&l->shard[i], r);
+            const mdl_hmn_region *region = mdl_shard_region(&l->shard[i], r);
             if (region)
                 mdl_region_save(region, l->modulation.step - 1, sink);
         }
@@ -145,7 +145,7 @@ mdl_err mdl_life_load(mdl_life *l, const uint8_t *bytes, size_t size) {
     l->windows = l->modulation.window;
     for (uint32_t r = 0; r < l->experiment->network.regions; r++)
         for (uint32_t i = 0; i < l->shards; i++) {
-            mdl_region *region = mdl_shard_region(&l->shard[i], r);
+            mdl_hmn_region *region = mdl_shard_region(&l->shard[i], r);
             if (region)
                 mdl_region_load(region, &l->params, l->modulation.step - 1, &reader);
         }

@@ -9,7 +9,7 @@
 typedef struct mdl_life {
     const mdl_experiment *experiment;
     mdl_genome_layout layout;
-    mdl_hmn_params params;
+    mdl_params params;
     uint32_t shards, neurons;
     size_t synapses;
     mdl_shard *shard; /* [shards]                                          */

@@ -23,12 +23,12 @@ static void draw_signs(uint64_t key, uint32_t window, float sign[2]) {
 }
 
 /* Meta-periods in one gradient estimate. */
-static uint32_t meta_stages(const mdl_hmn_params *p) {
+static uint32_t meta_stages(const mdl_params *p) {
     return p->meta_method == MDL_META_REINFORCE ? 1 : p->meta_method == MDL_META_SPSA ? 2 : 4;
 }
 
 /* The perturbation that a new meta-period holds, by method and stage. */
-static void perturb(mdl_modulation *m, const mdl_hmn_params *p, uint64_t key) {
+static void perturb(mdl_modulation *m, const mdl_params *p, uint64_t key) {
     float sign[2];
     if (p->meta_method == MDL_META_FINITE) { /* +local, -local, +global, -global */
         for (uint32_t i = 0; i < 2; i++)
@@ -45,13 +45,13 @@ static void perturb(mdl_modulation *m, const mdl_hmn_params *p, uint64_t key) {
         m->d[i] = PERTURBATION * sign[i];
 }
 
-static void descend(mdl_modulation *m, const mdl_hmn_params *p, uint32_t i, float gradient) {
+static void descend(mdl_modulation *m, const mdl_params *p, uint32_t i, float gradient) {
     m->u[i] = mdl_clampf(mdl_fmaf(-p->alpha_meta[i], gradient, m->u[i]), -U_MAX, U_MAX);
 }
 
 /* A meta-period has ended with loss L = -mean reward. Eq. (7) in u = ln(eta /
  * eta_0); gradients are in units of 1/c (c is absorbed in alpha). */
-static void meta_step(mdl_modulation *m, const mdl_hmn_params *p, uint64_t key, float loss) {
+static void meta_step(mdl_modulation *m, const mdl_params *p, uint64_t key, float loss) {
     if (p->meta_method == MDL_META_REINFORCE) {
         float advantage = loss - m->meta_base;
         m->meta_base = mdl_fmaf(META_BASE_RATE, advantage, m->meta_base);
@@ -78,7 +78,7 @@ static void meta_step(mdl_modulation *m, const mdl_hmn_params *p, uint64_t key, 
 
 /* Learning rates in force: eq. (7)'s offset and perturbation, and the
  * context-dependent factor. */
-static void set_rates(mdl_modulation *m, const mdl_hmn_params *p) {
+static void set_rates(mdl_modulation *m, const mdl_params *p) {
     float factor[2] = {1.0f, 1.0f};
     if (mdl_on(p, MDL_MECH_META_LEARNING))
         for (int i = 0; i < 2; i++)
@@ -95,7 +95,7 @@ static void set_rates(mdl_modulation *m, const mdl_hmn_params *p) {
 
 /* Eqs. (6), (10), (11), the plasticity gate and dropout, from E and C. The
  * softmax is scaled by the number of signals: uniform attention is gamma = 1. */
-static void integrate(mdl_modulation *m, const mdl_hmn_params *p) {
+static void integrate(mdl_modulation *m, const mdl_params *p) {
     float score[MDL_E_COUNT], sum = 0.0f;
     int attention = mdl_on(p, MDL_MECH_GLOBAL_ATTENTION);
     for (int k = 0; attention && k < MDL_E_COUNT; k++) {
@@ -118,7 +118,7 @@ static void integrate(mdl_modulation *m, const mdl_hmn_params *p) {
         m->drop = mdl_clampf(mdl_fmaf(p->drop_uncertainty, m->e[MDL_E_UNCERTAINTY], p->drop_base), 0.0f, 0.9f);
 }
 
-void mdl_modulation_init(mdl_modulation *m, const mdl_hmn_params *p, uint64_t key, const mdl_task_out *out) {
+void mdl_modulation_init(mdl_modulation *m, const mdl_params *p, uint64_t key, const mdl_task_out *out) {
     memset(m, 0, sizeof *m);
     m->flags = out->flags;
     m->reward = out->reward;
@@ -129,7 +129,7 @@ void mdl_modulation_init(mdl_modulation *m, const mdl_hmn_params *p, uint64_t ke
     set_rates(m, p);
 }
 
-void mdl_modulation_next(mdl_modulation *m, const mdl_hmn_params *p, uint64_t key, uint32_t window_steps,
+void mdl_modulation_next(mdl_modulation *m, const mdl_params *p, uint64_t key, uint32_t window_steps,
                          const mdl_partials *partials, uint32_t neurons, uint32_t sensors, uint32_t action,
                          const mdl_task_out *out) {
     int rewarded = (m->flags & MDL_OUT_REWARD) != 0;
@@ -195,7 +195,7 @@ void mdl_modulation_save(const mdl_modulation *m, const mdl_sink *sink) {
     mdl_put_f32s(sink, rest, sizeof rest / sizeof rest[0]);
 }
 
-void mdl_modulation_load(mdl_modulation *m, const mdl_hmn_params *p, mdl_reader *r) {
+void mdl_modulation_load(mdl_modulation *m, const mdl_params *p, mdl_reader *r) {
     memset(m, 0, sizeof *m);
     m->window = mdl_get_u32(r);
     m->step = mdl_get_u32(r);

@@ -48,23 +48,23 @@ typedef struct mdl_modulation {
 
 /* State of window 0: `out` is the task's first view. `key` is the network's
  * noise key (perturbations of eq. (7)). */
-void mdl_modulation_init(mdl_modulation *m, const mdl_hmn_params *p, uint64_t key, const mdl_task_out *out);
+void mdl_modulation_init(mdl_modulation *m, const mdl_params *p, uint64_t key, const mdl_task_out *out);
 
 /* State of window k+1 from that of window k.
  *   partials  sums over all regions of window k
  *   neurons, sensors   counts of the whole network (sensors without the constant)
  *   action    of window k
  *   out       what the task answered, shown in window k+1 */
-void mdl_modulation_next(mdl_modulation *m, const mdl_hmn_params *p, uint64_t key, uint32_t window_steps,
+void mdl_modulation_next(mdl_modulation *m, const mdl_params *p, uint64_t key, uint32_t window_steps,
                          const mdl_partials *partials, uint32_t neurons, uint32_t sensors, uint32_t action,
                          const mdl_task_out *out);
 
 /* Canonical bytes, and back (SPEC 6.3 draws them). Load sets r->bad on short
  * input and on values that no life has. */
 void mdl_modulation_save(const mdl_modulation *m, const mdl_sink *sink);
-void mdl_modulation_load(mdl_modulation *m, const mdl_hmn_params *p, mdl_reader *r);
+void mdl_modulation_load(mdl_modulation *m, const mdl_params *p, mdl_reader *r);
 
 /* Phi(t) = Omega t + phi_0 as a fraction of a turn. */
-static inline uint32_t mdl_phase_at(const mdl_hmn_params *p, uint32_t step) { return p->omega * step + p->phi0; }
+static inline uint32_t mdl_phase_at(const mdl_params *p, uint32_t step) { return p->omega * step + p->phi0; }
 
 #endif

@@ -12,7 +12,7 @@ void mdl_shard_init(mdl_shard *s, mdl_arena *arena, const mdl_network_spec *netw
     mdl_region_offset at = {0, 0, 0};
     uint32_t i = 0;
     for (uint32_t r = 0; r < network->regions; r++) {
-        mdl_region counted, *region = &counted;
+        mdl_hmn_region counted, *region = &counted;
         if (!owner || owner[r] == shard) {
             if (s->region) {
                 region = &s->region[i];
@@ -31,17 +31,17 @@ void mdl_shard_genome(mdl_shard *s, const mdl_genome_layout *layout, const float
         mdl_region_genome(&s->region[i], s->network, s->spec, layout, genome, &s->offset[i]);
 }
 
-void mdl_shard_birth(mdl_shard *s, const mdl_hmn_params *p, uint64_t noise_key) {
+void mdl_shard_birth(mdl_shard *s, const mdl_params *p, uint64_t noise_key) {
     for (uint32_t i = 0; i < s->count; i++)
         mdl_region_birth(&s->region[i], p, noise_key);
 }
 
-void mdl_shard_window(mdl_shard *s, const mdl_hmn_params *p, const mdl_modulation *m, const float *obs) {
+void mdl_shard_window(mdl_shard *s, const mdl_params *p, const mdl_modulation *m, const float *obs) {
     for (uint32_t i = 0; i < s->count; i++)
         mdl_region_window(&s->region[i], p, m, obs);
 }
 
-void mdl_shard_partials(const mdl_shard *s, const mdl_hmn_params *p, mdl_partials *sum) {
+void mdl_shard_partials(const mdl_shard *s, const mdl_params *p, mdl_partials *sum) {
     for (uint32_t i = 0; i < s->count; i++)
         mdl_region_partials(&s->region[i], p, sum);
 }
@@ -52,7 +52,7 @@ void mdl_shard_export(const mdl_shard *s, uint32_t last, float *activity) {
         mdl_region_export(&s->region[i], last, activity + s->region[i].shape.region * part);
 }
 
-void mdl_shard_import(mdl_shard *s, const mdl_hmn_params *p, uint32_t last, const float *activity) {
+void mdl_shard_import(mdl_shard *s, const mdl_params *p, uint32_t last, const float *activity) {
     size_t part = (size_t)s->network->window * s->network->listen;
     for (uint32_t i = 0; i < s->count; i++)
         for (uint32_t k = 0; k < s->network->sources; k++) {
@@ -61,7 +61,7 @@ void mdl_shard_import(mdl_shard *s, const mdl_hmn_params *p, uint32_t last, cons
         }
 }
 
-mdl_region *mdl_shard_region(const mdl_shard *s, uint32_t region) {
+mdl_hmn_region *mdl_shard_region(const mdl_shard *s, uint32_t region) {
     for (uint32_t i = 0; i < s->count; i++)
         if (s->region[i].shape.region == region)
             return &s->region[i];

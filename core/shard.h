@@ -4,13 +4,13 @@
 #ifndef MDL_CORE_SHARD_H
 #define MDL_CORE_SHARD_H
 
-#include "core/region.h"
+#include "core/hmn_region.h"
 
 typedef struct mdl_shard {
     const mdl_network_spec *network;
     const mdl_hmn_spec *spec;
     uint32_t count;            /* regions owned                              */
-    mdl_region *region;        /* [count], ascending region numbers          */
+    mdl_hmn_region *region;    /* [count], ascending region numbers          */
     mdl_region_offset *offset; /* [count] where their genes start            */
 } mdl_shard;
 
@@ -19,18 +19,18 @@ typedef struct mdl_shard {
 void mdl_shard_init(mdl_shard *s, mdl_arena *arena, const mdl_network_spec *network, const mdl_hmn_spec *spec,
                     const uint32_t *owner, uint32_t shard, const struct mdl_kernel *kernel);
 void mdl_shard_genome(mdl_shard *s, const mdl_genome_layout *layout, const float *genome);
-void mdl_shard_birth(mdl_shard *s, const mdl_hmn_params *p, uint64_t noise_key);
+void mdl_shard_birth(mdl_shard *s, const mdl_params *p, uint64_t noise_key);
 /* One window; `obs` is read by the owner of region 0 only. */
-void mdl_shard_window(mdl_shard *s, const mdl_hmn_params *p, const mdl_modulation *m, const float *obs);
+void mdl_shard_window(mdl_shard *s, const mdl_params *p, const mdl_modulation *m, const float *obs);
 /* Added to `sum`. */
-void mdl_shard_partials(const mdl_shard *s, const mdl_hmn_params *p, mdl_partials *sum);
+void mdl_shard_partials(const mdl_shard *s, const mdl_params *p, mdl_partials *sum);
 /* Boundary activity of owned regions: activity[region][window][listen] of the
  * whole network; other regions' parts are left alone. */
 void mdl_shard_export(const mdl_shard *s, uint32_t last, float *activity);
 /* Boundary activity of all regions, taken in by those that listen. */
-void mdl_shard_import(mdl_shard *s, const mdl_hmn_params *p, uint32_t last, const float *activity);
+void mdl_shard_import(mdl_shard *s, const mdl_params *p, uint32_t last, const float *activity);
 /* Region by number; NULL when another shard owns it. */
-mdl_region *mdl_shard_region(const mdl_shard *s, uint32_t region);
+mdl_hmn_region *mdl_shard_region(const mdl_shard *s, uint32_t region);
 
 /* A balanced cut of the regions into `shards` contiguous parts by synapses. */
 void mdl_balanced_cut(const mdl_network_spec *network, uint32_t shards, uint32_t *owner);

@@ -35,6 +35,9 @@ typedef struct mdl_task_out {
     float reward;           /* of the transition that led here                */
     uint32_t flags;         /* MDL_OUT_*                                      */
     uint32_t teach;         /* action index, valid with MDL_OUT_TEACH          */
+    float salience[2];      /* external and internal, of that transition: 0..1; what drives
+                             * arousal (SPEC 12). 0 in tasks without such signals; not part of
+                             * their digests */
 } mdl_task_out;
 
 typedef enum mdl_task_id {

@@ -11,7 +11,7 @@ static void add_list(cJSON *o, const char *key, const float *v, int count) {
         cJSON_AddItemToArray(list, cJSON_CreateNumber((double)v[i]));
 }
 
-static void add_params(cJSON *o, const mdl_hmn_params *p) {
+static void add_params(cJSON *o, const mdl_params *p) {
     const struct {
         const char *key;
         float value;
@@ -62,7 +62,7 @@ static void add_genes(cJSON *list, const mdl_champion *c) {
     }
 }
 
-static void add_mechanisms(cJSON *o, const mdl_hmn_spec *spec, const mdl_hmn_params *p) {
+static void add_mechanisms(cJSON *o, const mdl_hmn_spec *spec, const mdl_params *p) {
     for (uint32_t m = 0; m < MDL_MECH_COUNT; m++) {
         const char *text = p->on >> m & 1u ? "on" : "off";
         if (spec->mechanism[m] == MDL_GENE)
@@ -114,7 +114,7 @@ char *mdl_champion_json(const mdl_champion *c) {
     char id[65], digest[MDL_DIGEST_HEX];
     mdl_hex(x->id, 32, id);
     mdl_hex(c->digest, sizeof c->digest, digest);
-    mdl_hmn_params params;
+    mdl_params params;
     mdl_genome_decode(&x->hmn, &c->layout, mdl_champion_genome(c, c->island), &params);
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "format", MDL_CHAMPION_FORMAT);

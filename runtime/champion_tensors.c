@@ -39,7 +39,7 @@ static mdl_err open_network(network *n, const mdl_life *l) {
     n->synapses = l->synapses;
     for (uint32_t r = 0; r < spec->regions; r++)
         n->sources += mdl_shard_region(&l->shard[0], r)->shape.sources;
-    const mdl_region *first = mdl_shard_region(&l->shard[0], 0);
+    const mdl_hmn_region *first = mdl_shard_region(&l->shard[0], 0);
     n->shape = items(n->regions * SHAPE, sizeof *n->shape);
     n->row = items(n->neurons + 1, sizeof *n->row);
     n->source = items(n->synapses, sizeof *n->source);
@@ -54,7 +54,8 @@ static mdl_err open_network(network *n, const mdl_life *l) {
     return whole ? MDL_OK : MDL_ENOMEM;
 }
 
-static void copy_rows(network *n, const mdl_network_spec *spec, const mdl_region *r, size_t neuron, size_t *synapse) {
+static void copy_rows(network *n, const mdl_network_spec *spec, const mdl_hmn_region *r, size_t neuron,
+                      size_t *synapse) {
     for (uint32_t j = 0; j < r->shape.neurons; j++) {
         uint32_t source[MDL_FAN_IN_MAX], fan = mdl_row_fan(&r->shape, j);
         size_t cell = mdl_row(&r->shape, j), at = *synapse;
@@ -74,7 +75,7 @@ static void copy_rows(network *n, const mdl_network_spec *spec, const mdl_region
 static void copy_network(network *n, const mdl_life *l) {
     size_t neuron = 0, synapse = 0, source = 0;
     for (uint32_t i = 0; i < n->regions; i++) {
-        const mdl_region *r = mdl_shard_region(&l->shard[0], i);
+        const mdl_hmn_region *r = mdl_shard_region(&l->shard[0], i);
         const int32_t shape[SHAPE] = {(int32_t)r->shape.hidden, (int32_t)r->shape.motors, (int32_t)r->shape.sources,
                                       (int32_t)r->shape.synapses};
         memcpy(n->shape + SHAPE * i, shape, sizeof shape);

@@ -90,7 +90,7 @@ static void test_decoding(void **state) {
     assert_non_null(genome);
     for (size_t v = 0; v < sizeof value / sizeof value[0]; v++) {
         double g = within((double)value[v], -64.0, 64.0);
-        mdl_hmn_params p;
+        mdl_params p;
         for (uint32_t i = 0; i < MDL_GENE_COUNT; i++)
             genome[l.globals + i] = value[v];
         mdl_genome_decode(&x.hmn, &l, genome, &p);
@@ -136,7 +136,7 @@ static void test_switched_off(void **state) {
     (void)state;
     mdl_experiment x = hmn_experiment(1, 4, 1);
     mdl_genome_layout l;
-    mdl_hmn_params p;
+    mdl_params p;
     float *genome = hmn_genome(&x, 1);
     memset(x.hmn.mechanism, MDL_OFF, sizeof x.hmn.mechanism);
     assert_int_equal(mdl_genome_layout_of(&x.hmn, &x.network, &l), MDL_OK);
@@ -226,7 +226,7 @@ static void test_indirect_distribution(void **state) {
     void *memory;
     mdl_life *l = hmn_life(&x, 1, NULL, &memory);
     mdl_life_genome(l, genome);
-    const mdl_region *r = &l->shard[0].region[0];
+    const mdl_hmn_region *r = &l->shard[0].region[0];
     const mdl_shape *s = &r->shape;
     double n = 0.0, sum = 0.0, square = 0.0, turn = 0.0, turn_square = 0.0;
     double mean = 4.0 * 0.7 / s->fan[0], sd = 2.0 * 0.4 / sqrt(s->fan[0]);

@@ -51,7 +51,7 @@ static void compare_modulation(const mdl_modulation *got, const model *m) {
 static void compare_neurons(const mdl_life *l, const model *m) {
     for (uint32_t i = 0; i < m->neurons; i++) {
         const model_neuron *n = &m->neuron[i];
-        const mdl_region *r = NULL;
+        const mdl_hmn_region *r = NULL;
         for (uint32_t s = 0; s < l->shards && !r; s++)
             r = mdl_shard_region(&l->shard[s], n->region);
         uint32_t j = n->index, k = m->window;
@@ -117,7 +117,7 @@ static double run_pair(const mdl_experiment *x, uint64_t genome_seed) {
         step_pair(&p);
     for (uint32_t s = 0; s < p.life->shards; s++)
         for (uint32_t i = 0; i < p.life->shard[s].count; i++) {
-            const mdl_region *r = &p.life->shard[s].region[i];
+            const mdl_hmn_region *r = &p.life->shard[s].region[i];
             for (size_t c = 0; c < r->shape.cells; c++)
                 moved += fabs((double)r->w[c] - (double)r->w0[c]);
         }
@@ -242,7 +242,7 @@ static void test_each_mechanism(void **state) {
             p.genome[p.life->layout.switches] = 0.5f * (float)sign;
             mdl_life_genome(p.life, p.genome);
             fixed.hmn.mechanism[mech] = sign > 0 ? MDL_ON : MDL_OFF;
-            mdl_hmn_params params;
+            mdl_params params;
             mdl_genome_layout l;
             assert_int_equal(mdl_genome_layout_of(&fixed.hmn, &fixed.network, &l), MDL_OK);
             float *genome = hmn_genome(&fixed, 57);
@@ -267,7 +267,7 @@ static void test_phase_gate_closes(void **state) {
         hmn_scripted_begin(p.life, SCRIPT, KEY);
         for (uint32_t k = 0; k < STEPS; k++)
             hmn_scripted_window(p.life, SCRIPT);
-        const mdl_region *r = &p.life->shard[0].region[0];
+        const mdl_hmn_region *r = &p.life->shard[0].region[0];
         double moved = 0.0;
         for (size_t c = 0; c < r->shape.cells; c++)
             moved += fabs((double)r->w[c] - (double)r->w0[c]);

@@ -29,7 +29,7 @@ static mdl_experiment only(uint32_t hidden, const mdl_mechanism *list) {
 typedef struct fixture {
     mdl_experiment x;
     mdl_life *life;
-    mdl_region *region;
+    mdl_hmn_region *region;
     void *memory;
     float *genome;
 } fixture;
@@ -166,7 +166,7 @@ static void test_perturbation_signs(void **state) {
     enum { N = 4000 };
     mdl_experiment x = hmn_experiment(1, 4, 1);
     x.hmn.meta_period = 1;
-    mdl_hmn_params p;
+    mdl_params p;
     mdl_genome_layout l;
     assert_int_equal(mdl_genome_layout_of(&x.hmn, &x.network, &l), MDL_OK);
     float *genome = hmn_genome(&x, 1);
@@ -195,12 +195,12 @@ static void test_perturbation_signs(void **state) {
 }
 
 /* Parameters of a one-region network, all mechanisms on but those in `off`. */
-static mdl_hmn_params params_with(const mdl_mechanism *off, const float gene[][2], size_t count) {
+static mdl_params params_with(const mdl_mechanism *off, const float gene[][2], size_t count) {
     mdl_experiment x = hmn_experiment(1, 4, 1);
     for (; *off != MDL_MECH_COUNT; off++)
         x.hmn.mechanism[*off] = MDL_OFF;
     mdl_genome_layout l;
-    mdl_hmn_params p;
+    mdl_params p;
     assert_int_equal(mdl_genome_layout_of(&x.hmn, &x.network, &l), MDL_OK);
     float *genome = hmn_genome(&x, 2);
     for (size_t i = 0; i < count; i++)
@@ -227,7 +227,7 @@ static void test_signals_by_hand(void **state) {
         {MDL_GENE_W_REWARD, 2.0f},     {MDL_GENE_W_UNCERTAINTY, -1.0f}, {MDL_GENE_W_NOVELTY, 3.0f},
         {MDL_GENE_BETA_G, 0.75f},      {MDL_GENE_GATE_REWARD, 1.0f},    {MDL_GENE_GATE_UNCERTAINTY, 0.0f},
         {MDL_GENE_GATE_NOVELTY, 0.0f}, {MDL_GENE_GATE_THETA, 4.0f}};
-    mdl_hmn_params p = params_with(off, gene, sizeof gene / sizeof gene[0]);
+    mdl_params p = params_with(off, gene, sizeof gene / sizeof gene[0]);
     mdl_task_out out = {.flags = MDL_OUT_REWARD, .reward = 0.5f};
     mdl_partials sum = {fixed(2.0), 0, fixed(0.32)};
     mdl_modulation m;
@@ -266,7 +266,7 @@ static void test_td_error_by_hand(void **state) {
     (void)state;
     const mdl_mechanism off[] = {MDL_MECH_BASELINE, MDL_MECH_META_LEARNING, MDL_MECH_COUNT};
     const float gene[][2] = {{MDL_GENE_DISCOUNT, -2.0f}}; /* 1/2 */
-    mdl_hmn_params p = params_with(off, gene, 1);
+    mdl_params p = params_with(off, gene, 1);
     mdl_task_out reward = {.flags = MDL_OUT_REWARD, .reward = 1.0f}, wipe = {.flags = MDL_OUT_WIPE},
                  plain = {.flags = 0};
     mdl_partials two = {0, fixed(2.0), 0}, three = {0, fixed(3.0), 0};
@@ -285,7 +285,7 @@ static void test_td_error_by_hand(void **state) {
 /* The bytes: 31 fields of 4 in the order that SPEC 6.3 draws, read back equal. */
 static void test_bytes(void **state) {
     (void)state;
-    mdl_hmn_params p = params_with((const mdl_mechanism[]){MDL_MECH_COUNT}, NULL, 0);
+    mdl_params p = params_with((const mdl_mechanism[]){MDL_MECH_COUNT}, NULL, 0);
     mdl_modulation m, back;
     mdl_task_out out = {.flags = MDL_OUT_REWARD | MDL_OUT_TEACH, .reward = 0.25f};
     mdl_partials sum = {fixed(1.0), fixed(0.5), fixed(0.1)};

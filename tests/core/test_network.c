@@ -238,7 +238,7 @@ static void test_wipes(void **state) {
                 hmn_scripted_window(life[1], other);
             }
             for (uint32_t r = 0; r < x.network.regions; r++) {
-                const mdl_region *a = &life[0]->shard[0].region[r], *b = &life[1]->shard[0].region[r];
+                const mdl_hmn_region *a = &life[0]->shard[0].region[r], *b = &life[1]->shard[0].region[r];
                 const mdl_shape *s = &a->shape;
                 int equal = memcmp(a->z, b->z, s->neurons * sizeof(float)) == 0;
                 equal &= memcmp(a->a, b->a, s->neurons * sizeof(float)) == 0;
@@ -269,7 +269,7 @@ static void test_frozen_windows(void **state) {
     hmn_scripted_begin(l, SCRIPT, KEY);
     uint32_t frozen = 0, moved = 0;
     for (uint32_t k = 0; k < 60; k++) {
-        const mdl_region *r = &l->shard[0].region[1];
+        const mdl_hmn_region *r = &l->shard[0].region[1];
         size_t cells = r->shape.cells * sizeof(float), neurons = r->shape.neurons * sizeof(float);
         float w[512], fast[512], context[16], bias[16];
         assert_true(cells <= sizeof w && neurons <= sizeof bias);
@@ -315,7 +315,7 @@ static void test_extreme_genomes(void **state) {
         hmn_scripted_begin(l, SCRIPT, KEY);
         for (uint32_t k = 0; k < 10000; k++) {
             hmn_scripted_window(l, SCRIPT);
-            const mdl_region *r = &l->shard[0].region[k % x.network.regions];
+            const mdl_hmn_region *r = &l->shard[0].region[k % x.network.regions];
             for (size_t c = 0; c < r->shape.cells; c++)
                 if (!(fabsf(r->w[c]) <= x.hmn.weight_max))
                     fail_msg("network %u, window %u: a weight is %g", i, k, (double)r->w[c]);
@@ -377,7 +377,7 @@ static void network_case(void *ctx, size_t count, char **field) {
         free(b.at);
         first = 2;
     } else {
-        const mdl_region *r = &v->life->shard[0].region[vectors_u64(field[2])];
+        const mdl_hmn_region *r = &v->life->shard[0].region[vectors_u64(field[2])];
         const float *from = r->z;
         words = r->shape.neurons;
         if (field[0][0] == 'w') {

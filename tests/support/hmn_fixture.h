@@ -166,7 +166,7 @@ static inline uint32_t hmn_scripted_window(mdl_life *l, uint64_t script) {
         mdl_shard_window(&l->shard[i], &l->params, &l->modulation, now.obs);
     for (uint32_t i = 0; i < l->shards; i++) {
         mdl_shard_partials(&l->shard[i], &l->params, &sum);
-        const mdl_region *first = mdl_shard_region(&l->shard[i], 0);
+        const mdl_hmn_region *first = mdl_shard_region(&l->shard[i], 0);
         if (!first)
             continue;
         for (uint32_t m = 1; m < network->motors; m++)

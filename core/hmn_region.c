@@ -1,4 +1,4 @@
-#include "core/region.h"
+#include "core/hmn_region.h"
 
 #include <string.h>
 
@@ -20,7 +20,7 @@ static uint32_t padded(uint32_t n) { return (n + MDL_LANES - 1) / MDL_LANES * MD
 
 static int used(const mdl_hmn_spec *spec, mdl_mechanism m) { return spec->mechanism[m] != MDL_OFF; }
 
-void mdl_region_init(mdl_region *r, mdl_arena *arena, const mdl_network_spec *network, const mdl_hmn_spec *spec,
+void mdl_region_init(mdl_hmn_region *r, mdl_arena *arena, const mdl_network_spec *network, const mdl_hmn_spec *spec,
                      uint32_t region, const struct mdl_kernel *kernel) {
     memset(r, 0, sizeof *r);
     mdl_shape_of(network, region, &r->shape);
@@ -74,14 +74,14 @@ void mdl_region_advance(const mdl_shape *shape, mdl_region_offset *at) {
 }
 
 /* Padding cells hold weight 0 and listen to source 0, which is always 0. */
-static void set_cell(mdl_region *r, size_t cell, float weight, float weight_max, float half_turns) {
+static void set_cell(mdl_hmn_region *r, size_t cell, float weight, float weight_max, float half_turns) {
     r->w0[cell] = mdl_flushf(mdl_clampf(weight, -weight_max, weight_max));
     if (r->cos_phi)
         mdl_sincos_turn(mdl_phase_of_gene(half_turns), &r->sin_phi[cell], &r->cos_phi[cell]);
 }
 
-static void genome_direct(mdl_region *r, const mdl_hmn_spec *spec, const mdl_genome_layout *layout, const float *genome,
-                          const mdl_region_offset *at) {
+static void genome_direct(mdl_hmn_region *r, const mdl_hmn_spec *spec, const mdl_genome_layout *layout,
+                          const float *genome, const mdl_region_offset *at) {
     const mdl_shape *s = &r->shape;
     const float *w = genome + layout->weights + at->synapse;
     const float *phase = r->cos_phi ? genome + layout->phases + at->synapse : NULL;
@@ -104,7 +104,7 @@ static void genome_direct(mdl_region *r, const mdl_hmn_spec *spec, const mdl_gen
 
 /* Weights and phases drawn around the means of their projection; the draws
  * belong to the wiring, so that all candidates share them. */
-static void genome_indirect(mdl_region *r, const mdl_network_spec *network, const mdl_hmn_spec *spec,
+static void genome_indirect(mdl_hmn_region *r, const mdl_network_spec *network, const mdl_hmn_spec *spec,
                             const mdl_genome_layout *layout, const float *genome) {
     const mdl_shape *s = &r->shape;
     const float *g = genome + layout->regions + (size_t)s->region * (MDL_CLASSES * MDL_CLASS_GENES + 1);
@@ -136,7 +136,7 @@ static void genome_indirect(mdl_region *r, const mdl_network_spec *network, cons
     }
 }
 
-void mdl_region_genome(mdl_region *r, const mdl_network_spec *network, const mdl_hmn_spec *spec,
+void mdl_region_genome(mdl_hmn_region *r, const mdl_network_spec *network, const mdl_hmn_spec *spec,
                        const mdl_genome_layout *layout, const float *genome, const mdl_region_offset *at) {
     for (uint32_t j = 0; j < r->shape.neurons; j++)
         r->gain[j] = 1.0f;
@@ -150,7 +150,7 @@ void mdl_region_genome(mdl_region *r, const mdl_network_spec *network, const mdl
 
 /* Store a source's activity at step t: twice, so that reads never wrap, with
  * its embedding beside it. */
-static void put_line(mdl_region *r, const mdl_hmn_params *p, uint32_t t, uint32_t source, float x) {
+static void put_line(mdl_hmn_region *r, const mdl_params *p, uint32_t t, uint32_t source, float x) {
     const mdl_shape *s = &r->shape;
     size_t at = (size_t)(t & (s->slots - 1)) * s->sources + source, twin = at + (size_t)s->slots * s->sources;
     r->line[at] = r->line[twin] = x;
@@ -169,7 +169,7 @@ static void put_line(mdl_region *r, const mdl_hmn_params *p, uint32_t t, uint32_
 }
 
 /* The line with every past activity 0: what a wipe and a birth leave. */
-static void clear_line(mdl_region *r, const mdl_hmn_params *p) {
+static void clear_line(mdl_hmn_region *r, const mdl_params *p) {
     const mdl_shape *s = &r->shape;
     size_t line = (size_t)2 * s->slots * s->sources;
     memset(r->line, 0, line * sizeof(float));
@@ -179,7 +179,7 @@ static void clear_line(mdl_region *r, const mdl_hmn_params *p) {
                 put_line(r, p, t, i, 0.0f);
 }
 
-static void wipe(mdl_region *r, const mdl_hmn_params *p) {
+static void wipe(mdl_hmn_region *r, const mdl_params *p) {
     const mdl_shape *s = &r->shape;
     memset(r->fast, 0, s->cells * sizeof(float));
     memset(r->slow, 0, s->cells * sizeof(float));
@@ -189,7 +189,7 @@ static void wipe(mdl_region *r, const mdl_hmn_params *p) {
     clear_line(r, p);
 }
 
-void mdl_region_birth(mdl_region *r, const mdl_hmn_params *p, uint64_t noise_key) {
+void mdl_region_birth(mdl_hmn_region *r, const mdl_params *p, uint64_t noise_key) {
     const mdl_shape *s = &r->shape;
     size_t neurons = padded(s->neurons) * sizeof(float);
     memcpy(r->w, r->w0, s->cells * sizeof(float));
@@ -206,7 +206,7 @@ void mdl_region_birth(mdl_region *r, const mdl_hmn_params *p, uint64_t noise_key
 }
 
 /* Deviation of the window's sensors from their running means, summed exactly. */
-static void sense_novelty(mdl_region *r, const mdl_hmn_params *p, const float *obs) {
+static void sense_novelty(mdl_hmn_region *r, const mdl_params *p, const float *obs) {
     r->novelty = 0;
     for (uint32_t i = 0; i + 1 < r->shape.sensors; i++) {
         float d = obs[i] - r->sensor_mean[i];
@@ -217,7 +217,7 @@ static void sense_novelty(mdl_region *r, const mdl_hmn_params *p, const float *o
 
 /* TD(0): values move along the error of the window before, then the features of
  * its end are kept for the next. */
-static void learn_values(mdl_region *r, const mdl_hmn_params *p, const mdl_modulation *m, float scale) {
+static void learn_values(mdl_hmn_region *r, const mdl_params *p, const mdl_modulation *m, float scale) {
     float step = scale * p->critic_rate * m->e[MDL_E_REWARD];
     for (uint32_t j = 0; j < r->shape.neurons; j++) {
         r->value[j] = mdl_clampf(mdl_fmaf(step, r->feature[j], r->value[j]), -CRITIC_MAX, CRITIC_MAX);
@@ -226,7 +226,7 @@ static void learn_values(mdl_region *r, const mdl_hmn_params *p, const mdl_modul
 }
 
 /* Eqs. (2)-(5), (8), (9), contexts and biases of step t, with state m. */
-static void complete_step(mdl_region *r, const mdl_hmn_params *p, const mdl_modulation *m, uint32_t t, int last) {
+static void complete_step(mdl_hmn_region *r, const mdl_params *p, const mdl_modulation *m, uint32_t t, int last) {
     const mdl_shape *s = &r->shape;
     memcpy(r->post, r->z, padded(s->neurons) * sizeof(float));
     if (last && s->motors > 1 && mdl_on(p, MDL_MECH_EFFERENCE_COPY))
@@ -249,7 +249,7 @@ static void complete_step(mdl_region *r, const mdl_hmn_params *p, const mdl_modu
     r->kernel->complete(r, p, &c);
 }
 
-void mdl_region_window(mdl_region *r, const mdl_hmn_params *p, const mdl_modulation *m, const float *obs) {
+void mdl_region_window(mdl_hmn_region *r, const mdl_params *p, const mdl_modulation *m, const float *obs) {
     const mdl_shape *s = &r->shape;
     int plastic = mdl_on(p, MDL_MECH_PLASTICITY);
     uint32_t own = 1 + s->sensors;
@@ -281,7 +281,7 @@ void mdl_region_window(mdl_region *r, const mdl_hmn_params *p, const mdl_modulat
  * the same bits in any order. */
 static int64_t plus(int64_t sum, int64_t term) { return (int64_t)((uint64_t)sum + (uint64_t)term); }
 
-void mdl_region_partials(const mdl_region *r, const mdl_hmn_params *p, mdl_partials *sum) {
+void mdl_region_partials(const mdl_hmn_region *r, const mdl_params *p, mdl_partials *sum) {
     int critic = mdl_on(p, MDL_MECH_CRITIC);
     for (uint32_t j = 0; j < r->shape.neurons; j++) {
         sum->activity = plus(sum->activity, mdl_fix(r->z[j]));
@@ -291,7 +291,7 @@ void mdl_region_partials(const mdl_region *r, const mdl_hmn_params *p, mdl_parti
     sum->novelty = plus(sum->novelty, r->novelty);
 }
 
-void mdl_region_export(const mdl_region *r, uint32_t last, float *activity) {
+void mdl_region_export(const mdl_hmn_region *r, uint32_t last, float *activity) {
     const mdl_shape *s = &r->shape;
     for (uint32_t i = 0; i < r->window; i++) {
         uint32_t t = last + 1 - r->window + i;
@@ -301,14 +301,14 @@ void mdl_region_export(const mdl_region *r, uint32_t last, float *activity) {
     }
 }
 
-void mdl_region_import(mdl_region *r, const mdl_hmn_params *p, uint32_t i, uint32_t last, const float *activity) {
+void mdl_region_import(mdl_hmn_region *r, const mdl_params *p, uint32_t i, uint32_t last, const float *activity) {
     uint32_t first = 1 + r->shape.sensors + r->shape.hidden + i * r->listen;
     for (uint32_t step = 0; step < r->window; step++)
         for (uint32_t k = 0; k < r->listen; k++)
             put_line(r, p, last + 1 - r->window + step, first + k, *activity++);
 }
 
-void mdl_region_save(const mdl_region *r, uint32_t last, const mdl_sink *sink) {
+void mdl_region_save(const mdl_hmn_region *r, uint32_t last, const mdl_sink *sink) {
     const mdl_shape *s = &r->shape;
     mdl_put_u32(sink, s->region);
     const float *const cells[] = {r->w, r->fast, r->slow};
@@ -337,7 +337,7 @@ static void get_within(mdl_reader *reader, float bound, float *out, size_t count
             reader->bad = 1;
 }
 
-void mdl_region_load(mdl_region *r, const mdl_hmn_params *p, uint32_t last, mdl_reader *reader) {
+void mdl_region_load(mdl_hmn_region *r, const mdl_params *p, uint32_t last, mdl_reader *reader) {
     const mdl_shape *s = &r->shape;
     if (mdl_get_u32(reader) != s->region)
         reader->bad = 1;
