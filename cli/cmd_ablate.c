@@ -69,7 +69,7 @@ static mdl_err knock_out(const mdl_champion *c, const settings *s, uint64_t seed
     mdl_params params;
     uint32_t variants = 0;
     const float *genome = mdl_champion_genome(c, c->island);
-    mdl_genome_decode(&x->hmn, &c->layout, genome, &params);
+    mdl_genome_decode(x, &c->layout, genome, &params);
     v[variants++] = (mdl_variant){.name = "nothing", .genome = genome};
     for (uint32_t m = 0; m < MDL_MECH_COUNT; m++)
         if (params.on >> m & 1u)

@@ -85,7 +85,7 @@ static float *learning_genome(const mdl_experiment *x, const mdl_genome_layout *
     if (!genome)
         return NULL;
     float *sd = genome + layout->genes;
-    mdl_genome_prior(&x->hmn, layout, genome, sd);
+    mdl_genome_prior(x, layout, genome, sd);
     for (uint32_t i = 0; i < layout->globals; i++) {
         uint32_t c[4] = {i, 0, 0, 0};
         float z, unused;
@@ -168,7 +168,8 @@ static mdl_err bench_case(const char *name, const char *json, int lives, double 
         mdl_life_genome(l, genome);
     for (uint32_t k = 0; k < mdl_kernel_count() && genome; k++) {
         const mdl_kernel *kernel = mdl_kernel_get(k);
-        mdl_shard_region(&l->shard[0], 0)->kernel = kernel; /* wiring a large network takes longer than measuring it */
+        ((mdl_hmn_region *)mdl_shard_region(&l->shard[0], 0))->kernel =
+            kernel; /* wiring a large network takes longer than measuring it */
         rates r = lives ? measure_lives(l, seconds) : measure_updates(l, seconds);
         show(name, kernel->name, lives ? "lives/s" : "updates/s", &r, l, mdl_life_bytes(&file.experiment, 1), list);
     }

@@ -81,7 +81,7 @@ static mdl_err open_rig(rig *b, const mdl_experiment *x, const mdl_kernel *kerne
     mdl_genome_layout layout;
     memset(b, 0, sizeof *b);
     b->x = x;
-    int bad = mdl_genome_layout_of(&x->hmn, &x->network, &layout);
+    int bad = mdl_genome_layout_of(x, &layout);
     MDL_ASSERT(bad == MDL_OK); /* checked with the experiment */
     uint32_t genes = layout.genes;
     void *life = mdl_aligned(mdl_life_bytes(x, 1)), *evolution = mdl_aligned(mdl_evolution_bytes(&x->evolution, genes));
@@ -93,7 +93,7 @@ static mdl_err open_rig(rig *b, const mdl_experiment *x, const mdl_kernel *kerne
         close_rig(b);
         return MDL_ENOMEM;
     }
-    mdl_gene_prior prior = mdl_genome_search_prior(&x->hmn, &layout, b->prior);
+    mdl_gene_prior prior = mdl_genome_search_prior(x, &layout, b->prior);
     b->life = mdl_life_init(life, x, 1, kernel);
     b->evolution = mdl_evolution_init(evolution, &x->evolution, &prior);
     return MDL_OK;

@@ -50,9 +50,10 @@ static void add_floats(cJSON *o, const char *key, const float *v, uint32_t count
 static double weight_norm(const mdl_life *l) {
     double sum = 0;
     for (uint32_t r = 0; r < l->experiment->network.regions; r++) {
-        const mdl_hmn_region *region = mdl_shard_region(&l->shard[0], r);
-        for (size_t i = 0; i < region->shape.cells; i++) /* padding is 0 */
-            sum += (double)region->w[i] * (double)region->w[i];
+        mdl_region_view region;
+        mdl_shard_view(&l->shard[0], r, &region);
+        for (size_t i = 0; i < region.shape->cells; i++) /* padding is 0 */
+            sum += (double)region.w[i] * (double)region.w[i];
     }
     return sqrt(sum);
 }
@@ -73,11 +74,12 @@ static int print_window(const mdl_life *l, const mdl_task_out *shown) {
     add_floats(o, "motor", l->motor, network->motors);
     cJSON *z = cJSON_AddArrayToObject(o, "z");
     for (uint32_t r = 0; r < network->regions; r++) {
-        const mdl_hmn_region *region = mdl_shard_region(&l->shard[0], r);
-        uint32_t count = region->shape.neurons < SHOWN ? region->shape.neurons : SHOWN;
+        mdl_region_view region;
+        mdl_shard_view(&l->shard[0], r, &region);
+        uint32_t count = region.shape->neurons < SHOWN ? region.shape->neurons : SHOWN;
         cJSON *list = cJSON_CreateArray();
         for (uint32_t j = 0; j < count; j++)
-            cJSON_AddItemToArray(list, cJSON_CreateNumber((double)region->z[j]));
+            cJSON_AddItemToArray(list, cJSON_CreateNumber((double)region.z[j]));
         cJSON_AddItemToArray(z, list);
     }
     add_floats(o, "e", m->e, MDL_E_COUNT);
@@ -131,7 +133,7 @@ static mdl_err first_candidate(const mdl_experiment *x, const mdl_genome_layout 
     float *prior = malloc(2 * (size_t)layout->genes * sizeof *prior);
     void *memory = mdl_aligned(mdl_evolution_bytes(&x->evolution, layout->genes));
     if (prior && memory) {
-        mdl_gene_prior p = mdl_genome_search_prior(&x->hmn, layout, prior);
+        mdl_gene_prior p = mdl_genome_search_prior(x, layout, prior);
         mdl_job job;
         mdl_evolution_job(mdl_evolution_init(memory, &x->evolution, &p), 0, &job, genome);
     }

@@ -121,7 +121,7 @@ static mdl_err measure(const mdl_experiment_file *file, plan *p) {
     }
     mdl_err err = room && prior && genome && fitness && ran ? MDL_OK : MDL_ENOMEM;
     if (err == MDL_OK) {
-        mdl_gene_prior g = mdl_genome_search_prior(&x->hmn, &life->layout, prior);
+        mdl_gene_prior g = mdl_genome_search_prior(x, &life->layout, prior);
         mdl_evolution *e = mdl_evolution_init(room, &x->evolution, &g);
         evolve_a_while(life, e, genome, fitness, ran, p);
     }

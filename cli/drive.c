@@ -17,8 +17,9 @@ void mdl_drive_window(mdl_life *l, const mdl_task_out *now, const mdl_task_out *
     mdl_shard_window(shard, &l->params, &l->modulation, now->obs);
     l->partials = (mdl_partials){0, 0, 0};
     mdl_shard_partials(shard, &l->params, &l->partials);
-    const mdl_hmn_region *first = mdl_shard_region(shard, 0);
-    memcpy(l->motor, first->a + first->shape.hidden, network->motors * sizeof(float));
+    mdl_region_view first;
+    mdl_shard_view(shard, 0, &first);
+    memcpy(l->motor, first.readout + first.shape->hidden, network->motors * sizeof(float));
     l->action = 0;
     for (uint32_t i = 1; i < network->motors; i++)
         l->action = l->motor[i] > l->motor[l->action] ? i : l->action;

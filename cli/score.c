@@ -31,11 +31,11 @@ typedef struct table {
 static void decode(worker *w, const mdl_experiment *x, const mdl_variant *v) {
     mdl_life_genome(w->life, v->genome);
     if (v->off) {
-        mdl_hmn_spec spec = x->hmn;
+        mdl_experiment ablated = *x;
         uint32_t on = w->life->params.on & ~v->off;
         for (uint32_t m = 0; m < MDL_MECH_COUNT; m++)
-            spec.mechanism[m] = (uint8_t)(on >> m & 1u ? MDL_ON : MDL_OFF); /* genes of switches are resolved */
-        mdl_genome_decode(&spec, &w->life->layout, v->genome, &w->life->params);
+            ablated.hmn.mechanism[m] = (uint8_t)(on >> m & 1u ? MDL_ON : MDL_OFF); /* genes of switches are resolved */
+        mdl_genome_decode(&ablated, &w->life->layout, v->genome, &w->life->params);
     }
     w->decoded = v;
 }

@@ -8,8 +8,11 @@
 #include "core/network_spec.h"
 #include "core/task.h"
 
+typedef enum mdl_model_id { MDL_MODEL_HMN = 0, MDL_MODEL_NEURAXON = 1, MDL_MODEL_COUNT = 2 } mdl_model_id;
+
 typedef struct mdl_experiment {
     char name[64];
+    mdl_model_id model;
     uint64_t seed; /* of everything: wiring, search, lives                      */
     mdl_task_params task;
     mdl_network_spec network;

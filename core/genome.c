@@ -28,7 +28,9 @@ static uint32_t section(uint64_t *total, uint64_t count, int wanted) {
     return at;
 }
 
-int mdl_genome_layout_of(const mdl_hmn_spec *spec, const mdl_network_spec *network, mdl_genome_layout *l) {
+int mdl_genome_layout_of(const mdl_experiment *x, mdl_genome_layout *l) {
+    const mdl_hmn_spec *spec = &x->hmn;
+    const mdl_network_spec *network = &x->network;
     const uint8_t *on = spec->mechanism;
     uint64_t synapses = 0, neurons = 0, sources = 0, total = 0;
     for (uint32_t r = 0; r < network->regions; r++) {
@@ -69,7 +71,8 @@ static void fill(float *mean, float *sd, uint64_t at, uint64_t count, float m, f
     }
 }
 
-void mdl_genome_prior(const mdl_hmn_spec *spec, const mdl_genome_layout *l, float *mean, float *sd) {
+void mdl_genome_prior(const mdl_experiment *x, const mdl_genome_layout *l, float *mean, float *sd) {
+    const mdl_hmn_spec *spec = &x->hmn;
     fill(mean, sd, 0, l->genes, 0.0f, 0.0f);
     if (l->encoding == MDL_DIRECT) {
         fill(mean, sd, l->weights, l->synapses, 0.0f, spec->init_sd);
@@ -92,8 +95,8 @@ void mdl_genome_prior(const mdl_hmn_spec *spec, const mdl_genome_layout *l, floa
         mean[l->globals + i] = genes[i].initial;
 }
 
-mdl_gene_prior mdl_genome_search_prior(const mdl_hmn_spec *spec, const mdl_genome_layout *l, float *room) {
-    mdl_genome_prior(spec, l, room, room + l->genes);
+mdl_gene_prior mdl_genome_search_prior(const mdl_experiment *x, const mdl_genome_layout *l, float *room) {
+    mdl_genome_prior(x, l, room, room + l->genes);
     return (mdl_gene_prior){l->genes, room, room + l->genes, l->globals + MDL_GENE_ETA_LOCAL,
                             l->globals + MDL_GENE_ETA_GLOBAL};
 }
@@ -105,7 +108,8 @@ uint32_t mdl_phase_of_gene(float half_turns) {
 /* Time constants as decays: tau = 1 + e^x steps gives 1 - 1/tau = sigmoid(x). */
 static float decay(float x) { return mdl_sigmoidf(mdl_clampf(x, -6.0f, 6.0f)); }
 
-void mdl_genome_decode(const mdl_hmn_spec *spec, const mdl_genome_layout *l, const float *genome, mdl_params *p) {
+void mdl_genome_decode(const mdl_experiment *x, const mdl_genome_layout *l, const float *genome, mdl_params *p) {
+    const mdl_hmn_spec *spec = &x->hmn;
     float g[MDL_GENE_COUNT];
     for (uint32_t i = 0; i < MDL_GENE_COUNT; i++)
         g[i] = mdl_clampf(genome[l->globals + i], -64.0f, 64.0f);

@@ -17,8 +17,7 @@
 
 #include <stddef.h>
 
-#include "core/evolution.h"
-#include "core/hmn_spec.h"
+#include "core/experiment.h"
 #include "core/wiring.h"
 
 /* Global genes: X(NAME, key, initial value, what it decodes to). */
@@ -82,15 +81,15 @@ typedef struct mdl_genome_layout {
 } mdl_genome_layout;
 
 /* MDL_ERANGE when the genome would pass MDL_GENES_MAX. */
-int mdl_genome_layout_of(const mdl_hmn_spec *spec, const mdl_network_spec *network, mdl_genome_layout *layout);
+int mdl_genome_layout_of(const mdl_experiment *x, mdl_genome_layout *layout);
 
 /* mean[genes], sd[genes] of initial genes. */
-void mdl_genome_prior(const mdl_hmn_spec *spec, const mdl_genome_layout *layout, float *mean, float *sd);
+void mdl_genome_prior(const mdl_experiment *x, const mdl_genome_layout *layout, float *mean, float *sd);
 
 /* The same as mdl_evolution_init() wants it, with the two learning rates that
  * population-scope meta-learning scales. `room` has 2 x genes floats; the result
  * points into it. */
-mdl_gene_prior mdl_genome_search_prior(const mdl_hmn_spec *spec, const mdl_genome_layout *layout, float *room);
+mdl_gene_prior mdl_genome_search_prior(const mdl_experiment *x, const mdl_genome_layout *layout, float *room);
 
 /* The global genes decoded, and every switch resolved. */
 typedef struct mdl_params {
@@ -125,7 +124,7 @@ typedef struct mdl_params {
 static inline int mdl_on(const mdl_params *p, mdl_mechanism m) { return (int)(p->on >> m & 1u); }
 
 /* Genes are clamped to [-64, 64] first; any finite genome is valid. */
-void mdl_genome_decode(const mdl_hmn_spec *spec, const mdl_genome_layout *layout, const float *genome,
+void mdl_genome_decode(const mdl_experiment *x, const mdl_genome_layout *layout, const float *genome,
                        mdl_params *params);
 
 /* A phase gene (half turns) as a fraction of a turn. */

@@ -20,10 +20,13 @@ static uint32_t padded(uint32_t n) { return (n + MDL_LANES - 1) / MDL_LANES * MD
 
 static int used(const mdl_hmn_spec *spec, mdl_mechanism m) { return spec->mechanism[m] != MDL_OFF; }
 
-void mdl_region_init(mdl_hmn_region *r, mdl_arena *arena, const mdl_network_spec *network, const mdl_hmn_spec *spec,
-                     uint32_t region, const struct mdl_kernel *kernel) {
+static void region_init(void *region, mdl_arena *arena, const mdl_experiment *x, uint32_t number,
+                        const struct mdl_kernel *kernel) {
+    mdl_hmn_region *r = region;
+    const mdl_network_spec *network = &x->network;
+    const mdl_hmn_spec *spec = &x->hmn;
     memset(r, 0, sizeof *r);
-    mdl_shape_of(network, region, &r->shape);
+    mdl_shape_of(network, number, &r->shape);
     const mdl_shape *s = &r->shape;
     MDL_ASSERT(s->fan[0] <= MDL_FAN_IN_MAX && s->fan[1] <= MDL_FAN_IN_MAX);
     r->kernel = kernel;
@@ -64,13 +67,7 @@ void mdl_region_init(mdl_hmn_region *r, mdl_arena *arena, const mdl_network_spec
             r->index[at + k] = k < fan ? (s->slots - delay[k]) * s->sources + source[k] : s->slots * s->sources;
     }
     if (r->listen > 0)
-        mdl_export_set(network, region, r->exported);
-}
-
-void mdl_region_advance(const mdl_shape *shape, mdl_region_offset *at) {
-    at->synapse += (uint32_t)shape->synapses;
-    at->neuron += shape->neurons;
-    at->source += shape->sources - 1;
+        mdl_export_set(network, number, r->exported);
 }
 
 /* Padding cells hold weight 0 and listen to source 0, which is always 0. */
@@ -136,16 +133,17 @@ static void genome_indirect(mdl_hmn_region *r, const mdl_network_spec *network, 
     }
 }
 
-void mdl_region_genome(mdl_hmn_region *r, const mdl_network_spec *network, const mdl_hmn_spec *spec,
-                       const mdl_genome_layout *layout, const float *genome, const mdl_region_offset *at) {
+static void region_genome(void *region, const mdl_experiment *x, const mdl_genome_layout *layout, const float *genome,
+                          const mdl_region_offset *at) {
+    mdl_hmn_region *r = region;
     for (uint32_t j = 0; j < r->shape.neurons; j++)
         r->gain[j] = 1.0f;
     if (r->embed)
         memset(r->embed, 0, 4 * sizeof(float));
     if (layout->encoding == MDL_DIRECT)
-        genome_direct(r, spec, layout, genome, at);
+        genome_direct(r, &x->hmn, layout, genome, at);
     else
-        genome_indirect(r, network, spec, layout, genome);
+        genome_indirect(r, &x->network, &x->hmn, layout, genome);
 }
 
 /* Store a source's activity at step t: twice, so that reads never wrap, with
@@ -189,7 +187,8 @@ static void wipe(mdl_hmn_region *r, const mdl_params *p) {
     clear_line(r, p);
 }
 
-void mdl_region_birth(mdl_hmn_region *r, const mdl_params *p, uint64_t noise_key) {
+static void region_birth(void *region, const mdl_params *p, uint64_t noise_key) {
+    mdl_hmn_region *r = region;
     const mdl_shape *s = &r->shape;
     size_t neurons = padded(s->neurons) * sizeof(float);
     memcpy(r->w, r->w0, s->cells * sizeof(float));
@@ -249,7 +248,8 @@ static void complete_step(mdl_hmn_region *r, const mdl_params *p, const mdl_modu
     r->kernel->complete(r, p, &c);
 }
 
-void mdl_region_window(mdl_hmn_region *r, const mdl_params *p, const mdl_modulation *m, const float *obs) {
+static void region_window(void *region, const mdl_params *p, const mdl_modulation *m, const float *obs) {
+    mdl_hmn_region *r = region;
     const mdl_shape *s = &r->shape;
     int plastic = mdl_on(p, MDL_MECH_PLASTICITY);
     uint32_t own = 1 + s->sensors;
@@ -281,7 +281,8 @@ void mdl_region_window(mdl_hmn_region *r, const mdl_params *p, const mdl_modulat
  * the same bits in any order. */
 static int64_t plus(int64_t sum, int64_t term) { return (int64_t)((uint64_t)sum + (uint64_t)term); }
 
-void mdl_region_partials(const mdl_hmn_region *r, const mdl_params *p, mdl_partials *sum) {
+static void region_partials(const void *region, const mdl_params *p, mdl_partials *sum) {
+    const mdl_hmn_region *r = region;
     int critic = mdl_on(p, MDL_MECH_CRITIC);
     for (uint32_t j = 0; j < r->shape.neurons; j++) {
         sum->activity = plus(sum->activity, mdl_fix(r->z[j]));
@@ -291,7 +292,8 @@ void mdl_region_partials(const mdl_hmn_region *r, const mdl_params *p, mdl_parti
     sum->novelty = plus(sum->novelty, r->novelty);
 }
 
-void mdl_region_export(const mdl_hmn_region *r, uint32_t last, float *activity) {
+static void region_send(const void *region, uint32_t last, float *activity) {
+    const mdl_hmn_region *r = region;
     const mdl_shape *s = &r->shape;
     for (uint32_t i = 0; i < r->window; i++) {
         uint32_t t = last + 1 - r->window + i;
@@ -301,14 +303,17 @@ void mdl_region_export(const mdl_hmn_region *r, uint32_t last, float *activity) 
     }
 }
 
-void mdl_region_import(mdl_hmn_region *r, const mdl_params *p, uint32_t i, uint32_t last, const float *activity) {
+static void region_receive(void *region, const mdl_params *p, uint32_t i, uint32_t last, const float *activity) {
+    mdl_hmn_region *r = region;
     uint32_t first = 1 + r->shape.sensors + r->shape.hidden + i * r->listen;
     for (uint32_t step = 0; step < r->window; step++)
         for (uint32_t k = 0; k < r->listen; k++)
             put_line(r, p, last + 1 - r->window + step, first + k, *activity++);
 }
 
-void mdl_region_save(const mdl_hmn_region *r, uint32_t last, const mdl_sink *sink) {
+static void region_save(const void *region, const mdl_params *p, uint32_t last, const mdl_sink *sink) {
+    (void)p;
+    const mdl_hmn_region *r = region;
     const mdl_shape *s = &r->shape;
     mdl_put_u32(sink, s->region);
     const float *const cells[] = {r->w, r->fast, r->slow};
@@ -337,7 +342,8 @@ static void get_within(mdl_reader *reader, float bound, float *out, size_t count
             reader->bad = 1;
 }
 
-void mdl_region_load(mdl_hmn_region *r, const mdl_params *p, uint32_t last, mdl_reader *reader) {
+static void region_load(void *region, const mdl_params *p, uint32_t last, mdl_reader *reader) {
+    mdl_hmn_region *r = region;
     const mdl_shape *s = &r->shape;
     if (mdl_get_u32(reader) != s->region)
         reader->bad = 1;
@@ -364,3 +370,23 @@ void mdl_region_load(mdl_hmn_region *r, const mdl_params *p, uint32_t last, mdl_
             put_line(r, p, last - back, i, x);
         }
 }
+
+static void region_view(const void *region, mdl_region_view *view) {
+    const mdl_hmn_region *r = region;
+    *view = (mdl_region_view){&r->shape, r->a, r->z, r->w};
+}
+
+const mdl_network_model mdl_hmn_model = {
+    .name = "hmn",
+    .region_size = sizeof(mdl_hmn_region),
+    .init = region_init,
+    .genome = region_genome,
+    .birth = region_birth,
+    .window = region_window,
+    .partials = region_partials,
+    .send = region_send,
+    .receive = region_receive,
+    .save = region_save,
+    .load = region_load,
+    .view = region_view,
+};

@@ -13,7 +13,7 @@ static mdl_life *layout(mdl_arena *arena, const mdl_experiment *x, uint32_t shar
     mdl_balanced_cut(&x->network, shards, owner);
     for (uint32_t i = 0; i < shards; i++) {
         mdl_shard counted;
-        mdl_shard_init(shard ? &shard[i] : &counted, arena, &x->network, &x->hmn, owner, i, kernel);
+        mdl_shard_init(shard ? &shard[i] : &counted, arena, x, owner, i, kernel);
     }
     if (!l)
         return NULL;
@@ -23,7 +23,7 @@ static mdl_life *layout(mdl_arena *arena, const mdl_experiment *x, uint32_t shar
     l->shard = shard;
     l->boundary = activity;
     l->synapses = mdl_synapse_count(&x->network);
-    int err = mdl_genome_layout_of(&x->hmn, &x->network, &l->layout);
+    int err = mdl_genome_layout_of(x, &l->layout);
     MDL_ASSERT(err == MDL_OK); /* checked with the experiment */
     l->neurons = l->layout.neurons;
     return l;
@@ -41,7 +41,7 @@ mdl_life *mdl_life_init(void *memory, const mdl_experiment *x, uint32_t shards, 
 }
 
 void mdl_life_genome(mdl_life *l, const float *genome) {
-    mdl_genome_decode(&l->experiment->hmn, &l->layout, genome, &l->params);
+    mdl_genome_decode(l->experiment, &l->layout, genome, &l->params);
     for (uint32_t i = 0; i < l->shards; i++)
         mdl_shard_genome(&l->shard[i], &l->layout, genome);
 }
@@ -83,10 +83,10 @@ int mdl_life_window(mdl_life *l) {
 
     l->partials = (mdl_partials){0, 0, 0};
     for (uint32_t i = 0; i < l->shards; i++) {
-        const mdl_hmn_region *first = mdl_shard_region(&l->shard[i], 0);
+        mdl_region_view first;
         mdl_shard_partials(&l->shard[i], &l->params, &l->partials);
-        if (first)
-            memcpy(l->motor, first->a + first->shape.hidden, network->motors * sizeof(float));
+        if (mdl_shard_view(&l->shard[i], 0, &first))
+            memcpy(l->motor, first.readout + first.shape->hidden, network->motors * sizeof(float));
     }
     l->action = choose(&l->task.out, l->motor, network->motors);
     exchange(l, l->modulation.step + network->window - 1);
@@ -127,9 +127,9 @@ void mdl_life_save(const mdl_life *l, const mdl_sink *sink) {
     mdl_modulation_save(&l->modulation, sink);
     for (uint32_t r = 0; r < l->experiment->network.regions; r++)
         for (uint32_t i = 0; i < l->shards; i++) {
-            const mdl_hmn_region *region = mdl_shard_region(&l->shard[i], r);
+            const void *region = mdl_shard_region(&l->shard[i], r);
             if (region)
-                mdl_region_save(region, l->modulation.step - 1, sink);
+                l->shard[i].model->save(region, &l->params, l->modulation.step - 1, sink);
         }
 }
 
@@ -145,9 +145,9 @@ mdl_err mdl_life_load(mdl_life *l, const uint8_t *bytes, size_t size) {
     l->windows = l->modulation.window;
     for (uint32_t r = 0; r < l->experiment->network.regions; r++)
         for (uint32_t i = 0; i < l->shards; i++) {
-            mdl_hmn_region *region = mdl_shard_region(&l->shard[i], r);
+            void *region = mdl_shard_region(&l->shard[i], r);
             if (region)
-                mdl_region_load(region, &l->params, l->modulation.step - 1, &reader);
+                l->shard[i].model->load(region, &l->params, l->modulation.step - 1, &reader);
         }
     if (reader.bad)
         return MDL_ERANGE;

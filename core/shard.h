@@ -4,20 +4,20 @@
 #ifndef MDL_CORE_SHARD_H
 #define MDL_CORE_SHARD_H
 
-#include "core/hmn_region.h"
+#include "core/model.h"
 
 typedef struct mdl_shard {
-    const mdl_network_spec *network;
-    const mdl_hmn_spec *spec;
+    const mdl_experiment *experiment;
+    const mdl_network_model *model;
     uint32_t count;            /* regions owned                              */
-    mdl_hmn_region *region;    /* [count], ascending region numbers          */
+    uint8_t *region;           /* [count] of the model's struct, ascending region numbers */
     mdl_region_offset *offset; /* [count] where their genes start            */
 } mdl_shard;
 
 /* owner[regions] names the shard of each region; NULL: all belong to this one.
- * The specs are kept by reference. Counting arenas as in core/arena.h. */
-void mdl_shard_init(mdl_shard *s, mdl_arena *arena, const mdl_network_spec *network, const mdl_hmn_spec *spec,
-                    const uint32_t *owner, uint32_t shard, const struct mdl_kernel *kernel);
+ * The experiment is kept by reference. Counting arenas as in core/arena.h. */
+void mdl_shard_init(mdl_shard *s, mdl_arena *arena, const mdl_experiment *x, const uint32_t *owner, uint32_t shard,
+                    const struct mdl_kernel *kernel);
 void mdl_shard_genome(mdl_shard *s, const mdl_genome_layout *layout, const float *genome);
 void mdl_shard_birth(mdl_shard *s, const mdl_params *p, uint64_t noise_key);
 /* One window; `obs` is read by the owner of region 0 only. */
@@ -29,8 +29,12 @@ void mdl_shard_partials(const mdl_shard *s, const mdl_params *p, mdl_partials *s
 void mdl_shard_export(const mdl_shard *s, uint32_t last, float *activity);
 /* Boundary activity of all regions, taken in by those that listen. */
 void mdl_shard_import(mdl_shard *s, const mdl_params *p, uint32_t last, const float *activity);
-/* Region by number; NULL when another shard owns it. */
-mdl_hmn_region *mdl_shard_region(const mdl_shard *s, uint32_t region);
+/* The i-th region owned: the model's struct. */
+static inline void *mdl_shard_at(const mdl_shard *s, uint32_t i) { return s->region + i * s->model->region_size; }
+/* Region by number: the model's struct; NULL when another shard owns it. */
+void *mdl_shard_region(const mdl_shard *s, uint32_t region);
+/* What every model shows of it; 0, `view` untouched, when another shard owns it. */
+int mdl_shard_view(const mdl_shard *s, uint32_t region, mdl_region_view *view);
 
 /* A balanced cut of the regions into `shards` contiguous parts by synapses. */
 void mdl_balanced_cut(const mdl_network_spec *network, uint32_t shards, uint32_t *owner);

@@ -60,7 +60,8 @@ static mdl_err check_region(const mdl_network_spec *n, uint32_t r, mdl_json_erro
     return MDL_OK;
 }
 
-mdl_err mdl_network_check(const mdl_network_spec *n, const mdl_hmn_spec *hmn, mdl_json_error *err) {
+mdl_err mdl_network_check(const mdl_experiment *x, mdl_json_error *err) {
+    const mdl_network_spec *n = &x->network;
     uint64_t synapses = 0;
     if (n->ring % 2 != 0) {
         return mismatch(err, "network.ring", n->ring, "\"dense\" or an even integer; the next one",
@@ -97,7 +98,7 @@ mdl_err mdl_network_check(const mdl_network_spec *n, const mdl_hmn_spec *hmn, md
                         MDL_SYNAPSES_MAX);
     }
     mdl_genome_layout layout;
-    if (mdl_genome_layout_of(hmn, n, &layout) != MDL_OK) {
+    if (mdl_genome_layout_of(x, &layout) != MDL_OK) {
         return mismatch(err, "hmn.encoding", synapses, "\"indirect\" for so many synapses: genes are at most",
                         MDL_GENES_MAX);
     }

@@ -11,7 +11,7 @@ enum { MDL_SYNAPSES_MAX = 1 << 28 }; /* of a network */
 /* `path` is the island's: "evolution.islands[2]". */
 mdl_err mdl_island_check(const mdl_island_spec *island, const char *path, mdl_json_error *err);
 mdl_err mdl_task_check(const mdl_task_params *task, mdl_json_error *err);
-/* Wants every value in its own range, `sensors` and `motors` set. */
-mdl_err mdl_network_check(const mdl_network_spec *network, const mdl_hmn_spec *hmn, mdl_json_error *err);
+/* Wants every value in its own range, network.sensors and .motors set. */
+mdl_err mdl_network_check(const mdl_experiment *x, mdl_json_error *err);
 
 #endif

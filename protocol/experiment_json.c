@@ -439,7 +439,7 @@ static mdl_err complete(reader *r) {
     }
     n->sensors = mdl_task_obs_count(&x->task);
     n->motors = mdl_task_action_count(&x->task);
-    return mdl_network_check(n, &x->hmn, err);
+    return mdl_network_check(x, err);
 }
 
 static mdl_err parse(const uint8_t *bytes, size_t size, mdl_experiment *out, mdl_json_error *err) {

@@ -94,7 +94,7 @@ mdl_rule mdl_ledger_on_genesis(mdl_ledger *l, const mdl_message *message, mdl_br
         return mdl_ledger_break(breach, MDL_RULE_DOCUMENT, "the record's experiment is not the SHA-256 of its file");
 
     mdl_genome_layout layout;
-    int bad = mdl_genome_layout_of(&x.hmn, &x.network, &layout);
+    int bad = mdl_genome_layout_of(&x, &layout);
     MDL_ASSERT(bad == MDL_OK); /* checked with the experiment */
     uint32_t jobs_max = x.evolution.islands;
     for (uint32_t i = 0; i < x.evolution.islands; i++)
@@ -108,7 +108,7 @@ mdl_rule mdl_ledger_on_genesis(mdl_ledger *l, const mdl_message *message, mdl_br
     l->experiment = x;
     l->genes = layout.genes;
     l->jobs_max = jobs_max;
-    mdl_gene_prior prior = mdl_genome_search_prior(&l->experiment.hmn, &layout, l->prior);
+    mdl_gene_prior prior = mdl_genome_search_prior(&l->experiment, &layout, l->prior);
     l->evolution = mdl_evolution_init(l->memory[0], &l->experiment.evolution, &prior);
     l->ahead = mdl_evolution_init(l->memory[1], &l->experiment.evolution, &prior);
     mdl_state_digest(l->evolution, l->before);

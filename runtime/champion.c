@@ -26,7 +26,7 @@ void mdl_champion_choose(mdl_champion *c, uint32_t island) {
 /* Room for the islands of the experiment in c->file. */
 static mdl_err make_room(mdl_champion *c) {
     const mdl_experiment *x = &c->file.experiment;
-    int bad = mdl_genome_layout_of(&x->hmn, &x->network, &c->layout);
+    int bad = mdl_genome_layout_of(x, &c->layout);
     MDL_ASSERT(bad == MDL_OK); /* checked with the experiment */
     c->islands = x->evolution.islands;
     c->genomes = malloc((size_t)c->islands * c->layout.genes * sizeof *c->genomes);

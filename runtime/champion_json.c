@@ -115,7 +115,7 @@ char *mdl_champion_json(const mdl_champion *c) {
     mdl_hex(x->id, 32, id);
     mdl_hex(c->digest, sizeof c->digest, digest);
     mdl_params params;
-    mdl_genome_decode(&x->hmn, &c->layout, mdl_champion_genome(c, c->island), &params);
+    mdl_genome_decode(x, &c->layout, mdl_champion_genome(c, c->island), &params);
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "format", MDL_CHAMPION_FORMAT);
     cJSON_AddStringToObject(o, "results", MDL_RESULTS_VERSION);

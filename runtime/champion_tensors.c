@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/hmn_region.h"
 #include "protocol/safetensors.h"
 #include "runtime/champion.h"
 
@@ -37,8 +38,11 @@ static mdl_err open_network(network *n, const mdl_life *l) {
     n->regions = spec->regions;
     n->neurons = l->neurons;
     n->synapses = l->synapses;
-    for (uint32_t r = 0; r < spec->regions; r++)
-        n->sources += mdl_shard_region(&l->shard[0], r)->shape.sources;
+    for (uint32_t r = 0; r < spec->regions; r++) {
+        mdl_region_view view;
+        mdl_shard_view(&l->shard[0], r, &view);
+        n->sources += view.shape->sources;
+    }
     const mdl_hmn_region *first = mdl_shard_region(&l->shard[0], 0);
     n->shape = items(n->regions * SHAPE, sizeof *n->shape);
     n->row = items(n->neurons + 1, sizeof *n->row);

@@ -299,7 +299,7 @@ static mdl_err claim_directory(mdl_runner *r, char *error, size_t error_size) {
 
 static mdl_err take_memory(mdl_runner *r, uint32_t threads) {
     const mdl_experiment *x = &r->file->experiment;
-    int bad = mdl_genome_layout_of(&x->hmn, &x->network, &r->layout);
+    int bad = mdl_genome_layout_of(x, &r->layout);
     MDL_ASSERT(bad == MDL_OK); /* checked with the experiment */
     uint32_t genes = r->layout.genes;
     MDL_ASSERT(genes > 0 && threads > 0);
@@ -319,7 +319,7 @@ static mdl_err take_memory(mdl_runner *r, uint32_t threads) {
         return MDL_ENOMEM;
     }
     r->threads = threads;
-    mdl_gene_prior prior = mdl_genome_search_prior(&x->hmn, &r->layout, r->prior);
+    mdl_gene_prior prior = mdl_genome_search_prior(x, &r->layout, r->prior);
     r->evolution = mdl_evolution_init(memory, &x->evolution, &prior);
     size_t size = mdl_life_bytes(x, 1);
     for (uint32_t t = 0; t < threads; t++) {

@@ -28,7 +28,7 @@ mdl_model *mdl_model_new(const uint8_t *document, size_t size, char *error, size
         mdl_model_free(m);
         return NULL;
     }
-    int bad = mdl_genome_layout_of(&m->experiment.hmn, &m->experiment.network, &m->layout);
+    int bad = mdl_genome_layout_of(&m->experiment, &m->layout);
     MDL_ASSERT(bad == MDL_OK); /* checked with the experiment */
     uint32_t genes = m->layout.genes;
     m->prior = malloc(2 * (size_t)genes * sizeof *m->prior);
@@ -38,7 +38,7 @@ mdl_model *mdl_model_new(const uint8_t *document, size_t size, char *error, size
         mdl_model_free(m);
         return NULL;
     }
-    mdl_gene_prior prior = mdl_genome_search_prior(&m->experiment.hmn, &m->layout, m->prior);
+    mdl_gene_prior prior = mdl_genome_search_prior(&m->experiment, &m->layout, m->prior);
     m->evolution = mdl_evolution_init(m->memory, &m->experiment.evolution, &prior);
     return m;
 }

@@ -14,7 +14,7 @@ static void champion_alone(const char *json, uint8_t digest[MDL_DIGEST_BYTES]) {
     mdl_life *life = mdl_life_init(memory, &x, 1, NULL);
     uint32_t genes = life->layout.genes;
     float *prior = calloc(2 * (size_t)genes, sizeof *prior), *genome = calloc(genes, sizeof *genome);
-    mdl_gene_prior p = mdl_genome_search_prior(&x.hmn, &life->layout, prior);
+    mdl_gene_prior p = mdl_genome_search_prior(&x, &life->layout, prior);
     size = mdl_evolution_bytes(&x.evolution, genes);
     void *room = aligned_alloc(64, (size + 63) / 64 * 64);
     mdl_evolution *e = mdl_evolution_init(room, &x.evolution, &p);
@@ -254,7 +254,7 @@ static void history_rebuilds_the_evolution(void **state) {
 
     uint32_t genes = w->life->layout.genes;
     float *prior = calloc(2 * (size_t)genes, sizeof *prior);
-    mdl_gene_prior p = mdl_genome_search_prior(&w->x.hmn, &w->life->layout, prior);
+    mdl_gene_prior p = mdl_genome_search_prior(&w->x, &w->life->layout, prior);
     size_t size = mdl_evolution_bytes(&w->x.evolution, genes);
     void *room = aligned_alloc(64, (size + 63) / 64 * 64);
     mdl_evolution *e = mdl_evolution_init(room, &w->x.evolution, &p);

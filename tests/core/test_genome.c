@@ -24,7 +24,7 @@ static void test_direct_layout(void **state) {
     mdl_experiment x = hmn_experiment(3, 7, 1);
     mdl_genome_layout l;
     uint32_t synapses = (uint32_t)mdl_synapse_count(&x.network), neurons = 7 + 8 + 9 + 3, sources = 5 + 24 + 3 * 4;
-    assert_int_equal(mdl_genome_layout_of(&x.hmn, &x.network, &l), MDL_OK);
+    assert_int_equal(mdl_genome_layout_of(&x, &l), MDL_OK);
     assert_int_equal(l.synapses, synapses);
     assert_int_equal(l.neurons, neurons);
     assert_int_equal(l.weights, 0);
@@ -39,7 +39,7 @@ static void test_direct_layout(void **state) {
     x.hmn.mechanism[MDL_MECH_LOCAL_ATTENTION] = MDL_OFF;
     x.hmn.mechanism[MDL_MECH_NEURON_GAIN] = MDL_GENE; /* may be on: its genes are there */
     x.hmn.mechanism[MDL_MECH_NOISE] = MDL_GENE;
-    assert_int_equal(mdl_genome_layout_of(&x.hmn, &x.network, &l), MDL_OK);
+    assert_int_equal(mdl_genome_layout_of(&x, &l), MDL_OK);
     assert_int_equal(l.phases, UINT32_MAX);
     assert_int_equal(l.embeddings, UINT32_MAX);
     assert_int_equal(l.gains, synapses);
@@ -52,7 +52,7 @@ static void test_indirect_layout(void **state) {
     mdl_experiment x = hmn_experiment(3, 7, 1);
     mdl_genome_layout l;
     x.hmn.encoding = MDL_INDIRECT;
-    assert_int_equal(mdl_genome_layout_of(&x.hmn, &x.network, &l), MDL_OK);
+    assert_int_equal(mdl_genome_layout_of(&x, &l), MDL_OK);
     assert_int_equal(l.weights, UINT32_MAX);
     assert_int_equal(l.regions, 0);
     assert_int_equal(l.globals, 3 * 25);
@@ -65,9 +65,9 @@ static void test_too_large(void **state) {
     mdl_genome_layout l;
     x.network.ring = 0;
     x.network.neurons[0] = 4090; /* 16.7 million weights and as many phases */
-    assert_int_equal(mdl_genome_layout_of(&x.hmn, &x.network, &l), MDL_ERANGE);
+    assert_int_equal(mdl_genome_layout_of(&x, &l), MDL_ERANGE);
     x.hmn.encoding = MDL_INDIRECT;
-    assert_int_equal(mdl_genome_layout_of(&x.hmn, &x.network, &l), MDL_OK);
+    assert_int_equal(mdl_genome_layout_of(&x, &l), MDL_OK);
 }
 
 static double sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
@@ -85,7 +85,7 @@ static void test_decoding(void **state) {
     static const float value[] = {0.0f, 1.0f, -1.0f, 0.37f, -2.6f, 5.0f, -7.5f, 64.0f, -64.0f, 1e30f, -1e30f};
     mdl_experiment x = hmn_experiment(1, 4, 1);
     mdl_genome_layout l;
-    assert_int_equal(mdl_genome_layout_of(&x.hmn, &x.network, &l), MDL_OK);
+    assert_int_equal(mdl_genome_layout_of(&x, &l), MDL_OK);
     float *genome = calloc(l.genes, sizeof *genome);
     assert_non_null(genome);
     for (size_t v = 0; v < sizeof value / sizeof value[0]; v++) {
@@ -93,7 +93,7 @@ static void test_decoding(void **state) {
         mdl_params p;
         for (uint32_t i = 0; i < MDL_GENE_COUNT; i++)
             genome[l.globals + i] = value[v];
-        mdl_genome_decode(&x.hmn, &l, genome, &p);
+        mdl_genome_decode(&x, &l, genome, &p);
         close_to("eta_local", p.eta_local, 0.02 * g);
         close_to("eta_global", p.eta_global, 0.1 * g);
         close_to("decay_fast", p.decay_fast, decay(g));
@@ -139,8 +139,8 @@ static void test_switched_off(void **state) {
     mdl_params p;
     float *genome = hmn_genome(&x, 1);
     memset(x.hmn.mechanism, MDL_OFF, sizeof x.hmn.mechanism);
-    assert_int_equal(mdl_genome_layout_of(&x.hmn, &x.network, &l), MDL_OK);
-    mdl_genome_decode(&x.hmn, &l, genome, &p);
+    assert_int_equal(mdl_genome_layout_of(&x, &l), MDL_OK);
+    mdl_genome_decode(&x, &l, genome, &p);
     assert_int_equal(p.on, 0);
     assert_true(p.eta_local == 0.0f && p.eta_global == 0.0f && p.sigma == 0.0f && p.beta_g == 0.0f);
     assert_true(p.w[1] == 0.0f && p.w[2] == 0.0f && p.kappa == 0.0f && p.r0 == 0.0f);
@@ -166,10 +166,10 @@ static void test_prior(void **state) {
         x.hmn.encoding = (mdl_encoding)encoding;
         x.hmn.init_sd = 0.3f;
         x.hmn.mechanism[MDL_MECH_NOISE] = MDL_GENE;
-        assert_int_equal(mdl_genome_layout_of(&x.hmn, &x.network, &l), MDL_OK);
+        assert_int_equal(mdl_genome_layout_of(&x, &l), MDL_OK);
         float *mean = malloc(2 * sizeof(float) * l.genes), *sd = mean + l.genes;
         assert_non_null(mean);
-        mdl_genome_prior(&x.hmn, &l, mean, sd);
+        mdl_genome_prior(&x, &l, mean, sd);
         for (uint32_t i = 0; i < l.genes; i++) {
             float m = 0.0f, s = 0.0f;
             if (i >= l.switches) {
@@ -226,7 +226,7 @@ static void test_indirect_distribution(void **state) {
     void *memory;
     mdl_life *l = hmn_life(&x, 1, NULL, &memory);
     mdl_life_genome(l, genome);
-    const mdl_hmn_region *r = &l->shard[0].region[0];
+    const mdl_hmn_region *r = mdl_shard_at(&l->shard[0], 0);
     const mdl_shape *s = &r->shape;
     double n = 0.0, sum = 0.0, square = 0.0, turn = 0.0, turn_square = 0.0;
     double mean = 4.0 * 0.7 / s->fan[0], sd = 2.0 * 0.4 / sqrt(s->fan[0]);

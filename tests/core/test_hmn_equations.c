@@ -117,7 +117,7 @@ static double run_pair(const mdl_experiment *x, uint64_t genome_seed) {
         step_pair(&p);
     for (uint32_t s = 0; s < p.life->shards; s++)
         for (uint32_t i = 0; i < p.life->shard[s].count; i++) {
-            const mdl_hmn_region *r = &p.life->shard[s].region[i];
+            const mdl_hmn_region *r = mdl_shard_at(&p.life->shard[s], i);
             for (size_t c = 0; c < r->shape.cells; c++)
                 moved += fabs((double)r->w[c] - (double)r->w0[c]);
         }
@@ -244,9 +244,9 @@ static void test_each_mechanism(void **state) {
             fixed.hmn.mechanism[mech] = sign > 0 ? MDL_ON : MDL_OFF;
             mdl_params params;
             mdl_genome_layout l;
-            assert_int_equal(mdl_genome_layout_of(&fixed.hmn, &fixed.network, &l), MDL_OK);
+            assert_int_equal(mdl_genome_layout_of(&fixed, &l), MDL_OK);
             float *genome = hmn_genome(&fixed, 57);
-            mdl_genome_decode(&fixed.hmn, &l, genome, &params);
+            mdl_genome_decode(&fixed, &l, genome, &params);
             assert_int_equal(p.life->params.on, params.on);
             free(genome);
             close_pair(&p);
@@ -267,7 +267,7 @@ static void test_phase_gate_closes(void **state) {
         hmn_scripted_begin(p.life, SCRIPT, KEY);
         for (uint32_t k = 0; k < STEPS; k++)
             hmn_scripted_window(p.life, SCRIPT);
-        const mdl_hmn_region *r = &p.life->shard[0].region[0];
+        const mdl_hmn_region *r = mdl_shard_at(&p.life->shard[0], 0);
         double moved = 0.0;
         for (size_t c = 0; c < r->shape.cells; c++)
             moved += fabs((double)r->w[c] - (double)r->w0[c]);

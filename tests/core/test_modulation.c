@@ -37,7 +37,7 @@ typedef struct fixture {
 static void start(fixture *f) {
     f->genome = hmn_genome(&f->x, 1);
     f->life = hmn_life(&f->x, 1, NULL, &f->memory);
-    f->region = &f->life->shard[0].region[0];
+    f->region = mdl_shard_at(&f->life->shard[0], 0);
 }
 
 static void set(fixture *f, mdl_gene gene, float value) { f->genome[f->life->layout.globals + gene] = value; }
@@ -168,9 +168,9 @@ static void test_perturbation_signs(void **state) {
     x.hmn.meta_period = 1;
     mdl_params p;
     mdl_genome_layout l;
-    assert_int_equal(mdl_genome_layout_of(&x.hmn, &x.network, &l), MDL_OK);
+    assert_int_equal(mdl_genome_layout_of(&x, &l), MDL_OK);
     float *genome = hmn_genome(&x, 1);
-    mdl_genome_decode(&x.hmn, &l, genome, &p);
+    mdl_genome_decode(&x, &l, genome, &p);
     mdl_task_out out = {.flags = MDL_OUT_REWARD};
     mdl_partials none = {0, 0, 0};
     mdl_modulation m;
@@ -201,11 +201,11 @@ static mdl_params params_with(const mdl_mechanism *off, const float gene[][2], s
         x.hmn.mechanism[*off] = MDL_OFF;
     mdl_genome_layout l;
     mdl_params p;
-    assert_int_equal(mdl_genome_layout_of(&x.hmn, &x.network, &l), MDL_OK);
+    assert_int_equal(mdl_genome_layout_of(&x, &l), MDL_OK);
     float *genome = hmn_genome(&x, 2);
     for (size_t i = 0; i < count; i++)
         genome[l.globals + (uint32_t)gene[i][0]] = gene[i][1];
-    mdl_genome_decode(&x.hmn, &l, genome, &p);
+    mdl_genome_decode(&x, &l, genome, &p);
     free(genome);
     return p;
 }

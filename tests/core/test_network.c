@@ -85,12 +85,12 @@ static void test_any_owner_any_order(void **state) {
         mdl_shard shard[SHARDS], counted;
         mdl_arena arena = {NULL, 0, 0};
         for (uint32_t c = 0; c < SHARDS; c++)
-            mdl_shard_init(&counted, &arena, &x.network, &x.hmn, owner, c, mdl_kernel_best());
+            mdl_shard_init(&counted, &arena, &x, owner, c, mdl_kernel_best());
         own = aligned_alloc(64, arena.used);
         assert_non_null(own);
         arena = (mdl_arena){own, 0, arena.used};
         for (uint32_t c = 0; c < SHARDS; c++)
-            mdl_shard_init(&shard[c], &arena, &x.network, &x.hmn, owner, SHARDS - 1 - c, mdl_kernel_best());
+            mdl_shard_init(&shard[c], &arena, &x, owner, SHARDS - 1 - c, mdl_kernel_best());
         dealt->shard = shard;
         dealt->shards = SHARDS;
         hmn_bytes a = {NULL, 0, 0}, b = {NULL, 0, 0};
@@ -238,7 +238,7 @@ static void test_wipes(void **state) {
                 hmn_scripted_window(life[1], other);
             }
             for (uint32_t r = 0; r < x.network.regions; r++) {
-                const mdl_hmn_region *a = &life[0]->shard[0].region[r], *b = &life[1]->shard[0].region[r];
+                const mdl_hmn_region *a = mdl_shard_at(&life[0]->shard[0], r), *b = mdl_shard_at(&life[1]->shard[0], r);
                 const mdl_shape *s = &a->shape;
                 int equal = memcmp(a->z, b->z, s->neurons * sizeof(float)) == 0;
                 equal &= memcmp(a->a, b->a, s->neurons * sizeof(float)) == 0;
@@ -269,7 +269,7 @@ static void test_frozen_windows(void **state) {
     hmn_scripted_begin(l, SCRIPT, KEY);
     uint32_t frozen = 0, moved = 0;
     for (uint32_t k = 0; k < 60; k++) {
-        const mdl_hmn_region *r = &l->shard[0].region[1];
+        const mdl_hmn_region *r = mdl_shard_at(&l->shard[0], 1);
         size_t cells = r->shape.cells * sizeof(float), neurons = r->shape.neurons * sizeof(float);
         float w[512], fast[512], context[16], bias[16];
         assert_true(cells <= sizeof w && neurons <= sizeof bias);
@@ -315,7 +315,7 @@ static void test_extreme_genomes(void **state) {
         hmn_scripted_begin(l, SCRIPT, KEY);
         for (uint32_t k = 0; k < 10000; k++) {
             hmn_scripted_window(l, SCRIPT);
-            const mdl_hmn_region *r = &l->shard[0].region[k % x.network.regions];
+            const mdl_hmn_region *r = mdl_shard_at(&l->shard[0], k % x.network.regions);
             for (size_t c = 0; c < r->shape.cells; c++)
                 if (!(fabsf(r->w[c]) <= x.hmn.weight_max))
                     fail_msg("network %u, window %u: a weight is %g", i, k, (double)r->w[c]);
@@ -377,7 +377,7 @@ static void network_case(void *ctx, size_t count, char **field) {
         free(b.at);
         first = 2;
     } else {
-        const mdl_hmn_region *r = &v->life->shard[0].region[vectors_u64(field[2])];
+        const mdl_hmn_region *r = mdl_shard_at(&v->life->shard[0], (uint32_t)vectors_u64(field[2]));
         const float *from = r->z;
         words = r->shape.neurons;
         if (field[0][0] == 'w') {

@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     MDL_ASSERT(mdl_life_bytes(&x, 2) <= sizeof memory);
     mdl_life *l = mdl_life_init(memory, &x, 2, NULL);
     MDL_ASSERT(l->layout.genes <= GENES_MAX);
-    mdl_genome_prior(&x.hmn, &l->layout, genome, genome + GENES_MAX);
+    mdl_genome_prior(&x, &l->layout, genome, genome + GENES_MAX);
     for (uint32_t i = 0; i < l->layout.globals; i++)
         genome[i] += 0.1f * (float)(i % 7) - 0.3f;
     mdl_life_genome(l, genome);

@@ -118,10 +118,10 @@ static float normal(mdl_stream *s) {
 /* A genome from the prior; `spread` adds to the s.d. of every gene. */
 static float *genome_of(const mdl_experiment *x, float spread) {
     mdl_genome_layout l;
-    if (mdl_genome_layout_of(&x->hmn, &x->network, &l) != MDL_OK)
+    if (mdl_genome_layout_of(x, &l) != MDL_OK)
         exit(3);
     float *mean = memory_of(2 * sizeof(float) * l.genes), *sd = mean + l.genes;
-    mdl_genome_prior(&x->hmn, &l, mean, sd);
+    mdl_genome_prior(x, &l, mean, sd);
     mdl_stream s = {mdl_key(x->seed, MDL_STREAM_GENOME, 0, 0, 0), 0};
     for (uint32_t i = 0; i < l.genes; i++)
         mean[i] = mdl_fmaf(sd[i] + spread, normal(&s), mean[i]);
@@ -249,10 +249,10 @@ static void case_evolution(void) {
     for (int i = 0; i < 3; i++)
         x.evolution.island[i] = (mdl_island_spec){(mdl_algorithm)i, 8, 0.15f, 0.05f, 0.9f, 0.99f, 2, 0.1f};
     mdl_genome_layout l;
-    if (mdl_genome_layout_of(&x.hmn, &x.network, &l) != MDL_OK)
+    if (mdl_genome_layout_of(&x, &l) != MDL_OK)
         exit(3);
     float *mean = memory_of(3 * sizeof(float) * l.genes), *sd = mean + l.genes, *genome = sd + l.genes;
-    mdl_gene_prior prior = mdl_genome_search_prior(&x.hmn, &l, mean);
+    mdl_gene_prior prior = mdl_genome_search_prior(&x, &l, mean);
     void *memory = memory_of(mdl_evolution_bytes(&x.evolution, l.genes)), *life = memory_of(mdl_life_bytes(&x, 1));
     mdl_evolution *e = mdl_evolution_init(memory, &x.evolution, &prior);
     mdl_life *one = mdl_life_init(life, &x, 1, kernel);

@@ -60,7 +60,7 @@ static void champion_in_process(uint8_t digest[MDL_DIGEST_BYTES], int64_t *valid
     float *prior = calloc(2 * (size_t)genes, sizeof *prior), *genome = calloc(genes, sizeof *genome);
     void *memory = aligned_alloc(64, (mdl_evolution_bytes(&x->evolution, genes) + 63) / 64 * 64);
     assert_true(prior && genome && memory);
-    mdl_gene_prior start = mdl_genome_search_prior(&x->hmn, &play.life->layout, prior);
+    mdl_gene_prior start = mdl_genome_search_prior(x, &play.life->layout, prior);
     mdl_evolution *e = mdl_evolution_init(memory, &x->evolution, &start);
     while (!mdl_evolution_done(e)) {
         int64_t fitness[16];

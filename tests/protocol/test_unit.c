@@ -30,11 +30,11 @@ static void open_setting(setting *s, const char *json, uint32_t shards) {
     mdl_genome_layout layout;
     assert_true(sodium_init() >= 0);
     assert_int_equal(mdl_experiment_parse((const uint8_t *)json, strlen(json), &s->x, NULL), MDL_OK);
-    assert_int_equal(mdl_genome_layout_of(&s->x.hmn, &s->x.network, &layout), MDL_OK);
+    assert_int_equal(mdl_genome_layout_of(&s->x, &layout), MDL_OK);
     s->prior = calloc(2 * (size_t)layout.genes, sizeof *s->prior);
     s->genome = calloc(layout.genes, sizeof *s->genome);
     assert_true(s->prior && s->genome);
-    mdl_gene_prior prior = mdl_genome_search_prior(&s->x.hmn, &layout, s->prior);
+    mdl_gene_prior prior = mdl_genome_search_prior(&s->x, &layout, s->prior);
     s->memory = aligned(mdl_evolution_bytes(&s->x.evolution, layout.genes));
     s->e = mdl_evolution_init(s->memory, &s->x.evolution, &prior);
     s->life = mdl_life_init(aligned(mdl_life_bytes(&s->x, shards)), &s->x, shards, NULL);

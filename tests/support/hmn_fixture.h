@@ -83,13 +83,13 @@ static inline float *hmn_genome(const mdl_experiment *x, uint64_t seed) {
                                                  [MDL_GENE_GATE_NOVELTY] = -0.9f,
                                                  [MDL_GENE_GATE_THETA] = 0.5f};
     mdl_genome_layout l;
-    if (mdl_genome_layout_of(&x->hmn, &x->network, &l) != MDL_OK)
+    if (mdl_genome_layout_of(x, &l) != MDL_OK)
         abort();
     float *genome = calloc(3 * (size_t)l.genes, sizeof *genome);
     if (!genome)
         abort();
     float *mean = genome + l.genes, *sd = mean + l.genes;
-    mdl_genome_prior(&x->hmn, &l, mean, sd);
+    mdl_genome_prior(x, &l, mean, sd);
     mdl_stream s = {seed, 0};
     for (uint32_t i = 0; i < l.genes; i++)
         genome[i] = mdl_fmaf(sd[i] > 0.0f ? sd[i] : 0.3f, hmn_normal(&s), mean[i]);

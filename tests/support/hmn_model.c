@@ -205,7 +205,7 @@ model *model_open(const mdl_experiment *x, const float *genome, uint64_t noise_k
                   const mdl_task_out *out) {
     model *m = take(1, sizeof *m);
     mdl_genome_layout l;
-    if (steps > STEPS_MAX || mdl_genome_layout_of(&x->hmn, &x->network, &l) != MDL_OK)
+    if (steps > STEPS_MAX || mdl_genome_layout_of(x, &l) != MDL_OK)
         abort();
     m->x = x;
     m->key = noise_key;

@@ -83,7 +83,9 @@ static inline void spec_window(mdl_life *l, uint32_t k) {
     uint32_t last = l->modulation.step + 1;
     mdl_shard_window(&l->shard[0], &l->params, &l->modulation, view.obs);
     mdl_shard_partials(s, &l->params, &sum);
-    const float *motor = s->region[0].a + s->region[0].shape.hidden;
+    mdl_region_view first;
+    mdl_shard_view(s, 0, &first);
+    const float *motor = first.readout + first.shape->hidden;
     uint32_t action = view.flags & MDL_OUT_TEACH ? view.teach : motor[1] > motor[0];
     mdl_shard_export(s, last, l->boundary);
     mdl_shard_import(&l->shard[0], &l->params, last, l->boundary);
