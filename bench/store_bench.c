@@ -52,7 +52,7 @@ static mdl_err append(mdl_store *s, mdl_merkle_edge *edge, size_t batch, char *e
             uint64_t word = (edge->size * 0x9e3779b97f4a7c15u) ^ (k << 32);
             memcpy(&bytes[i][k], &word, sizeof word);
         }
-        records[i] = (mdl_store_record){bytes[i], RECORD};
+        records[i] = (mdl_store_record){bytes[i], RECORD, NULL};
         mdl_merkle_leaf(bytes[i], RECORD, &leaf);
         mdl_merkle_append(edge, &leaf, 1, NULL, NULL);
     }

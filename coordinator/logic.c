@@ -161,11 +161,20 @@ mdl_rule mdl_coordinator_replay(mdl_coordinator *c, const uint8_t *record, size_
 
 /* ---- records ---- */
 
-mdl_rule mdl_coordinator_append(mdl_coordinator *c, const uint8_t *record, size_t size, mdl_breach *breach) {
+static mdl_rule append(mdl_coordinator *c, const uint8_t *record, size_t size, mdl_breach *breach) {
     uint64_t index = mdl_ledger_size(c->ledger);
     mdl_rule rule = mdl_ledger_apply(c->ledger, record, size, 1, breach);
     if (rule == MDL_RULE_OK) {
         c->io.append(c->io.ctx, index, record, size);
+    }
+    return rule;
+}
+
+mdl_rule mdl_coordinator_append(mdl_coordinator *c, const mdl_asked *a, mdl_breach *breach) {
+    uint64_t index = mdl_ledger_size(c->ledger);
+    mdl_rule rule = mdl_ledger_apply_message(c->ledger, a->envelope, a->message, breach);
+    if (rule == MDL_RULE_OK) {
+        c->io.append(c->io.ctx, index, a->raw, a->raw_size);
     }
     return rule;
 }
@@ -187,7 +196,7 @@ int mdl_coordinator_record(mdl_coordinator *c, mdl_message *m) {
                             mdl_message_name(m->type), mdl_strerror((int)err));
         return 0;
     }
-    mdl_rule rule = mdl_coordinator_append(c, c->sealed, size, &breach);
+    mdl_rule rule = append(c, c->sealed, size, &breach);
     if (rule != MDL_RULE_OK) {
         c->failed = 1;
         mdl_coordinator_log(c, "bug", NULL, "record %" PRIu64 " (%s) would break rule %s: %s", m->head.seq,
@@ -435,6 +444,8 @@ void mdl_coordinator_tick(mdl_coordinator *c, uint64_t now_ms, uint64_t wall_ms)
 }
 
 /* ---- for people ---- */
+
+int mdl_coordinator_failed(const mdl_coordinator *c) { return c->failed; }
 
 void mdl_coordinator_inform(const mdl_coordinator *c, mdl_coordinator_info *out) {
     memset(out, 0, sizeof *out);

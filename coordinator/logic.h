@@ -124,7 +124,10 @@ typedef struct mdl_coordinator_info {
     int failed; /* out of memory, or a bug: stop; the ledger is whole */
 } mdl_coordinator_info;
 
+/* Walks over all workers: not for every message. */
 void mdl_coordinator_inform(const mdl_coordinator *c, mdl_coordinator_info *out);
+/* info.failed alone. */
+int mdl_coordinator_failed(const mdl_coordinator *c);
 
 typedef struct mdl_coordinator_worker_info {
     const mdl_ledger_worker *worker;

@@ -101,8 +101,8 @@ typedef struct mdl_asked {
 int mdl_grow(void **at, uint32_t *room, uint32_t count, size_t size);
 /* Sign, apply and append. 0 when it could not be (logged): the fold is unchanged. */
 int mdl_coordinator_record(mdl_coordinator *c, mdl_message *m);
-/* The same with a worker's envelope. */
-mdl_rule mdl_coordinator_append(mdl_coordinator *c, const uint8_t *record, size_t size, mdl_breach *breach);
+/* Apply and append a worker's envelope. */
+mdl_rule mdl_coordinator_append(mdl_coordinator *c, const mdl_asked *a, mdl_breach *breach);
 void mdl_coordinator_log(mdl_coordinator *c, const char *kind, const uint8_t *key, const char *format, ...);
 /* Close, credit, champion and end, as far as they are due. */
 void mdl_coordinator_advance(mdl_coordinator *c, uint64_t now_ms);

@@ -334,7 +334,7 @@ void mdl_work_result(mdl_coordinator *c, const mdl_asked *a) {
     }
     mdl_breach breach;
     uint64_t record = mdl_ledger_size(c->ledger);
-    mdl_rule rule = mdl_coordinator_append(c, a->raw, a->raw_size, &breach);
+    mdl_rule rule = mdl_coordinator_append(c, a, &breach);
     if (rule != MDL_RULE_OK) {
         mdl_reason why = rule == MDL_RULE_NOMEM ? MDL_REASON_INTERNAL : MDL_REASON_OUT_OF_RANGE;
         mdl_coordinator_reject(c, a, why, why == MDL_REASON_INTERNAL ? 1000 : 0, 0, breach.text);

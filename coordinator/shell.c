@@ -13,33 +13,21 @@
 #include "protocol/experiment_json.h"
 #include "protocol/frame.h"
 
-enum { TICK_MS = 100, CALLS_MAX = 4096, TELL_AGAIN_MS = 60000 };
-
-/* One call on its way to the logic; envelope and PAE lie behind it. */
-typedef struct verification {
-    uv_work_t work;
-    mdl_shell *s;
-    mdl_call *call;
-    mdl_envelope envelope;
-    mdl_err err;
-    size_t size;
-    uint8_t bytes[]; /* the envelope, then room for its PAE */
-} verification;
+enum { TICK_MS = 100, TELL_AGAIN_MS = 60000, GATHER_RECORDS = 1024, GATHER_NS = 5000000 };
 
 uint64_t mdl_shell_now_ms(void) { return uv_hrtime() / 1000000; }
 
 /* ---- talking to people ---- */
 
-static uint64_t hash_text(uint64_t h, const char *text) {
+uint64_t mdl_shell_hash(uint64_t h, const char *text) {
     for (; *text; text++) {
         h = (h ^ (uint8_t)*text) * UINT64_C(1099511628211);
     }
     return (h ^ 255) * UINT64_C(1099511628211);
 }
 
-/* Once per kind, peer and minute; a collision of hashes hides a line for a minute. */
-static int may_tell(mdl_shell *s, const char *kind, const char *who) {
-    uint64_t what = hash_text(hash_text(UINT64_C(14695981039346656037), kind), who), now_ms = mdl_shell_now_ms();
+int mdl_shell_may_tell(mdl_shell *s, const char *kind, const char *who) {
+    uint64_t what = mdl_shell_hash(mdl_shell_hash(MDL_HASH_START, kind), who), now_ms = mdl_shell_now_ms();
     mdl_told *t = &s->told[what % MDL_TOLD_MAX];
     if (t->what == what && now_ms - t->at_ms < TELL_AGAIN_MS) {
         return 0;
@@ -121,9 +109,18 @@ static void give(mdl_shell *s) {
     uv_mutex_lock(&c->lock);
     int busy = c->busy;
     uv_mutex_unlock(&c->lock);
-    if (!busy) {
-        mdl_committer_give(c, &s->batch);
+    if (busy) {
+        return;
     }
+    /* While signatures are being checked more is to come, and one sync can be for all of it: wait a little. The next
+     * signatures that come back ask again. */
+    uint64_t now_ns = uv_hrtime();
+    s->gather_ns = s->gather_ns ? s->gather_ns : now_ns;
+    if (s->verifying > 0 && s->batch.records.count < GATHER_RECORDS && now_ns - s->gather_ns < GATHER_NS) {
+        return;
+    }
+    s->gather_ns = 0;
+    mdl_committer_give(c, &s->batch);
 }
 
 static void answer_receipts(mdl_batch *b) {
@@ -248,7 +245,7 @@ static void on_log(void *ctx, const char *kind, const uint8_t *key, const char *
     int tell = 0;
     for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
         tell |= strcmp(kind, always[i]) == 0;
-    if (tell || may_tell(s, kind, who))
+    if (tell || mdl_shell_may_tell(s, kind, who))
         mdl_shell_say(s, kind, who, "%s", text);
 }
 
@@ -257,129 +254,11 @@ mdl_coordinator_io mdl_shell_io(mdl_shell *s) {
                                 on_receipt, on_publish, on_log,      mdl_shell_blobs(s)};
 }
 
-/* ---- calls ---- */
-
-static void after_logic(mdl_shell *s) {
-    mdl_coordinator_info info;
-    mdl_coordinator_inform(s->logic, &info);
-    if (info.failed) {
+void mdl_shell_after_logic(mdl_shell *s) {
+    if (mdl_coordinator_failed(s->logic)) {
         mdl_shell_fail(s, "the coordinator's state cannot go on; the ledger is whole");
     }
     give(s);
-}
-
-/* The peer's address without its port: a new connection makes no new peer. */
-static void host_of(const char *peer, char host[128]) {
-    snprintf(host, 128, "%s", peer);
-    char *colon = strrchr(host, ':');
-    if (colon) {
-        *colon = 0;
-    }
-}
-
-static void refuse(mdl_shell *s, mdl_call *call, const char *peer, mdl_reason reason, const char *detail) {
-    char host[128];
-    host_of(peer, host);
-    if (may_tell(s, mdl_reason_name(reason), host)) {
-        mdl_shell_say(s, mdl_reason_name(reason), peer, "%s", mdl_reason_sentence(reason));
-    }
-    mdl_coordinator_refuse(s->logic, (uint64_t)(uintptr_t)call, reason, detail, 0);
-}
-
-static void verify(uv_work_t *work) {
-    verification *v = work->data;
-    v->err = mdl_envelope_verify(&v->envelope);
-}
-
-static void verified(uv_work_t *work, int status) {
-    verification *v = work->data;
-    mdl_shell *s = v->s;
-    s->verifying--;
-    if (!s->closing && !s->failed) {
-        if (status != 0) {
-            mdl_call_drop(v->call);
-        } else if (v->err != MDL_OK) {
-            s->bad_signatures++;
-            mdl_coordinator_refuse(s->logic, (uint64_t)(uintptr_t)v->call, MDL_REASON_BAD_SIGNATURE, NULL, 0);
-        } else {
-            mdl_coordinator_call(s->logic, (uint64_t)(uintptr_t)v->call, &v->envelope, v->bytes, v->size,
-                                 mdl_shell_now_ms());
-        }
-        after_logic(s);
-    }
-    free(v);
-}
-
-/* A token of the peer's host. */
-static int take_token(mdl_shell *s, const char *host) {
-    uint64_t who = hash_text(UINT64_C(14695981039346656037), host), now_ms = mdl_shell_now_ms();
-    mdl_bucket *b = &s->bucket[who % MDL_BUCKETS];
-    if (b->who != who) {
-        *b = (mdl_bucket){who, now_ms, s->options.peer_burst};
-    }
-    b->tokens += (double)(now_ms - b->at_ms) * s->options.peer_rate / 1000;
-    b->tokens = b->tokens > s->options.peer_burst ? s->options.peer_burst : b->tokens;
-    b->at_ms = now_ms;
-    if (b->tokens < 1) {
-        return 0;
-    }
-    b->tokens -= 1;
-    return 1;
-}
-
-static void on_call(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer) {
-    mdl_shell *s = ctx;
-    mdl_frame frame;
-    char host[128];
-    s->calls++;
-    host_of(peer, host);
-    if (s->failed || !take_token(s, host) || s->verifying >= CALLS_MAX) {
-        s->dropped++;
-        if (may_tell(s, "rate_limited", host)) {
-            mdl_shell_say(s, "rate_limited", peer, "more calls than are taken from one address");
-        }
-        mdl_call_drop(call);
-        return;
-    }
-    mdl_err err = size > MDL_FRAME_CALL_MAX ? MDL_ESIZE : mdl_frame_decode(bytes, size, &frame);
-    if (err != MDL_OK) {
-        refuse(s, call, peer, size > MDL_FRAME_CALL_MAX ? MDL_REASON_OVERSIZE : MDL_REASON_BAD_FRAME, NULL);
-        return;
-    }
-    if (frame.envelope_size == 0) {
-        refuse(s, call, peer, MDL_REASON_BAD_FRAME, "a receipt is no call");
-        return;
-    }
-    if (frame.blob_size > 0) {
-        refuse(s, call, peer, MDL_REASON_BAD_BLOB, "calls carry none");
-        return;
-    }
-    size_t pae = frame.envelope_size < MDL_PAE_BYTES_MAX ? frame.envelope_size : MDL_PAE_BYTES_MAX;
-    verification *v = malloc(sizeof *v + frame.envelope_size + pae);
-    if (!v) {
-        mdl_call_drop(call);
-        return;
-    }
-    v->s = s;
-    v->call = call;
-    v->size = frame.envelope_size;
-    v->work.data = v;
-    memcpy(v->bytes, frame.envelope, v->size);
-    mdl_reason reason = MDL_REASON_BAD_ENVELOPE;
-    if (mdl_envelope_decode(v->bytes, v->size, v->bytes + v->size, &v->envelope) == MDL_OK) {
-        reason = mdl_coordinator_worth(s->logic, &v->envelope);
-    }
-    if (reason != MDL_REASON_NONE) {
-        refuse(s, call, peer, reason, NULL);
-        free(v);
-        return;
-    }
-    s->verifying++;
-    if (uv_queue_work(s->loop, &v->work, verify, verified) != 0) {
-        s->verifying--;
-        mdl_call_drop(call);
-        free(v);
-    }
 }
 
 /* ---- time ---- */
@@ -406,7 +285,7 @@ static void on_tick(uv_timer_t *timer) {
         return;
     }
     mdl_coordinator_tick(s->logic, mdl_shell_now_ms(), (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_usec / 1000);
-    after_logic(s);
+    mdl_shell_after_logic(s);
     const mdl_ledger *l = mdl_coordinator_ledger(s->logic);
     if (!s->ended && mdl_ledger_ended(l) && s->durable == mdl_ledger_size(l)) {
         finish_experiment(s);
@@ -479,11 +358,13 @@ void mdl_shell_close(mdl_shell *s, void (*closed)(void *ctx), void *ctx) {
         }
     }
     s->closing = 1;
+    mdl_shell_flush_calls(s);
     s->closed = closed;
     s->closed_ctx = ctx;
     mdl_committer_stop(c);
-    s->open_handles = 3;
+    s->open_handles = 4;
     uv_close((uv_handle_t *)&c->done, handle_gone);
+    uv_close((uv_handle_t *)&s->arrivals, handle_gone);
     if (s->server) {
         mdl_server_close(s->server, server_gone, s);
     } else {
@@ -530,9 +411,8 @@ static mdl_err listen_now(mdl_shell *s, char *error, size_t error_size) {
                             .listen_count = s->options.listen_count,
                             .tls = s->options.tls,
                             .receive_max = MDL_FRAME_CALL_MAX,
-                            .calls_max = CALLS_MAX,
-
-                            .on_call = on_call,
+                            .calls_max = MDL_CALLS_MAX,
+                            .on_call = mdl_shell_on_call,
                             .ctx = s};
     return mdl_server_open(s->loop, &o, &s->server, error, error_size);
 }
@@ -571,6 +451,7 @@ mdl_err mdl_shell_open(uv_loop_t *loop, const mdl_shell_options *options, mdl_sh
     uv_timer_init(loop, &s->tick);
     s->tick.data = s;
     uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
+    mdl_shell_start_calls(s);
     err = mdl_committer_start(&s->committer, loop, on_committed, s);
     if (err != MDL_OK) {
         mdl_shell_fail(s, "the system gives no thread"); /* the owner closes it */

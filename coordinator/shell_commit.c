@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "coordinator/shell_internal.h"
+#include "core/assert.h"
 #include "protocol/frame.h"
 #include "protocol/tlog_proof.h"
 
@@ -31,8 +32,8 @@ static mdl_err append(mdl_committer *c, uint32_t first, uint32_t count, char *er
     if (err == MDL_OK) {
         for (uint32_t i = 0; i < count; i++) {
             const mdl_piece *p = &c->batch.records.at[first + i];
-            record[i] = (mdl_store_record){p->bytes, p->size};
             mdl_merkle_leaf(p->bytes, p->size, &leaf[i]);
+            record[i] = (mdl_store_record){p->bytes, p->size, &leaf[i]};
         }
         err = mdl_merkle_append(&edge, leaf, count, NULL, NULL);
     }
@@ -85,29 +86,35 @@ static mdl_err reopen(mdl_committer *c, uint32_t *done, char *error, size_t erro
     return err;
 }
 
-static void make_receipt(mdl_committer *c, mdl_receipt *r) {
-    mdl_merkle_lookup lookup = mdl_store_lookup(&c->store);
+static void make_receipt(const mdl_committer *c, const mdl_merkle_prover *prover, const mdl_merkle_lookup *lookup,
+                         mdl_receipt *r) {
     mdl_merkle_proof path;
-    static const size_t room = MDL_RECEIPT_BYTES_MAX;
-    if (mdl_merkle_prove_inclusion(r->record, c->edge.size, &lookup, &path) != MDL_OK) {
+    mdl_tlog_proof proof;
+    char text[MDL_RECEIPT_BYTES_MAX];
+    mdl_text_out out = {text, sizeof text, 0};
+    size_t size;
+    if (mdl_merkle_prover_inclusion(prover, r->record, lookup, &path) != MDL_OK) {
         return;
     }
-    mdl_tlog_proof *proof = calloc(1, sizeof *proof);
-    char *text = malloc(room);
-    if (proof && text && path.count <= MDL_MERKLE_PATH_MAX) {
-        mdl_text_out out = {text, room, 0};
-        size_t size;
-        proof->index = r->record;
-        proof->count = path.count;
-        memcpy(proof->hash, path.hash, path.count * sizeof *path.hash);
-        proof->checkpoint = (mdl_text){c->checkpoint, c->checkpoint_size};
-        mdl_tlog_proof_put(proof, &out);
-        if (mdl_text_end(&out, &size) == MDL_OK) {
-            r->frame = mdl_frame_piece(NULL, 0, (const uint8_t *)text, size);
-        }
+    MDL_ASSERT(path.count <= MDL_MERKLE_PATH_MAX);
+    proof.extra = (mdl_text){NULL, 0};
+    proof.index = r->record;
+    proof.count = path.count;
+    memcpy(proof.hash, path.hash, path.count * sizeof *path.hash);
+    proof.checkpoint = (mdl_text){c->checkpoint, c->checkpoint_size};
+    mdl_tlog_proof_put(&proof, &out);
+    if (mdl_text_end(&out, &size) == MDL_OK) {
+        r->frame = mdl_frame_piece(NULL, 0, (const uint8_t *)text, size);
     }
-    free(proof);
-    free(text);
+}
+
+static void make_receipts(mdl_committer *c) {
+    mdl_merkle_lookup lookup = mdl_store_lookup(&c->store);
+    mdl_merkle_prover prover;
+    mdl_merkle_prover_init(&prover, &c->edge);
+    for (uint32_t i = 0; i < c->batch.receipts; i++) {
+        make_receipt(c, &prover, &lookup, &c->batch.receipt[i]);
+    }
 }
 
 /* One try. `done` counts blobs and records that are durable already. */
@@ -183,9 +190,7 @@ static void run(void *argument) {
         if (!commit(c)) {
             return;
         }
-        for (uint32_t i = 0; i < c->batch.receipts; i++) {
-            make_receipt(c, &c->batch.receipt[i]);
-        }
+        make_receipts(c);
         uv_mutex_lock(&c->lock);
         c->finished = 1;
         c->failing = 0;

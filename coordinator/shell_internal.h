@@ -77,7 +77,10 @@ typedef struct mdl_told {
     uint64_t what, at_ms;
 } mdl_told;
 
-enum { MDL_RECENT_MAX = 16, MDL_BUCKETS = 1024, MDL_TOLD_MAX = 1024 };
+enum { MDL_RECENT_MAX = 16, MDL_BUCKETS = 1024, MDL_TOLD_MAX = 1024, MDL_CALLS_MAX = 4096 };
+#define MDL_HASH_START UINT64_C(14695981039346656037)
+
+struct mdl_arrival;
 
 struct mdl_shell {
     uv_loop_t *loop;
@@ -96,7 +99,11 @@ struct mdl_shell {
     mdl_bucket bucket[MDL_BUCKETS];
     mdl_told told[MDL_TOLD_MAX];
     uv_timer_t tick;
-    uint64_t durable, verifying, trouble_ms;
+    uv_prepare_t arrivals;
+    struct mdl_arrival *arrived, **arrived_last; /* in order, for the pool */
+    uint32_t arrived_count, cpus;
+    uint64_t durable, verifying, trouble_ms; /* verifying: those that arrived included */
+    uint64_t gather_ns;                      /* since when the batch waits for more; 0: it does not */
     uint64_t calls, dropped, bad_signatures, batches, batch_records;
     double commit_ms;
     char checkpoint[MDL_STORE_NOTE_MAX];
@@ -135,5 +142,17 @@ mdl_err mdl_shell_export(mdl_shell *s, char *error, size_t error_size);
 mdl_coordinator_io mdl_shell_io(mdl_shell *s);
 void mdl_shell_say(mdl_shell *s, const char *kind, const char *who, const char *format, ...);
 void mdl_shell_fail(mdl_shell *s, const char *text);
+/* Whether to say it: once per kind, peer and minute; a collision of hashes hides a line for a minute. */
+int mdl_shell_may_tell(mdl_shell *s, const char *kind, const char *who);
+/* Goes on from `h`; begin with MDL_HASH_START. */
+uint64_t mdl_shell_hash(uint64_t h, const char *text);
+/* After events of the logic: look whether it failed, and feed the commit thread. */
+void mdl_shell_after_logic(mdl_shell *s);
+
+/* ---- shell_calls.c ---- */
+void mdl_shell_start_calls(mdl_shell *s);
+void mdl_shell_on_call(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer);
+/* All that arrived to the pool, now. */
+void mdl_shell_flush_calls(mdl_shell *s);
 
 #endif

@@ -6,30 +6,42 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 void mdl_base64_put(mdl_text_out *out, const void *bytes, size_t size) {
     const uint8_t *b = bytes;
-    for (size_t i = 0; i < size; i += 3) {
-        size_t left = size - i;
-        uint32_t v = (uint32_t)b[i] << 16;
-        v |= left > 1 ? (uint32_t)b[i + 1] << 8 : 0;
-        v |= left > 2 ? b[i + 2] : 0;
-        char c[4] = {alphabet[v >> 18], alphabet[v >> 12 & 63], left > 1 ? alphabet[v >> 6 & 63] : '=',
-                     left > 2 ? alphabet[v & 63] : '='};
-        mdl_text_put(out, c, sizeof c);
+    while (size > 0) {
+        char c[64];
+        size_t used = 0;
+        for (; size > 0 && used < sizeof c; used += 4) {
+            uint32_t v = (uint32_t)b[0] << 16;
+            v |= size > 1 ? (uint32_t)b[1] << 8 : 0;
+            v |= size > 2 ? b[2] : 0;
+            c[used] = alphabet[v >> 18];
+            c[used + 1] = alphabet[v >> 12 & 63];
+            c[used + 2] = '=';
+            c[used + 3] = '=';
+            if (size > 1) {
+                c[used + 2] = alphabet[v >> 6 & 63];
+            }
+            if (size > 2) {
+                c[used + 3] = alphabet[v & 63];
+            }
+            b += size < 3 ? size : 3;
+            size -= size < 3 ? size : 3;
+        }
+        mdl_text_put(out, c, used);
     }
 }
 
-/* 0..63, or 64. */
-static uint32_t value(char c) {
-    if (c >= 'A' && c <= 'Z') {
-        return (uint32_t)(c - 'A');
-    }
-    if (c >= 'a' && c <= 'z') {
-        return (uint32_t)(c - 'a') + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return (uint32_t)(c - '0') + 52;
-    }
-    return c == '+' ? 62 : c == '/' ? 63 : 64;
-}
+/* 0..63, or 64 where the byte is no character of the alphabet. */
+static const uint8_t value[256] = {
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 62, 64, 64, 64, 63, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61,
+    64, 64, 64, 64, 64, 64, 64, 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+    22, 23, 24, 25, 64, 64, 64, 64, 64, 64, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44,
+    45, 46, 47, 48, 49, 50, 51, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+};
 
 mdl_err mdl_base64_decode(mdl_text text, uint8_t *out, size_t capacity, size_t *size) {
     if (text.size % 4 != 0) {
@@ -43,11 +55,25 @@ mdl_err mdl_base64_decode(mdl_text text, uint8_t *out, size_t capacity, size_t *
     if (bytes > capacity) {
         return MDL_ESIZE;
     }
-    for (size_t i = 0; i < text.size; i += 4) {
+    const uint8_t *from = (const uint8_t *)text.at;
+    /* All but the last four, which may be padded. */
+    size_t whole = text.size >= 4 ? text.size - 4 : 0;
+    for (size_t i = 0; i < whole; i += 4, written += 3) {
+        uint32_t a = value[from[i]], b = value[from[i + 1]], c = value[from[i + 2]], d = value[from[i + 3]];
+        if ((a | b | c | d) > 63) {
+            return MDL_ESYNTAX;
+        }
+        if (out) {
+            out[written] = (uint8_t)(a << 2 | b >> 4);
+            out[written + 1] = (uint8_t)(b << 4 | c >> 2);
+            out[written + 2] = (uint8_t)(c << 6 | d);
+        }
+    }
+    for (size_t i = whole; i < text.size; i += 4) {
         uint32_t v = 0;
-        size_t blank = i + 4 == text.size ? pad : 0;
+        size_t blank = pad;
         for (size_t k = 0; k < 4; k++) {
-            uint32_t digit = k >= 4 - blank ? 0 : value(text.at[i + k]);
+            uint32_t digit = k >= 4 - blank ? 0 : value[from[i + k]];
             if (digit > 63) {
                 return MDL_ESYNTAX;
             }

@@ -124,15 +124,45 @@ static mdl_rule apply_type(mdl_ledger *l, const mdl_envelope *e, const mdl_messa
     }
 }
 
+/* The breach to fill in: `ignored` when the caller wants none. */
+static mdl_breach *begin_breach(const mdl_ledger *l, mdl_breach *breach, mdl_breach *ignored) {
+    breach = breach ? breach : ignored;
+    memset(breach, 0, sizeof *breach);
+    breach->index = l->size;
+    return breach;
+}
+
+static mdl_rule apply_message(mdl_ledger *l, const mdl_envelope *e, const mdl_message *m, int verified,
+                              mdl_breach *breach) {
+    if (m->type != MDL_MSG_RESULT && mdl_message_role(m->type) != MDL_ROLE_RECORD)
+        return mdl_ledger_break(breach, MDL_RULE_FORM, "a message of type %s is no record", e->name);
+    if (!verified && mdl_envelope_verify(e) != MDL_OK)
+        return mdl_ledger_break(breach, MDL_RULE_SIGNATURE, "the signature is not that of the key over these bytes");
+    memcpy(breach->culprit, e->key, sizeof breach->culprit);
+    if (m->type != MDL_MSG_RESULT && memcmp(e->key, l->coordinator, sizeof e->key) != 0)
+        return mdl_ledger_break(breach, MDL_RULE_SIGNER, "a record of type %s is not signed by the coordinator",
+                                e->name);
+    mdl_rule rule = check_head(l, m, breach);
+    if (rule == MDL_RULE_OK)
+        rule = apply_type(l, e, m, breach);
+    if (rule == MDL_RULE_NOMEM)
+        memset(breach->culprit, 0, sizeof breach->culprit);
+    if (rule == MDL_RULE_OK)
+        l->size++;
+    return rule;
+}
+
+mdl_rule mdl_ledger_apply_message(mdl_ledger *l, const mdl_envelope *e, const mdl_message *m, mdl_breach *breach) {
+    mdl_breach ignored;
+    return apply_message(l, e, m, 1, begin_breach(l, breach, &ignored));
+}
+
 mdl_rule mdl_ledger_apply(mdl_ledger *l, const uint8_t *record, size_t size, int verified, mdl_breach *breach) {
     mdl_breach ignored;
     mdl_envelope e;
     mdl_message m;
     const mdl_field *fault = NULL;
-    if (!breach)
-        breach = &ignored;
-    memset(breach, 0, sizeof *breach);
-    breach->index = l->size;
+    breach = begin_breach(l, breach, &ignored);
     mdl_err err = size > 0 ? mdl_envelope_decode(record, size, l->pae, &e) : MDL_ESYNTAX;
     if (err != MDL_OK)
         return mdl_ledger_break(breach, MDL_RULE_FORM, "envelope: %s", mdl_strerror((int)err));
@@ -140,22 +170,7 @@ mdl_rule mdl_ledger_apply(mdl_ledger *l, const uint8_t *record, size_t size, int
     if (err != MDL_OK)
         return mdl_ledger_break(breach, MDL_RULE_FORM, "payload of type %s, %s: %s", e.name,
                                 fault ? fault->name : "its form", mdl_strerror((int)err));
-    if (m.type != MDL_MSG_RESULT && mdl_message_role(m.type) != MDL_ROLE_RECORD)
-        return mdl_ledger_break(breach, MDL_RULE_FORM, "a message of type %s is no record", e.name);
-    if (!verified && mdl_envelope_verify(&e) != MDL_OK)
-        return mdl_ledger_break(breach, MDL_RULE_SIGNATURE, "the signature is not that of the key over these bytes");
-    memcpy(breach->culprit, e.key, sizeof breach->culprit);
-    if (m.type != MDL_MSG_RESULT && memcmp(e.key, l->coordinator, sizeof e.key) != 0)
-        return mdl_ledger_break(breach, MDL_RULE_SIGNER, "a record of type %s is not signed by the coordinator",
-                                e.name);
-    mdl_rule rule = check_head(l, &m, breach);
-    if (rule == MDL_RULE_OK)
-        rule = apply_type(l, &e, &m, breach);
-    if (rule == MDL_RULE_NOMEM)
-        memset(breach->culprit, 0, sizeof breach->culprit);
-    if (rule == MDL_RULE_OK)
-        l->size++;
-    return rule;
+    return apply_message(l, &e, &m, verified, breach);
 }
 
 /* ---- life ---- */

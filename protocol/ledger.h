@@ -106,6 +106,9 @@ void mdl_ledger_free(mdl_ledger *l);
  * state is unchanged and *breach (may be NULL) says why. MDL_RULE_NOMEM leaves
  * the state unchanged too, and accuses nobody. */
 mdl_rule mdl_ledger_apply(mdl_ledger *l, const uint8_t *record, size_t size, int verified, mdl_breach *breach);
+/* The same for a record that the caller has taken apart, mdl_envelope_decode() and
+ * mdl_message_of(), and whose signature it has verified. */
+mdl_rule mdl_ledger_apply_message(mdl_ledger *l, const mdl_envelope *e, const mdl_message *m, mdl_breach *breach);
 
 /* ---- what the fold knows ---- */
 uint64_t mdl_ledger_size(const mdl_ledger *l);                  /* records applied           */

@@ -147,6 +147,49 @@ mdl_err mdl_merkle_prove_inclusion(uint64_t index, uint64_t size, const mdl_merk
     return MDL_OK;
 }
 
+void mdl_merkle_prover_init(mdl_merkle_prover *p, const mdl_merkle_edge *edge) {
+    p->size = edge->size;
+    p->count = 0;
+    for (uint32_t level = MDL_MERKLE_LEVELS; level-- > 0;) {
+        if (edge->size >> level & 1) {
+            p->level[p->count] = level;
+            p->peak[p->count++] = edge->peak[level];
+        }
+    }
+    for (uint32_t i = p->count; i-- > 1;) {
+        if (i + 1 == p->count) {
+            p->rest[i - 1] = p->peak[i];
+        } else {
+            mdl_merkle_node(&p->peak[i], &p->rest[i], &p->rest[i - 1]);
+        }
+    }
+}
+
+mdl_err mdl_merkle_prover_inclusion(const mdl_merkle_prover *p, uint64_t index, const mdl_merkle_lookup *lookup,
+                                    mdl_merkle_proof *out) {
+    out->count = 0;
+    if (index >= p->size) {
+        return MDL_ERANGE;
+    }
+    uint32_t i = 0;
+    for (uint64_t end = UINT64_C(1) << p->level[0]; index >= end;) {
+        end += UINT64_C(1) << p->level[++i];
+    }
+    for (uint32_t level = 0; level < p->level[i]; level++) {
+        mdl_err e = lookup->hash(lookup->ctx, level, (index >> level) ^ 1, &out->hash[out->count++]);
+        if (e != MDL_OK) {
+            return e;
+        }
+    }
+    if (i + 1 < p->count) {
+        out->hash[out->count++] = p->rest[i];
+    }
+    while (i-- > 0) {
+        out->hash[out->count++] = p->peak[i];
+    }
+    return MDL_OK;
+}
+
 mdl_err mdl_merkle_prove_consistency(uint64_t older, uint64_t size, const mdl_merkle_lookup *lookup,
                                      mdl_merkle_proof *out) {
     out->count = 0;

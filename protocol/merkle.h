@@ -79,6 +79,19 @@ typedef struct mdl_merkle_proof {
  * index < size <= MDL_MERKLE_SIZE_MAX, or the lookup's error. */
 mdl_err mdl_merkle_prove_inclusion(uint64_t index, uint64_t size, const mdl_merkle_lookup *lookup,
                                    mdl_merkle_proof *out);
+/* Inclusion proofs of many leaves of one tree: what they share is computed once. */
+typedef struct mdl_merkle_prover {
+    uint64_t size;
+    uint32_t count; /* complete subtrees that the tree falls into, from the left */
+    uint32_t level[MDL_MERKLE_LEVELS];
+    mdl_hash peak[MDL_MERKLE_LEVELS]; /* their roots                                 */
+    mdl_hash rest[MDL_MERKLE_LEVELS]; /* the root of all to the right of each of them; none of the last's */
+} mdl_merkle_prover;
+
+void mdl_merkle_prover_init(mdl_merkle_prover *p, const mdl_merkle_edge *edge);
+/* mdl_merkle_prove_inclusion() in that tree. */
+mdl_err mdl_merkle_prover_inclusion(const mdl_merkle_prover *p, uint64_t index, const mdl_merkle_lookup *lookup,
+                                    mdl_merkle_proof *out);
 /* That the tree of `older` leaves is the beginning of the tree of `size`.
  * Empty for older = 0 and older = size. MDL_ERANGE unless older <= size. */
 mdl_err mdl_merkle_prove_consistency(uint64_t older, uint64_t size, const mdl_merkle_lookup *lookup,

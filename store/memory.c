@@ -170,7 +170,11 @@ static mdl_err memory_append(mdl_store *s, const mdl_store_record *records, size
         *new = (item){.bytes = copy_of(records[kept].bytes, records[kept].size), .size = records[kept].size};
         ok = new->bytes != NULL;
         if (ok) {
-            mdl_merkle_leaf(new->bytes, new->size, &new->hash);
+            if (records[kept].leaf) {
+                new->hash = *records[kept].leaf;
+            } else {
+                mdl_merkle_leaf(new->bytes, new->size, &new->hash);
+            }
             (void)mdl_merkle_append(&edge, &new->hash, 1, NULL, NULL); /* mdl_batch_check() holds the limit */
             kept++;
         }

@@ -117,7 +117,7 @@ static mdl_err open_sqlite(mdl_db *d, char *error, size_t error_size) {
             mode |= SQLITE_OPEN_URI;
         }
     }
-    int rc = sqlite3_open_v2(name, &d->sql, mode | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    int rc = sqlite3_open_v2(name, &d->sql, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (rc == SQLITE_OK) {
         sqlite3_busy_timeout(d->sql, BUSY_MS);
         sqlite3_limit(d->sql, SQLITE_LIMIT_LENGTH, MDL_STORE_VALUE_MAX + 65536);

@@ -81,6 +81,7 @@ static int run(sqlite3_stmt *st) {
 /* Undo, and say why. A failed sync may have left the disk's pages marked clean: no second try. */
 static mdl_err undo(mdl_db *d, int rc, char *error, size_t error_size) {
     mdl_err e = mdl_db_fail(d, rc, "write", error, error_size);
+    mdl_tiles_forget(&d->tiles); /* it has seen what is not to be */
     if (rc == SQLITE_IOERR_FSYNC || rc == SQLITE_IOERR_DIR_FSYNC) {
         d->broken = 1;
     }
@@ -97,10 +98,11 @@ typedef struct keeper {
 
 static void keep_node(void *ctx, uint32_t level, uint64_t index, const mdl_hash *hash) {
     keeper *k = ctx;
+    mdl_tiles_seen(&k->d->tiles, level, index, hash);
     if (level == 0 || level % MDL_TILES_STEP != 0 || k->rc != SQLITE_OK) {
         return;
     }
-    sqlite3_stmt *st = mdl_db_get(k->d, MDL_DB_NODE_PUT);
+    sqlite3_stmt *st = k->d->statement[MDL_DB_NODE_PUT];
     sqlite3_bind_int(st, 1, (int)level);
     sqlite3_bind_int64(st, 2, (sqlite3_int64)index);
     sqlite3_bind_blob(st, 3, hash, sizeof *hash, SQLITE_STATIC);
@@ -108,17 +110,20 @@ static void keep_node(void *ctx, uint32_t level, uint64_t index, const mdl_hash 
 }
 
 static int put_record(mdl_db *d, mdl_merkle_edge *edge, const mdl_store_record *record) {
-    mdl_hash leaf;
-    mdl_merkle_leaf(record->bytes, record->size, &leaf);
-    sqlite3_stmt *st = mdl_db_get(d, MDL_DB_RECORD_PUT);
+    mdl_hash computed;
+    const mdl_hash *leaf = record->leaf ? record->leaf : &computed;
+    if (!record->leaf) {
+        mdl_merkle_leaf(record->bytes, record->size, &computed);
+    }
+    sqlite3_stmt *st = d->statement[MDL_DB_RECORD_PUT]; /* run() leaves it reset */
     sqlite3_bind_int64(st, 1, (sqlite3_int64)edge->size);
-    sqlite3_bind_blob(st, 2, &leaf, sizeof leaf, SQLITE_STATIC);
+    sqlite3_bind_blob(st, 2, leaf, sizeof *leaf, SQLITE_STATIC);
     /* Not NULL, which would be a NULL and not no bytes. */
     sqlite3_bind_blob(st, 3, record->size > 0 ? record->bytes : (const uint8_t *)"", (int)record->size, SQLITE_STATIC);
     int rc = run(st);
     if (rc == SQLITE_OK) {
         keeper k = {d, SQLITE_OK};
-        mdl_err e = mdl_merkle_append(edge, &leaf, 1, keep_node, &k);
+        mdl_err e = mdl_merkle_append(edge, leaf, 1, keep_node, &k);
         MDL_ASSERT(e == MDL_OK); /* mdl_batch_check() holds the limit */
         rc = k.rc;
     }
@@ -145,6 +150,7 @@ mdl_err mdl_db_append(mdl_store *s, const mdl_store_record *records, size_t n, c
         mdl_merkle_edge_root(&edge, &root);
         if (!mdl_hash_equal(&root, &want)) {
             run(mdl_db_get(d, MDL_DB_ROLLBACK));
+            mdl_tiles_forget(&d->tiles);
             snprintf(error, error_size,
                      "cannot append: the checkpoint of size %" PRIu64 " does not have the tree's root", edge.size);
             return MDL_EMISMATCH;

@@ -33,7 +33,9 @@ enum {
 
 typedef struct mdl_store_record {
     const uint8_t *bytes;
-    size_t size; /* 0..MDL_STORE_RECORD_MAX */
+    size_t size;          /* 0..MDL_STORE_RECORD_MAX */
+    const mdl_hash *leaf; /* mdl_merkle_leaf() of them where the caller has it: it is taken at its word, and a wrong
+                             one is damage for whoever reads the record. NULL: computed here */
 } mdl_store_record;
 
 /* Called for one record or checkpoint (`number` is the record's index, the

@@ -42,7 +42,7 @@ static inline void store_fill(mdl_store *s, const ledger_play *p, const ledger_r
         mdl_hash leaf, root;
         size_t n = 0;
         for (; n < BATCH && at + n < count; n++) {
-            batch[n] = (mdl_store_record){record[at + n].bytes, record[at + n].size};
+            batch[n] = (mdl_store_record){record[at + n].bytes, record[at + n].size, NULL};
             mdl_merkle_leaf(batch[n].bytes, batch[n].size, &leaf);
             mdl_merkle_append(&edge, &leaf, 1, NULL, NULL);
         }

@@ -409,15 +409,35 @@ static void test_lookup_fails(void **state) {
     assert_in_range(failures, 4 + 4 + 4 + 4, 31);
 }
 
+/* Every leaf of every tree: the same proof as from the root down. */
+static void test_prover(void **state) {
+    (void)state;
+    mdl_merkle_edge edge = {0};
+    mdl_merkle_prover prover;
+    mdl_merkle_proof proof, again;
+    mdl_merkle_prover_init(&prover, &edge);
+    assert_int_equal(mdl_merkle_prover_inclusion(&prover, 0, &lookup, &proof), MDL_ERANGE);
+    for (uint32_t n = 1; n <= N; n++) {
+        assert_int_equal(mdl_merkle_append(&edge, &t.leaf[n - 1], 1, NULL, NULL), MDL_OK);
+        mdl_merkle_prover_init(&prover, &edge);
+        t.allowed = n;
+        for (uint32_t i = 0; i < n; i++) {
+            assert_int_equal(mdl_merkle_prove_inclusion(i, n, &lookup, &proof), MDL_OK);
+            assert_int_equal(mdl_merkle_prover_inclusion(&prover, i, &lookup, &again), MDL_OK);
+            assert_int_equal(again.count, proof.count);
+            assert_memory_equal(again.hash, proof.hash, proof.count * sizeof *proof.hash);
+        }
+        assert_int_equal(mdl_merkle_prover_inclusion(&prover, n, &lookup, &proof), MDL_ERANGE);
+    }
+    t.allowed = N;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_published),
-        cmocka_unit_test(test_roots),
-        cmocka_unit_test(test_inclusion),
-        cmocka_unit_test(test_consistency),
-        cmocka_unit_test(test_root_does_not_bind_size),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_huge),
+        cmocka_unit_test(test_published),    cmocka_unit_test(test_roots),
+        cmocka_unit_test(test_inclusion),    cmocka_unit_test(test_prover),
+        cmocka_unit_test(test_consistency),  cmocka_unit_test(test_root_does_not_bind_size),
+        cmocka_unit_test(test_limits),       cmocka_unit_test(test_huge),
         cmocka_unit_test(test_lookup_fails),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

@@ -89,7 +89,7 @@ static inline mdl_err append_next(mdl_store *s, mdl_merkle_edge *edge, size_t n,
     mdl_merkle_edge next = *edge;
     for (size_t i = 0; i < n; i++) {
         mdl_hash leaf;
-        records[i] = (mdl_store_record){bytes[i], record_make(edge->size + i, bytes[i])};
+        records[i] = (mdl_store_record){bytes[i], record_make(edge->size + i, bytes[i]), NULL};
         mdl_merkle_leaf(records[i].bytes, records[i].size, &leaf);
         mdl_merkle_append(&next, &leaf, 1, NULL, NULL);
     }

@@ -254,7 +254,7 @@ static void test_head(void **state) {
     mdl_store s;
     mdl_hash leaf;
     mdl_merkle_edge one = {0};
-    mdl_store_record record = {(const uint8_t *)"else", 4};
+    mdl_store_record record = {(const uint8_t *)"else", 4, NULL};
     snprintf(other, sizeof other, "%s/other", directory);
     snprintf(other_head, sizeof other_head, "%s/ledger.head", other);
     assert_int_equal(mdl_store_open(&s, other, 0, error, sizeof error), MDL_OK);

@@ -65,13 +65,14 @@ static void test_limits(void **state) {
     size_t size;
     mdl_hash leaf;
     memset(bytes, 7, sizeof bytes);
-    mdl_store_record record = {bytes, sizeof bytes - 1};
+    mdl_store_record record = {bytes, sizeof bytes - 1, NULL};
     mdl_merkle_edge next = edge;
     mdl_merkle_leaf(bytes, record.size, &leaf);
     mdl_merkle_append(&next, &leaf, 1, NULL, NULL);
     size_t note_size = note_make(note, &next, "");
-    assert_int_equal(store.append(&store, &(mdl_store_record){bytes, sizeof bytes}, 1, note, note_size, error, ERROR),
-                     MDL_ESIZE);
+    assert_int_equal(
+        store.append(&store, &(mdl_store_record){bytes, sizeof bytes, NULL}, 1, note, note_size, error, ERROR),
+        MDL_ESIZE);
     memset(long_note, 'x', sizeof long_note);
     memcpy(long_note, note, note_size);
     assert_int_equal(store.append(&store, &record, 1, long_note, sizeof long_note, error, ERROR), MDL_ESIZE);
@@ -88,7 +89,7 @@ static void test_limits(void **state) {
 static void test_wrong_checkpoint(void **state) {
     (void)state;
     char error[ERROR], note[NOTE];
-    mdl_store_record record = {(const uint8_t *)"other", 5};
+    mdl_store_record record = {(const uint8_t *)"other", 5, NULL};
     assert_int_equal(append_next(&store, &edge, 300, error), MDL_OK);
     mdl_merkle_edge next;
     edge_make(&next, 301);

@@ -1,0 +1,211 @@
+/* Calls on their way from the wire to the logic: what is cheap is checked on the
+ * loop, signatures on the thread pool. What arrives in one turn of the loop goes
+ * there together, so that a busy coordinator wakes threads seldom. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/shell_internal.h"
+#include "protocol/frame.h"
+#include "runtime/pool.h"
+
+enum { TOGETHER_MAX = 32 }; /* signatures that one thread checks in one go */
+
+/* One call; its envelope and PAE lie behind it. */
+typedef struct mdl_arrival {
+    mdl_call *call;
+    struct mdl_arrival *next;
+    mdl_envelope envelope;
+    mdl_err err;
+    size_t size;
+    uint8_t bytes[]; /* the envelope, then room for its PAE */
+} arrival;
+
+typedef struct verification {
+    uv_work_t work;
+    mdl_shell *s;
+    uint32_t count;
+    arrival *call[TOGETHER_MAX];
+} verification;
+
+/* The peer's address without its port: a new connection makes no new peer. */
+static void host_of(const char *peer, char host[128]) {
+    size_t size = strnlen(peer, 127);
+    memcpy(host, peer, size);
+    host[size] = 0;
+    char *colon = strrchr(host, ':');
+    if (colon) {
+        *colon = 0;
+    }
+}
+
+static uint64_t number_of(mdl_call *call) { return (uint64_t)(uintptr_t)call; }
+
+static void refuse(mdl_shell *s, mdl_call *call, const char *peer, mdl_reason reason, const char *detail) {
+    char host[128];
+    host_of(peer, host);
+    if (mdl_shell_may_tell(s, mdl_reason_name(reason), host)) {
+        mdl_shell_say(s, mdl_reason_name(reason), peer, "%s", mdl_reason_sentence(reason));
+    }
+    mdl_coordinator_refuse(s->logic, number_of(call), reason, detail, 0);
+}
+
+/* ---- on the pool and back ---- */
+
+static void verify(uv_work_t *work) {
+    verification *v = work->data;
+    for (uint32_t i = 0; i < v->count; i++) {
+        v->call[i]->err = mdl_envelope_verify(&v->call[i]->envelope);
+    }
+}
+
+static void hand_over(mdl_shell *s, const arrival *a, int lost) {
+    if (lost) {
+        mdl_call_drop(a->call);
+    } else if (a->err != MDL_OK) {
+        s->bad_signatures++;
+        mdl_coordinator_refuse(s->logic, number_of(a->call), MDL_REASON_BAD_SIGNATURE, NULL, 0);
+    } else {
+        mdl_coordinator_call(s->logic, number_of(a->call), &a->envelope, a->bytes, a->size, mdl_shell_now_ms());
+    }
+}
+
+/* Back on the loop; `lost`: never checked. */
+static void verified(verification *v, int lost) {
+    mdl_shell *s = v->s;
+    s->verifying -= v->count;
+    for (uint32_t i = 0; i < v->count; i++) {
+        if (!s->closing && !s->failed) {
+            hand_over(s, v->call[i], lost);
+        }
+        free(v->call[i]);
+    }
+    free(v);
+    if (!s->closing && !s->failed) {
+        mdl_shell_after_logic(s);
+    }
+}
+
+static void worked(uv_work_t *work, int status) { verified(work->data, status != 0); }
+
+/* The next `count` of those that wait, to the pool. */
+static void queue(mdl_shell *s, uint32_t count) {
+    verification *v = malloc(sizeof *v);
+    for (uint32_t i = 0; i < count; i++) {
+        arrival *a = s->arrived;
+        s->arrived = a->next;
+        s->arrived_count--;
+        if (v) {
+            v->call[i] = a;
+        } else {
+            mdl_call_drop(a->call);
+            free(a);
+        }
+    }
+    s->arrived_last = s->arrived ? s->arrived_last : &s->arrived;
+    if (!v) {
+        s->verifying -= count;
+        return;
+    }
+    v->s = s;
+    v->count = count;
+    v->work.data = v;
+    if (uv_queue_work(s->loop, &v->work, verify, worked) != 0) {
+        verified(v, 1);
+    }
+}
+
+void mdl_shell_flush_calls(mdl_shell *s) {
+    /* Few are shared out among the CPUs, many go in full loads. */
+    uint32_t share = (s->arrived_count + s->cpus - 1) / s->cpus;
+    uint32_t together = share < 1 ? 1 : share > TOGETHER_MAX ? TOGETHER_MAX : share;
+    while (s->arrived_count > 0) {
+        queue(s, s->arrived_count < together ? s->arrived_count : together);
+    }
+}
+
+/* Before the loop waits. */
+static void on_turn(uv_prepare_t *prepare) { mdl_shell_flush_calls(prepare->data); }
+
+void mdl_shell_start_calls(mdl_shell *s) {
+    s->cpus = mdl_cpu_count();
+    s->arrived_last = &s->arrived;
+    uv_prepare_init(s->loop, &s->arrivals);
+    s->arrivals.data = s;
+    uv_prepare_start(&s->arrivals, on_turn);
+}
+
+/* ---- from the wire ---- */
+
+/* A token of the peer's host. */
+static int take_token(mdl_shell *s, const char *host) {
+    uint64_t who = mdl_shell_hash(MDL_HASH_START, host), now_ms = mdl_shell_now_ms();
+    mdl_bucket *b = &s->bucket[who % MDL_BUCKETS];
+    if (b->who != who) {
+        *b = (mdl_bucket){who, now_ms, s->options.peer_burst};
+    }
+    b->tokens += (double)(now_ms - b->at_ms) * s->options.peer_rate / 1000;
+    b->tokens = b->tokens > s->options.peer_burst ? s->options.peer_burst : b->tokens;
+    b->at_ms = now_ms;
+    if (b->tokens < 1) {
+        return 0;
+    }
+    b->tokens -= 1;
+    return 1;
+}
+
+/* Take the envelope apart and let it wait for the pool. */
+static void take(mdl_shell *s, mdl_call *call, const mdl_frame *frame, const char *peer) {
+    size_t pae = frame->envelope_size < MDL_PAE_BYTES_MAX ? frame->envelope_size : MDL_PAE_BYTES_MAX;
+    arrival *a = malloc(sizeof *a + frame->envelope_size + pae);
+    if (!a) {
+        mdl_call_drop(call);
+        return;
+    }
+    a->call = call;
+    a->next = NULL;
+    a->size = frame->envelope_size;
+    memcpy(a->bytes, frame->envelope, a->size);
+    mdl_reason reason = MDL_REASON_BAD_ENVELOPE;
+    if (mdl_envelope_decode(a->bytes, a->size, a->bytes + a->size, &a->envelope) == MDL_OK) {
+        reason = mdl_coordinator_worth(s->logic, &a->envelope);
+    }
+    if (reason != MDL_REASON_NONE) {
+        refuse(s, call, peer, reason, NULL);
+        free(a);
+        return;
+    }
+    s->verifying++;
+    *s->arrived_last = a;
+    s->arrived_last = &a->next;
+    s->arrived_count++;
+    if (s->arrived_count >= s->cpus * TOGETHER_MAX) {
+        mdl_shell_flush_calls(s); /* the pool need not wait for the rest */
+    }
+}
+
+void mdl_shell_on_call(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer) {
+    mdl_shell *s = ctx;
+    mdl_frame frame;
+    char host[128];
+    s->calls++;
+    host_of(peer, host);
+    if (s->failed || !take_token(s, host) || s->verifying >= MDL_CALLS_MAX) {
+        s->dropped++;
+        if (mdl_shell_may_tell(s, "rate_limited", host)) {
+            mdl_shell_say(s, "rate_limited", peer, "more calls than are taken from one address");
+        }
+        mdl_call_drop(call);
+        return;
+    }
+    mdl_err err = size > MDL_FRAME_CALL_MAX ? MDL_ESIZE : mdl_frame_decode(bytes, size, &frame);
+    if (err != MDL_OK) {
+        refuse(s, call, peer, size > MDL_FRAME_CALL_MAX ? MDL_REASON_OVERSIZE : MDL_REASON_BAD_FRAME, NULL);
+    } else if (frame.envelope_size == 0) {
+        refuse(s, call, peer, MDL_REASON_BAD_FRAME, "a receipt is no call");
+    } else if (frame.blob_size > 0) {
+        refuse(s, call, peer, MDL_REASON_BAD_BLOB, "calls carry none");
+    } else {
+        take(s, call, &frame, peer);
+    }
+}
