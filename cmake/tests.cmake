@@ -43,7 +43,7 @@ else()
     target_link_libraries(modulon_test_support INTERFACE modulon_core PkgConfig::CMOCKA m)
 endif()
 
-foreach(layer core protocol runtime store coordinator worker audit)
+foreach(layer core analysis protocol runtime store coordinator worker audit)
     file(GLOB tests CONFIGURE_DEPENDS tests/${layer}/*.c)
     foreach(source ${tests})
         get_filename_component(stem ${source} NAME_WE)
