@@ -66,6 +66,15 @@ static void print_numbers(const char *key, const double *v, uint32_t count) {
     printf("]");
 }
 
+/* The foraging world's rows: # rocks, ^ > v < the agent, plants a, b... (hard: A, B...). */
+static void print_world(const mdl_task *t) {
+    char row[MDL_FORAGE_SIZE_MAX + 1];
+    for (uint32_t y = 0; y < t->forage.size; y++) {
+        mdl_forage_row(&t->forage, mdl_task_agent_count(&t->params), y, row);
+        printf("%s\"%s\"%s", y ? "," : ",\"world\":[", row, y + 1 == t->forage.size ? "]" : "");
+    }
+}
+
 static void print_step(const mdl_task *t, int verbose) {
     double obs[MDL_OBS_MAX];
     uint32_t count;
@@ -75,12 +84,14 @@ static void print_step(const mdl_task *t, int verbose) {
     printf(",");
     print_numbers("obs", obs, count);
     printf(",\"reward\":%.17g,\"done\":%s", (double)t->out.reward, t->out.flags & MDL_OUT_DONE ? "true" : "false");
-    if (verbose)
+    if (verbose) {
         printf(",\"score\":%.6f,\"fitness\":%.6f,\"rewarded\":%s,\"wipe\":%s,\"frozen\":%s,\"teach\":%" PRId32,
                (double)mdl_task_score(t) / 1e6, (double)mdl_task_fitness(t) / 1e6,
                t->out.flags & MDL_OUT_REWARD ? "true" : "false", t->out.flags & MDL_OUT_WIPE ? "true" : "false",
                t->out.flags & MDL_OUT_FROZEN ? "true" : "false",
                t->out.flags & MDL_OUT_TEACH ? (int32_t)t->out.teach : -1);
+        print_world(t);
+    }
     printf("}\n");
 }
 

@@ -26,6 +26,8 @@ static const mdl_task_ops *task_ops(uint32_t id) {
         return &mdl_task_digits_life;
     case MDL_TASK_DOUBLEPOLE:
         return &mdl_task_doublepole;
+    case MDL_TASK_FORAGE:
+        return &mdl_task_forage;
     default:
         return NULL;
     }
@@ -62,9 +64,11 @@ mdl_err mdl_task_params_check(const mdl_task_params *params, const char **field,
     const mdl_task_ops *ops = task_ops((uint32_t)params->id);
     if (!ops) {
         *field = "id";
-        *range = "0..8";
+        *range = "0..9";
         return MDL_ERANGE;
     }
+    const uint32_t cells = params->size * params->size; /* used only after `size` has been checked */
+    const uint32_t crowd = cells / 8 < MDL_AGENTS_MAX ? cells / 8 : MDL_AGENTS_MAX;
     const struct {
         const char *name, *range;
         uint32_t use, value, lo, hi;
@@ -79,6 +83,13 @@ mdl_err mdl_task_params_check(const mdl_task_params *params, const char **field,
         {"hazard_ppm", "0..1000000", MDL_USES_HAZARD, params->hazard_ppm, 0, 1000000},
         {"reward_ppm", "0..1000000", MDL_USES_REWARD, params->reward_ppm, 0, 1000000},
         {"shaping", "0..1", MDL_USES_SHAPING, params->shaping, 0, 1},
+        {"size", "4..32", MDL_USES_WORLD, params->size, MDL_FORAGE_SIZE_MIN, MDL_FORAGE_SIZE_MAX},
+        {"walls", "0..1", MDL_USES_WORLD, params->walls, 0, 1},
+        {"kinds", "1..4", MDL_USES_WORLD, params->kinds, 1, MDL_FORAGE_KINDS_MAX},
+        {"food", "1..size^2 / 4", MDL_USES_WORLD, params->food, 1, cells / 4},
+        {"rocks", "0..size^2 / 4", MDL_USES_WORLD, params->rocks, 0, cells / 4},
+        {"view", "1..8", MDL_USES_WORLD, params->view, 1, MDL_FORAGE_VIEW_MAX},
+        {"agents", "1..8, at most size^2 / 8", MDL_USES_WORLD, params->agents, 1, crowd},
     };
     for (size_t i = 0; i < sizeof rule / sizeof rule[0]; i++) {
         int used = (ops->uses & rule[i].use) != 0;
@@ -95,7 +106,7 @@ mdl_err mdl_task_params_check(const mdl_task_params *params, const char **field,
 uint32_t mdl_task_obs_count(const mdl_task_params *params) {
     const mdl_task_ops *ops = task_ops((uint32_t)params->id);
     MDL_ASSERT(ops);
-    return ops->obs ? ops->obs : params->cues + params->distractors + 1;
+    return ops->obs ? ops->obs : ops->channels(params);
 }
 
 uint32_t mdl_task_action_count(const mdl_task_params *params) {
@@ -103,6 +114,8 @@ uint32_t mdl_task_action_count(const mdl_task_params *params) {
     MDL_ASSERT(ops);
     return ops->actions;
 }
+
+uint32_t mdl_task_agent_count(const mdl_task_params *params) { return params->agents > 1 ? params->agents : 1; }
 
 void mdl_task_reset(mdl_task *t, const mdl_task_params *params, uint64_t key, uint32_t episode, mdl_part part) {
     const mdl_task_params kept = *params; /* `params` may be inside `t` */
@@ -147,7 +160,26 @@ void mdl_task_step(mdl_task *t, uint32_t action, const float *motor) {
     const mdl_task_ops *ops = task_ops_of(t);
     MDL_ASSERT(!(t->out.flags & MDL_OUT_DONE));
     MDL_ASSERT(action < ops->actions);
+    MDL_ASSERT(mdl_task_agent_count(&t->params) == 1);
     ops->step(t, action, motor);
+}
+
+void mdl_task_step_agents(mdl_task *t, const uint32_t *action, const float *motor) {
+    const mdl_task_ops *ops = task_ops_of(t);
+    uint32_t agents = mdl_task_agent_count(&t->params);
+    if (agents == 1) {
+        mdl_task_step(t, action[0], motor);
+        return;
+    }
+    MDL_ASSERT(!(t->out.flags & MDL_OUT_DONE));
+    for (uint32_t i = 0; i < agents; i++)
+        MDL_ASSERT(action[i] < ops->actions);
+    ops->step_all(t, action);
+}
+
+const mdl_task_out *mdl_task_view(const mdl_task *t, uint32_t agent) {
+    MDL_ASSERT(agent < mdl_task_agent_count(&t->params));
+    return agent == 0 ? &t->out : &t->others[agent - 1];
 }
 
 static int64_t per_part(const mdl_task *t, int64_t total) {

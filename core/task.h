@@ -9,6 +9,7 @@
 #define MDL_CORE_TASK_H
 
 #include "core/err.h"
+#include "core/forage.h"
 #include "core/philox.h"
 
 enum {
@@ -50,7 +51,8 @@ typedef enum mdl_task_id {
     MDL_TASK_DIGITS = 6,      /* evolved weights                     */
     MDL_TASK_DIGITS_LIFE = 7, /* learned in life                     */
     MDL_TASK_DOUBLEPOLE = 8,  /* without velocities                  */
-    MDL_TASK_COUNT = 9
+    MDL_TASK_FORAGE = 9,      /* one or more agents in a grid world  */
+    MDL_TASK_COUNT = 10
 } mdl_task_id;
 
 /* Parameters of a life. Each task reads its own and has 0 in the others;
@@ -58,16 +60,24 @@ typedef enum mdl_task_id {
  * mdl_task_params_check(). */
 typedef struct mdl_task_params {
     mdl_task_id id;
-    uint32_t trials;      /* tmaze 60, bandit 100 (pulls), cue 80           1..10000   */
-    uint32_t reversals;   /* tmaze 1, cue 1                                  0..8       */
+    uint32_t trials;      /* tmaze 60, bandit 100 (pulls), cue 80, forage 400 (windows)  1..10000 */
+    uint32_t reversals;   /* tmaze 1, cue 1, forage 3 (changes of the world) 0..8       */
     uint32_t delay_min;   /* cue 3 (windows between cue and reward)         0..1000    */
     uint32_t delay_max;   /* cue 8; tmaze 0 and 0: windows before the reward  delay_min..1000 */
     uint32_t cues;        /* cue 2                                           1..8       */
     uint32_t distractors; /* cue 2                                           0..32      */
     uint32_t samples;     /* digits 256 (a minibatch), digits_life 400       1..10000   */
     uint32_t hazard_ppm;  /* bandit 40000: reversal probability a pull       0..1000000 */
-    uint32_t reward_ppm;  /* bandit 800000: the better arm's reward rate     0..1000000 */
+    uint32_t reward_ppm;  /* bandit 800000: the better arm's reward rate; forage 900000:
+                             how often the world keeps its rule              0..1000000 */
     uint32_t shaping;     /* mountaincar 1: training bonus on failure        0..1       */
+    uint32_t size;        /* forage 12: cells along the grid's side          4..32      */
+    uint32_t walls;       /* forage 0: 1 closes the grid                     0..1       */
+    uint32_t kinds;       /* forage 2: kinds of plants                       1..4       */
+    uint32_t food;        /* forage 28: plants that the world keeps          1..size^2 / 4 */
+    uint32_t rocks;       /* forage 10                                       0..size^2 / 4 */
+    uint32_t view;        /* forage 3: cells that an agent sees              1..8       */
+    uint32_t agents;      /* forage 1: copies of the network in one world    1..8, at most size^2 / 8 */
 } mdl_task_params;
 
 /* Whole state of a life in a task. Treat as opaque outside core/task*. */
@@ -92,6 +102,8 @@ typedef struct mdl_task {
     int64_t hits, hits_after;                                     /* trial tasks: right choices, and after a reversal */
     int64_t count_after;
     mdl_task_out out;
+    mdl_task_out others[MDL_AGENTS_MAX - 1]; /* views of agents 1 and up */
+    mdl_forage forage;
 } mdl_task;
 
 /* A task's fixed facts. `continuous`: the task reads the motors' readouts (it
@@ -119,6 +131,8 @@ mdl_err mdl_task_params_check(const mdl_task_params *params, const char **field,
 /* Observation channels and motors with these parameters. */
 uint32_t mdl_task_obs_count(const mdl_task_params *params);
 uint32_t mdl_task_action_count(const mdl_task_params *params);
+/* Agents in a life: 1, or the parameter of a task that has it. */
+uint32_t mdl_task_agent_count(const mdl_task_params *params);
 
 /* What a life is for. Training-only bonuses count in training alone; digits are
  * split into three disjoint parts; the double pole's test is the published one. */
@@ -145,13 +159,21 @@ void mdl_task_native_obs(const mdl_task *t, double *obs, uint32_t *count);
  * MDL_OUT_DONE also carries the last transition's observation and reward in
  * tasks with dynamics; tasks made of trials show nothing there. */
 void mdl_task_step(mdl_task *t, uint32_t action, const float *motor);
+/* The same in a world of several agents: an action for each of them
+ * (mdl_task_agent_count). What a dead agent does is ignored. mdl_task_step is
+ * for lives of one agent, and equal to this one there. */
+void mdl_task_step_agents(mdl_task *t, const uint32_t *action, const float *motor);
+/* What agent `agent` sees; of agent 0, `t->out`. MDL_OUT_DONE comes to all at
+ * once. A dead agent's view is empty and has MDL_OUT_FROZEN. */
+const mdl_task_out *mdl_task_view(const mdl_task *t, uint32_t agent);
 /* Training objective and reported score of the life so far, in millionths.
  * What is a mean over trials or samples is divided by their number in the whole
  * life, so both are complete with MDL_OUT_DONE. */
 int64_t mdl_task_fitness(const mdl_task *t);
 int64_t mdl_task_score(const mdl_task *t);
 /* Fraction correct, in millionths, of the trials well after a reversal (tmaze: 3
- * trials or more, cue: 3 times the cues); -1 when there was none. */
+ * trials or more, cue: 3 times the cues), or of forage's first 10 contacts after
+ * each change (how fast the agents adapt); -1 when there was none. */
 int64_t mdl_task_score_after(const mdl_task *t);
 
 #endif

@@ -61,6 +61,8 @@ static void cue_step(mdl_task *t, uint32_t action, const float *motor) {
     }
 }
 
+static uint32_t cue_channels(const mdl_task_params *p) { return p->cues + p->distractors + 1; }
+
 static uint32_t cue_parts(const mdl_task *t) { return t->params.trials; }
 
 const mdl_task_ops mdl_task_cue = {
@@ -70,6 +72,7 @@ const mdl_task_ops mdl_task_cue = {
         {.id = MDL_TASK_CUE, .trials = 80, .reversals = 1, .delay_min = 3, .delay_max = 8, .cues = 2, .distractors = 2},
     .uses = MDL_USES_TRIALS | MDL_USES_REVERSALS | MDL_USES_DELAYS | MDL_USES_CUES | MDL_USES_DISTRACTORS,
     .actions = 2,
+    .channels = cue_channels,
     .reset = cue_reset,
     .step = cue_step,
     .parts = cue_parts,

@@ -21,7 +21,8 @@ enum {
     MDL_USES_SAMPLES = 32,
     MDL_USES_HAZARD = 64,
     MDL_USES_REWARD = 128,
-    MDL_USES_SHAPING = 256
+    MDL_USES_SHAPING = 256,
+    MDL_USES_WORLD = 512 /* size, walls, kinds, food, rocks, view, agents */
 };
 
 /* A task: facts, and functions that find `t->params`, `rng`, `episode` and
@@ -30,17 +31,19 @@ typedef struct mdl_task_ops {
     mdl_task_info info;
     mdl_task_params defaults;
     uint32_t uses;    /* MDL_USES_*                                                   */
-    uint32_t obs;     /* channels; 0: one per cue, one per distractor and the reward  */
+    uint32_t obs;     /* channels; 0: ask `channels`                                   */
     uint32_t actions; /* or motors                                                    */
+    uint32_t (*channels)(const mdl_task_params *params);
     void (*reset)(mdl_task *t);
     void (*step)(mdl_task *t, uint32_t action, const float *motor);
-    void (*show)(mdl_task *t);                       /* state to out.obs; NULL without a state       */
-    uint32_t (*native)(const mdl_task *t, double *); /* reference's observation; NULL: out.obs        */
-    uint32_t (*parts)(const mdl_task *t);            /* trials or samples that a mean is over; NULL: 1 */
+    void (*step_all)(mdl_task *t, const uint32_t *action); /* NULL: one agent only         */
+    void (*show)(mdl_task *t);                             /* state to out.obs; NULL without a state       */
+    uint32_t (*native)(const mdl_task *t, double *);       /* reference's observation; NULL: out.obs        */
+    uint32_t (*parts)(const mdl_task *t);                  /* trials or samples that a mean is over; NULL: 1 */
 } mdl_task_ops;
 
 extern const mdl_task_ops mdl_task_cartpole, mdl_task_mountaincar, mdl_task_acrobot, mdl_task_tmaze, mdl_task_bandit,
-    mdl_task_cue, mdl_task_digits, mdl_task_digits_life, mdl_task_doublepole;
+    mdl_task_cue, mdl_task_digits, mdl_task_digits_life, mdl_task_doublepole, mdl_task_forage;
 
 /* x in millionths, halves away from zero. |x| < 2^43. */
 static inline int64_t mdl_millionths(double x) {

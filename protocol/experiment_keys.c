@@ -8,11 +8,12 @@
 
 _Static_assert(sizeof(mdl_activation) == 4 && sizeof(mdl_algorithm) == 4, "choices are stored as 32 bits");
 
-static const char *const model_names[] = {"hmn", NULL};
+static const char *const model_names[] = {"hmn", "neuraxon", NULL};
 static const char *const activation_names[] = {"tanh", "sigmoid", "relu", NULL};
 static const char *const trace_names[] = {"differential", "event", NULL};
 static const char *const similarity_names[] = {"cosine", "dot", NULL};
 static const char *const meta_names[] = {"reinforce", "spsa", "finite", NULL};
+static const char *const relax_names[] = {"setpoint", "zero", NULL};
 static const char *const encoding_names[] = {"direct", "indirect", NULL};
 static const char *const algorithm_names[] = {"es", "ga", "cma", NULL};
 static const char *const dense_names[] = {"dense", NULL};
@@ -28,6 +29,7 @@ static const char *const all_names[] = {"all", NULL};
 #define TASK(k, f) .section = MDL_SEC_TASK, .key = k, AT(mdl_task_params, f), .initial_text = "by task"
 #define NET(k, f) .section = MDL_SEC_NETWORK, .key = k, AT(mdl_network_spec, f)
 #define HMN(k, f) .section = MDL_SEC_HMN, .key = k, AT(mdl_hmn_spec, f)
+#define NX(k, f) .section = MDL_SEC_NEURAXON, .key = k, AT(mdl_experiment, f)
 #define EVO(k, f) .section = MDL_SEC_EVOLUTION, .key = k, AT(mdl_evolution_spec, f)
 #define ISLAND(k, f) .section = MDL_SEC_ISLAND, .key = k, AT(mdl_island_spec, f)
 #define INT(low, high, start) .kind = MDL_KEY_U32, .lo = low, .hi = high, .initial = start
@@ -45,6 +47,7 @@ const mdl_key_row mdl_key_table[] = {
     {.section = MDL_SEC_ROOT,
      .key = "model",
      .kind = MDL_KEY_MODEL,
+     AT(mdl_experiment, model),
      .names = model_names,
      .initial_text = "\"hmn\"",
      .unit = "",
@@ -52,16 +55,23 @@ const mdl_key_row mdl_key_table[] = {
     {ROOT("task", task), .kind = MDL_KEY_TASK, .inner = MDL_SEC_TASK, .initial_text = "required", .unit = "",
      .text = "the task's name, or an object with its name and parameters"},
     {ROOT("network", network), INNER(MDL_SEC_NETWORK), .unit = "", .text = "size, wiring, delays"},
-    {ROOT("hmn", hmn), INNER(MDL_SEC_HMN), .unit = "", .text = "mechanisms and choices of the HMN model"},
+    {ROOT("hmn", hmn), INNER(MDL_SEC_HMN), .readers = 1u << MDL_MODEL_HMN, .unit = "",
+     .text = "mechanisms and choices of the HMN model"},
+    {.section = MDL_SEC_ROOT,
+     .key = "neuraxon",
+     INNER(MDL_SEC_NEURAXON),
+     .readers = 1u << MDL_MODEL_NEURAXON,
+     .unit = "",
+     .text = "mechanisms and choices of the Neuraxon model"},
     {ROOT("evolution", evolution), INNER(MDL_SEC_EVOLUTION), .unit = "", .text = "the search"},
     {ROOT("test_episodes", test_episodes), INT(1, 65536, 200), .unit = "lives",
      .text = "held-out lives behind each reported score"},
 
     {TASK("name", id), .kind = MDL_KEY_TASK_ID, .unit = "", .text = "which task"},
-    {TASK("trials", trials), INT(1, 10000, 0), .readers = T(TMAZE) | T(BANDIT) | T(CUE), .unit = "trials",
-     .text = "length of a life"},
-    {TASK("reversals", reversals), INT(0, 8, 0), .readers = T(TMAZE) | T(CUE), .unit = "",
-     .text = "how often the better choice changes in a life"},
+    {TASK("trials", trials), INT(1, 10000, 0), .readers = T(TMAZE) | T(BANDIT) | T(CUE) | T(FORAGE), .unit = "trials",
+     .text = "length of a life; forage: in windows"},
+    {TASK("reversals", reversals), INT(0, 8, 0), .readers = T(TMAZE) | T(CUE) | T(FORAGE), .unit = "",
+     .text = "how often the better choice, or the world, changes in a life"},
     {TASK("delay_min", delay_min), INT(0, 1000, 0), .readers = T(TMAZE) | T(CUE), .unit = "windows",
      .text = "shortest delay before the reward"},
     {TASK("delay_max", delay_max), INT(0, 1000, 0), .readers = T(TMAZE) | T(CUE), .unit = "windows",
@@ -73,10 +83,21 @@ const mdl_key_row mdl_key_table[] = {
      .text = "images shown in a life"},
     {TASK("hazard_ppm", hazard_ppm), INT(0, 1000000, 0), .readers = T(BANDIT), .unit = "millionths",
      .text = "probability of a reversal at a pull"},
-    {TASK("reward_ppm", reward_ppm), INT(0, 1000000, 0), .readers = T(BANDIT), .unit = "millionths",
-     .text = "probability that the better arm pays"},
+    {TASK("reward_ppm", reward_ppm), INT(0, 1000000, 0), .readers = T(BANDIT) | T(FORAGE), .unit = "millionths",
+     .text = "probability that the better arm pays; forage: that the rule holds"},
     {TASK("shaping", shaping), INT(0, 1, 0), .readers = T(MOUNTAINCAR), .unit = "0 or 1",
      .text = "training bonus for a life that misses the goal"},
+    {TASK("size", size), INT(4, 32, 0), .readers = T(FORAGE), .unit = "cells", .text = "side of the grid"},
+    {TASK("walls", walls), INT(0, 1, 0), .readers = T(FORAGE), .unit = "0 or 1",
+     .text = "whether walls close the grid; if not, opposite sides are joined"},
+    {TASK("kinds", kinds), INT(1, 4, 0), .readers = T(FORAGE), .unit = "", .text = "kinds of plants"},
+    {TASK("food", food), INT(1, 256, 0), .readers = T(FORAGE), .unit = "cells",
+     .text = "plants that the world keeps, at most size^2 / 4"},
+    {TASK("rocks", rocks), INT(0, 256, 0), .readers = T(FORAGE), .unit = "cells",
+     .text = "obstacles, at most size^2 / 4"},
+    {TASK("view", view), INT(1, 8, 0), .readers = T(FORAGE), .unit = "cells", .text = "cells that an agent sees"},
+    {TASK("agents", agents), INT(1, 8, 0), .readers = T(FORAGE), .unit = "",
+     .text = "copies of the network in one world, at most size^2 / 8"},
 
     {NET("regions", regions), INT(1, MDL_REGIONS_MAX, 1), .unit = "regions", .text = "regions of the network"},
     {NET("neurons", neurons), .kind = MDL_KEY_NEURONS, .lo = 0, .hi = MDL_REGION_NEURONS_MAX, .initial = 6,
@@ -110,6 +131,22 @@ const mdl_key_row mdl_key_table[] = {
     {HMN("weight_max", weight_max), NUM(0.125, 64, 4), .unit = "", .text = "bound of a weight's magnitude"},
     {HMN("init_sd", init_sd), NUM(0, 4, 0.3), .unit = "", .text = "standard deviation of initial weight genes"},
     {HMN("mechanisms", mechanism), .kind = MDL_KEY_SWITCHES, .initial_text = "{}: all on", .unit = "",
+     .text = "switches, see below"},
+
+    {NX("relax", neuraxon.relax), CHOICE(relax_names), .unit = "",
+     .text = "where slow weights relax to; zero: as the public v1, which forgets"},
+    {NX("encoding", neuraxon.encoding), CHOICE(encoding_names), .unit = "",
+     .text = "of the genome: a gene per weight, or distributions"},
+    {NX("weight_max", neuraxon.weight_max), NUM(0.125, 64, 4), .unit = "", .text = "bound of a weight's magnitude"},
+    {NX("init_sd", neuraxon.init_sd), NUM(0, 4, 0.3), .unit = "", .text = "standard deviation of initial weight genes"},
+    {NX("silent_share", neuraxon.silent_share), NUM(0, 1, 0.2), .unit = "share",
+     .text = "of synapses between neurons, silent at birth (mechanism `silent`)"},
+    {NX("modulatory_share", neuraxon.modulatory_share), NUM(0, 1, 0.1), .unit = "share",
+     .text = "of synapses between neurons (mechanism `modulatory_synapses`)"},
+    {NX("meta_method", hmn.meta_method), CHOICE(meta_names), .unit = "", .text = "gradient estimate of eq. (7)"},
+    {NX("meta_period", hmn.meta_period), INT(1, 1000000, 4), .unit = "reward events",
+     .text = "length of a meta-period"},
+    {NX("mechanisms", neuraxon.mechanism), .kind = MDL_KEY_SWITCHES, .initial_text = "{}: see below", .unit = "",
      .text = "switches, see below"},
 
     {EVO("generations", generations), INT(1, 1000000, 100), .unit = "generations", .text = "length of the search"},
@@ -147,7 +184,8 @@ const mdl_key_row mdl_key_table[] = {
 const uint32_t mdl_key_count = sizeof mdl_key_table / sizeof mdl_key_table[0];
 
 const char *mdl_section_path(mdl_section section) {
-    static const char *const path[MDL_SEC_COUNT] = {"", "task", "network", "hmn", "evolution", "evolution.islands[]"};
+    static const char *const path[MDL_SEC_COUNT] = {
+        "", "task", "network", "hmn", "neuraxon", "evolution", "evolution.islands[]"};
     MDL_ASSERT(section < MDL_SEC_COUNT);
     return path[section];
 }

@@ -9,21 +9,22 @@ void mdl_policy_life(const mdl_task_params *params, mdl_policy policy, uint32_t 
     mdl_task task;
     mdl_stream draws = {mdl_key(key, MDL_STREAM_POLICY, 0, 0, 0), 0};
     const mdl_task_info *info = mdl_task_info_get((uint32_t)params->id);
-    uint32_t actions = mdl_task_action_count(params);
+    uint32_t actions = mdl_task_action_count(params), agents = mdl_task_agent_count(params);
     int continuous = info && info->continuous;
     mdl_task_reset(&task, params, key, episode, part);
     while (!(task.out.flags & MDL_OUT_DONE)) {
         float motor[MDL_ACTION_MAX] = {0};
-        uint32_t chosen = 0;
+        uint32_t chosen[MDL_AGENTS_MAX] = {0};
         if (continuous) {
             for (uint32_t i = 0; i < actions; i++)
                 motor[i] = policy == MDL_POLICY_RANDOM ? 4.0f * mdl_draw_unit(&draws) - 2.0f : (float)action - 1.0f;
         } else {
-            chosen = policy == MDL_POLICY_RANDOM ? mdl_draw_below(&draws, actions) : action;
+            for (uint32_t i = 0; i < agents; i++)
+                chosen[i] = policy == MDL_POLICY_RANDOM ? mdl_draw_below(&draws, actions) : action;
         }
         if (task.out.flags & MDL_OUT_TEACH)
-            chosen = task.out.teach;
-        mdl_task_step(&task, chosen, motor);
+            chosen[0] = task.out.teach;
+        mdl_task_step_agents(&task, chosen, motor);
     }
     if (fitness)
         *fitness += mdl_task_fitness(&task);

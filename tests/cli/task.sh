@@ -22,8 +22,12 @@ grep -qF '{"state":[],"obs":[' "$TEST_TMPDIR/out.txt" || fail "tmaze has no stat
 cp "$TEST_TMPDIR/out.txt" "$TEST_TMPDIR/first.txt"
 expect 0 "$MODULON" task tmaze --actions 0,0,0,1 --seed 3 --verbose
 grep -qF '"score":' "$TEST_TMPDIR/out.txt" || fail "--verbose"
+expect 0 "$MODULON" task forage --actions 0,1,0,3 --seed 3 --verbose
+[ "$(wc -l <"$TEST_TMPDIR/out.txt")" -eq 4 ] || fail "forage"
+head -n 1 "$TEST_TMPDIR/out.txt" | grep -qE '"world":\["[^"]{12}"(,"[^"]{12}"){11}\]' || fail "forage shows no world"
+[ "$(head -n 1 "$TEST_TMPDIR/out.txt" | grep -o '"world":.*' | tr -cd '^><v' | tr -d 'worl' | wc -c)" -eq 1 ] || fail "one agent"
 expect 0 "$MODULON" task --list
-[ "$(wc -l <"$TEST_TMPDIR/out.txt")" -eq 9 ] || fail "--list"
+[ "$(wc -l <"$TEST_TMPDIR/out.txt")" -eq 10 ] || fail "--list"
 expect 2 "$MODULON" task tmaze --state 1 --actions 0
 says "no continuous state"
 expect 2 "$MODULON" task cartpole --state 1,2,3 --actions 0

@@ -11,9 +11,9 @@
 
 static void test_table(void **state) {
     (void)state;
-    static const char *const name[] = {"cartpole", "mountaincar", "acrobot",     "tmaze",     "bandit",
-                                       "cue",      "digits",      "digits_life", "doublepole"};
-    static const uint32_t obs[] = {4, 2, 6, 4, 2, 5, 64, 64, 3}, actions[] = {2, 3, 3, 3, 2, 2, 10, 10, 1};
+    static const char *const name[] = {"cartpole", "mountaincar", "acrobot",     "tmaze",      "bandit",
+                                       "cue",      "digits",      "digits_life", "doublepole", "forage"};
+    static const uint32_t obs[] = {4, 2, 6, 4, 2, 5, 64, 64, 3, 13}, actions[] = {2, 3, 3, 3, 2, 2, 10, 10, 1, 4};
     for (uint32_t id = 0; id < MDL_TASK_COUNT; id++) {
         const mdl_task_info *info = mdl_task_info_get(id);
         assert_non_null(info);
@@ -41,30 +41,60 @@ static void test_table(void **state) {
     assert_int_equal(id, MDL_TASK_CUE);
 }
 
-enum { TRIALS, REVERSALS, DELAY_MIN, DELAY_MAX, CUES, DISTRACTORS, SAMPLES, HAZARD, REWARD, SHAPING, FIELDS };
+enum {
+    TRIALS,
+    REVERSALS,
+    DELAY_MIN,
+    DELAY_MAX,
+    CUES,
+    DISTRACTORS,
+    SAMPLES,
+    HAZARD,
+    REWARD,
+    SHAPING,
+    SIZE,
+    WALLS,
+    KINDS,
+    FOOD,
+    ROCKS,
+    VIEW,
+    AGENTS,
+    FIELDS
+};
 
 static uint32_t *field_of(mdl_task_params *p, int f) {
     uint32_t *const at[FIELDS] = {&p->trials,      &p->reversals, &p->delay_min,  &p->delay_max,  &p->cues,
-                                  &p->distractors, &p->samples,   &p->hazard_ppm, &p->reward_ppm, &p->shaping};
+                                  &p->distractors, &p->samples,   &p->hazard_ppm, &p->reward_ppm, &p->shaping,
+                                  &p->size,        &p->walls,     &p->kinds,      &p->food,       &p->rocks,
+                                  &p->view,        &p->agents};
     return at[f];
 }
 
 static void test_ranges(void **state) {
     (void)state;
+    enum { FORAGE = 1u << MDL_TASK_FORAGE };
     static const struct {
         const char *name, *range;
         uint32_t lo, hi, tasks; /* bits of the tasks that have it */
     } rule[FIELDS] = {
-        [TRIALS] = {"trials", "1..10000", 1, 10000, 1u << MDL_TASK_TMAZE | 1u << MDL_TASK_BANDIT | 1u << MDL_TASK_CUE},
-        [REVERSALS] = {"reversals", "0..8", 0, 8, 1u << MDL_TASK_TMAZE | 1u << MDL_TASK_CUE},
+        [TRIALS] = {"trials", "1..10000", 1, 10000,
+                    1u << MDL_TASK_TMAZE | 1u << MDL_TASK_BANDIT | 1u << MDL_TASK_CUE | FORAGE},
+        [REVERSALS] = {"reversals", "0..8", 0, 8, 1u << MDL_TASK_TMAZE | 1u << MDL_TASK_CUE | FORAGE},
         [DELAY_MIN] = {"delay_min", "0..1000", 0, 1000, 1u << MDL_TASK_TMAZE | 1u << MDL_TASK_CUE},
         [DELAY_MAX] = {"delay_max", "delay_min..1000", 0, 1000, 1u << MDL_TASK_TMAZE | 1u << MDL_TASK_CUE},
         [CUES] = {"cues", "1..8", 1, 8, 1u << MDL_TASK_CUE},
         [DISTRACTORS] = {"distractors", "0..32", 0, 32, 1u << MDL_TASK_CUE},
         [SAMPLES] = {"samples", "1..10000", 1, 10000, 1u << MDL_TASK_DIGITS | 1u << MDL_TASK_DIGITS_LIFE},
         [HAZARD] = {"hazard_ppm", "0..1000000", 0, 1000000, 1u << MDL_TASK_BANDIT},
-        [REWARD] = {"reward_ppm", "0..1000000", 0, 1000000, 1u << MDL_TASK_BANDIT},
+        [REWARD] = {"reward_ppm", "0..1000000", 0, 1000000, 1u << MDL_TASK_BANDIT | FORAGE},
         [SHAPING] = {"shaping", "0..1", 0, 1, 1u << MDL_TASK_MOUNTAINCAR},
+        [SIZE] = {"size", "4..32", 4, 32, FORAGE},
+        [WALLS] = {"walls", "0..1", 0, 1, FORAGE},
+        [KINDS] = {"kinds", "1..4", 1, 4, FORAGE},
+        [FOOD] = {"food", "1..size^2 / 4", 1, 36, FORAGE}, /* 12 cells a side */
+        [ROCKS] = {"rocks", "0..size^2 / 4", 0, 36, FORAGE},
+        [VIEW] = {"view", "1..8", 1, 8, FORAGE},
+        [AGENTS] = {"agents", "1..8, at most size^2 / 8", 1, 8, FORAGE},
     };
     for (uint32_t id = 0; id < MDL_TASK_COUNT; id++) {
         for (int f = 0; f < FIELDS; f++) {
@@ -80,6 +110,8 @@ static void test_ranges(void **state) {
                     p.delay_min = 0;
                 if (f == DELAY_MIN && has)
                     p.delay_max = 1000;
+                if (f == SIZE && has)
+                    p.food = 1, p.rocks = 0; /* fit into the smallest */
                 *field_of(&p, f) = value[k];
                 if (k < 2) {
                     assert_int_equal(mdl_task_params_check(&p, &field, &range), MDL_OK);
@@ -98,6 +130,17 @@ static void test_ranges(void **state) {
     p.delay_min = 9; /* above delay_max */
     assert_int_equal(mdl_task_params_check(&p, &field, &range), MDL_ERANGE);
     assert_string_equal(field, "delay_max");
+    mdl_task_defaults(MDL_TASK_FORAGE, &p);
+    p.size = 4;
+    p.food = p.rocks = 4;
+    p.agents = 2;
+    assert_int_equal(mdl_task_params_check(&p, &field, &range), MDL_OK);
+    p.agents = 3; /* a crowd */
+    assert_int_equal(mdl_task_params_check(&p, &field, &range), MDL_ERANGE);
+    assert_string_equal(field, "agents");
+    p.rocks = 5;
+    assert_int_equal(mdl_task_params_check(&p, &field, &range), MDL_ERANGE);
+    assert_string_equal(field, "rocks");
     memset(&p, 0, sizeof p);
     p.id = MDL_TASK_COUNT;
     assert_int_equal(mdl_task_params_check(&p, &field, &range), MDL_ERANGE);

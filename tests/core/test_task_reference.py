@@ -369,8 +369,178 @@ def lives():
     life("digits_life", 18, 0, 2, samples=40)
     print("```")
 
+# ---- foraging: a world of sets and dictionaries, all agents at once ----
+
+FORAGE = dict(trials=400, reversals=3, reward_ppm=900000, size=12, walls=0, kinds=2, food=28, rocks=10, view=3, agents=1)
+HEADINGS = [(0, -1), (1, 0), (0, 1), (-1, 0)]
+PLACES = [(1, 0), (0, -1), (0, 1), (1, -1), (1, 1), (2, 0), (-1, 0), (3, 0)]
+
+
+class Animal:
+    def __init__(self, place, heading):
+        self.place, self.heading, self.energy = place, heading, 1000
+        self.trace = self.meals = self.lived = self.contacts = 0
+        self.hit = self.fed = self.swallows = self.wipe = False
+
+    def alive(self):
+        return self.energy > 0
+
+
+class World:
+    def __init__(self, p, r):
+        self.p, self.r, self.n = p, r, p["size"]
+        self.rocks, self.plants, self.animals, self.time, self.changes = set(), {}, [], 0, 0
+        self.right = self.counted = 0
+        self.hard = [r.u32() >> 31 for _ in range(p["kinds"])]
+        self.flips = reversals(p, r)
+        for _ in range(p["rocks"]):
+            self.rocks.add(self.free())
+        for i in range(p["food"]):
+            self.plants[self.free()] = i % p["kinds"]
+        for _ in range(p["agents"]):
+            place = self.free()
+            self.animals.append(Animal(place, r.below(4)))
+
+    def taken(self, q):
+        return q in self.rocks or q in self.plants or any(a.alive() and a.place == q for a in self.animals)
+
+    def free(self):
+        i = self.r.below(self.n * self.n)
+        while self.taken((i % self.n, i // self.n)):
+            i = (i + 1) % (self.n * self.n)
+        return i % self.n, i // self.n
+
+    def relative(self, a, ahead, right):
+        (ax, ay), (rx, ry) = HEADINGS[a.heading], HEADINGS[(a.heading + 1) % 4]
+        x, y = a.place[0] + ahead * ax + right * rx, a.place[1] + ahead * ay + right * ry
+        if self.p["walls"] and not (0 <= x < self.n and 0 <= y < self.n):
+            return None
+        return x % self.n, y % self.n
+
+    def what(self, q):
+        if q is None or q in self.rocks:
+            return "rock"
+        if q in self.plants:
+            return self.plants[q]
+        return "agent" if self.taken(q) else None
+
+    def sees(self, a):
+        return [self.what(self.relative(a, *place)) for place in PLACES[: self.p["view"]]]
+
+    def blow(self, a, cost):
+        a.hit, a.energy, a.trace = True, a.energy - cost, a.trace + (1024 - a.trace) // 2
+
+    def act(self, a, action):
+        a.wipe, a.hit, a.fed = a.swallows, False, False
+        a.energy -= 2
+        a.trace -= a.trace // 32
+        if a.swallows:
+            a.swallows = False
+        elif action in (1, 2):
+            a.heading = (a.heading + (3 if action == 1 else 1)) % 4
+        else:
+            a.energy -= 1
+            q = self.relative(a, 1, 0)
+            before = self.what(q)
+            if isinstance(before, int):
+                right = self.hard[before] == (action == 3)
+                if self.changes and a.contacts < 10:
+                    a.contacts += 1
+                    self.counted += 1
+                    self.right += right
+                keeps = self.r.below(1000000) < self.p["reward_ppm"]
+                del self.plants[q]
+                a.swallows = True
+                if right == keeps:
+                    a.fed, a.energy, a.meals, a.trace = True, a.energy + 40, a.meals + 1, a.trace // 2
+                    if action == 0:
+                        a.place = q
+                else:
+                    self.blow(a, 20)
+            elif action == 0 and before is None:
+                a.place = q
+            elif action == 0:
+                self.blow(a, 5)
+        a.lived += 1
+        a.energy = max(a.energy, 0)
+
+    def step(self, actions):
+        n = len(self.animals)
+        for k in range(n):
+            i = (self.time + k) % n
+            if self.animals[i].alive():
+                self.act(self.animals[i], actions[i])
+        seen = [self.sees(a) for a in self.animals]
+        self.time += 1
+        if self.flips.count(self.time) % 2:
+            self.changes += 1
+            self.hard = [1 - v for v in self.hard]
+            self.rocks = set()
+            for _ in range(self.p["rocks"]):
+                self.rocks.add(self.free())
+            for a in self.animals:
+                a.contacts = 0
+        i, kind = self.r.below(self.n * self.n), self.r.below(self.p["kinds"])
+        q = (i % self.n, i // self.n)
+        if len(self.plants) < self.p["food"] and not self.taken(q):
+            self.plants[q] = kind
+        return [self.view(a, s) for a, s in zip(self.animals, seen)]
+
+    def view(self, a, before=None):
+        if not a.alive():
+            return FROZEN, 0.0, [0, 0], None
+        now = self.sees(a)
+        marks = list(range(self.p["kinds"])) + ["rock"] + (["agent"] if self.p["agents"] > 1 else [])
+        obs = [int(seen == mark and seen is not None) for seen in now for mark in marks]
+        obs += [(min(a.energy, 2000) - 1000) / 1000, int(a.hit), int(a.fed), a.trace / 1024]
+        if before is None:
+            return WIPE, 0.0, [0, 0], obs
+        flags = (WIPE if a.wipe else 0) | (REWARD if a.hit or a.fed else 0)
+        reward = 1.0 if a.fed else 0.0 if not a.hit else -1.0 if a.swallows else -0.25
+        repeated = (a.trace - 512) / 512 if a.hit and a.trace > 512 else 0
+        hunger = (250 - a.energy) / 500 if a.energy < 250 else 0
+        changed = sum(x != y for x, y in zip(before, now)) / len(now)
+        return flags, reward, [changed, max(repeated, hunger)], obs
+
+    def worth(self, a):
+        return a.energy * 1000 if a.alive() else a.lived * 1000000 // self.p["trials"] - 1000000
+
+
+def forage(key, episode, part, **overrides):
+    p = dict(FORAGE, **overrides)
+    world, policy, h = World(p, Stream(key)), Stream(key + 1), 0xCBF29CE484222325
+    channels = p["view"] * (p["kinds"] + 1 + (p["agents"] > 1)) + 4
+    views = [world.view(a) for a in world.animals]
+    while True:
+        for flags, reward, salience, obs in views:
+            h = fnv(h, struct.pack("<Ifff", flags, reward, *salience))
+            h = fnv(h, struct.pack(f"<{channels}f", *(obs or [0] * channels)))
+        if world.time == p["trials"] or not any(a.alive() for a in world.animals):
+            break
+        views = world.step([policy.below(4) for _ in world.animals])
+    n = p["agents"]
+    fitness = sum(world.worth(a) for a in world.animals)
+    meals = 1000000 * sum(a.meals for a in world.animals) // n
+    after = world.right * 1000000 // world.counted if world.counted else -1
+    text = ",".join(f"{k}={v}" for k, v in overrides.items()) or "-"
+    print(text, key, episode, part, world.time, int(fitness / n), meals, after, f"{h:016x}")
+
+
+def forage_lives():
+    print("```vectors forage-lives")
+    print("# parameters key episode part windows fitness score after digest")
+    forage(21, 0, 0)
+    forage(22, 1, 2)
+    forage(23, 0, 0, size=4, walls=1, food=4, rocks=0, view=8, trials=300)
+    forage(24, 0, 0, kinds=4, view=8, rocks=36, food=36, reversals=8, trials=500)
+    forage(25, 0, 1, agents=2, reward_ppm=500000)
+    forage(26, 0, 0, agents=8, size=8, food=16, rocks=16, walls=1, view=5, trials=600)
+    forage(27, 0, 0, agents=3, kinds=1, size=32, food=256, rocks=256, reward_ppm=1000000, trials=150)
+    print("```")
+
 
 if __name__ == "__main__":
     dynamics()
     starts()
     lives()
+    forage_lives()
