@@ -2,7 +2,7 @@
 # A layer without sources yet is an empty interface to the layers below it.
 function(modulon_layer name)
     file(GLOB sources CONFIGURE_DEPENDS ${name}/*.c)
-    list(FILTER sources EXCLUDE REGEX "/core/hmn_kernel\\.c$")
+    list(FILTER sources EXCLUDE REGEX "/core/(hmn_kernel_vec|neuraxon_kernel)\\.c$")
     if(sources)
         add_library(modulon_${name} STATIC ${sources})
         target_link_libraries(modulon_${name} PUBLIC ${ARGN})
@@ -17,27 +17,35 @@ function(modulon_layer name)
     endif()
 endfunction()
 
-# core/hmn_kernel.c is one portable source. On x86-64 it is compiled once per
-# instruction set, MDL_KERNEL naming the suffix of its external symbols;
-# MDL_KERNEL_X86 tells the rest of core that the other versions exist.
+# Kernels: sources compiled once per instruction set, MDL_KERNEL naming the suffix
+# of their external symbols: core/hmn_kernel_vec.c, on core/vec16.h, and whatever
+# else is in MODULON_KERNELS. MDL_KERNEL_X86 and MDL_KERNEL_NEON tell the rest of
+# core which of them exist. tests/golden/check.sh does the same by hand.
+set(MODULON_KERNELS hmn_kernel_vec neuraxon_kernel)
 function(modulon_kernels target)
-    file(GLOB kernel CONFIGURE_DEPENDS core/hmn_kernel.c)
-    if(NOT kernel)
-        return()
-    endif()
-    modulon_kernel(${target} portable "")
-    if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
-        modulon_kernel(${target} v3 "-march=x86-64-v3")
-        modulon_kernel(${target} v4 "-march=x86-64-v4;-mprefer-vector-width=512")
-        target_compile_definitions(${target} PUBLIC MDL_KERNEL_X86)
-    endif()
+    foreach(name ${MODULON_KERNELS})
+        if(NOT EXISTS ${PROJECT_SOURCE_DIR}/core/${name}.c)
+            continue()
+        endif()
+        if(NOT name MATCHES "_vec$") # a portable source as well
+            modulon_kernel(${target} ${name} portable "")
+        endif()
+        if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
+            modulon_kernel(${target} ${name} v3 "-march=x86-64-v3")
+            modulon_kernel(${target} ${name} v4 "-march=x86-64-v4;-mprefer-vector-width=512")
+            target_compile_definitions(${target} PUBLIC MDL_KERNEL_X86)
+        elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
+            modulon_kernel(${target} ${name} neon "")
+            target_compile_definitions(${target} PUBLIC MDL_KERNEL_NEON)
+        endif()
+    endforeach()
 endfunction()
 
-function(modulon_kernel target version flags)
-    add_library(hmn_kernel_${version} OBJECT core/hmn_kernel.c)
-    modulon_common(hmn_kernel_${version})
+function(modulon_kernel target name version flags)
+    add_library(${name}_${version} OBJECT core/${name}.c)
+    modulon_common(${name}_${version})
     # After MODULON_MARCH, so that the kernel's own instruction set wins.
-    target_compile_options(hmn_kernel_${version} PRIVATE ${flags})
-    target_compile_definitions(hmn_kernel_${version} PRIVATE MDL_KERNEL=${version})
-    target_sources(${target} PRIVATE $<TARGET_OBJECTS:hmn_kernel_${version}>)
+    target_compile_options(${name}_${version} PRIVATE ${flags})
+    target_compile_definitions(${name}_${version} PRIVATE MDL_KERNEL=${version})
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${name}_${version}>)
 endfunction()

@@ -1,18 +1,9 @@
-/* The portable kernel is the definition (SPEC 6.2). This file is compiled once
- * per instruction set with MDL_KERNEL set to the path's name; loops over 16
- * lanes are written so that compilers vectorise them, and nothing here depends
- * on whether they do. */
+/* The portable kernel is the definition (SPEC 6.2). Loops over 16 lanes are
+ * written so that compilers vectorise them, and nothing here depends on whether
+ * they do. */
 #include "core/hmn_kernel.h"
 
 #include "core/num.h"
-
-#define JOIN2(a, b) a##b
-#define JOIN(a, b) JOIN2(a, b)
-#ifndef MDL_KERNEL
-#define MDL_KERNEL portable
-#endif
-#define STRING2(a) #a
-#define STRING(a) STRING2(a)
 
 #define EACH_LANE for (uint32_t l = 0; l < MDL_LANES; l++)
 
@@ -111,10 +102,7 @@ static void complete(mdl_hmn_region *r, const mdl_params *p, const mdl_completio
     float slow_on = mdl_on(p, MDL_MECH_SLOW_TRACE) ? 1.0f : 0.0f;
     int attention = mdl_on(p, MDL_MECH_LOCAL_ATTENTION), gain_on = mdl_on(p, MDL_MECH_NEURON_GAIN);
     int probabilistic = mdl_on(p, MDL_MECH_PROBABILISTIC);
-    const float *row = mdl_line_at(r, r->line, c->step), *row_h[MDL_EMBED] = {NULL, NULL};
-    if (attention)
-        for (int d = 0; d < MDL_EMBED; d++)
-            row_h[d] = mdl_line_at(r, r->line_h[d], c->step);
+    const float *line = mdl_line_at(r, c->step);
     float trace[MDL_FAN_IN_MAX], score[MDL_FAN_IN_MAX]; /* one row's */
 
     for (uint32_t j = 0; j < shape->neurons; j++) {
@@ -128,16 +116,17 @@ static void complete(mdl_hmn_region *r, const mdl_params *p, const mdl_completio
             context_of(r, p, j, context);
         for (uint32_t b = 0; b < stride; b += MDL_LANES) {
             size_t at = first + b;
-            const uint32_t *restrict index = r->index + at;
+            const float *record[MDL_LANES];
             float x[MDL_LANES];
-            EACH_LANE x[l] = row[index[l]];
+            EACH_LANE record[l] = line + mdl_cell_index(r, at + l) * r->record;
+            EACH_LANE x[l] = record[l][0];
             trace_block(p, fast_on, slow_on, x, zj, r->fast + at, r->slow + at, trace + b);
             if (!attention || !learn)
                 continue;
             float *restrict ex = score + b;
             float h0[MDL_LANES], h1[MDL_LANES];
-            EACH_LANE h0[l] = row_h[0][index[l]];
-            EACH_LANE h1[l] = row_h[1][index[l]];
+            EACH_LANE h0[l] = record[l][1];
+            EACH_LANE h1[l] = record[l][2];
             EACH_LANE {
                 float s = mdl_fmaf(context[0], h0[l], context[1] * h1[l]);
                 float v = mdl_expf(mdl_clampf(p->beta_a * s, -20.0f, 20.0f));
@@ -163,15 +152,16 @@ static void complete(mdl_hmn_region *r, const mdl_params *p, const mdl_completio
 
 static void activate(mdl_hmn_region *r, const mdl_params *p, uint32_t t, float drop) {
     const mdl_shape *shape = &r->shape;
-    const float *row = mdl_line_at(r, r->line, t);
+    const float *next = mdl_line_at(r, t - 1) + r->record - 1;
     for (uint32_t j = 0; j < shape->neurons; j++) {
         size_t first = mdl_row(shape, j);
         uint32_t stride = mdl_row_stride(shape, j);
         float sum[MDL_LANES] = {0.0f};
         for (uint32_t b = 0; b < stride; b += MDL_LANES) {
-            const uint32_t *restrict index = r->index + first + b;
             const float *restrict w = r->w + first + b;
-            EACH_LANE sum[l] = mdl_fmaf(w[l], row[index[l]], sum[l]);
+            float x[MDL_LANES];
+            EACH_LANE x[l] = next[mdl_cell_index(r, first + b + l) * r->record];
+            EACH_LANE sum[l] = mdl_fmaf(w[l], x[l], sum[l]);
         }
         r->a[j] = mdl_fold16(sum) + r->bias[j];
     }
@@ -203,5 +193,62 @@ static void activate(mdl_hmn_region *r, const mdl_params *p, uint32_t t, float d
     }
 }
 
-extern const mdl_kernel JOIN(mdl_kernel_, MDL_KERNEL);
-const mdl_kernel JOIN(mdl_kernel_, MDL_KERNEL) = {STRING(MDL_KERNEL), complete, activate};
+static void step(mdl_hmn_region *r, const mdl_params *p, const mdl_completion *c, float drop) {
+    complete(r, p, c);
+    activate(r, p, c->step + 1, drop);
+}
+
+static void neurons(mdl_hmn_region *r, const mdl_params *p) {
+    for (int d = 0; d < MDL_EMBED; d++)
+        for (uint32_t j = 0; j < r->shape.neurons; j++) {
+            float c = r->context[d][j];
+            r->context[d][j] = mdl_flushf(mdl_fmaf(p->rho_context[d], r->post[j] - c, c));
+        }
+    if (mdl_on(p, MDL_MECH_ADAPTIVE_BIAS))
+        for (uint32_t j = 0; j < r->shape.hidden; j++) {
+            r->mean[j] = mdl_flushf(mdl_fmaf(MDL_MEAN_RATE, r->z[j] - r->mean[j], r->mean[j]));
+            float b = mdl_fmaf(p->bias_rate, p->bias_target - r->mean[j], r->bias[j]);
+            r->bias[j] = mdl_clampf(b, -MDL_BIAS_MAX, MDL_BIAS_MAX);
+        }
+}
+
+static void values(mdl_hmn_region *r, float rate) {
+    for (uint32_t j = 0; j < r->shape.neurons; j++) {
+        r->value[j] = mdl_clampf(mdl_fmaf(rate, r->feature[j], r->value[j]), -MDL_CRITIC_MAX, MDL_CRITIC_MAX);
+        r->feature[j] = r->z[j];
+    }
+}
+
+/* Stored twice, so that reads never wrap, and once more in the record before. */
+static void put(mdl_hmn_region *r, const mdl_params *p, uint32_t t, uint32_t first, uint32_t count, const float *x) {
+    size_t twin = (size_t)r->shape.slots * r->shape.sources * r->record;
+    for (uint32_t i = first; i < first + count; i++, x++) {
+        float *now = mdl_line_at(r, t) + (size_t)i * r->record;
+        float *next = mdl_line_at(r, t - 1) + (size_t)i * r->record + r->record - 1;
+        now[0] = now[twin] = *x;
+        next[0] = next[twin] = *x;
+        if (r->record == 2)
+            continue;
+        const float *e = r->embed + 4 * (size_t)i;
+        float h[MDL_EMBED], scale = 1.0f;
+        for (int d = 0; d < MDL_EMBED; d++)
+            h[d] = mdl_fmaf(e[d], *x, e[MDL_EMBED + d]);
+        if (p->similarity == MDL_COSINE) {
+            float norm = mdl_fmaf(h[0], h[0], h[1] * h[1]);
+            scale = norm > 0x1p-60f ? 1.0f / mdl_sqrtf(norm) : 0.0f;
+        }
+        for (int d = 0; d < MDL_EMBED; d++)
+            now[1 + d] = now[twin + 1 + (size_t)d] = h[d] * scale;
+    }
+}
+
+extern const mdl_kernel mdl_kernel_portable;
+const mdl_kernel mdl_kernel_portable = {
+    .name = "portable",
+    .complete = complete,
+    .activate = activate,
+    .step = step,
+    .neurons = neurons,
+    .values = values,
+    .put = put,
+};

@@ -1,6 +1,7 @@
 /* The inner loops of HMN: eqs. (2)-(5), (8), (9) of one step over all rows of a
- * region, and eq. (1) of the next. One portable source, core/hmn_kernel.c, is
- * compiled once per instruction set; every build gives the same bytes. */
+ * region, and eq. (1) of the next. core/hmn_kernel.c is portable and the
+ * definition; core/hmn_kernel_vec.c, on core/vec16.h, is compiled once per
+ * instruction set. Every kernel gives the same bytes. */
 #ifndef MDL_CORE_HMN_KERNEL_H
 #define MDL_CORE_HMN_KERNEL_H
 
@@ -13,14 +14,25 @@ typedef struct mdl_completion {
     float cos_phase, sin_phase; /* of Phi(step)                               */
 } mdl_completion;
 
+/* One instruction set's functions. Every kernel leaves the same bytes. */
 typedef struct mdl_kernel {
     const char *name;
+    /* Contexts of all neurons from r->post; with adaptive biases means and biases
+     * of the hidden ones from r->z: first part of a step's completion. */
+    void (*neurons)(mdl_hmn_region *r, const mdl_params *p);
+    /* Critic: values move by rate times feature, features become r->z. */
+    void (*values)(mdl_hmn_region *r, float rate);
     /* Traces, attention, gate, application: rows of neurons; reads r->post and
      * r->context (already updated for `step`), writes w, fast, slow. */
     void (*complete)(mdl_hmn_region *r, const mdl_params *p, const mdl_completion *c);
     /* Eq. (1) of step t: writes r->a and r->z, motors included. `drop`: the
      * dropout probability of hidden neurons. */
     void (*activate)(mdl_hmn_region *r, const mdl_params *p, uint32_t t, float drop);
+    /* complete(c), then activate(c->step + 1), in one pass. */
+    void (*step)(mdl_hmn_region *r, const mdl_params *p, const mdl_completion *c, float drop);
+    /* Activity x[count] of step t of sources `first` and on, with its embedding,
+     * into the delay line. Steps of a source are put in order. */
+    void (*put)(mdl_hmn_region *r, const mdl_params *p, uint32_t t, uint32_t first, uint32_t count, const float *x);
 } mdl_kernel;
 
 /* Number of kernels that this build has and this CPU can run; 0 is portable,
@@ -29,8 +41,21 @@ uint32_t mdl_kernel_count(void);
 const mdl_kernel *mdl_kernel_get(uint32_t i);
 const mdl_kernel *mdl_kernel_best(void);
 
-/* Bound of relu activations. */
+/* What kernels ask of a CPU: AVX2 with BMI; FMA; AVX-512 F, VL, BW, DQ, CD; NEON. */
+enum { MDL_CPU_AVX2 = 1, MDL_CPU_FMA = 2, MDL_CPU_AVX512 = 4, MDL_CPU_NEON = 8, MDL_CPU_ALL = 15 };
+/* What this CPU has of what this build can use. */
+uint32_t mdl_cpu_features(void);
+/* "avx2" for bit 0 and so on; NULL past the last. */
+const char *mdl_cpu_feature_name(uint32_t i);
+/* The fastest kernel that asks for nothing but `features` (and runs on this CPU). */
+const mdl_kernel *mdl_kernel_with(uint32_t features);
+
+/* Bounds of relu activations, of adaptive biases, of critic weights. */
 #define MDL_RELU_MAX 64.0f
+#define MDL_BIAS_MAX 4.0f
+#define MDL_CRITIC_MAX 8.0f
+/* Weight of the newest activation in the running mean of homeostasis. */
+#define MDL_MEAN_RATE 0.01f
 
 /* Counter words of the draws of a network (SPEC 6.4): (neuron or lane..., region,
  * step, draw). */

@@ -5,16 +5,12 @@
 #include "core/hmn_kernel.h"
 #include "core/num.h"
 
-#define CRITIC_MAX 8.0f
-#define BIAS_MAX 4.0f
 /* What a loaded state may hold: any valid one is within, and one within stays
  * so. Observations; traces (products of x and z, slowest decay 1 - 1/404); the
  * argument of f (4096 synapses of weight 64). */
 #define SENSOR_MAX 1024.0f
 #define TRACE_MAX 0x1p25f
 #define INPUT_MAX 0x1p30f
-/* Weight of the newest activation in the running mean of homeostasis. */
-#define MEAN_RATE 0.01f
 
 static uint32_t padded(uint32_t n) { return (n + MDL_LANES - 1) / MDL_LANES * MDL_LANES; }
 
@@ -33,7 +29,10 @@ static void region_init(void *region, mdl_arena *arena, const mdl_experiment *x,
     r->window = network->window;
     r->listen = network->sources > 0 ? network->listen : 0;
     size_t cells = s->cells, neurons = padded(s->neurons), line = (size_t)2 * s->slots * s->sources;
-    r->index = mdl_arena_take(arena, cells, sizeof *r->index);
+    if ((size_t)s->slots * s->sources + s->sources <= UINT16_MAX)
+        r->index16 = mdl_arena_take(arena, cells, sizeof *r->index16);
+    else
+        r->index32 = mdl_arena_take(arena, cells, sizeof *r->index32);
     r->exported = mdl_arena_take(arena, r->listen, sizeof *r->exported);
     r->w0 = mdl_arena_take(arena, cells, sizeof(float));
     if (used(spec, MDL_MECH_PHASE_GATE)) {
@@ -49,12 +48,10 @@ static void region_init(void *region, mdl_arena *arena, const mdl_experiment *x,
     for (size_t i = 0; i < sizeof per_neuron / sizeof per_neuron[0]; i++)
         *per_neuron[i] = mdl_arena_take(arena, neurons, sizeof(float));
     r->sensor_mean = mdl_arena_take(arena, s->sensors, sizeof(float));
-    r->line = mdl_arena_take(arena, line, sizeof(float));
-    if (used(spec, MDL_MECH_LOCAL_ATTENTION)) {
-        r->embed = mdl_arena_take(arena, (size_t)s->sources * 4, sizeof(float));
-        for (int d = 0; d < MDL_EMBED; d++)
-            r->line_h[d] = mdl_arena_take(arena, line, sizeof(float));
-    }
+    r->record = used(spec, MDL_MECH_LOCAL_ATTENTION) ? 4 : 2;
+    r->line = mdl_arena_take(arena, line, r->record * sizeof(float));
+    if (r->record == 4) /* kernels read 16 sources at once */
+        r->embed = mdl_arena_take(arena, (size_t)(s->sources + MDL_LANES) * 4, sizeof(float));
     if (!arena->base)
         return;
 
@@ -63,8 +60,13 @@ static void region_init(void *region, mdl_arena *arena, const mdl_experiment *x,
         uint8_t delay[MDL_FAN_IN_MAX];
         mdl_wire_row(network, s, j, source, delay);
         size_t at = mdl_row(s, j);
-        for (uint32_t k = 0; k < mdl_row_stride(s, j); k++)
-            r->index[at + k] = k < fan ? (s->slots - delay[k]) * s->sources + source[k] : s->slots * s->sources;
+        for (uint32_t k = 0; k < mdl_row_stride(s, j); k++) {
+            uint32_t index = k < fan ? (s->slots - delay[k]) * s->sources + source[k] : s->slots * s->sources;
+            if (r->index16)
+                r->index16[at + k] = (uint16_t)index;
+            else
+                r->index32[at + k] = index;
+        }
     }
     if (r->listen > 0)
         mdl_export_set(network, number, r->exported);
@@ -146,35 +148,15 @@ static void region_genome(void *region, const mdl_experiment *x, const mdl_genom
         genome_indirect(r, &x->network, &x->hmn, layout, genome);
 }
 
-/* Store a source's activity at step t: twice, so that reads never wrap, with
- * its embedding beside it. */
-static void put_line(mdl_hmn_region *r, const mdl_params *p, uint32_t t, uint32_t source, float x) {
-    const mdl_shape *s = &r->shape;
-    size_t at = (size_t)(t & (s->slots - 1)) * s->sources + source, twin = at + (size_t)s->slots * s->sources;
-    r->line[at] = r->line[twin] = x;
-    if (!r->embed)
-        return;
-    const float *e = r->embed + 4 * (size_t)source;
-    float h[MDL_EMBED], scale = 1.0f;
-    for (int d = 0; d < MDL_EMBED; d++)
-        h[d] = mdl_fmaf(e[d], x, e[MDL_EMBED + d]);
-    if (p->similarity == MDL_COSINE) {
-        float norm = mdl_fmaf(h[0], h[0], h[1] * h[1]);
-        scale = norm > 0x1p-60f ? 1.0f / mdl_sqrtf(norm) : 0.0f;
-    }
-    for (int d = 0; d < MDL_EMBED; d++)
-        r->line_h[d][at] = r->line_h[d][twin] = h[d] * scale;
-}
-
 /* The line with every past activity 0: what a wipe and a birth leave. */
 static void clear_line(mdl_hmn_region *r, const mdl_params *p) {
+    static const float nothing[256];
     const mdl_shape *s = &r->shape;
-    size_t line = (size_t)2 * s->slots * s->sources;
-    memset(r->line, 0, line * sizeof(float));
-    if (r->embed)
-        for (uint32_t t = 0; t < s->slots; t++)
-            for (uint32_t i = 1; i < s->sources; i++)
-                put_line(r, p, t, i, 0.0f);
+    uint32_t all = sizeof nothing / sizeof nothing[0];
+    memset(r->line, 0, (size_t)2 * s->slots * s->sources * r->record * sizeof(float));
+    for (uint32_t t = 0; r->embed && t < s->slots; t++)
+        for (uint32_t i = 1; i < s->sources; i += all)
+            r->kernel->put(r, p, t, i, s->sources - i < all ? s->sources - i : all, nothing);
 }
 
 static void wipe(mdl_hmn_region *r, const mdl_params *p) {
@@ -198,9 +180,6 @@ static void region_birth(void *region, const mdl_params *p, uint64_t noise_key) 
     memset(r->sensor_mean, 0, s->sensors * sizeof(float));
     r->novelty = 0;
     r->key = noise_key;
-    if (r->line_h[0])
-        for (int d = 0; d < MDL_EMBED; d++)
-            memset(r->line_h[d], 0, (size_t)2 * s->slots * s->sources * sizeof(float));
     wipe(r, p);
 }
 
@@ -214,66 +193,52 @@ static void sense_novelty(mdl_hmn_region *r, const mdl_params *p, const float *o
     }
 }
 
-/* TD(0): values move along the error of the window before, then the features of
- * its end are kept for the next. */
-static void learn_values(mdl_hmn_region *r, const mdl_params *p, const mdl_modulation *m, float scale) {
-    float step = scale * p->critic_rate * m->e[MDL_E_REWARD];
-    for (uint32_t j = 0; j < r->shape.neurons; j++) {
-        r->value[j] = mdl_clampf(mdl_fmaf(step, r->feature[j], r->value[j]), -CRITIC_MAX, CRITIC_MAX);
-        r->feature[j] = r->z[j];
-    }
-}
-
-/* Eqs. (2)-(5), (8), (9), contexts and biases of step t, with state m. */
-static void complete_step(mdl_hmn_region *r, const mdl_params *p, const mdl_modulation *m, uint32_t t, int last) {
+/* First part of the completion of step t, with state m: contexts and biases.
+ * Returns what eqs. (2)-(5), (8), (9) need. */
+static mdl_completion begin_completion(mdl_hmn_region *r, const mdl_params *p, const mdl_modulation *m, uint32_t t,
+                                       int last) {
     const mdl_shape *s = &r->shape;
     memcpy(r->post, r->z, padded(s->neurons) * sizeof(float));
     if (last && s->motors > 1 && mdl_on(p, MDL_MECH_EFFERENCE_COPY))
         for (uint32_t i = 0; i < s->motors; i++)
             r->post[s->hidden + i] = i == m->action_before ? 1.0f : 0.0f;
-    for (int d = 0; d < MDL_EMBED; d++)
-        for (uint32_t j = 0; j < s->neurons; j++) {
-            float c = r->context[d][j];
-            r->context[d][j] = mdl_flushf(mdl_fmaf(p->rho_context[d], r->post[j] - c, c));
-        }
-    if (mdl_on(p, MDL_MECH_ADAPTIVE_BIAS))
-        for (uint32_t j = 0; j < s->hidden; j++) {
-            r->mean[j] = mdl_flushf(mdl_fmaf(MEAN_RATE, r->z[j] - r->mean[j], r->mean[j]));
-            float b = mdl_fmaf(p->bias_rate, p->bias_target - r->mean[j], r->bias[j]);
-            r->bias[j] = mdl_clampf(b, -BIAS_MAX, BIAS_MAX);
-        }
+    r->kernel->neurons(r, p);
     mdl_completion c = {.step = t};
     c.eta = m->permit * mdl_fmaf(m->eta_global, m->g_prime, m->eta_local);
     mdl_sincos_turn(mdl_phase_at(p, t), &c.sin_phase, &c.cos_phase);
-    r->kernel->complete(r, p, &c);
+    return c;
 }
 
 static void region_window(void *region, const mdl_params *p, const mdl_modulation *m, const float *obs) {
     mdl_hmn_region *r = region;
     const mdl_shape *s = &r->shape;
     int plastic = mdl_on(p, MDL_MECH_PLASTICITY);
-    uint32_t own = 1 + s->sensors;
+    float view[1 + MDL_OBS_MAX] = {1.0f}; /* the constant, then what the window shows */
+    for (uint32_t k = 1; k < s->sensors; k++)
+        view[k] = obs[k - 1];
     for (uint32_t i = 0; i < r->window; i++) {
         uint32_t t = m->step + i;
         uint32_t flags = i == 0 ? m->flags_before : m->flags;
-        if (plastic && !(flags & MDL_OUT_FROZEN))
-            complete_step(r, p, m, t - 1, i == 0);
+        int learn = plastic && !(flags & MDL_OUT_FROZEN), wiped = i == 0 && m->flags & MDL_OUT_WIPE;
+        mdl_completion c = {0};
+        if (learn)
+            c = begin_completion(r, p, m, t - 1, i == 0);
+        if (learn && wiped)
+            r->kernel->complete(r, p, &c);
         if (i == 0) {
-            if (mdl_on(p, MDL_MECH_CRITIC))
-                learn_values(r, p, m, 1.0f / (float)s->neurons);
-            if (m->flags & MDL_OUT_WIPE)
+            if (mdl_on(p, MDL_MECH_CRITIC)) /* TD(0): values move along the error of the window before */
+                r->kernel->values(r, 1.0f / (float)s->neurons * p->critic_rate * m->e[MDL_E_REWARD]);
+            if (wiped)
                 wipe(r, p);
             if (s->sensors > 0)
                 sense_novelty(r, p, obs);
         }
-        if (s->sensors > 0) {
-            put_line(r, p, t, 1, 1.0f);
-            for (uint32_t k = 1; k < s->sensors; k++)
-                put_line(r, p, t, 1 + k, obs[k - 1]);
-        }
-        r->kernel->activate(r, p, t, m->drop);
-        for (uint32_t j = 0; j < s->hidden; j++)
-            put_line(r, p, t, own + j, r->z[j]);
+        r->kernel->put(r, p, t, 1, s->sensors, view);
+        if (learn && !wiped)
+            r->kernel->step(r, p, &c, m->drop);
+        else
+            r->kernel->activate(r, p, t, m->drop);
+        r->kernel->put(r, p, t, 1 + s->sensors, s->hidden, r->z);
     }
 }
 
@@ -297,18 +262,17 @@ static void region_send(const void *region, uint32_t last, float *activity) {
     const mdl_shape *s = &r->shape;
     for (uint32_t i = 0; i < r->window; i++) {
         uint32_t t = last + 1 - r->window + i;
-        const float *row = r->line + (size_t)(t & (s->slots - 1)) * s->sources + 1 + s->sensors;
+        const float *row = mdl_line_at(r, t) + (size_t)(1 + s->sensors) * r->record;
         for (uint32_t k = 0; k < r->listen; k++)
-            *activity++ = row[r->exported[k]];
+            *activity++ = row[(size_t)r->exported[k] * r->record];
     }
 }
 
 static void region_receive(void *region, const mdl_params *p, uint32_t i, uint32_t last, const float *activity) {
     mdl_hmn_region *r = region;
     uint32_t first = 1 + r->shape.sensors + r->shape.hidden + i * r->listen;
-    for (uint32_t step = 0; step < r->window; step++)
-        for (uint32_t k = 0; k < r->listen; k++)
-            put_line(r, p, last + 1 - r->window + step, first + k, *activity++);
+    for (uint32_t step = 0; step < r->window; step++, activity += r->listen)
+        r->kernel->put(r, p, last + 1 - r->window + step, first, r->listen, activity);
 }
 
 static void region_save(const void *region, const mdl_params *p, uint32_t last, const mdl_sink *sink) {
@@ -326,11 +290,10 @@ static void region_save(const void *region, const mdl_params *p, uint32_t last, 
     mdl_put_f32s(sink, r->sensor_mean, s->sensors);
     mdl_put_i64(sink, r->novelty);
     for (uint32_t back = s->delay_max + 1; back-- > 0;) { /* oldest step first; steps before birth are 0 */
-        const float *row = r->line + (size_t)((last - back) & (s->slots - 1)) * s->sources;
+        const float *row = mdl_line_at(r, last - back);
         uint32_t own = s->sources - 1 - s->inbound;
-        mdl_put_f32s(sink, row + 1, own);
-        for (uint32_t i = 0; i < s->inbound; i++) /* what this window sent has not arrived yet */
-            mdl_put_f32(sink, back < r->window ? 0.0f : row[1 + own + i]);
+        for (uint32_t i = 1; i < s->sources; i++) /* what this window sent has not arrived yet */
+            mdl_put_f32(sink, i > own && back < r->window ? 0.0f : row[(size_t)i * r->record]);
     }
 }
 
@@ -353,7 +316,7 @@ static void region_load(void *region, const mdl_params *p, uint32_t last, mdl_re
             get_within(reader, i == 0 ? p->weight_max : TRACE_MAX, cells[i] + mdl_row(s, j), mdl_row_fan(s, j));
     float *const neurons[] = {r->a, r->z, r->bias, r->mean, r->context[0], r->context[1], r->value, r->feature};
     static const float bound[sizeof neurons / sizeof neurons[0]] = {
-        INPUT_MAX, MDL_RELU_MAX, BIAS_MAX, MDL_RELU_MAX, MDL_RELU_MAX, MDL_RELU_MAX, CRITIC_MAX, MDL_RELU_MAX};
+        INPUT_MAX, MDL_RELU_MAX, MDL_BIAS_MAX, MDL_RELU_MAX, MDL_RELU_MAX, MDL_RELU_MAX, MDL_CRITIC_MAX, MDL_RELU_MAX};
     for (size_t i = 0; i < sizeof neurons / sizeof neurons[0]; i++)
         get_within(reader, bound[i], neurons[i], s->neurons);
     get_within(reader, SENSOR_MAX, r->sensor_mean, s->sensors);
@@ -367,7 +330,7 @@ static void region_load(void *region, const mdl_params *p, uint32_t last, mdl_re
             get_within(reader, i <= s->sensors ? SENSOR_MAX : MDL_RELU_MAX, &x, 1);
             if (i >= s->sources - s->inbound && back < r->window && mdl_float_bits(x) != 0)
                 reader->bad = 1;
-            put_line(r, p, last - back, i, x);
+            r->kernel->put(r, p, last - back, i, 1, &x);
         }
 }
 

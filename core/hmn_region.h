@@ -16,14 +16,15 @@ typedef struct mdl_hmn_region {
 
     /* Constant for an experiment. Per cell (row slot, padding included): where
      * in the delay line its source stands, delay included. */
-    uint32_t *index;    /* [cells] (slots - delay) * sources + source */
+    uint16_t *index16;  /* [cells] (slots - delay) * sources + source, or NULL: */
+    uint32_t *index32;  /* the same, where 16 bits do not hold it      */
     uint32_t *exported; /* [listen] hidden neurons                     */
 
     /* Constant for a genome. */
     float *w0;                /* [cells] initial weights                     */
     float *cos_phi, *sin_phi; /* [cells], phase gate                        */
     float *gain;              /* [neurons padded to 16]                      */
-    float *embed;             /* [sources][4]: u0 u1 v0 v1, local attention  */
+    float *embed;             /* [sources + 16][4]: u0 u1 v0 v1, local attention */
 
     /* State. Per cell: */
     float *w, *fast, *slow; /* weights; traces of eq. (2)                  */
@@ -37,21 +38,28 @@ typedef struct mdl_hmn_region {
     float *feature;            /* z at the end of the window before           */
     /* Per sensor: */
     float *sensor_mean; /* running mean, for novelty                   */
-    /* Delay line: [2 slots][sources], each step stored in slot t mod slots and
-     * once more slots later, so that no index wraps. */
+    /* Delay line: [2 slots][sources] records, each step stored in slot t mod slots
+     * and once more slots later, so that no index wraps. A record of 2 floats is
+     * x(t), x(t + 1); one of 4, with local attention, x(t), h0(t), h1(t), x(t + 1).
+     * So one load serves a synapse in the completion of t and the sums of t + 1. */
     float *line;
-    float *line_h[MDL_EMBED]; /* embeddings of the line, local attention    */
-    int64_t novelty;          /* of this window's sensors, fixed point      */
-    uint64_t key;             /* noise                                      */
+    uint32_t record; /* floats: 2 or 4                                 */
+    int64_t novelty; /* of this window's sensors, fixed point      */
+    uint64_t key;    /* noise                                          */
 } mdl_hmn_region;
 
 /* SPEC 6.2 gives the order of operations in a window. */
 extern const mdl_network_model mdl_hmn_model;
 
-/* Start of the line's row for step t, such that row[index[cell]] is
- * x_i(t - tau_ij). */
-static inline const float *mdl_line_at(const mdl_hmn_region *r, const float *line, uint32_t t) {
-    return line + (size_t)(t & (r->shape.slots - 1)) * r->shape.sources;
+/* The line's records for step t: that of cell c, with its delay, is at
+ * mdl_cell_index(r, c) * r->record. x_i(t - tau) is its first float, and the last
+ * of the one for step t - 1. */
+static inline float *mdl_line_at(const mdl_hmn_region *r, uint32_t t) {
+    return r->line + (size_t)(t & (r->shape.slots - 1)) * r->shape.sources * r->record;
+}
+
+static inline size_t mdl_cell_index(const mdl_hmn_region *r, size_t cell) {
+    return r->index16 ? r->index16[cell] : r->index32[cell];
 }
 
 #endif

@@ -116,7 +116,7 @@ static void test_application_rate(void **state) {
             memset(f.region->fast, 0, s->cells * sizeof(float));
             memset(f.region->w, 0, s->cells * sizeof(float));
             for (uint32_t k = 0; k < 2 * s->slots * s->sources; k++)
-                f.region->line[k] = k % s->sources ? 1.0f : 0.0f;
+                f.region->line[(size_t)k * f.region->record] = k % s->sources ? 1.0f : 0.0f;
             for (uint32_t j = 0; j < s->neurons; j++)
                 f.region->post[j] = 1.0f;
             f.region->kernel->complete(f.region, &f.life->params, &c);

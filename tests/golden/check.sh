@@ -40,22 +40,33 @@ s390x-*) flags+=(-fexcess-precision=fast) ;; # as in cmake/flags.cmake
 esac
 sources=()
 for source in "$root"/core/*.c; do
-    [ "${source##*/}" = hmn_kernel.c ] || sources+=("$source")
+    case ${source##*/} in
+    hmn_kernel_vec.c | neuraxon_kernel.c) ;; # once per instruction set, below
+    *) sources+=("$source") ;;
+    esac
 done
 cd "$temporary"
-if [ -e "$root/core/hmn_kernel.c" ]; then
-    kernel() {
-        "$compiler" "${flags[@]}" "${@:2}" -DMDL_KERNEL="$1" -c "$root/core/hmn_kernel.c" -o "hmn_kernel_$1.o"
-    }
-    kernel portable
-    case $machine in
-    x86_64-*)
-        flags+=(-DMDL_KERNEL_X86)
-        kernel v3 -march=x86-64-v3
-        kernel v4 -march=x86-64-v4 -mprefer-vector-width=512
-        ;;
-    esac
-fi
+# kernel NAME SUFFIX FLAG..., as in cmake/layers.cmake
+kernel() {
+    [ -e "$root/core/$1.c" ] || return 0
+    "$compiler" "${flags[@]}" "${@:3}" -DMDL_KERNEL="$2" -c "$root/core/$1.c" -o "$1_$2.o"
+}
+kernel neuraxon_kernel portable
+case $machine in
+x86_64-*)
+    flags+=(-DMDL_KERNEL_X86)
+    for name in hmn_kernel_vec neuraxon_kernel; do
+        kernel $name v3 -march=x86-64-v3
+        kernel $name v4 -march=x86-64-v4 -mprefer-vector-width=512
+    done
+    ;;
+aarch64-*)
+    flags+=(-DMDL_KERNEL_NEON)
+    for name in hmn_kernel_vec neuraxon_kernel; do
+        kernel $name neon
+    done
+    ;;
+esac
 "$compiler" "${flags[@]}" -c "${sources[@]}" "$here/golden.c"
 # No -lm: a libm call in core or golden.c does not link.
 "$compiler" "$@" ./*.o -o golden
