@@ -14,6 +14,7 @@
 #include "core/evolution.h"
 #include "core/hmn_kernel.h"
 #include "core/life.h"
+#include "core/neural_mass.h"
 #include "core/num.h"
 
 static const mdl_kernel *kernel; /* NULL: the best */
@@ -311,6 +312,42 @@ static void case_evolution(void) {
     free(mean);
 }
 
+/* Populations with every lever moved, through the onset of oscillation. */
+static void case_neural_mass(void) {
+    mdl_experiment x = experiment(MDL_TASK_TMAZE, 6, 40, 3);
+    mdl_mass_params params;
+    mdl_mass_params_defaults(&params);
+    mdl_mass m;
+    mdl_arena counting = {NULL, 0, 0};
+    mdl_mass_init(&m, &counting, &x.network, &params);
+    void *memory = memory_of(counting.used);
+    mdl_arena arena = {memory, 0, counting.used};
+    mdl_mass_init(&m, &arena, &x.network, &params);
+    mdl_mass_birth(&m, 0x6d61737300000001u);
+    for (uint32_t t = 0; t < 600; t++) {
+        mdl_levers l[6];
+        float input[12];
+        for (uint32_t r = 0; r < 6; r++) {
+            float step = (float)(int32_t)(t / 50 + r);
+            l[r] = (mdl_levers){.excite = 1.0f + 0.02f * step,
+                                .inhibit = 1.2f - 0.03f * step,
+                                .feedforward = 1.5f,
+                                .feedback = 0.75f,
+                                .slow = 0.06f * step,
+                                .rest = 0.1f * step - 0.5f,
+                                .slope = 0.5f + 0.25f * step,
+                                .threshold = 0.3f - 0.05f * step,
+                                .spread = 0.05f * step};
+            input[2 * r] = t % 100 < 50 ? 0.25f : -0.25f;
+            input[2 * r + 1] = 0.125f;
+        }
+        mdl_mass_step(&m, l, input);
+        if (t % 100 == 99)
+            mdl_mass_save(&m, &out);
+    }
+    free(memory);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -323,6 +360,7 @@ static const struct {
     {"indirect", case_indirect},
     {"tasks", case_tasks},
     {"forage", case_forage},
+    {"neural-mass", case_neural_mass},
     {"evolution", case_evolution},
 };
 
