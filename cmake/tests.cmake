@@ -97,11 +97,21 @@ if(TARGET modulon)
     endforeach()
 endif()
 
-# Other people's programs on our formats; each skips where its tool is missing.
+# Other people's programs on our formats; each skips where its tool is missing. Debian's nng has no .pc file.
+find_library(NNG_LIBRARY nng)
+find_path(NNG_INCLUDE nng/nng.h)
+if(NNG_LIBRARY AND NNG_INCLUDE)
+    add_executable(interop_nng tests/interop/nng.c)
+    set_target_properties(interop_nng PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/interop OUTPUT_NAME nng)
+    target_link_libraries(interop_nng PRIVATE modulon_runtime PkgConfig::CMOCKA ${NNG_LIBRARY})
+    target_compile_definitions(interop_nng PRIVATE _POSIX_C_SOURCE=200809L)
+    modulon_common(interop_nng)
+endif()
 file(GLOB interop_tests CONFIGURE_DEPENDS tests/interop/*.sh)
 foreach(script ${interop_tests})
     get_filename_component(stem ${script} NAME_WE)
-    modulon_test(interop.${stem} interop "" bash ${script})
+    modulon_test(interop.${stem} interop "INTEROP=${PROJECT_BINARY_DIR}/tests/interop" bash ${script})
 endforeach()
 
 # The installed layout, units, manual page and image. rootfs.sh and boot.sh take minutes: nightly.

@@ -12,7 +12,10 @@ static const struct scheme {
     const char *prefix;
     mdl_scheme scheme;
 } schemes[] = {
-    {"tcp://", MDL_TCP}, {"tls+tcp://", MDL_TLS}, {"ws://", MDL_WS}, {"ipc://", MDL_IPC}, {"inproc://", MDL_INPROC},
+    {"tcp://", MDL_TCP},
+    {"tls+tcp://", MDL_TLS},
+    {"ws://", MDL_WS},
+    {"ipc://", MDL_IPC},
 };
 
 static const struct scheme *scheme_of(const char *url) {
@@ -178,8 +181,7 @@ mdl_err mdl_address_parse(const char *text, char url[MDL_URL_MAX], char news[MDL
     const struct scheme *scheme = scheme_of(text);
     if (!scheme) {
         snprintf(error, error_size,
-                 "%s is no address: write tcp://host:port, tls+tcp://host:port, ws://host:port/path, ipc://path or "
-                 "inproc://name",
+                 "%s is no address: write tcp://host:port, tls+tcp://host:port, ws://host:port/path or ipc://path",
                  shown);
         return MDL_ESYNTAX;
     }
@@ -190,8 +192,7 @@ mdl_err mdl_address_parse(const char *text, char url[MDL_URL_MAX], char news[MDL
     if (has_port(scheme->scheme)) {
         e = check_authority(shown, plain, scheme->scheme, error, error_size);
     } else if (plain[strlen(scheme->prefix)] == 0) {
-        snprintf(error, error_size, "%s: a %s follows %s", shown, scheme->scheme == MDL_IPC ? "path" : "name",
-                 scheme->prefix);
+        snprintf(error, error_size, "%s: a path follows %s", shown, scheme->prefix);
         e = MDL_ESYNTAX;
     }
     if (e == MDL_OK && hash) {

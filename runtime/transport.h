@@ -1,8 +1,7 @@
 /* Transport: calls and news as nng's req/rep and pub/sub, on a libuv loop. PROTOCOL
- * section 1. tcp and ipc run on the loop, the rest over nng (why:
- * transport_internal.h); on the wire all is nng's, and either end may be nng.
+ * section 1. All of it is ours (why: DECISIONS 17); on the wire it is nng's, and either
+ * end may be nng.
  *
- * nng's callbacks run on its own threads; nothing of them leaves transport_nng_*.
  * Every callback below runs on the loop's thread, and every function must be
  * called there. SIGPIPE is ignored from the first opening on. */
 #ifndef MDL_RUNTIME_TRANSPORT_H
@@ -15,9 +14,9 @@
 #include "core/err.h"
 
 /* Addresses: tcp://host:port, tls+tcp://host:port, ws://host:port/path,
- * ipc://path, inproc://name; a coordinator's address ends in #<public key>, 64
- * hexadecimal digits. News come from the same address with the port plus one
- * (tcp, tls+tcp, ws) or with ".news" appended (ipc, inproc). */
+ * ipc://path; a coordinator's address ends in #<public key>, 64 hexadecimal digits. News
+ * come from the same address with the port plus one (tcp, tls+tcp, ws) or with ".news"
+ * appended (ipc). */
 enum { MDL_URL_MAX = 512 };
 
 /* Take an address apart: url without the key, key (32 bytes, zeros and *has_key
@@ -44,7 +43,7 @@ typedef struct mdl_server_options {
     size_t receive_max; /* bytes of a call; longer ones close the peer's connection */
     uint32_t calls_max; /* under way at once, 1..4096 */
     uint32_t peers_max; /* connections; those above are closed at once. 0: as many as the system gives */
-    /* `peer` is for logs: host:port, "ipc:pid N uid N", "inproc". */
+    /* `peer` is for logs: host:port, "ipc:pid N uid N". */
     void (*on_call)(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer);
     void *ctx;
 } mdl_server_options;
@@ -89,7 +88,7 @@ mdl_err mdl_client_open(uv_loop_t *loop, const mdl_client_options *options, mdl_
 /* Waits for a connection if there is none; copies `bytes`. One on_reply() follows, by
  * timeout_ms (1..86,400,000) at the latest, unless the client is closed before.
  * MDL_ESIZE when calls_max are under way, MDL_ENOMEM. A call whose connection
- * broke is sent again (by nng also one without an answer for 20 s): the peer may see it twice. A
+ * broke is sent again: the peer may see it twice. A
  * call that times out on a connection silent since closes that connection, so
  * that a half-open one is replaced. */
 mdl_err mdl_client_call(mdl_client *c, uint64_t token, const uint8_t *bytes, size_t size, uint32_t timeout_ms);

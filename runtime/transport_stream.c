@@ -9,19 +9,28 @@ enum { GREETING = 8, FIRST_CAPACITY = 4096, KEEPALIVE_S = 30 };
 
 typedef struct outgoing {
     uv_write_t write;
+    uint8_t *owned; /* instead of `bytes`, or NULL */
     uint8_t bytes[];
 } outgoing;
 
-/* One buffer for all reads: what they bring is used before the next. */
-static _Thread_local uint8_t scratch[MDL_STREAM_READ];
+/* One buffer for all reads, of the network and out of TLS: what they bring is used
+ * before the next. And one for what goes into TLS. */
+static _Thread_local uint8_t scratch[MDL_STREAM_READ], opened[MDL_TLS_RECORD], closed_up[MDL_TLS_RECORD];
 
-mdl_stream *mdl_stream_new(uv_loop_t *loop, int ipc) {
+mdl_stream *mdl_stream_new(uv_loop_t *loop, mdl_scheme scheme) {
     mdl_stream *s = calloc(1, sizeof *s);
-    if (!s || (ipc ? uv_pipe_init(loop, &s->h.pipe, 0) : uv_tcp_init(loop, &s->h.tcp)) != 0) {
+    if (s && scheme == MDL_WS) {
+        s->ws = mdl_ws_new();
+    }
+    if (!s || (scheme == MDL_WS && !s->ws) ||
+        (scheme == MDL_IPC ? uv_pipe_init(loop, &s->h.pipe, 0) : uv_tcp_init(loop, &s->h.tcp)) != 0) {
+        if (s) {
+            mdl_ws_free(s->ws);
+        }
         free(s);
         return NULL;
     }
-    s->ipc = ipc;
+    s->scheme = scheme;
     s->h.any.data = s;
     s->why = "";
     return s;
@@ -29,16 +38,37 @@ mdl_stream *mdl_stream_new(uv_loop_t *loop, int ipc) {
 
 static void handle_closed(uv_handle_t *handle) {
     mdl_stream *s = handle->data;
+    mdl_tls_free(s->tls); /* before its configuration */
     if (s->closed) {
         s->closed(s);
     }
+    mdl_ws_free(s->ws);
     free(s->body);
     free(s->stash);
     free(s);
 }
 
+/* What both protocols say at their end, if it goes at once. */
+static void say_farewell(mdl_stream *s) {
+    uint8_t farewell[16];
+    size_t size = 0;
+    uint8_t *owned = NULL;
+    if (s->tls) {
+        mdl_tls_end(s->tls);
+        owned = mdl_tls_output(s->tls, &size);
+    } else if (s->ws && s->open) {
+        size = mdl_ws_farewell(s, farewell);
+    }
+    if (size > 0 && mdl_stream_queued(s) == 0) {
+        uv_buf_t all = {.base = (char *)(owned ? owned : farewell), .len = size};
+        uv_try_write(&s->h.stream, &all, 1);
+    }
+    free(owned);
+}
+
 void mdl_stream_close(mdl_stream *s, const char *why) {
     if (!s->closing) {
+        say_farewell(s);
         s->closing = 1;
         s->open = 0;
         s->why = why;
@@ -46,17 +76,115 @@ void mdl_stream_close(mdl_stream *s, const char *why) {
     }
 }
 
-/* ---- sending ---- */
+/* ---- reading starts and stops ---- */
 
-static void sent(uv_write_t *write, int status) {
-    mdl_stream *s = write->handle->data;
-    free(write->data);
-    if (status != 0) {
-        mdl_stream_close(s, uv_strerror(status));
+static void arrived(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer);
+
+static void allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
+    (void)handle;
+    (void)suggested;
+    *out = uv_buf_init((char *)scratch, sizeof scratch);
+}
+
+/* As it should be now. */
+static void watch(mdl_stream *s) {
+    int want = !s->closing && !s->paused && !s->choked;
+    if (want == s->reading || s->closing) {
+        return;
+    }
+    s->reading = want;
+    if (!want) {
+        uv_read_stop(&s->h.stream);
+        return;
+    }
+    int rv = uv_read_start(&s->h.stream, allocate, arrived);
+    if (rv != 0) {
+        s->reading = 0;
+        mdl_stream_close(s, uv_strerror(rv));
     }
 }
 
-static int send_bytes(mdl_stream *s, const uv_buf_t *part, size_t parts) {
+/* ---- sending ---- */
+
+size_t mdl_stream_queued(const mdl_stream *s) { return uv_stream_get_write_queue_size(&s->h.stream); }
+
+static void sent(uv_write_t *write, int status) {
+    mdl_stream *s = write->handle->data;
+    outgoing *o = write->data;
+    free(o->owned);
+    free(o);
+    if (status != 0) {
+        mdl_stream_close(s, uv_strerror(status));
+    } else if (s->choked && mdl_stream_queued(s) <= s->queue_max / 2) {
+        s->choked = 0;
+        watch(s);
+    }
+}
+
+static int post(mdl_stream *s, outgoing *o, size_t size) {
+    if (mdl_stream_queued(s) == 0) {
+        s->moved_ms = uv_now(s->h.any.loop);
+    }
+    o->write.data = o;
+    uv_buf_t all = {.base = (char *)(o->owned ? o->owned : o->bytes), .len = size};
+    int rv = uv_write(&o->write, &s->h.stream, &all, 1, sent);
+    if (rv != 0) {
+        free(o->owned);
+        free(o);
+        mdl_stream_close(s, uv_strerror(rv));
+        return 0;
+    }
+    return 1;
+}
+
+int mdl_stream_post(mdl_stream *s, uint8_t *bytes, size_t size) {
+    outgoing *o = malloc(sizeof *o);
+    if (!o) {
+        free(bytes);
+        mdl_stream_close(s, "out of memory");
+        return 0;
+    }
+    o->owned = bytes;
+    return post(s, o, size);
+}
+
+/* What TLS has ready for the network. 0: closed. */
+static int flush_tls(mdl_stream *s) {
+    size_t size;
+    uint8_t *bytes = mdl_tls_output(s->tls, &size);
+    return bytes ? mdl_stream_post(s, bytes, size) : 1;
+}
+
+/* In records as full as they can be. */
+static int send_by_tls(mdl_stream *s, const uv_buf_t *part, size_t parts) {
+    size_t used = 0;
+    int rv = 0;
+    for (size_t i = 0; i < parts && rv == 0; i++) {
+        for (size_t at = 0; at < part[i].len && rv == 0;) {
+            size_t n = part[i].len - at < sizeof closed_up - used ? part[i].len - at : sizeof closed_up - used;
+            memcpy(closed_up + used, part[i].base + at, n);
+            at += n;
+            used += n;
+            if (used == sizeof closed_up) {
+                rv = mdl_tls_write(s->tls, closed_up, used);
+                used = 0;
+            }
+        }
+    }
+    if (rv == 0) {
+        rv = mdl_tls_write(s->tls, closed_up, used);
+    }
+    if (rv != 0) {
+        mdl_stream_close(s, mdl_tls_why(s->tls));
+        return 0;
+    }
+    return flush_tls(s);
+}
+
+static int send_parts(mdl_stream *s, const uv_buf_t *part, size_t parts) {
+    if (s->tls) {
+        return send_by_tls(s, part, parts);
+    }
     size_t size = 0;
     for (size_t i = 0; i < parts; i++) {
         size += part[i].len;
@@ -66,6 +194,7 @@ static int send_bytes(mdl_stream *s, const uv_buf_t *part, size_t parts) {
         mdl_stream_close(s, "out of memory");
         return 0;
     }
+    o->owned = NULL;
     size_t at = 0;
     for (size_t i = 0; i < parts; i++) {
         if (part[i].len > 0) {
@@ -73,39 +202,30 @@ static int send_bytes(mdl_stream *s, const uv_buf_t *part, size_t parts) {
             at += part[i].len;
         }
     }
-    if (mdl_stream_queued(s) == 0) {
-        s->moved_ms = uv_now(s->h.any.loop);
-    }
-    o->write.data = o;
-    uv_buf_t all = {.base = (char *)o->bytes, .len = size};
-    int rv = uv_write(&o->write, &s->h.stream, &all, 1, sent);
-    if (rv != 0) {
-        free(o);
-        mdl_stream_close(s, uv_strerror(rv));
-        return 0;
-    }
-    return 1;
+    return post(s, o, size);
 }
-
-size_t mdl_stream_queued(const mdl_stream *s) { return uv_stream_get_write_queue_size(&s->h.stream); }
 
 int mdl_stream_send(mdl_stream *s, const void *header, size_t header_size, const void *bytes, size_t size) {
     if (!s->open) {
         return 0;
     }
+    if (s->ws) {
+        return mdl_ws_send(s, header, header_size, bytes, size);
+    }
+    int ipc = s->scheme == MDL_IPC;
     uint8_t length[9] = {1};
     for (int i = 0; i < 8; i++) {
         length[1 + i] = (uint8_t)((uint64_t)(header_size + size) >> (56 - 8 * i));
     }
-    const uv_buf_t part[3] = {{.base = (char *)length + !s->ipc, .len = s->ipc ? 9 : 8},
+    const uv_buf_t part[3] = {{.base = (char *)length + !ipc, .len = ipc ? 9 : 8},
                               {.base = (char *)header, .len = header_size},
                               {.base = (char *)bytes, .len = size}};
-    return send_bytes(s, part, 3);
+    return send_parts(s, part, 3);
 }
 
 /* ---- receiving ---- */
 
-static size_t head_size(const mdl_stream *s) { return !s->open ? GREETING : s->ipc ? 9 : 8; }
+static size_t head_size(const mdl_stream *s) { return !s->open ? GREETING : s->scheme == MDL_IPC ? 9 : 8; }
 
 /* The greeting, or a length, is whole. */
 static void take_head(mdl_stream *s) {
@@ -123,14 +243,13 @@ static void take_head(mdl_stream *s) {
     }
     uint64_t size = 0;
     for (size_t i = 0; i < 8; i++) {
-        size = size << 8 | h[(size_t)s->ipc + i];
+        size = size << 8 | h[head_size(s) - 8 + i];
     }
-    if ((s->ipc && h[0] != 1) || size > s->limit) {
+    if ((s->scheme == MDL_IPC && h[0] != 1) || size > s->limit) {
         mdl_stream_close(s, "the other side sent a message that is too long");
         return;
     }
     s->size = (size_t)size;
-    s->used = 0;
 }
 
 /* Room for some more of the message: memory follows what has come. */
@@ -150,14 +269,28 @@ static int grow(mdl_stream *s) {
     return 1;
 }
 
-/* The message that is whole: offered, and forgotten if taken. */
-static void offer(mdl_stream *s) {
+int mdl_stream_gather(mdl_stream *s, const uint8_t *bytes, size_t size) {
+    MDL_ASSERT(size <= s->size - s->used);
+    while (size > 0) {
+        if (!grow(s)) {
+            return 0;
+        }
+        size_t n = size < s->capacity - s->used ? size : s->capacity - s->used;
+        memcpy(s->body + s->used, bytes, n);
+        s->used += n;
+        bytes += n;
+        size -= n;
+    }
+    return 1;
+}
+
+void mdl_stream_offer(mdl_stream *s) {
     static const uint8_t none[1];
     if (!s->message(s, s->size > 0 ? s->body : none, s->size)) {
         s->paused = 1;
         return;
     }
-    s->head_used = 0;
+    s->head_used = s->used = s->size = 0;
     if (s->capacity > MDL_STREAM_READ) { /* long ones are rare */
         free(s->body);
         s->body = NULL;
@@ -167,6 +300,9 @@ static void offer(mdl_stream *s) {
 
 /* Use bytes up; returns how many, fewer when paused or closing. */
 static size_t feed(mdl_stream *s, const uint8_t *bytes, size_t size) {
+    if (s->ws) {
+        return mdl_ws_feed(s, bytes, size);
+    }
     size_t at = 0;
     while (at < size && !s->closing && !s->paused) {
         size_t want = head_size(s);
@@ -179,26 +315,58 @@ static size_t feed(mdl_stream *s, const uint8_t *bytes, size_t size) {
                 take_head(s);
             }
         } else if (s->used < s->size) {
-            if (!grow(s)) {
+            size_t n = s->size - s->used < size - at ? s->size - s->used : size - at;
+            if (!mdl_stream_gather(s, bytes + at, n)) {
                 break;
             }
-            size_t n = s->capacity < s->size ? s->capacity - s->used : s->size - s->used;
-            n = n < size - at ? n : size - at;
-            memcpy(s->body + s->used, bytes + at, n);
-            s->used += n;
             at += n;
         }
         if (!s->closing && s->open && s->head_used == head_size(s) && s->used == s->size) {
-            offer(s);
+            mdl_stream_offer(s);
         }
     }
     return at;
 }
 
-static void allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
-    (void)handle;
-    (void)suggested;
-    *out = uv_buf_init((char *)scratch, sizeof scratch);
+/* Bytes for the messages: what cannot be used while it is paused is kept. That is at most
+ * a read, and what TLS held of a record. */
+static void take(mdl_stream *s, const uint8_t *bytes, size_t size) {
+    size_t used = s->paused ? 0 : feed(s, bytes, size), left = size - used;
+    if (left == 0 || s->closing) {
+        return;
+    }
+    if (s->stash_capacity - s->stash_size < left) {
+        uint8_t *more = realloc(s->stash, s->stash_size + left);
+        if (!more) {
+            mdl_stream_close(s, "out of memory");
+            return;
+        }
+        s->stash = more;
+        s->stash_capacity = s->stash_size + left;
+    }
+    memcpy(s->stash + s->stash_size, bytes + used, left);
+    s->stash_size += left;
+}
+
+static void greet(mdl_stream *s) {
+    uint8_t greeting[GREETING] = {0, 'S', 'P', 0, (uint8_t)(s->mine >> 8), (uint8_t)s->mine, 0, 0};
+    const uv_buf_t part = {.base = (char *)greeting, .len = GREETING};
+    s->greeted = 1;
+    send_parts(s, &part, 1);
+}
+
+/* Bytes that TLS has been given. */
+static void take_by_tls(mdl_stream *s) {
+    int rv = mdl_tls_handshake(s->tls);
+    if (flush_tls(s) && rv > 0 && !s->greeted) {
+        greet(s);
+    }
+    while (rv > 0 && !s->closing && (rv = mdl_tls_read(s->tls, opened, sizeof opened)) > 0) {
+        take(s, opened, (size_t)rv);
+    }
+    if (!s->closing && flush_tls(s) && rv < 0) {
+        mdl_stream_close(s, mdl_tls_why(s->tls));
+    }
 }
 
 static void arrived(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer) {
@@ -208,22 +376,18 @@ static void arrived(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer) {
         mdl_stream_close(s, got == UV_EOF ? "the other side closed the connection" : uv_strerror((int)got));
         return;
     }
-    size_t size = (size_t)got;
-    s->heard_ms = uv_now(stream->loop);
-    size_t used = feed(s, scratch, size);
-    if (s->paused && !s->closing) {
-        uv_read_stop(stream);
-        s->reading = 0;
-        if (used < size) {
-            s->stash = malloc(size - used);
-            if (!s->stash) {
-                mdl_stream_close(s, "out of memory");
-                return;
-            }
-            memcpy(s->stash, scratch + used, size - used);
-            s->stash_size = size - used;
-        }
+    if (got == 0) {
+        return;
     }
+    s->heard_ms = uv_now(stream->loop);
+    if (s->tls) {
+        mdl_tls_receive(s->tls, scratch, (size_t)got);
+        take_by_tls(s);
+    } else {
+        take(s, scratch, (size_t)got);
+    }
+    s->choked = s->queue_max > 0 && !s->closing && mdl_stream_queued(s) > s->queue_max;
+    watch(s);
 }
 
 void mdl_stream_resume(mdl_stream *s) {
@@ -231,7 +395,7 @@ void mdl_stream_resume(mdl_stream *s) {
         return;
     }
     s->paused = 0;
-    offer(s);
+    mdl_stream_offer(s);
     if (s->stash && !s->paused && !s->closing) {
         size_t used = feed(s, s->stash, s->stash_size);
         s->stash_size -= used;
@@ -239,34 +403,32 @@ void mdl_stream_resume(mdl_stream *s) {
         if (s->stash_size == 0) {
             free(s->stash);
             s->stash = NULL;
+            s->stash_capacity = 0;
         }
     }
-    if (!s->paused && !s->closing && !s->reading) {
-        int rv = uv_read_start(&s->h.stream, allocate, arrived);
-        s->reading = rv == 0;
-        if (rv != 0) {
-            mdl_stream_close(s, uv_strerror(rv));
-        }
-    }
+    watch(s);
 }
 
 void mdl_stream_start(mdl_stream *s) {
     MDL_ASSERT(s->ready && s->message && s->limit > 0);
-    if (!s->ipc) {
+    if (s->scheme != MDL_IPC) {
         uv_tcp_nodelay(&s->h.tcp, 1);
         uv_tcp_keepalive(&s->h.tcp, 1, KEEPALIVE_S);
     }
     s->since_ms = s->heard_ms = uv_now(s->h.any.loop);
-    uint8_t greeting[GREETING] = {0, 'S', 'P', 0, (uint8_t)(s->mine >> 8), (uint8_t)s->mine, 0, 0};
-    const uv_buf_t part = {.base = (char *)greeting, .len = GREETING};
-    if (!send_bytes(s, &part, 1)) {
-        return;
+    if (s->scheme == MDL_TLS) {
+        s->tls = mdl_tls_new(s->tls_config);
+        if (!s->tls) {
+            mdl_stream_close(s, "out of memory");
+            return;
+        }
+        take_by_tls(s); /* a client speaks first */
+    } else if (s->ws) {
+        mdl_ws_start(s);
+    } else {
+        greet(s);
     }
-    int rv = uv_read_start(&s->h.stream, allocate, arrived);
-    s->reading = rv == 0;
-    if (rv != 0) {
-        mdl_stream_close(s, uv_strerror(rv));
-    }
+    watch(s);
 }
 
 void mdl_stream_tick(mdl_stream *s) {

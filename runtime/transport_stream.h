@@ -1,7 +1,8 @@
-/* A connection that carries messages over TCP or a Unix socket, as nng's SP
- * protocols do, so that either end may be nng's: eight bytes of greeting from both
- * (0 "SP" 0, protocol number, 0), then messages behind their length (u64,
- * big-endian; over a Unix socket behind a byte 1 before it). All on the loop. */
+/* A connection that carries messages, as nng's SP protocols do, so that either end may
+ * be nng's. Over TCP, TLS and Unix sockets: eight bytes of greeting from both (0 "SP" 0,
+ * protocol number, 0), then messages behind their length (u64, big-endian; over a Unix
+ * socket behind a byte 1 before it). Over WebSocket: an upgrade that names the protocol
+ * (transport_ws.c), then a binary message for each. All on the loop. */
 #ifndef MDL_RUNTIME_TRANSPORT_STREAM_H
 #define MDL_RUNTIME_TRANSPORT_STREAM_H
 
@@ -10,19 +11,22 @@
 #include <uv.h>
 
 #include "core/err.h"
+#include "runtime/transport_internal.h"
+#include "runtime/transport_tls.h"
 
 enum {
     MDL_SP_PUB = 0x20,
     MDL_SP_SUB = 0x21,
     MDL_SP_REQ = 0x30,
     MDL_SP_REP = 0x31,
-    MDL_STREAM_READ = 16 * 1024, /* bytes taken off a socket at a time              */
-    MDL_GREETING_MS = 10000,     /* a peer that does not greet for so long is cut off */
-    MDL_STALL_MS = 20000,        /* nor does one that takes no byte of what waits     */
-    MDL_HEADER_HOPS = 8          /* words that say whose a message is                 */
+    MDL_STREAM_READ = 16 * 1024, /* bytes taken off a socket at a time                          */
+    MDL_GREETING_MS = 10000,     /* a peer that has not greeted by then, TLS and all, is cut off */
+    MDL_STALL_MS = 20000,        /* nor does one that takes no byte of what waits               */
+    MDL_HEADER_HOPS = 8          /* words that say whose a message is                           */
 };
 
 typedef struct mdl_stream mdl_stream;
+typedef struct mdl_ws mdl_ws;
 
 struct mdl_stream {
     union {
@@ -33,8 +37,11 @@ struct mdl_stream {
     } h;
     /* The owner's: set before mdl_stream_start(). */
     void *owner;
-    uint16_t mine, theirs; /* protocol numbers                    */
-    size_t limit;          /* longest message                      */
+    uint16_t mine, theirs;            /* protocol numbers                                      */
+    size_t limit;                     /* longest message                                       */
+    size_t queue_max;                 /* nothing is read while more bytes wait; 0: no limit    */
+    const mdl_tls_config *tls_config; /* MDL_TLS                                               */
+    const char *url;                  /* MDL_WS: the one dialled or listened at                */
     void (*ready)(mdl_stream *s);
     /* A whole message, valid until it returns. 1: taken; 0: not now, and nothing more
      * is read until mdl_stream_resume() offers it again. */
@@ -47,6 +54,7 @@ struct mdl_stream {
     mdl_stream *waiting;      /* the owner's queue     */
 
     /* Read by the owner. */
+    mdl_scheme scheme;
     int open; /* greeted, and not closing           */
     int closing;
     uint64_t since_ms; /* of uv_now(): connected             */
@@ -54,17 +62,19 @@ struct mdl_stream {
     const char *why;   /* it closed, for people; never NULL   */
 
     /* Private. */
-    int ipc, paused, reading;
+    int paused, choked, reading, greeted;
     uint8_t head[9];
-    size_t head_used, size, used, capacity, stash_size, written_left;
+    size_t head_used, size, used, capacity, stash_size, stash_capacity, written_left;
     uint64_t moved_ms;
     uint8_t *body, *stash;
+    mdl_tls *tls;
+    mdl_ws *ws;
     uv_connect_t connect;
 };
 
 /* A new one with its handle, not connected; NULL when out of memory. From here on it ends
  * with mdl_stream_close(). */
-mdl_stream *mdl_stream_new(uv_loop_t *loop, int ipc);
+mdl_stream *mdl_stream_new(uv_loop_t *loop, mdl_scheme scheme);
 /* Connected or accepted: greet, and read. */
 void mdl_stream_start(mdl_stream *s);
 /* Copies. 0 when it cannot be sent: not open, or out of memory (the stream is then closed). */
@@ -76,5 +86,24 @@ void mdl_stream_resume(mdl_stream *s);
 void mdl_stream_tick(mdl_stream *s);
 /* `why` is kept by reference. Harmless when it closes already. */
 void mdl_stream_close(mdl_stream *s, const char *why);
+
+/* ---- between the stream and its WebSocket ---- */
+
+/* Bytes of a message: 1, or 0 when out of memory (closed). s->size is set before. */
+int mdl_stream_gather(mdl_stream *s, const uint8_t *bytes, size_t size);
+/* The message is whole: offered, and forgotten if taken. */
+void mdl_stream_offer(mdl_stream *s);
+/* Send these bytes as they are, which become the stream's to free(). 0: closed. */
+int mdl_stream_post(mdl_stream *s, uint8_t *bytes, size_t size);
+
+mdl_ws *mdl_ws_new(void); /* NULL when out of memory */
+void mdl_ws_free(mdl_ws *w);
+/* A client asks for the upgrade; a server waits for that. */
+void mdl_ws_start(mdl_stream *s);
+/* Use bytes up; returns how many, fewer when paused or closing. */
+size_t mdl_ws_feed(mdl_stream *s, const uint8_t *bytes, size_t size);
+int mdl_ws_send(mdl_stream *s, const void *header, size_t header_size, const void *bytes, size_t size);
+/* What is said at the end: bytes, or 0. */
+size_t mdl_ws_farewell(const mdl_stream *s, uint8_t out[16]);
 
 #endif

@@ -370,7 +370,7 @@ static void transports_give_the_same_champion(void **state) {
     (void)state;
     uint8_t first[MDL_DIGEST_BYTES], second[MDL_DIGEST_BYTES];
     char path[256], address[300];
-    run_over("inproc://modulon-shell-test", first);
+    run_over("tcp://127.0.0.1:0", first);
     make_directory(path, sizeof path);
     snprintf(address, sizeof address, "ipc://%s/socket", path);
     run_over(address, second);
@@ -387,17 +387,17 @@ static void stops_change_nothing(void **state) {
     uint8_t first[MDL_DIGEST_BYTES], second[MDL_DIGEST_BYTES];
     stage *s = malloc(sizeof *s);
     assert_non_null(s);
-    run_over("inproc://modulon-shell-test", first);
+    run_over("tcp://127.0.0.1:0", first);
     make_directory(directory, sizeof directory);
     for (uint32_t i = 1; i <= 3; i++) {
-        play(s, directory, "inproc://modulon-shell-test", i);
+        play(s, directory, "tcp://127.0.0.1:0", i);
         assert_int_equal(s->receipts, i);
     }
-    play(s, directory, "inproc://modulon-shell-test", 0);
+    play(s, directory, "tcp://127.0.0.1:0", 0);
     check_ledger(directory, second);
     assert_memory_equal(first, second, sizeof first);
     /* Over: a new start only says so. */
-    play(s, directory, "inproc://modulon-shell-test", 0);
+    play(s, directory, "tcp://127.0.0.1:0", 0);
     assert_int_equal(s->receipts, 0);
     remove_all(directory);
     free(s);
@@ -410,10 +410,10 @@ static void a_full_disk_is_waited_for(void **state) {
     uint8_t first[MDL_DIGEST_BYTES], second[MDL_DIGEST_BYTES];
     stage *s = malloc(sizeof *s);
     assert_non_null(s);
-    run_over("inproc://modulon-shell-test", first);
+    run_over("tcp://127.0.0.1:0", first);
     signal(SIGXFSZ, SIG_IGN);
     make_directory(directory, sizeof directory);
-    play_full(s, directory, "inproc://modulon-shell-test", 0, 3);
+    play_full(s, directory, "tcp://127.0.0.1:0", 0, 3);
     assert_true(s->was_full);
     check_ledger(directory, second); /* every record that was answered for, and the same end */
     assert_memory_equal(first, second, sizeof first);
@@ -430,7 +430,7 @@ static void strange_ledgers_are_refused(void **state) {
     stage *s = malloc(sizeof *s);
     assert_non_null(s);
     make_directory(directory, sizeof directory);
-    play(s, directory, "inproc://modulon-shell-test", 1);
+    play(s, directory, "tcp://127.0.0.1:0", 1);
     uv_loop_init(&loop);
     mdl_shell_options o = s->options;
     o.logic.admission.bits = 5;

@@ -36,7 +36,7 @@ static void test_good(void **state) {
         {"ws://a:80/x/y", "ws://a:80/x/y", "ws://a:81/x/y"},
         {"ws://[::1]:80", "ws://[::1]:80", "ws://[::1]:81"},
         {"ipc:///run/a.socket", "ipc:///run/a.socket", "ipc:///run/a.socket.news"},
-        {"inproc://a", "inproc://a", "inproc://a.news"},
+        
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         for (int keyed = 0; keyed < 2; keyed++) {
@@ -84,7 +84,7 @@ static void test_bad(void **state) {
         {"ws://a:80/x?y", "the path is made of"},
         {"ws://a:80/%41", "the path is made of"},
         {"ipc://", "a path follows"},
-        {"inproc://", "a name follows"},
+        {"inproc://a", "is no address"},
         {"ipc:///run/a b", "no blanks"},
         {"ipc:///run/a\n", "no blanks"},
         {"tcp://a:1#", "64 hexadecimal digits"},

@@ -247,7 +247,7 @@ static inline void scripted_open(scripted *s, uint32_t places) {
     snprintf(s->config.program, sizeof s->config.program, "test 1");
     for (uint32_t i = 0; i < places; i++) {
         memcpy(s->config.place[i].key, s->key, MDL_KEY_BYTES);
-        snprintf(s->config.place[i].name, sizeof s->config.place[i].name, "inproc://c%u", (unsigned)i);
+        snprintf(s->config.place[i].name, sizeof s->config.place[i].name, "tcp://c:%u", (unsigned)i);
     }
     mdl_digest_of(scripted_document, sizeof scripted_document - 1, s->document);
     crypto_hash_sha256(s->experiment, (const uint8_t *)scripted_document, sizeof scripted_document - 1);

@@ -1,4 +1,4 @@
-/* The whole worker against the whole coordinator, in one process over inproc:
+/* The whole worker against the whole coordinator, in one process over ipc:
  * real jobs, real files, stops and starts, the statement against the ledger. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,7 @@ static const char document[] = "{\"name\":\"s\",\"task\":\"cartpole\",\"network\
 
 typedef struct fleet {
     uv_loop_t loop;
-    char directory[600], ledger[700], data[700], address[200];
+    char directory[600], ledger[700], data[700], address[800];
     uint8_t key[32];
     mdl_shell *coordinator;
     mdl_worker_shell *worker;
@@ -89,9 +89,8 @@ static void look(uv_timer_t *t) {
 /* One life of a coordinator and a worker, until the worker stops. */
 static void live(fleet *f, uint8_t worker, uint32_t threads, uint64_t stop_at) {
     char error[2000] = "";
-    char name[100];
-    static int lives;
-    snprintf(name, sizeof name, "inproc://worker-shell-%d", lives++);
+    char name[700];
+    snprintf(name, sizeof name, "ipc://%s/socket", f->directory);
     const char *listen = name;
     mdl_shell_options c = {.directory = f->ledger,
                            .document = (const uint8_t *)document,

@@ -11,14 +11,15 @@
 #include <unistd.h>
 
 #include "core/assert.h"
-#include "runtime/transport_internal.h"
+#include "runtime/loop.h"
 #include "runtime/transport_stream.h"
 
 enum {
     BACKLOG = 512,
     TICK_MS = 1000,
-    PEER_CALLS_MAX = 64,          /* under way of one connection               */
-    NEWS_QUEUE_MAX = 1024 * 1024, /* bytes that may wait for a slow subscriber */
+    PEER_CALLS_MAX = 64,           /* under way of one connection               */
+    NEWS_QUEUE_MAX = 1024 * 1024,  /* bytes that may wait for a slow subscriber */
+    REPLY_QUEUE_MAX = 1024 * 1024, /* no call is read while more replies wait   */
     WORD = 4
 };
 
@@ -29,30 +30,34 @@ typedef struct listener {
         uv_tcp_t tcp;
         uv_pipe_t pipe;
     } h;
-    mdl_uv_server *server;
-    int ipc, news;
+    mdl_server *server;
+    mdl_scheme scheme;
+    mdl_url url; /* bound */
+    int news;
     int missed; /* somebody could not be accepted for lack of memory: libuv waits with others */
     struct listener *next;
 } listener;
 
 /* A call that the owner has not answered yet. */
-typedef struct owned {
-    mdl_call call; /* first */
-    mdl_uv_server *server;
+struct mdl_call {
+    mdl_server *server;
     mdl_stream *stream; /* NULL: gone */
-    struct owned *next, **link;
+    mdl_call *next, **link;
     size_t header_size;
     uint8_t header[MDL_HEADER_HOPS * WORD];
-} owned;
+};
 
-struct mdl_uv_server {
+struct mdl_server {
     uv_loop_t *loop;
     uv_timer_t tick;
     uv_idle_t again; /* runs when a call's end has made room for those who wait */
     listener *listeners;
     mdl_stream *calls, *news;    /* connections           */
     mdl_stream *waiting, **last; /* in order, for room    */
-    owned *owned;
+    mdl_call *owned;
+    mdl_url *url; /* as bound */
+    uint32_t url_count;
+    mdl_tls_config *tls; /* NULL: not used */
     uint32_t under_way, calls_max, peers, peers_max;
     size_t receive_max;
     void (*on_call)(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer);
@@ -65,18 +70,24 @@ struct mdl_uv_server {
 
 /* ---- the end ---- */
 
-static void handle_gone(mdl_uv_server *s) {
+static void release(mdl_server *s) {
+    mdl_tls_config_free(s->tls);
+    free(s->url);
+    free(s);
+}
+
+static void handle_gone(mdl_server *s) {
     if (--s->handles > 0) {
         return;
     }
     void (*closed)(void *) = s->closed;
     void *ctx = s->closed_ctx;
     while (s->owned) {
-        owned *o = s->owned;
+        mdl_call *o = s->owned;
         s->owned = o->next;
         free(o);
     }
-    free(s);
+    release(s);
     if (closed) {
         closed(ctx);
     }
@@ -86,14 +97,14 @@ static void own_handle_closed(uv_handle_t *handle) { handle_gone(handle->data); 
 
 static void listener_closed(uv_handle_t *handle) {
     listener *l = handle->data;
-    mdl_uv_server *s = l->server;
+    mdl_server *s = l->server;
     free(l);
     handle_gone(s);
 }
 
 /* ---- calls ---- */
 
-static void stop_waiting(mdl_uv_server *s, mdl_stream *which) {
+static void stop_waiting(mdl_server *s, mdl_stream *which) {
     for (mdl_stream **at = &s->waiting; *at; at = &(*at)->waiting) {
         if (*at == which) {
             *at = which->waiting;
@@ -106,12 +117,12 @@ static void stop_waiting(mdl_uv_server *s, mdl_stream *which) {
     }
 }
 
-static int has_room(const mdl_uv_server *s, const mdl_stream *t) {
+static int has_room(const mdl_server *s, const mdl_stream *t) {
     return s->under_way < s->calls_max && t->under_way < PEER_CALLS_MAX;
 }
 
 static void serve_waiting(uv_idle_t *idle) {
-    mdl_uv_server *s = idle->data;
+    mdl_server *s = idle->data;
     uv_idle_stop(idle);
     mdl_stream *t = s->waiting, *next;
     for (; t && !s->closing && s->under_way < s->calls_max; t = next) {
@@ -123,8 +134,8 @@ static void serve_waiting(uv_idle_t *idle) {
     }
 }
 
-static void call_over(owned *o) {
-    mdl_uv_server *s = o->server;
+static void call_over(mdl_call *o) {
+    mdl_server *s = o->server;
     *o->link = o->next;
     if (o->next) {
         o->next->link = o->link;
@@ -139,30 +150,28 @@ static void call_over(owned *o) {
     }
 }
 
-static void drop(mdl_call *call) {
-    owned *o = (owned *)call;
-    if (!o->server->closing) {
-        call_over(o);
+void mdl_call_drop(mdl_call *call) {
+    if (!call->server->closing) {
+        call_over(call);
     }
 }
 
-static void reply(mdl_call *call, const uint8_t *bytes, size_t size) {
-    owned *o = (owned *)call;
-    if (o->server->closing) {
+void mdl_call_reply(mdl_call *call, const uint8_t *bytes, size_t size) {
+    if (call->server->closing) {
         return;
     }
-    if (o->stream) {
-        mdl_stream_send(o->stream, o->header, o->header_size, bytes, size);
+    if (call->stream) {
+        mdl_stream_send(call->stream, call->header, call->header_size, bytes, size);
     }
-    call_over(o);
+    call_over(call);
 }
 
 static void name_peer(mdl_stream *t, char out[MDL_PEER_MAX]) {
     struct sockaddr_storage a;
     int size = sizeof a, fd;
     char host[64];
-    snprintf(out, MDL_PEER_MAX, t->ipc ? "ipc" : "unknown");
-    if (t->ipc) {
+    snprintf(out, MDL_PEER_MAX, t->scheme == MDL_IPC ? "ipc" : "unknown");
+    if (t->scheme == MDL_IPC) {
 #ifdef SO_PEERCRED
         struct {
             pid_t pid;
@@ -196,7 +205,7 @@ static size_t header_size(const uint8_t *bytes, size_t size) {
 }
 
 static int called(mdl_stream *t, const uint8_t *bytes, size_t size) {
-    mdl_uv_server *s = t->owner;
+    mdl_server *s = t->owner;
     size_t header = header_size(bytes, size);
     if (header == 0 || size - header > s->receive_max) {
         mdl_stream_close(t, "the other side sent no call");
@@ -209,11 +218,10 @@ static int called(mdl_stream *t, const uint8_t *bytes, size_t size) {
         s->last = &t->waiting;
         return 0;
     }
-    owned *o = malloc(sizeof *o);
+    mdl_call *o = malloc(sizeof *o);
     if (!o) {
         return 1; /* as if it had been lost on the way */
     }
-    o->call = (mdl_call){reply, drop};
     o->server = s;
     o->stream = t;
     o->header_size = header;
@@ -228,18 +236,18 @@ static int called(mdl_stream *t, const uint8_t *bytes, size_t size) {
     t->under_way++;
     char peer[MDL_PEER_MAX];
     name_peer(t, peer);
-    s->on_call(s->ctx, &o->call, bytes + header, size - header, peer);
+    s->on_call(s->ctx, o, bytes + header, size - header, peer);
     return 1;
 }
 
 /* ---- connections ---- */
 
 static void stream_closed(mdl_stream *t) {
-    mdl_uv_server *s = t->owner;
+    mdl_server *s = t->owner;
     if (t->waits) {
         stop_waiting(s, t);
     }
-    for (owned *o = s->owned; t->under_way > 0 && o; o = o->next) {
+    for (mdl_call *o = s->owned; t->under_way > 0 && o; o = o->next) {
         if (o->stream == t) {
             o->stream = NULL;
             t->under_way--;
@@ -264,11 +272,11 @@ static int said_by_subscriber(mdl_stream *t, const uint8_t *bytes, size_t size) 
 
 static void knocked(uv_stream_t *stream, int status) {
     listener *l = stream->data;
-    mdl_uv_server *s = l->server;
+    mdl_server *s = l->server;
     if (status != 0 || s->closing) {
         return;
     }
-    mdl_stream *t = mdl_stream_new(s->loop, l->ipc);
+    mdl_stream *t = mdl_stream_new(s->loop, l->scheme);
     l->missed = t == NULL;
     if (!t) {
         return;
@@ -276,7 +284,10 @@ static void knocked(uv_stream_t *stream, int status) {
     t->owner = s;
     t->mine = l->news ? MDL_SP_PUB : MDL_SP_REP;
     t->theirs = l->news ? MDL_SP_SUB : MDL_SP_REQ;
-    t->limit = l->news ? 1 : s->receive_max + sizeof((owned *)0)->header;
+    t->limit = l->news ? 1 : s->receive_max + sizeof((mdl_call *)0)->header;
+    t->queue_max = REPLY_QUEUE_MAX;
+    t->tls_config = s->tls;
+    t->url = l->url;
     t->ready = greeted;
     t->message = l->news ? said_by_subscriber : called;
     t->closed = stream_closed;
@@ -299,7 +310,7 @@ static void knocked(uv_stream_t *stream, int status) {
 }
 
 static void ticked(uv_timer_t *timer) {
-    mdl_uv_server *s = timer->data;
+    mdl_server *s = timer->data;
     for (mdl_stream *t = s->calls; t; t = t->next) {
         mdl_stream_tick(t);
     }
@@ -313,7 +324,8 @@ static void ticked(uv_timer_t *timer) {
     }
 }
 
-void mdl_uv_server_publish(mdl_uv_server *s, const uint8_t *bytes, size_t size) {
+void mdl_server_publish(mdl_server *s, const uint8_t *bytes, size_t size) {
+    MDL_ASSERT(!s->closing);
     for (mdl_stream *t = s->news; t; t = t->next) {
         if (t->open && mdl_stream_queued(t) < NEWS_QUEUE_MAX) {
             mdl_stream_send(t, NULL, 0, bytes, size);
@@ -381,22 +393,23 @@ static int bind_tcp(listener *l, const char *url) {
 static void close_listener(listener *l) { uv_close(&l->h.any, listener_closed); }
 
 /* 0 with a new listener, or libuv's error. */
-static int listen_at(mdl_uv_server *s, const char *url, int news, listener **out) {
+static int listen_at(mdl_server *s, const char *url, int news, listener **out) {
     listener *l = calloc(1, sizeof *l);
     if (!l) {
         return UV_ENOMEM;
     }
     l->server = s;
     l->news = news;
-    l->ipc = mdl_address_scheme(url) == MDL_IPC;
-    int rv = l->ipc ? uv_pipe_init(s->loop, &l->h.pipe, 0) : uv_tcp_init(s->loop, &l->h.tcp);
+    l->scheme = mdl_address_scheme(url);
+    memcpy(l->url, url, strlen(url) + 1);
+    int rv = l->scheme == MDL_IPC ? uv_pipe_init(s->loop, &l->h.pipe, 0) : uv_tcp_init(s->loop, &l->h.tcp);
     if (rv != 0) {
         free(l);
         return rv;
     }
     l->h.any.data = l;
     s->handles++;
-    rv = l->ipc ? bind_pipe(l, url + strlen("ipc://")) : bind_tcp(l, url);
+    rv = l->scheme == MDL_IPC ? bind_pipe(l, url + strlen("ipc://")) : bind_tcp(l, url);
     if (rv == 0) {
         rv = uv_listen(&l->h.stream, BACKLOG, knocked);
     }
@@ -421,7 +434,7 @@ static uint32_t bound_port(const listener *l) {
 
 /* The listeners of calls and news of one address; `url` becomes what is bound, and
  * `failed` what was not. */
-static int listen_pair(mdl_uv_server *s, mdl_url url, mdl_url failed) {
+static int listen_pair(mdl_server *s, mdl_url url, mdl_url failed) {
     mdl_url news, bound, ignored;
     uint8_t key[32];
     int has_key, chosen = mdl_address_port(url) == 0, rv = UV_EADDRINUSE;
@@ -453,14 +466,46 @@ static int listen_pair(mdl_uv_server *s, mdl_url url, mdl_url failed) {
     return rv;
 }
 
-mdl_err mdl_uv_server_open(uv_loop_t *loop, const mdl_server_options *options, mdl_url *listen, uint32_t count,
-                           mdl_uv_server **out, char *error, size_t error_size) {
+/* The addresses taken apart, and TLS if one has it. */
+static mdl_err prepare(mdl_server *s, const mdl_server_options *o, char *error, size_t error_size) {
+    mdl_err e = MDL_OK;
+    for (uint32_t i = 0; e == MDL_OK && i < o->listen_count; i++) {
+        mdl_url news;
+        uint8_t key[32];
+        int has_key;
+        e = mdl_address_parse(o->listen[i], s->url[i], news, key, &has_key, error, error_size);
+        if (e == MDL_OK && mdl_address_scheme(s->url[i]) == MDL_TLS && !s->tls) {
+            e = mdl_tls_config_server(&o->tls, &s->tls, error, error_size);
+        }
+    }
+    return e;
+}
+
+mdl_err mdl_server_open(uv_loop_t *loop, const mdl_server_options *options, mdl_server **out, char *error,
+                        size_t error_size) {
     *out = NULL;
-    mdl_uv_server *s = calloc(1, sizeof *s);
-    if (!s || uv_timer_init(loop, &s->tick) != 0 || uv_idle_init(loop, &s->again) != 0) {
-        free(s);
-        snprintf(error, error_size, "cannot listen on %s: out of memory", listen[0]);
-        return MDL_ENOMEM;
+    MDL_ASSERT(options->on_call && options->receive_max > 0);
+    if (options->calls_max < 1 || options->calls_max > MDL_CALLS_MAX || options->listen_count < 1) {
+        snprintf(error, error_size, "a server needs an address, and room for 1 to %d calls", MDL_CALLS_MAX);
+        return MDL_ERANGE;
+    }
+    mdl_ignore_sigpipe();
+    mdl_server *s = calloc(1, sizeof *s);
+    if (s) {
+        s->url_count = options->listen_count;
+        s->url = calloc(s->url_count, sizeof *s->url);
+    }
+    mdl_err e = s && s->url ? prepare(s, options, error, error_size) : MDL_ENOMEM;
+    if (e == MDL_ENOMEM ||
+        (e == MDL_OK && (uv_timer_init(loop, &s->tick) != 0 || uv_idle_init(loop, &s->again) != 0))) {
+        snprintf(error, error_size, "cannot listen on %s: out of memory", options->listen[0]);
+        e = MDL_ENOMEM;
+    }
+    if (e != MDL_OK) {
+        if (s) {
+            release(s);
+        }
+        return e;
     }
     s->loop = loop;
     s->last = &s->waiting;
@@ -473,22 +518,27 @@ mdl_err mdl_uv_server_open(uv_loop_t *loop, const mdl_server_options *options, m
     s->handles = 2;
     int rv = 0;
     mdl_url failed;
-    for (uint32_t i = 0; i < count && rv == 0; i++) {
-        rv = listen_pair(s, listen[i], failed);
+    for (uint32_t i = 0; i < s->url_count && rv == 0; i++) {
+        rv = listen_pair(s, s->url[i], failed);
     }
     if (rv == 0) {
         rv = uv_timer_start(&s->tick, ticked, TICK_MS, TICK_MS);
     }
     if (rv != 0) {
         snprintf(error, error_size, "cannot listen on %s: %s", failed, uv_strerror(rv));
-        mdl_uv_server_close(s, NULL, NULL);
+        mdl_server_close(s, NULL, NULL);
         return rv == UV_ENOMEM ? MDL_ENOMEM : MDL_EIO;
     }
     *out = s;
     return MDL_OK;
 }
 
-void mdl_uv_server_close(mdl_uv_server *s, void (*closed)(void *ctx), void *ctx) {
+const char *mdl_server_url(const mdl_server *s, uint32_t i) {
+    MDL_ASSERT(i < s->url_count);
+    return s->url[i];
+}
+
+void mdl_server_close(mdl_server *s, void (*closed)(void *ctx), void *ctx) {
     MDL_ASSERT(!s->closing);
     s->closing = 1;
     s->closed = closed;

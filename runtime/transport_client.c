@@ -1,4 +1,4 @@
-/* The client over tcp and ipc, on the loop. Calls wait for a connection, and are
+/* The client's side. Calls wait for a connection, and are
  * sent again when it broke before their answer came. */
 #include <netdb.h>
 #include <sodium.h>
@@ -9,7 +9,7 @@
 #include <sys/un.h>
 
 #include "core/assert.h"
-#include "runtime/transport_internal.h"
+#include "runtime/loop.h"
 #include "runtime/transport_stream.h"
 
 enum { TROUBLE_MAX = 200, INDEX_BITS = 12, STEADY_MS = 2000, CONNECT_MS = 10000, WORD = 4 };
@@ -26,8 +26,9 @@ typedef struct pending {
 
 /* One of the two connections and what brings it back. */
 typedef struct line {
-    mdl_uv_client *client;
-    int news, ipc;
+    mdl_client *client;
+    int news;
+    mdl_scheme scheme;
     mdl_url url;
     mdl_stream *stream; /* NULL: none        */
     uv_timer_t retry;   /* dial, or give up dialling */
@@ -36,10 +37,11 @@ typedef struct line {
     uint32_t pause_ms, attempts;
 } line;
 
-struct mdl_uv_client {
+struct mdl_client {
     uv_loop_t *loop;
     line calls, news;
     uv_timer_t deadline;
+    mdl_tls_config *tls, *news_tls;
     pending *call;
     uint32_t *unused; /* a stack of places in `call` */
     uint32_t unused_count, serial;
@@ -56,7 +58,15 @@ static void look(uv_timer_t *timer);
 
 /* ---- the end ---- */
 
-static void handle_gone(mdl_uv_client *c) {
+static void release(mdl_client *c) {
+    mdl_tls_config_free(c->tls);
+    mdl_tls_config_free(c->news_tls);
+    free(c->call);
+    free(c->unused);
+    free(c);
+}
+
+static void handle_gone(mdl_client *c) {
     if (--c->handles > 0) {
         return;
     }
@@ -65,9 +75,7 @@ static void handle_gone(mdl_uv_client *c) {
     for (uint32_t i = 0; i < c->o.calls_max; i++) {
         free(c->call[i].bytes);
     }
-    free(c->call);
-    free(c->unused);
-    free(c);
+    release(c);
     if (closed) {
         closed(ctx);
     }
@@ -77,7 +85,7 @@ static void own_handle_closed(uv_handle_t *handle) { handle_gone(handle->data); 
 
 /* ---- calls ---- */
 
-static void watch_deadlines(mdl_uv_client *c) {
+static void watch_deadlines(mdl_client *c) {
     uint64_t first = UINT64_MAX, now = uv_now(c->loop);
     for (uint32_t i = 0; i < c->o.calls_max; i++) {
         if (c->call[i].used && c->call[i].deadline_ms < first) {
@@ -91,7 +99,7 @@ static void watch_deadlines(mdl_uv_client *c) {
     }
 }
 
-static void end_call(mdl_uv_client *c, pending *p, mdl_err status, const uint8_t *bytes, size_t size) {
+static void end_call(mdl_client *c, pending *p, mdl_err status, const uint8_t *bytes, size_t size) {
     free(p->bytes);
     p->bytes = NULL;
     p->used = 0;
@@ -99,14 +107,14 @@ static void end_call(mdl_uv_client *c, pending *p, mdl_err status, const uint8_t
     c->o.on_reply(c->o.ctx, p->token, status, bytes, size);
 }
 
-static void send_call(mdl_uv_client *c, pending *p) {
+static void send_call(mdl_client *c, pending *p) {
     uint8_t id[WORD] = {(uint8_t)(p->id >> 24), (uint8_t)(p->id >> 16), (uint8_t)(p->id >> 8), (uint8_t)p->id};
     p->sent = c->calls.stream && mdl_stream_send(c->calls.stream, id, sizeof id, p->bytes, p->size);
 }
 
 /* Deadlines that have passed. */
 static void look(uv_timer_t *timer) {
-    mdl_uv_client *c = timer->data;
+    mdl_client *c = timer->data;
     uint64_t now = uv_now(c->loop);
     for (uint32_t i = 0; i < c->o.calls_max && !c->closing; i++) {
         pending *p = &c->call[i];
@@ -128,8 +136,8 @@ static void look(uv_timer_t *timer) {
     }
 }
 
-mdl_err mdl_uv_client_call(mdl_uv_client *c, uint64_t token, const uint8_t *bytes, size_t size, uint32_t timeout_ms) {
-    MDL_ASSERT(!c->closing);
+mdl_err mdl_client_call(mdl_client *c, uint64_t token, const uint8_t *bytes, size_t size, uint32_t timeout_ms) {
+    MDL_ASSERT(!c->closing && timeout_ms >= 1 && timeout_ms <= 86400000);
     if (c->unused_count == 0) {
         return MDL_ESIZE;
     }
@@ -155,7 +163,7 @@ mdl_err mdl_uv_client_call(mdl_uv_client *c, uint64_t token, const uint8_t *byte
 }
 
 static int answered(mdl_stream *t, const uint8_t *bytes, size_t size) {
-    mdl_uv_client *c = ((line *)t->owner)->client;
+    mdl_client *c = ((line *)t->owner)->client;
     if (size < WORD || !(bytes[0] & 0x80)) {
         mdl_stream_close(t, "the other side sent no answer");
         return 1;
@@ -173,7 +181,7 @@ static int answered(mdl_stream *t, const uint8_t *bytes, size_t size) {
 }
 
 static int heard(mdl_stream *t, const uint8_t *bytes, size_t size) {
-    mdl_uv_client *c = ((line *)t->owner)->client;
+    mdl_client *c = ((line *)t->owner)->client;
     if (c->o.on_news && size <= c->o.receive_max) {
         c->o.on_news(c->o.ctx, bytes, size);
     }
@@ -210,7 +218,7 @@ static void dial_later(line *l) {
 
 static void greeted(mdl_stream *t) {
     line *l = t->owner;
-    mdl_uv_client *c = l->client;
+    mdl_client *c = l->client;
     l->dialling = 0;
     uv_timer_stop(&l->retry);
     if (l->news) {
@@ -230,7 +238,7 @@ static void greeted(mdl_stream *t) {
 
 static void stream_closed(mdl_stream *t) {
     line *l = t->owner;
-    mdl_uv_client *c = l->client;
+    mdl_client *c = l->client;
     int told = t->waits;
     l->stream = NULL;
     l->dialling = 0;
@@ -260,14 +268,16 @@ static void connected(uv_connect_t *request, int status) {
 
 /* A stream that dials, or NULL. */
 static mdl_stream *new_stream(line *l) {
-    mdl_uv_client *c = l->client;
-    mdl_stream *t = mdl_stream_new(c->loop, l->ipc);
+    mdl_client *c = l->client;
+    mdl_stream *t = mdl_stream_new(c->loop, l->scheme);
     if (!t) {
         note(l, "out of memory");
         dial_later(l);
         return NULL;
     }
     t->owner = l;
+    t->tls_config = l->news ? c->news_tls : c->tls;
+    t->url = l->url;
     t->mine = l->news ? MDL_SP_SUB : MDL_SP_REQ;
     t->theirs = l->news ? MDL_SP_PUB : MDL_SP_REP;
     t->limit = c->o.receive_max + (size_t)MDL_HEADER_HOPS * WORD;
@@ -283,7 +293,7 @@ static mdl_stream *new_stream(line *l) {
 
 static void looked_up(uv_getaddrinfo_t *lookup, int status, struct addrinfo *found) {
     line *l = (line *)((char *)lookup - offsetof(line, lookup));
-    mdl_uv_client *c = l->client;
+    mdl_client *c = l->client;
     l->looking_up = 0;
     if (!c->closing && (status != 0 || !found)) {
         note(l, status == 0 || status == UV_EAI_NONAME ? "no such host" : uv_strerror(status));
@@ -309,8 +319,8 @@ static void looked_up(uv_getaddrinfo_t *lookup, int status, struct addrinfo *fou
 }
 
 static void dial(line *l) {
-    mdl_uv_client *c = l->client;
-    if (l->ipc) {
+    mdl_client *c = l->client;
+    if (l->scheme == MDL_IPC) {
         mdl_stream *t = new_stream(l);
         if (t) {
             uv_pipe_connect(&t->connect, &t->h.pipe, l->url + strlen("ipc://"), connected);
@@ -334,23 +344,25 @@ static void dial(line *l) {
 
 /* ---- opening and closing ---- */
 
-static mdl_err check_url(const char *url, char *error, size_t error_size) {
+/* *tls is set where the url has it. */
+static mdl_err check_url(const char *url, const mdl_tls_files *files, mdl_tls_config **tls, char *error,
+                         size_t error_size) {
     mdl_scheme scheme = mdl_address_scheme(url);
     if (scheme == MDL_IPC && strlen(url) - strlen("ipc://") >= sizeof((struct sockaddr_un *)0)->sun_path) {
         snprintf(error, error_size, "cannot dial %s: %s", url, uv_strerror(UV_ENAMETOOLONG));
         return MDL_ESIZE;
     }
-    if (scheme == MDL_TCP && mdl_address_port(url) == 0) {
+    if (scheme != MDL_IPC && mdl_address_port(url) == 0) {
         snprintf(error, error_size, "cannot dial %s: port 0 is for listening", url);
         return MDL_ESYNTAX;
     }
-    return MDL_OK;
+    return scheme == MDL_TLS ? mdl_tls_config_client(files, url, tls, error, error_size) : MDL_OK;
 }
 
-static void open_line(mdl_uv_client *c, line *l, const char *url, int news) {
+static void open_line(mdl_client *c, line *l, const char *url, int news) {
     l->client = c;
     l->news = news;
-    l->ipc = mdl_address_scheme(url) == MDL_IPC;
+    l->scheme = mdl_address_scheme(url);
     l->pause_ms = MDL_RECONNECT_MIN_MS;
     snprintf(l->url, sizeof l->url, "%s", url);
     uv_timer_init(c->loop, &l->retry);
@@ -359,29 +371,31 @@ static void open_line(mdl_uv_client *c, line *l, const char *url, int news) {
     uv_timer_start(&l->retry, retry, 0, 0); /* nothing is called back from within the opening */
 }
 
-mdl_err mdl_uv_client_open(uv_loop_t *loop, const mdl_client_options *options, mdl_uv_client **out, char *error,
-                           size_t error_size) {
+mdl_err mdl_client_open(uv_loop_t *loop, const mdl_client_options *options, mdl_client **out, char *error,
+                        size_t error_size) {
     *out = NULL;
-    mdl_err e = check_url(options->url, error, error_size);
-    if (e == MDL_OK && options->news) {
-        e = check_url(options->news, error, error_size);
-    }
-    if (e != MDL_OK) {
-        return e;
-    }
-    mdl_uv_client *c = calloc(1, sizeof *c);
+    MDL_ASSERT(options->on_reply && options->receive_max > 0);
+    MDL_ASSERT(options->calls_max >= 1 && options->calls_max <= MDL_CALLS_MAX);
+    mdl_ignore_sigpipe();
+    mdl_client *c = calloc(1, sizeof *c);
     if (c) {
         c->call = calloc(options->calls_max, sizeof *c->call);
         c->unused = calloc(options->calls_max, sizeof *c->unused);
     }
-    if (!c || !c->call || !c->unused) {
-        if (c) {
-            free(c->call);
-            free(c->unused);
-            free(c);
-        }
+    mdl_err e = c && c->call && c->unused ? MDL_OK : MDL_ENOMEM;
+    if (e != MDL_OK) {
         snprintf(error, error_size, "cannot dial %s: out of memory", options->url);
-        return MDL_ENOMEM;
+    } else {
+        e = check_url(options->url, &options->tls, &c->tls, error, error_size);
+    }
+    if (e == MDL_OK && options->news) {
+        e = check_url(options->news, &options->tls, &c->news_tls, error, error_size);
+    }
+    if (e != MDL_OK) {
+        if (c) {
+            release(c);
+        }
+        return e;
     }
     c->loop = loop;
     c->o = *options;
@@ -399,11 +413,12 @@ mdl_err mdl_uv_client_open(uv_loop_t *loop, const mdl_client_options *options, m
         open_line(c, &c->news, options->news, 1);
     }
     c->o.url = c->o.news = NULL; /* the caller's */
+    memset(&c->o.tls, 0, sizeof c->o.tls);
     *out = c;
     return MDL_OK;
 }
 
-const char *mdl_uv_client_trouble(mdl_uv_client *c) { return c->trouble; }
+const char *mdl_client_trouble(mdl_client *c) { return c->trouble; }
 
 static void close_line(line *l) {
     if (l->stream) {
@@ -415,7 +430,7 @@ static void close_line(line *l) {
     uv_close((uv_handle_t *)&l->retry, own_handle_closed);
 }
 
-void mdl_uv_client_close(mdl_uv_client *c, void (*closed)(void *ctx), void *ctx) {
+void mdl_client_close(mdl_client *c, void (*closed)(void *ctx), void *ctx) {
     MDL_ASSERT(!c->closing);
     c->closing = 1;
     c->closed = closed;
