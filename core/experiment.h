@@ -6,6 +6,7 @@
 #include "core/evolution.h"
 #include "core/hmn_spec.h"
 #include "core/network_spec.h"
+#include "core/neuraxon_spec.h"
 #include "core/task.h"
 
 typedef enum mdl_model_id { MDL_MODEL_HMN = 0, MDL_MODEL_NEURAXON = 1, MDL_MODEL_COUNT = 2 } mdl_model_id;
@@ -16,7 +17,8 @@ typedef struct mdl_experiment {
     uint64_t seed; /* of everything: wiring, search, lives                      */
     mdl_task_params task;
     mdl_network_spec network;
-    mdl_hmn_spec hmn;
+    mdl_hmn_spec hmn; /* of a Neuraxon only `mechanism`, `meta_method` and `meta_period` are read */
+    mdl_neuraxon_spec neuraxon;
     mdl_evolution_spec evolution;
     uint32_t test_episodes; /* held-out lives for reported scores, 1..65536, 200 */
     uint8_t id[32];         /* SHA-256 of the file's bytes                       */

@@ -4,7 +4,7 @@
 #include "core/evolution.h"
 #include "core/num.h"
 
-enum { ABSENT = 0xffffffff };
+#define ABSENT MDL_GENES_ABSENT
 
 static const struct {
     const char *key, *text;
@@ -42,21 +42,29 @@ int mdl_genome_layout_of(const mdl_experiment *x, mdl_genome_layout *l) {
     }
     if (synapses > UINT32_MAX)
         return MDL_ERANGE;
-    l->encoding = spec->encoding;
+    int neuraxon = x->model == MDL_MODEL_NEURAXON;
+    l->encoding = neuraxon ? x->neuraxon.encoding : spec->encoding;
     l->synapses = (uint32_t)synapses;
     l->neurons = (uint32_t)neurons;
-    int direct = spec->encoding == MDL_DIRECT;
+    int direct = l->encoding == MDL_DIRECT, here = direct && neuraxon;
     if (direct && synapses > MDL_GENES_MAX)
         return MDL_ERANGE;
     l->weights = section(&total, synapses, direct);
     l->phases = section(&total, synapses, direct && on[MDL_MECH_PHASE_GATE]);
     l->gains = section(&total, neurons, direct && on[MDL_MECH_NEURON_GAIN]);
     l->embeddings = section(&total, 4 * sources, direct && on[MDL_MECH_LOCAL_ATTENTION]);
-    l->regions = section(&total, (uint64_t)network->regions * (MDL_CLASSES * MDL_CLASS_GENES + 1), !direct);
+    l->meta = section(&total, synapses, here && x->neuraxon.mechanism[MDL_NX_META_WEIGHTS]);
+    l->thresholds = section(&total, 2 * neurons, here);
+    l->taus = section(&total, neurons, here);
+    uint64_t region_genes = neuraxon ? MDL_NEURAXON_REGION_GENES : MDL_CLASSES * MDL_CLASS_GENES + 1;
+    l->regions = section(&total, network->regions * region_genes, !direct);
     l->globals = section(&total, MDL_GENE_COUNT, 1);
+    l->neuraxon = section(&total, MDL_NEURAXON_GENE_COUNT, neuraxon);
     uint32_t switches = 0;
     for (uint32_t m = 0; m < MDL_MECH_COUNT; m++)
         switches += on[m] == MDL_GENE;
+    for (uint32_t m = 0; neuraxon && m < MDL_NX_COUNT; m++)
+        switches += x->neuraxon.mechanism[m] == MDL_GENE;
     l->switches = section(&total, switches, 1);
     if (total > MDL_GENES_MAX)
         return MDL_ERANGE;
@@ -71,9 +79,40 @@ static void fill(float *mean, float *sd, uint64_t at, uint64_t count, float m, f
     }
 }
 
+/* Plasticity of a new synapse, and its spread where it is drawn. */
+#define META_MEAN 0.5f
+#define META_SD 0.25f
+/* Noise that leaves trinary states alone most of the time. */
+#define NEURAXON_NOISE 0.2f
+
+static void neuraxon_prior(const mdl_neuraxon_spec *spec, const mdl_genome_layout *l, float *mean, float *sd) {
+    if (l->encoding == MDL_DIRECT) {
+        fill(mean, sd, l->weights, l->synapses, 0.0f, spec->init_sd);
+        if (l->meta != ABSENT)
+            fill(mean, sd, l->meta, l->synapses, META_MEAN, 0.0f);
+    } else {
+        for (uint32_t at = l->regions; at < l->globals; at += MDL_NEURAXON_REGION_GENES)
+            for (uint32_t c = 0; c < MDL_CLASSES; c++) {
+                uint32_t g = at + c * MDL_NEURAXON_CLASS_GENES;
+                fill(mean, sd, g + 1, 1, 1.0f, 0.0f); /* s.d. of weights */
+                fill(mean, sd, g + 2, 1, META_MEAN, 0.0f);
+                fill(mean, sd, g + 3, 1, META_SD, 0.0f);
+            }
+    }
+    for (uint32_t i = 0; i < MDL_GENE_COUNT; i++)
+        mean[l->globals + i] = genes[i].initial;
+    mean[l->globals + MDL_GENE_NOISE] = NEURAXON_NOISE;
+    for (uint32_t i = 0; i < MDL_NEURAXON_GENE_COUNT; i++)
+        mean[l->neuraxon + i] = mdl_neuraxon_gene_initial(i);
+}
+
 void mdl_genome_prior(const mdl_experiment *x, const mdl_genome_layout *l, float *mean, float *sd) {
     const mdl_hmn_spec *spec = &x->hmn;
     fill(mean, sd, 0, l->genes, 0.0f, 0.0f);
+    if (x->model == MDL_MODEL_NEURAXON) {
+        neuraxon_prior(&x->neuraxon, l, mean, sd);
+        return;
+    }
     if (l->encoding == MDL_DIRECT) {
         fill(mean, sd, l->weights, l->synapses, 0.0f, spec->init_sd);
         if (l->gains != ABSENT)
@@ -165,4 +204,11 @@ void mdl_genome_decode(const mdl_experiment *x, const mdl_genome_layout *l, cons
     p->gate[2] = G(GATE_NOVELTY);
     p->gate_theta = 0.1f * G(GATE_THETA);
 #undef G
+    if (x->model != MDL_MODEL_NEURAXON)
+        return;
+    p->weight_max = x->neuraxon.weight_max;
+    float own[MDL_NEURAXON_GENE_COUNT];
+    for (uint32_t i = 0; i < MDL_NEURAXON_GENE_COUNT; i++)
+        own[i] = mdl_clampf(genome[l->neuraxon + i], -64.0f, 64.0f);
+    mdl_neuraxon_decode(&x->neuraxon, own, genome + at, &p->neuraxon);
 }

@@ -18,6 +18,7 @@
 #include <stddef.h>
 
 #include "core/experiment.h"
+#include "core/neuraxon_genome.h"
 #include "core/wiring.h"
 
 /* Global genes: X(NAME, key, initial value, what it decodes to). */
@@ -69,6 +70,7 @@ const char *mdl_gene_key(uint32_t gene); /* NULL past the last */
 const char *mdl_gene_text(uint32_t gene);
 
 enum { MDL_EMBED = 2, MDL_CLASSES = 3, MDL_CLASS_GENES = 8 };
+#define MDL_GENES_ABSENT UINT32_MAX /* start of a section that is not there */
 
 /* Where the sections start, in genes. */
 typedef struct mdl_genome_layout {
@@ -76,8 +78,9 @@ typedef struct mdl_genome_layout {
     uint32_t synapses;                           /* of the whole network                                */
     uint32_t neurons;                            /* motors included                                     */
     uint32_t weights, phases, gains, embeddings; /* direct; UINT32_MAX: absent */
-    uint32_t regions;                            /* indirect: start of (3 x 8 + 1) genes a region       */
-    uint32_t globals, switches, genes;           /* genes: the total           */
+    uint32_t meta, thresholds, taus;             /* Neuraxon, direct (core/neuraxon_genome.h)           */
+    uint32_t regions;                            /* indirect: start of (3 x 8 + 1), or Neuraxon's, genes a region */
+    uint32_t globals, neuraxon, switches, genes; /* genes: the total           */
 } mdl_genome_layout;
 
 /* MDL_ERANGE when the genome would pass MDL_GENES_MAX. */
@@ -119,6 +122,7 @@ typedef struct mdl_params {
     float rate_novelty, rate_uncertainty;
     float drop_base, drop_uncertainty;
     float gate[3], gate_theta;
+    mdl_neuraxon_params neuraxon;
 } mdl_params;
 
 static inline int mdl_on(const mdl_params *p, mdl_mechanism m) { return (int)(p->on >> m & 1u); }

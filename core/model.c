@@ -1,9 +1,10 @@
 #include "core/model.h"
 
 #include "core/hmn_region.h"
+#include "core/neuraxon_region.h"
 
 const mdl_network_model *mdl_network_model_get(uint32_t id) {
-    static const mdl_network_model *const models[] = {&mdl_hmn_model};
+    static const mdl_network_model *const models[] = {&mdl_hmn_model, &mdl_neuraxon_model};
     return id < sizeof models / sizeof models[0] ? models[id] : NULL;
 }
 

@@ -162,24 +162,41 @@ static mdl_err read_neurons(reader *r, const cJSON *item, const mdl_key_row *row
     return i > 0 ? MDL_OK : fail_row(r, MDL_ERANGE, path, item, row);
 }
 
+/* Where the switch of a key is stored, and its number; NULL when there is none.
+ * A Neuraxon has its own and those it shares with HMN. */
+static uint8_t *find_switch(reader *r, const mdl_key_row *row, const char *key, uint8_t *out, uint32_t *bit) {
+    mdl_mechanism m = mdl_mechanism_find(key);
+    *bit = m;
+    if (row->section == MDL_SEC_HMN) {
+        return m == MDL_MECH_COUNT ? NULL : &out[m];
+    }
+    if (mdl_neuraxon_shares(m)) {
+        return &r->x->hmn.mechanism[m];
+    }
+    mdl_neuraxon_mechanism own = mdl_neuraxon_mechanism_find(key);
+    *bit = MDL_MECH_COUNT + (uint32_t)own;
+    return own == MDL_NX_COUNT ? NULL : &out[own];
+}
+
 static mdl_err read_switches(reader *r, const cJSON *item, const mdl_key_row *row, const char *path, uint8_t *out) {
     static const char *const words[] = {"off", "on", "gene"};
-    uint32_t seen = 0;
-    _Static_assert(MDL_MECH_COUNT <= 32, "one bit a mechanism");
+    uint64_t seen = 0;
+    _Static_assert(MDL_MECH_COUNT + MDL_NX_COUNT <= 64, "one bit a mechanism");
     if (!cJSON_IsObject(item)) {
         return fail_row(r, MDL_ETYPE, path, item, row);
     }
     for (const cJSON *one = item->child; one; one = one->next) {
         char inner[PATH_MAX_BYTES];
         child_path(inner, path, one->string);
-        mdl_mechanism m = mdl_mechanism_find(one->string);
-        if (m == MDL_MECH_COUNT) {
+        uint32_t bit;
+        uint8_t *place = find_switch(r, row, one->string, out, &bit);
+        if (!place) {
             return mdl_json_fail(r->err, MDL_EKEY, inner, "an unknown key", "mechanisms of docs/EXPERIMENT.md");
         }
-        if (seen >> m & 1u) {
+        if (seen >> bit & 1u) {
             return mdl_json_fail(r->err, MDL_EKEY, inner, "given twice", "each key once");
         }
-        seen |= 1u << m;
+        seen |= (uint64_t)1 << bit;
         uint8_t value = 3;
         if (cJSON_IsBool(one)) {
             value = cJSON_IsTrue(one) ? MDL_ON : MDL_OFF;
@@ -191,7 +208,7 @@ static mdl_err read_switches(reader *r, const cJSON *item, const mdl_key_row *ro
             mdl_err code = cJSON_IsString(one) ? MDL_ENOENT : MDL_ETYPE;
             return fail(r, code, inner, one, "\"off\", \"on\", \"gene\", true or false");
         }
-        out[m] = value;
+        *place = value;
     }
     return MDL_OK;
 }
@@ -241,6 +258,7 @@ static mdl_err read_row(reader *r, const cJSON *item, const mdl_key_row *row, ui
     case MDL_KEY_U32:
         e = read_integer(r, item, row, path, integers);
         break;
+    case MDL_KEY_MODEL: /* read_model() took it, if it is one */
     case MDL_KEY_CHOICE:
         e = read_choice(r, item, row, path, integers);
         break;
@@ -258,8 +276,6 @@ static mdl_err read_row(reader *r, const cJSON *item, const mdl_key_row *row, ui
         return e;
     case MDL_KEY_COUNT:
         return read_integer(r, item, row, path, integers); /* read_islands() takes it */
-    case MDL_KEY_MODEL:
-        return read_choice(r, item, row, path, integers);
     case MDL_KEY_TASK_ID:
         return MDL_OK; /* read_task() took it */
     case MDL_KEY_NAME:
@@ -442,6 +458,17 @@ static mdl_err complete(reader *r) {
     return mdl_network_check(x, err);
 }
 
+/* The model decides which other keys there are, and their defaults. One that is
+ * not known is refused where it stands. */
+static uint32_t read_model(const cJSON *root, mdl_experiment *x) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, "model");
+    if (cJSON_IsString(item) && strcmp(item->valuestring, "neuraxon") == 0) {
+        x->model = MDL_MODEL_NEURAXON;
+        mdl_neuraxon_spec_defaults(&x->neuraxon, x->hmn.mechanism);
+    }
+    return 1u << x->model;
+}
+
 static mdl_err parse(const uint8_t *bytes, size_t size, mdl_experiment *out, mdl_json_error *err) {
     char number[32];
     if (size > MDL_EXPERIMENT_BYTES_MAX) {
@@ -459,14 +486,15 @@ static mdl_err parse(const uint8_t *bytes, size_t size, mdl_experiment *out, mdl
     }
     reader r = {.x = out, .err = err};
     set_defaults(out);
+    uint32_t model_bit = read_model(root, out);
     if (!cJSON_IsObject(root)) {
         e = fail(&r, MDL_ETYPE, "", root, "an object");
     } else if (!cJSON_GetObjectItemCaseSensitive(root, "task")) {
         /* Unknown keys first: a mistyped "task" is better named than missed. */
-        e = read_object(&r, root, MDL_SEC_ROOT, (uint8_t *)out, "", 0);
+        e = read_object(&r, root, MDL_SEC_ROOT, (uint8_t *)out, "", model_bit);
         e = e ? e : mdl_json_fail(err, MDL_EKEY, "task", "missing", "a task's name, or an object with its name");
     } else {
-        e = read_object(&r, root, MDL_SEC_ROOT, (uint8_t *)out, "", 0);
+        e = read_object(&r, root, MDL_SEC_ROOT, (uint8_t *)out, "", model_bit);
         e = e ? e : complete(&r);
     }
     cJSON_Delete(root);

@@ -14,6 +14,7 @@ typedef enum mdl_section {
     MDL_SEC_TASK,      /* mdl_task_params     */
     MDL_SEC_NETWORK,   /* mdl_network_spec    */
     MDL_SEC_HMN,       /* mdl_hmn_spec        */
+    MDL_SEC_NEURAXON,  /* mdl_experiment: it shares choices with HMN */
     MDL_SEC_EVOLUTION, /* mdl_evolution_spec  */
     MDL_SEC_ISLAND,    /* mdl_island_spec     */
     MDL_SEC_COUNT
@@ -27,7 +28,7 @@ typedef enum mdl_key_kind {
     MDL_KEY_PAIR,     /* a list [min, max] of integers lo..hi           */
     MDL_KEY_NAME,     /* the experiment's name                          */
     MDL_KEY_SEED,     /* u64 as a string of digits, or an integer       */
-    MDL_KEY_MODEL,    /* one of `names`, nothing stored                 */
+    MDL_KEY_MODEL,    /* one of `names`; says which root keys are read  */
     MDL_KEY_TASK,     /* a task's name, or an object with it            */
     MDL_KEY_TASK_ID,  /* the name in that object                        */
     MDL_KEY_NEURONS,  /* an integer, or one for each region             */
@@ -41,7 +42,7 @@ typedef struct mdl_key_row {
     mdl_section section;
     mdl_key_kind kind;
     mdl_section inner; /* MDL_KEY_SECTION, MDL_KEY_ISLANDS: what is inside     */
-    uint32_t readers;  /* bits 1 << mdl_task_id or 1 << mdl_algorithm that read it; 0 = all */
+    uint32_t readers;  /* bits 1 << mdl_task_id, mdl_algorithm or mdl_model_id that read it; 0 = all */
     const char *key;
     size_t offset;            /* of the field in the section's struct                 */
     double lo, hi;            /* allowed, both ends included                          */
@@ -60,7 +61,7 @@ const char *mdl_section_path(mdl_section section);
 /* What a row allows, as a sentence fragment. */
 void mdl_key_allowed(const mdl_key_row *row, char *out, size_t size);
 /* The fields of a section as if its object were {}. `base` is zeroed memory of
- * the section's struct. Not for MDL_SEC_TASK, MDL_SEC_HMN, whose defaults are
+ * the section's struct. Not for MDL_SEC_TASK, _HMN and _NEURAXON, whose defaults are
  * core's. */
 void mdl_section_defaults(mdl_section section, void *base);
 /* The shortest decimal text that reads back as `v`. `size` >= 32. */

@@ -57,6 +57,7 @@ static cJSON *write_row(writer *w, const mdl_key_row *row, const uint8_t *field)
     case MDL_KEY_F32:
         memcpy(&number, field, sizeof number);
         return cJSON_CreateNumber(short_double(number));
+    case MDL_KEY_MODEL:
     case MDL_KEY_CHOICE:
         return cJSON_CreateString(row->names[load_u32(field)]);
     case MDL_KEY_WORD_U32:
@@ -71,8 +72,6 @@ static cJSON *write_row(writer *w, const mdl_key_row *row, const uint8_t *field)
     case MDL_KEY_SEED:
         snprintf(text, sizeof text, "%" PRIu64, x->seed);
         return cJSON_CreateString(text);
-    case MDL_KEY_MODEL:
-        return cJSON_CreateString(row->names[0]);
     case MDL_KEY_TASK:
         return write_section(w, row->inner, field, 1u << x->task.id);
     case MDL_KEY_TASK_ID:
@@ -88,7 +87,12 @@ static cJSON *write_row(writer *w, const mdl_key_row *row, const uint8_t *field)
     case MDL_KEY_SWITCHES:
         made = cJSON_CreateObject();
         for (uint32_t m = 0; m < MDL_MECH_COUNT; m++) {
-            add_member(w, made, mdl_mechanism_key(m), cJSON_CreateString(switch_words[field[m]]));
+            if (row->section == MDL_SEC_HMN || mdl_neuraxon_shares(m)) {
+                add_member(w, made, mdl_mechanism_key(m), cJSON_CreateString(switch_words[x->hmn.mechanism[m]]));
+            }
+        }
+        for (uint32_t m = 0; row->section == MDL_SEC_NEURAXON && m < MDL_NX_COUNT; m++) {
+            add_member(w, made, mdl_neuraxon_mechanism_key(m), cJSON_CreateString(switch_words[field[m]]));
         }
         return made;
     case MDL_KEY_ISLANDS:
@@ -117,7 +121,7 @@ static cJSON *write_section(writer *w, mdl_section section, const uint8_t *base,
 
 char *mdl_experiment_to_json(const mdl_experiment *x) {
     writer w = {.x = x};
-    cJSON *root = write_section(&w, MDL_SEC_ROOT, (const uint8_t *)x, 0);
+    cJSON *root = write_section(&w, MDL_SEC_ROOT, (const uint8_t *)x, 1u << x->model);
     char *text = root && !w.failed ? cJSON_Print(root) : NULL;
     cJSON_Delete(root);
     return text;
@@ -136,16 +140,21 @@ static void put_cell(const mdl_sink *sink, const char *text) {
 }
 
 static void default_text(const mdl_key_row *row, char *out, size_t size) {
-    mdl_hmn_spec hmn;
-    const uint8_t *field = (const uint8_t *)&hmn + row->offset;
+    mdl_experiment x;
+    uint8_t shared[MDL_MECH_COUNT];
+    const uint8_t *base = row->section == MDL_SEC_NEURAXON ? (const uint8_t *)&x : (const uint8_t *)&x.hmn;
+    const uint8_t *field = base + row->offset; /* read only where core has the defaults */
+    int core = row->section == MDL_SEC_HMN || row->section == MDL_SEC_NEURAXON;
     float number = (float)row->initial;
-    mdl_hmn_spec_defaults(&hmn);
+    memset(&x, 0, sizeof x);
+    mdl_hmn_spec_defaults(&x.hmn);
+    mdl_neuraxon_spec_defaults(&x.neuraxon, shared);
     if (row->initial_text) {
         snprintf(out, size, "%s", row->initial_text);
     } else if (row->kind == MDL_KEY_CHOICE) {
-        snprintf(out, size, "\"%s\"", row->names[row->section == MDL_SEC_HMN ? load_u32(field) : 0]);
+        snprintf(out, size, "\"%s\"", row->names[core ? load_u32(field) : 0]);
     } else if (row->kind == MDL_KEY_F32) {
-        if (row->section == MDL_SEC_HMN) {
+        if (core) {
             memcpy(&number, field, sizeof number);
         }
         mdl_float_text(number, out, size);
@@ -153,7 +162,7 @@ static void default_text(const mdl_key_row *row, char *out, size_t size) {
         snprintf(out, size, "\"%s\"", row->names[0]);
     } else if (row->kind == MDL_KEY_PAIR) {
         snprintf(out, size, "[%.0f, %.0f]", row->initial, row->initial);
-    } else if (row->section == MDL_SEC_HMN) {
+    } else if (core) {
         snprintf(out, size, "%u", load_u32(field));
     } else {
         snprintf(out, size, "%.0f", row->initial);
@@ -229,6 +238,21 @@ void mdl_experiment_write_reference(const mdl_sink *sink) {
         put(sink, mdl_mechanism_key(m));
         put(sink, "` |");
         put_cell(sink, mdl_mechanism_text(m));
+        put(sink, "\n");
+    }
+    static const char *const words[] = {"off", "on", "gene"};
+    put(sink, "\n### neuraxon.mechanisms\n\n| key | default | what it is |\n|---|---|---|\n");
+    for (uint32_t i = 0; i < MDL_MECH_COUNT + MDL_NX_COUNT; i++) {
+        uint32_t own = i - MDL_MECH_COUNT;
+        int shared = i < MDL_MECH_COUNT;
+        if (shared && !mdl_neuraxon_shares(i)) {
+            continue;
+        }
+        put(sink, "| `");
+        put(sink, shared ? mdl_mechanism_key(i) : mdl_neuraxon_mechanism_key(own));
+        put(sink, "` |");
+        put_cell(sink, words[shared ? mdl_neuraxon_shared_default(i) : mdl_neuraxon_mechanism_default(own)]);
+        put_cell(sink, shared ? mdl_mechanism_text(i) : mdl_neuraxon_mechanism_text(own));
         put(sink, "\n");
     }
 }

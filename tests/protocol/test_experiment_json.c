@@ -387,8 +387,9 @@ static void test_table(void **state) {
                         "{\"task\": \"tmaze\", \"evolution\": {\"islands\": [{\"algorithm\": \"%s\", \"%s\": %.17g}]}}",
                         row->readers == 1u << MDL_CMA ? "cma" : "es", row->key, v);
                 } else {
-                    snprintf(text, sizeof text, "{\"task\": \"tmaze\", \"%s\": {\"%s\": %.17g}}",
-                             mdl_section_path(row->section), row->key, v);
+                    const char *model = row->section == MDL_SEC_NEURAXON ? "neuraxon" : "hmn";
+                    snprintf(text, sizeof text, "{\"task\": \"tmaze\", \"model\": \"%s\", \"%s\": {\"%s\": %.17g}}",
+                             model, mdl_section_path(row->section), row->key, v);
                 }
                 mdl_err e = parse_text(text, &x, NULL);
                 if (e != (out ? MDL_ERANGE : MDL_OK)) {
