@@ -5,7 +5,8 @@
 FROM debian:12-slim AS build
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-       cmake ninja-build gcc libc6-dev pkg-config libsodium-dev libcjson-dev libuv1-dev libsqlite3-dev libfftw3-dev libmbedtls-dev \
+       cmake ninja-build gcc libc6-dev pkg-config libsodium-dev libcjson-dev libuv1-dev nettle-dev libsqlite3-dev \
+       libfftw3-dev libmbedtls-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
@@ -16,7 +17,7 @@ RUN cmake --preset release -DMODULON_TESTS=OFF \
 FROM debian:12-slim
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-       libsodium23 libcjson1 libuv1 libsqlite3-0 libfftw3-double3 libmbedtls14 \
+       libsodium23 libcjson1 libuv1 libnettle8 libsqlite3-0 libfftw3-double3 libmbedtls14 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --create-home --home-dir /var/lib/modulon modulon
 COPY --from=build /usr/local /usr/local

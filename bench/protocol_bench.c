@@ -31,6 +31,7 @@
 #include "protocol/frame.h"
 #include "protocol/messages.h"
 #include "protocol/unit.h"
+#include "runtime/sha256.h"
 #include "store/store.h"
 
 enum {
@@ -436,6 +437,8 @@ int main(int argc, char **argv) {
     crowd.rounds = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 8;
     if (crowd.rounds < 1 || crowd.rounds > ROUNDS_MAX || sodium_init() < 0 || !mkdtemp(directory))
         die("ROUNDS is 1..64; the directory must be writable");
+    if (!mdl_sha256_start())
+        die("SHA-256 differs");
     common = mmap(NULL, sizeof *common, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (common == MAP_FAILED || pipe(go) != 0)
         die("no memory to share");

@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "runtime/champion.h"
+#include "runtime/sha256.h"
 
 static const struct {
     const char *name, *text;
@@ -61,6 +62,7 @@ static int finish(int code) {
 int main(int argc, char **argv) {
     if (sodium_init() < 0)
         return mdl_cli_fail(MDL_EXIT_FAILURE, "libsodium cannot be initialised");
+    (void)mdl_sha256_start(); /* without it libsodium's goes on */
     if (argc < 2) {
         show_commands(stderr);
         return MDL_EXIT_USAGE;

@@ -165,7 +165,7 @@ static mdl_rule append(mdl_coordinator *c, const uint8_t *record, size_t size, m
     uint64_t index = mdl_ledger_size(c->ledger);
     mdl_rule rule = mdl_ledger_apply(c->ledger, record, size, 1, breach);
     if (rule == MDL_RULE_OK) {
-        c->io.append(c->io.ctx, index, record, size);
+        c->io.append(c->io.ctx, index, record, size, NULL);
     }
     return rule;
 }
@@ -174,7 +174,7 @@ mdl_rule mdl_coordinator_append(mdl_coordinator *c, const mdl_asked *a, mdl_brea
     uint64_t index = mdl_ledger_size(c->ledger);
     mdl_rule rule = mdl_ledger_apply_message(c->ledger, a->envelope, a->message, breach);
     if (rule == MDL_RULE_OK) {
-        c->io.append(c->io.ctx, index, a->raw, a->raw_size);
+        c->io.append(c->io.ctx, index, a->raw, a->raw_size, a->leaf);
     }
     return rule;
 }

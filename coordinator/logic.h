@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "protocol/ledger.h"
+#include "protocol/merkle.h"
 #include "protocol/reason.h"
 
 enum {
@@ -53,7 +54,7 @@ typedef struct mdl_coordinator_config {
 typedef struct mdl_coordinator_io {
     void *ctx;
     /* Record `index`, right behind the one before. */
-    void (*append)(void *ctx, uint64_t index, const uint8_t *record, size_t size);
+    void (*append)(void *ctx, uint64_t index, const uint8_t *record, size_t size, const mdl_hash *leaf);
     /* A blob that the next record names: must be durable before that record is,
      * and must be there for `blobs` at once. */
     void (*put_blob)(void *ctx, const uint8_t digest[MDL_DIGEST_BYTES], const uint8_t *bytes, size_t size);
@@ -89,9 +90,10 @@ mdl_err mdl_coordinator_start(mdl_coordinator *c, const uint8_t *document, size_
 
 /* A call whose envelope has its form and whose signature was verified.
  *   call  the caller's number; answered by exactly one of reply and receipt
- *   raw   the envelope's bytes as received */
+ *   raw   the envelope's bytes as received
+ *   leaf  mdl_merkle_leaf() of them: tells repeats from equivocation, and is the record's if it becomes one */
 void mdl_coordinator_call(mdl_coordinator *c, uint64_t call, const mdl_envelope *e, const uint8_t *raw, size_t raw_size,
-                          uint64_t now_ms);
+                          const mdl_hash *leaf, uint64_t now_ms);
 /* Before the costly check of the signature: MDL_REASON_NONE when it is worth it,
  * that is, for a hello and for keys with a session. Changes nothing. */
 mdl_reason mdl_coordinator_worth(const mdl_coordinator *c, const mdl_envelope *e);

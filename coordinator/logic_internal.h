@@ -91,6 +91,7 @@ typedef struct mdl_asked {
     const mdl_envelope *envelope;
     const uint8_t *raw;
     size_t raw_size;
+    const mdl_hash *leaf; /* of raw */
     const mdl_message *message;
     uint32_t worker; /* index; UINT32_MAX: not admitted */
     mdl_answer *answer;

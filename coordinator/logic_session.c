@@ -100,7 +100,8 @@ static void tell_equivocation(mdl_coordinator *c, const mdl_asked *a, const mdl_
     mdl_hex(s->first, MDL_DIGEST_BYTES, first);
     mdl_hex(s->second, MDL_DIGEST_BYTES, second);
     mdl_coordinator_log(c, "equivocation", a->envelope->key,
-                        "two messages with number %" PRIu64 " in one session: %s and %s", s->equivocal, first, second);
+                        "two messages with number %" PRIu64 " in one session, leaf hashes %s and %s", s->equivocal,
+                        first, second);
     snprintf(detail, sizeof detail, "number %" PRIu64, a->message->head.seq);
     mdl_coordinator_reject(c, a, MDL_REASON_REPLAY_MISMATCH, 0, 0, detail);
 }
@@ -108,10 +109,8 @@ static void tell_equivocation(mdl_coordinator *c, const mdl_asked *a, const mdl_
 /* 1: the message is new and to be acted on; a->answer is its place. Else it has been answered. */
 static int take_number(mdl_coordinator *c, mdl_asked *a) {
     mdl_peer *p = &c->peer[a->worker];
-    uint8_t digest[MDL_DIGEST_BYTES];
     uint32_t slot;
-    mdl_digest_of(a->raw, a->raw_size, digest);
-    switch (mdl_session_take(&p->session, a->message->head.session, a->message->head.seq, digest, &slot)) {
+    switch (mdl_session_take(&p->session, a->message->head.session, a->message->head.seq, a->leaf->bytes, &slot)) {
     case MDL_SEQ_FRESH:
         a->answer = &p->answer[slot];
         mdl_answer_clear(a->answer);
@@ -328,9 +327,9 @@ static void dispatch(mdl_coordinator *c, const mdl_asked *a) {
 }
 
 void mdl_coordinator_call(mdl_coordinator *c, uint64_t call, const mdl_envelope *e, const uint8_t *raw, size_t raw_size,
-                          uint64_t now_ms) {
+                          const mdl_hash *leaf, uint64_t now_ms) {
     mdl_message m;
-    mdl_asked a = {call, now_ms, e, raw, raw_size, NULL, UINT32_MAX, NULL};
+    mdl_asked a = {call, now_ms, e, raw, raw_size, leaf, NULL, UINT32_MAX, NULL};
     mdl_message_type type;
     if (mdl_message_type_of(e->name, &type) != MDL_OK || mdl_message_role(type) != MDL_ROLE_CALL) {
         mdl_coordinator_reject(c, &a, MDL_REASON_UNKNOWN_TYPE, 0, 0, NULL);

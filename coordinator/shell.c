@@ -116,7 +116,7 @@ static void give(mdl_shell *s) {
      * signatures that come back ask again. */
     uint64_t now_ns = uv_hrtime();
     s->gather_ns = s->gather_ns ? s->gather_ns : now_ns;
-    if (s->verifying > 0 && s->batch.records.count < GATHER_RECORDS && now_ns - s->gather_ns < GATHER_NS) {
+    if (s->verifying > 0 && s->batch.records < GATHER_RECORDS && now_ns - s->gather_ns < GATHER_NS) {
         return;
     }
     s->gather_ns = 0;
@@ -175,8 +175,8 @@ static void on_committed(uv_async_t *async) {
         return;
     }
     if (finished) {
-        s->batches += done.records.count > 0;
-        s->batch_records += done.records.count;
+        s->batches += done.records > 0;
+        s->batch_records += done.records;
         mdl_coordinator_stored(s->logic, s->durable, s->checkpoint, strlen(s->checkpoint));
         answer_receipts(&done);
         release(s);
@@ -188,10 +188,10 @@ static void on_committed(uv_async_t *async) {
 
 /* ---- commands of the logic ---- */
 
-static void on_append(void *ctx, uint64_t index, const uint8_t *record, size_t size) {
+static void on_append(void *ctx, uint64_t index, const uint8_t *record, size_t size, const mdl_hash *leaf) {
     mdl_shell *s = ctx;
     (void)index;
-    if (!mdl_pieces_add(&s->batch.records, record, size)) {
+    if (!mdl_batch_record(&s->batch, record, size, leaf)) {
         mdl_shell_fail(s, "out of memory: a record could not be kept");
     }
 }
@@ -303,6 +303,7 @@ static void release_all(mdl_shell *s) {
     }
     free(s->held);
     free(s->blob);
+    mdl_shell_end_calls(s);
     mdl_batch_clear(&s->batch);
     mdl_batch_clear(&s->committer.batch);
     mdl_store_close(&s->reader);

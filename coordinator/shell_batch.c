@@ -29,14 +29,55 @@ void mdl_pieces_clear(mdl_pieces *p) {
     memset(p, 0, sizeof *p);
 }
 
-int mdl_batch_empty(const mdl_batch *b) { return b->records.count == 0 && b->blobs.count == 0 && b->receipts == 0; }
+enum { BLOCK_BYTES = 65536 - 64 };
+
+struct mdl_block {
+    struct mdl_block *next;
+    size_t used, capacity;
+    uint8_t bytes[];
+};
+
+uint8_t *mdl_batch_take(mdl_batch *b, size_t size) {
+    if (!b->block || b->block->capacity - b->block->used < size) {
+        size_t capacity = size > BLOCK_BYTES ? size : BLOCK_BYTES;
+        struct mdl_block *block = malloc(sizeof *block + capacity);
+        if (!block) {
+            return NULL;
+        }
+        *block = (struct mdl_block){.next = b->block, .capacity = capacity};
+        b->block = block;
+    }
+    uint8_t *at = b->block->bytes + b->block->used;
+    b->block->used += size;
+    return at;
+}
+
+int mdl_batch_record(mdl_batch *b, const uint8_t *bytes, size_t size, const mdl_hash *leaf) {
+    if (!mdl_grow((void **)&b->record, &b->records_room, b->records + 1, sizeof *b->record)) {
+        return 0;
+    }
+    uint8_t *copy = mdl_batch_take(b, size);
+    if (!copy) {
+        return 0;
+    }
+    memcpy(copy, bytes, size);
+    mdl_kept *k = &b->record[b->records++];
+    *k = (mdl_kept){.bytes = copy, .size = size, .hashed = leaf != NULL};
+    if (leaf) {
+        k->leaf = *leaf;
+    }
+    return 1;
+}
+
+int mdl_batch_empty(const mdl_batch *b) { return b->records == 0 && b->blobs.count == 0 && b->receipts == 0; }
 
 void mdl_batch_clear(mdl_batch *b) {
-    mdl_pieces_clear(&b->records);
     mdl_pieces_clear(&b->blobs);
-    for (uint32_t i = 0; i < b->receipts; i++) {
-        free(b->receipt[i].frame.bytes);
+    for (struct mdl_block *block = b->block, *next; block; block = next) {
+        next = block->next;
+        free(block);
     }
+    free(b->record);
     free(b->receipt);
     memset(b, 0, sizeof *b);
 }

@@ -9,14 +9,20 @@
 #include "protocol/frame.h"
 #include "runtime/pool.h"
 
-enum { TOGETHER_MAX = 32 }; /* signatures that one thread checks in one go */
+enum {
+    TOGETHER_MAX = 32, /* signatures that one thread checks in one go */
+    USUAL_BYTES = 2048,
+    SPARES_MAX = 1024
+};
 
 /* One call; its envelope and PAE lie behind it. */
 typedef struct mdl_arrival {
     mdl_call *call;
     struct mdl_arrival *next;
     mdl_envelope envelope;
+    mdl_hash leaf; /* of the envelope */
     mdl_err err;
+    int usual; /* of USUAL_BYTES */
     size_t size;
     uint8_t bytes[]; /* the envelope, then room for its PAE */
 } arrival;
@@ -50,12 +56,39 @@ static void refuse(mdl_shell *s, mdl_call *call, const char *peer, mdl_reason re
     mdl_coordinator_refuse(s->logic, number_of(call), reason, detail, 0);
 }
 
+static arrival *new_arrival(mdl_shell *s, size_t size) {
+    int usual = sizeof(arrival) + size <= USUAL_BYTES;
+    arrival *a = s->spare;
+    if (usual && a) {
+        s->spare = a->next;
+        s->spares--;
+    } else {
+        a = malloc(usual ? USUAL_BYTES : sizeof *a + size);
+    }
+    if (a) {
+        a->usual = usual;
+    }
+    return a;
+}
+
+static void free_arrival(mdl_shell *s, arrival *a) {
+    if (a->usual && s->spares < SPARES_MAX) {
+        a->next = s->spare;
+        s->spare = a;
+        s->spares++;
+    } else {
+        free(a);
+    }
+}
+
 /* ---- on the pool and back ---- */
 
 static void verify(uv_work_t *work) {
     verification *v = work->data;
     for (uint32_t i = 0; i < v->count; i++) {
-        v->call[i]->err = mdl_envelope_verify(&v->call[i]->envelope);
+        arrival *a = v->call[i];
+        a->err = mdl_envelope_verify(&a->envelope);
+        mdl_merkle_leaf(a->bytes, a->size, &a->leaf);
     }
 }
 
@@ -66,7 +99,8 @@ static void hand_over(mdl_shell *s, const arrival *a, int lost) {
         s->bad_signatures++;
         mdl_coordinator_refuse(s->logic, number_of(a->call), MDL_REASON_BAD_SIGNATURE, NULL, 0);
     } else {
-        mdl_coordinator_call(s->logic, number_of(a->call), &a->envelope, a->bytes, a->size, mdl_shell_now_ms());
+        mdl_coordinator_call(s->logic, number_of(a->call), &a->envelope, a->bytes, a->size, &a->leaf,
+                             mdl_shell_now_ms());
     }
 }
 
@@ -78,7 +112,7 @@ static void verified(verification *v, int lost) {
         if (!s->closing && !s->failed) {
             hand_over(s, v->call[i], lost);
         }
-        free(v->call[i]);
+        free_arrival(s, v->call[i]);
     }
     free(v);
     if (!s->closing && !s->failed) {
@@ -99,7 +133,7 @@ static void queue(mdl_shell *s, uint32_t count) {
             v->call[i] = a;
         } else {
             mdl_call_drop(a->call);
-            free(a);
+            free_arrival(s, a);
         }
     }
     s->arrived_last = s->arrived ? s->arrived_last : &s->arrived;
@@ -135,6 +169,13 @@ void mdl_shell_start_calls(mdl_shell *s) {
     uv_prepare_start(&s->arrivals, on_turn);
 }
 
+void mdl_shell_end_calls(mdl_shell *s) {
+    for (arrival *a = s->spare, *next; a; a = next) {
+        next = a->next;
+        free(a);
+    }
+}
+
 /* ---- from the wire ---- */
 
 /* A token of the peer's host. */
@@ -157,7 +198,7 @@ static int take_token(mdl_shell *s, const char *host) {
 /* Take the envelope apart and let it wait for the pool. */
 static void take(mdl_shell *s, mdl_call *call, const mdl_frame *frame, const char *peer) {
     size_t pae = frame->envelope_size < MDL_PAE_BYTES_MAX ? frame->envelope_size : MDL_PAE_BYTES_MAX;
-    arrival *a = malloc(sizeof *a + frame->envelope_size + pae);
+    arrival *a = new_arrival(s, frame->envelope_size + pae);
     if (!a) {
         mdl_call_drop(call);
         return;
@@ -172,7 +213,7 @@ static void take(mdl_shell *s, mdl_call *call, const mdl_frame *frame, const cha
     }
     if (reason != MDL_REASON_NONE) {
         refuse(s, call, peer, reason, NULL);
-        free(a);
+        free_arrival(s, a);
         return;
     }
     s->verifying++;

@@ -31,9 +31,12 @@ static mdl_err append(mdl_committer *c, uint32_t first, uint32_t count, char *er
     mdl_err err = record && leaf && note ? MDL_OK : MDL_ENOMEM;
     if (err == MDL_OK) {
         for (uint32_t i = 0; i < count; i++) {
-            const mdl_piece *p = &c->batch.records.at[first + i];
-            mdl_merkle_leaf(p->bytes, p->size, &leaf[i]);
-            record[i] = (mdl_store_record){p->bytes, p->size, &leaf[i]};
+            const mdl_kept *k = &c->batch.record[first + i];
+            leaf[i] = k->leaf;
+            if (!k->hashed) {
+                mdl_merkle_leaf(k->bytes, k->size, &leaf[i]);
+            }
+            record[i] = (mdl_store_record){k->bytes, k->size, &leaf[i]};
         }
         err = mdl_merkle_append(&edge, leaf, count, NULL, NULL);
     }
@@ -70,7 +73,7 @@ static mdl_err reopen(mdl_committer *c, uint32_t *done, char *error, size_t erro
     mdl_merkle_lookup lookup = mdl_store_lookup(&c->store);
     uint64_t before = c->edge.size - *done, count = c->store.count(&c->store);
     size_t size;
-    if (count < c->edge.size || count - before > c->batch.records.count) {
+    if (count < c->edge.size || count - before > c->batch.records) {
         snprintf(error, error_size, "%s holds other records than were written", c->directory);
         return MDL_EMISMATCH;
     }
@@ -86,7 +89,7 @@ static mdl_err reopen(mdl_committer *c, uint32_t *done, char *error, size_t erro
     return err;
 }
 
-static void make_receipt(const mdl_committer *c, const mdl_merkle_prover *prover, const mdl_merkle_lookup *lookup,
+static void make_receipt(mdl_committer *c, const mdl_merkle_prover *prover, const mdl_merkle_lookup *lookup,
                          mdl_receipt *r) {
     mdl_merkle_proof path;
     mdl_tlog_proof proof;
@@ -103,8 +106,13 @@ static void make_receipt(const mdl_committer *c, const mdl_merkle_prover *prover
     memcpy(proof.hash, path.hash, path.count * sizeof *path.hash);
     proof.checkpoint = (mdl_text){c->checkpoint, c->checkpoint_size};
     mdl_tlog_proof_put(&proof, &out);
-    if (mdl_text_end(&out, &size) == MDL_OK) {
-        r->frame = mdl_frame_piece(NULL, 0, (const uint8_t *)text, size);
+    if (mdl_text_end(&out, &size) != MDL_OK) {
+        return;
+    }
+    const mdl_frame frame = {NULL, 0, (const uint8_t *)text, size};
+    uint8_t *bytes = mdl_batch_take(&c->batch, MDL_FRAME_HEAD_BYTES + size);
+    if (bytes && mdl_frame_encode(&frame, bytes, MDL_FRAME_HEAD_BYTES + size, &size) == MDL_OK) {
+        r->frame = (mdl_piece){bytes, size};
     }
 }
 
@@ -127,8 +135,8 @@ static mdl_err try_batch(mdl_committer *c, uint32_t *blobs, uint32_t *records, c
             return err;
         }
     }
-    while (*records < c->batch.records.count) {
-        uint32_t left = c->batch.records.count - *records;
+    while (*records < c->batch.records) {
+        uint32_t left = c->batch.records - *records;
         uint32_t count = left < RECORDS_AT_ONCE ? left : RECORDS_AT_ONCE;
         mdl_err err = append(c, *records, count, error, error_size);
         if (err != MDL_OK) {

@@ -17,17 +17,30 @@ typedef struct mdl_pieces {
     uint32_t count, room;
 } mdl_pieces;
 
+/* A record on its way; the bytes lie in its batch's blocks. */
+typedef struct mdl_kept {
+    const uint8_t *bytes;
+    size_t size;
+    int hashed; /* leaf is known */
+    mdl_hash leaf;
+} mdl_kept;
+
+struct mdl_block;
+
 typedef struct mdl_receipt {
     mdl_call *call;
     uint64_t record;
-    mdl_piece frame; /* filled in by the commit thread; bytes NULL: it failed */
+    mdl_piece frame; /* filled in by the commit thread, in the batch's blocks; bytes NULL: it failed */
 } mdl_receipt;
 
 /* What goes to the store together. */
 typedef struct mdl_batch {
-    mdl_pieces records, blobs;
+    mdl_kept *record;
+    uint32_t records, records_room;
+    mdl_pieces blobs;
     mdl_receipt *receipt;
     uint32_t receipts, receipts_room;
+    struct mdl_block *block; /* memory of records and receipts, many to a block */
 } mdl_batch;
 
 /* The commit thread. Fields under `lock` unless said otherwise. */
@@ -101,7 +114,8 @@ struct mdl_shell {
     uv_timer_t tick;
     uv_prepare_t arrivals;
     struct mdl_arrival *arrived, **arrived_last; /* in order, for the pool */
-    uint32_t arrived_count, cpus;
+    struct mdl_arrival *spare;                   /* memory for some more of the usual size */
+    uint32_t arrived_count, cpus, spares;
     uint64_t durable, verifying, trouble_ms; /* verifying: those that arrived included */
     uint64_t gather_ns;                      /* since when the batch waits for more; 0: it does not */
     uint64_t calls, dropped, bad_signatures, batches, batch_records;
@@ -118,6 +132,10 @@ struct mdl_shell {
 int mdl_pieces_add(mdl_pieces *p, const uint8_t *bytes, size_t size);
 void mdl_pieces_clear(mdl_pieces *p);
 int mdl_batch_empty(const mdl_batch *b);
+/* Memory that lives as long as the batch; NULL when out of memory. */
+uint8_t *mdl_batch_take(mdl_batch *b, size_t size);
+/* `leaf` may be NULL. 0 when out of memory. */
+int mdl_batch_record(mdl_batch *b, const uint8_t *bytes, size_t size, const mdl_hash *leaf);
 void mdl_batch_clear(mdl_batch *b);
 int mdl_batch_receipt(mdl_batch *b, mdl_call *call, uint64_t record);
 /* A frame as bytes; bytes NULL when out of memory. */
@@ -152,6 +170,7 @@ void mdl_shell_after_logic(mdl_shell *s);
 /* ---- shell_calls.c ---- */
 void mdl_shell_start_calls(mdl_shell *s);
 void mdl_shell_on_call(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer);
+void mdl_shell_end_calls(mdl_shell *s);
 /* All that arrived to the pool, now. */
 void mdl_shell_flush_calls(mdl_shell *s);
 

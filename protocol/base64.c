@@ -5,28 +5,29 @@
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 void mdl_base64_put(mdl_text_out *out, const void *bytes, size_t size) {
+    enum { AT_ONCE = 48 };
     const uint8_t *b = bytes;
     while (size > 0) {
-        char c[64];
-        size_t used = 0;
-        for (; size > 0 && used < sizeof c; used += 4) {
-            uint32_t v = (uint32_t)b[0] << 16;
-            v |= size > 1 ? (uint32_t)b[1] << 8 : 0;
-            v |= size > 2 ? b[2] : 0;
+        char c[MDL_BASE64_CHARS(AT_ONCE)];
+        size_t take = size < AT_ONCE ? size : AT_ONCE, used = 0, i = 0;
+        for (; i + 3 <= take; i += 3, used += 4) {
+            uint32_t v = (uint32_t)b[i] << 16 | (uint32_t)b[i + 1] << 8 | b[i + 2];
             c[used] = alphabet[v >> 18];
             c[used + 1] = alphabet[v >> 12 & 63];
-            c[used + 2] = '=';
+            c[used + 2] = alphabet[v >> 6 & 63];
+            c[used + 3] = alphabet[v & 63];
+        }
+        if (i < take) { /* one or two bytes, the last ones */
+            uint32_t v = (uint32_t)b[i] << 16 | (i + 1 < take ? (uint32_t)b[i + 1] << 8 : 0);
+            c[used] = alphabet[v >> 18];
+            c[used + 1] = alphabet[v >> 12 & 63];
+            c[used + 2] = i + 1 < take ? alphabet[v >> 6 & 63] : '=';
             c[used + 3] = '=';
-            if (size > 1) {
-                c[used + 2] = alphabet[v >> 6 & 63];
-            }
-            if (size > 2) {
-                c[used + 3] = alphabet[v & 63];
-            }
-            b += size < 3 ? size : 3;
-            size -= size < 3 ? size : 3;
+            used += 4;
         }
         mdl_text_put(out, c, used);
+        b += take;
+        size -= take;
     }
 }
 

@@ -1,7 +1,6 @@
 #include "protocol/envelope.h"
 
 #include <sodium.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/assert.h"
@@ -27,12 +26,20 @@ _Static_assert(FIXED >= MDL_PAE_HEAD_MAX + MDL_TYPE_NAME_MAX, "the PAE is shorte
 
 /* The PAE up to the payload, in MDL_PAE_HEAD_MAX bytes. */
 static size_t write_pae_head(const char *name, size_t payload_size, uint8_t *out) {
-    char text[MDL_PAE_HEAD_MAX], type[64];
-    int type_length = snprintf(type, sizeof type, "application/vnd.modulon.%s.v1+json", name);
-    int length = snprintf(text, sizeof text, "DSSEv1 %d %s %zu ", type_length, type, payload_size);
-    MDL_ASSERT(length > 0 && (size_t)length < sizeof text);
-    memcpy(out, text, (size_t)length);
-    return (size_t)length;
+    static const char before[] = "application/vnd.modulon.", after[] = ".v1+json";
+    size_t name_length = strlen(name);
+    mdl_print p = {out, out + MDL_PAE_HEAD_MAX, 0};
+    mdl_print_literal(&p, "DSSEv1 ");
+    mdl_print_u64(&p, sizeof before - 1 + name_length + sizeof after - 1);
+    mdl_print_literal(&p, " ");
+    mdl_print_literal(&p, before);
+    mdl_print_bytes(&p, name, name_length);
+    mdl_print_literal(&p, after);
+    mdl_print_literal(&p, " ");
+    mdl_print_u64(&p, payload_size);
+    mdl_print_literal(&p, " ");
+    MDL_ASSERT(!p.full);
+    return (size_t)(p.at - out);
 }
 
 static int scan_name(mdl_scan *s, char *name) {

@@ -248,12 +248,22 @@ uint32_t mdl_ledger_workers(const mdl_ledger *l, const mdl_ledger_worker **at) {
     return l->workers;
 }
 
+/* Keys in the order of their bytes: nearly always the first eight decide. */
+static int compare_keys(const uint8_t *a, const uint8_t *b) {
+    uint64_t x = 0, y = 0;
+    for (int i = 0; i < 8; i++) {
+        x = x << 8 | a[i];
+        y = y << 8 | b[i];
+    }
+    return x != y ? (x > y) - (x < y) : memcmp(a, b, MDL_KEY_BYTES);
+}
+
 mdl_ledger_worker *mdl_ledger_worker_at(const mdl_ledger *l, const uint8_t *key) {
     uint32_t lo = 0, hi = l->workers;
     while (lo < hi) {
         uint32_t middle = lo + (hi - lo) / 2;
         mdl_ledger_worker *w = &l->worker[l->by_key[middle]];
-        int order = memcmp(key, w->key, sizeof w->key);
+        int order = compare_keys(key, w->key);
         if (order == 0)
             return w;
         if (order < 0)

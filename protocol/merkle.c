@@ -9,19 +9,23 @@ _Static_assert(crypto_hash_sha256_BYTES == MDL_HASH_BYTES, "SHA-256");
 
 int mdl_hash_equal(const mdl_hash *a, const mdl_hash *b) { return memcmp(a, b, sizeof *a) == 0; }
 
-void mdl_merkle_leaf(const void *record, size_t size, mdl_hash *out) {
+static void sodium_sha256(uint8_t first, const void *bytes, size_t size, mdl_hash *out) {
     crypto_hash_sha256_state s;
     crypto_hash_sha256_init(&s);
-    crypto_hash_sha256_update(&s, (const uint8_t[1]){0}, 1);
-    crypto_hash_sha256_update(&s, record, size);
+    crypto_hash_sha256_update(&s, &first, 1);
+    crypto_hash_sha256_update(&s, bytes, size);
     crypto_hash_sha256_final(&s, out->bytes);
 }
 
+static mdl_merkle_sha256 sha256 = sodium_sha256;
+
+void mdl_merkle_hash_with(mdl_merkle_sha256 other) { sha256 = other ? other : sodium_sha256; }
+
+void mdl_merkle_leaf(const void *record, size_t size, mdl_hash *out) { sha256(0, record, size, out); }
+
 void mdl_merkle_node(const mdl_hash *left, const mdl_hash *right, mdl_hash *out) {
-    uint8_t block[1 + 2 * MDL_HASH_BYTES] = {1};
-    memcpy(block + 1, left->bytes, MDL_HASH_BYTES);
-    memcpy(block + 1 + MDL_HASH_BYTES, right->bytes, MDL_HASH_BYTES);
-    crypto_hash_sha256(out->bytes, block, sizeof block);
+    const mdl_hash both[2] = {*left, *right};
+    sha256(1, both, sizeof both, out);
 }
 
 void mdl_merkle_empty(mdl_hash *out) { crypto_hash_sha256(out->bytes, (const uint8_t *)"", 0); }

@@ -29,6 +29,11 @@ typedef struct mdl_hash {
 _Static_assert(sizeof(mdl_hash) == MDL_HASH_BYTES, "hashes lie side by side in tiles");
 
 int mdl_hash_equal(const mdl_hash *a, const mdl_hash *b);
+/* SHA-256 of a first byte and `size` more. */
+typedef void (*mdl_merkle_sha256)(uint8_t first, const void *bytes, size_t size, mdl_hash *out);
+/* Hash with this from now on; NULL: libsodium, as from the beginning. A faster one must give the same bytes:
+ * runtime/sha256.h. Before other threads hash. */
+void mdl_merkle_hash_with(mdl_merkle_sha256 sha256);
 /* SHA-256(0x00, record). `record` may be NULL when size is 0. */
 void mdl_merkle_leaf(const void *record, size_t size, mdl_hash *out);
 /* SHA-256(0x01, left, right). `out` may be one of them. */

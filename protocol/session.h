@@ -33,7 +33,7 @@ void mdl_session_open(mdl_session *s, const uint8_t id[MDL_SESSION_BYTES]);
 
 /* What a message is, and take it when it is fresh. Call it after the signature
  * was verified: the window believes what it is told.
- *   digest  BLAKE2b-256 of the envelope's bytes as received
+ *   digest  a collision-resistant hash of the envelope's bytes as received: always the same one
  *   slot    out, for FRESH and REPEAT: 0..MDL_SESSION_WINDOW-1. The caller keeps
  *           the reply there; a FRESH message replaces the slot's older reply. A
  *           REPEAT may come before the reply is ready.

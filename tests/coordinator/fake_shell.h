@@ -69,9 +69,12 @@ static inline fake_bytes fake_copy(const uint8_t *bytes, size_t size) {
     return b;
 }
 
-static inline void fake_append(void *ctx, uint64_t index, const uint8_t *record, size_t size) {
+static inline void fake_append(void *ctx, uint64_t index, const uint8_t *record, size_t size, const mdl_hash *leaf) {
     fake_shell *s = ctx;
+    mdl_hash hash;
     assert_int_equal(index, s->records);
+    mdl_merkle_leaf(record, size, &hash);
+    assert_true(!leaf || mdl_hash_equal(leaf, &hash));
     assert_true(size <= MDL_ENVELOPE_BYTES_MAX);
     s->record = fake_more(s->record, s->records, sizeof *s->record);
     s->record[s->records++] = fake_copy(record, size);
@@ -263,7 +266,9 @@ static inline uint64_t fake_send(fake_shell *s, const uint8_t *envelope, size_t 
     assert_int_equal(mdl_envelope_decode(envelope, size, pae, &e), MDL_OK);
     assert_int_equal(mdl_envelope_verify(&e), MDL_OK);
     uint64_t call = s->next_call++;
-    mdl_coordinator_call(s->logic, call, &e, envelope, size, s->now_ms);
+    mdl_hash leaf;
+    mdl_merkle_leaf(envelope, size, &leaf);
+    mdl_coordinator_call(s->logic, call, &e, envelope, size, &leaf, s->now_ms);
     return call;
 }
 
