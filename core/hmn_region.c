@@ -331,6 +331,9 @@ static void region_load(void *region, const mdl_params *p, uint32_t last, mdl_re
     for (int i = 0; i < 3; i++)
         for (uint32_t j = 0; j < s->neurons; j++)
             get_within(reader, i == 0 ? p->weight_max : TRACE_MAX, cells[i] + mdl_row(s, j), mdl_row_fan(s, j));
+    for (size_t i = 0; i < s->cells; i++) /* no sum of a life is -0: kernels may leave a weight alone that gains 0 */
+        if (mdl_float_bits(r->w[i]) == 0x80000000u)
+            reader->bad = 1;
     float *const neurons[] = {r->a, r->z, r->bias, r->mean, r->context[0], r->context[1], r->value, r->feature};
     static const float bound[sizeof neurons / sizeof neurons[0]] = {
         INPUT_MAX, MDL_RELU_MAX, MDL_BIAS_MAX, MDL_RELU_MAX, MDL_RELU_MAX, MDL_RELU_MAX, MDL_CRITIC_MAX, MDL_RELU_MAX};
