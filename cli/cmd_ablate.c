@@ -77,7 +77,7 @@ static mdl_err knock_out(const mdl_champion *c, const settings *s, uint64_t seed
     double *scores = malloc((size_t)variants * lives.count * sizeof *scores);
     if (!scores)
         return MDL_ENOMEM;
-    mdl_err err = mdl_score_variants(x, v, variants, seed, lives, s->threads, s->quiet || s->json, scores);
+    mdl_err err = mdl_score_variants(x, v, variants, seed, lives, s->threads, s->quiet || s->json, scores, NULL);
     if (err == MDL_OK) {
         memcpy(whole, scores, lives.count * sizeof *whole);
         if (!s->json)
@@ -133,7 +133,7 @@ static mdl_err evolve_row(const mdl_champion *c, uint32_t mechanism, const char 
         err = mdl_cli_write_champion(&other, file, error, error_size);
         mdl_variant v = {.name = name, .genome = mdl_champion_genome(&other, other.island)};
         if (err == MDL_OK) {
-            err = mdl_score_variants(&other.file.experiment, &v, 1, seed, lives, s->threads, 1, scores);
+            err = mdl_score_variants(&other.file.experiment, &v, 1, seed, lives, s->threads, 1, scores, NULL);
             if (err != MDL_OK)
                 snprintf(error, error_size, "ablate: %s", mdl_strerror((int)err));
         }

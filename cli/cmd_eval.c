@@ -19,7 +19,8 @@ static const mdl_usage usage = {
     .text = "Score a champion on test lives that nothing was trained or chosen on, beside the\n"
             "same genome without plasticity (fixed) and without the global factor G' (no G'),\n"
             "random actions, and the best constant action. The intervals are 95 %, from the\n"
-            "normal approximation of the mean over lives.",
+            "normal approximation of the mean over lives. Where a task changes within a life,\n"
+            "`after` is the fraction of right choices after a change.",
     .examples = "  modulon eval runs/t1\n"
                 "  modulon eval runs/t1 --episodes 1000 --islands\n"
                 "  modulon eval champion.safetensors --json",
@@ -88,8 +89,8 @@ static mdl_err eval_islands(const mdl_champion *c, const settings *s, mdl_lives 
         snprintf(names[k], sizeof names[k], "island %" PRIu32, k);
         v[k] = (mdl_variant){.name = names[k], .genome = mdl_champion_genome(c, k)};
     }
-    mdl_err err =
-        mdl_score_variants(&c->file.experiment, v, c->islands, seed, range, s->threads, s->quiet || s->json, scores);
+    mdl_err err = mdl_score_variants(&c->file.experiment, v, c->islands, seed, range, s->threads, s->quiet || s->json,
+                                     scores, NULL);
     cJSON *list = err == MDL_OK ? cJSON_AddArrayToObject(json, "islands") : NULL;
     for (uint32_t k = 0; err == MDL_OK && k < c->islands; k++) {
         mdl_score score = mdl_score_lives(&c->file.experiment, scores + (size_t)k * range.count, range.count);
@@ -120,7 +121,7 @@ static mdl_err eval_doublepole(const mdl_champion *c, const settings *s, uint64_
     mdl_variant v = {.name = "champion", .genome = mdl_champion_genome(c, c->island)};
     double steps;
     uint32_t balanced = 0;
-    mdl_err err = mdl_score_variants(&c->file.experiment, &v, 1, seed, (mdl_lives){0, 1}, 1, 1, &steps);
+    mdl_err err = mdl_score_variants(&c->file.experiment, &v, 1, seed, (mdl_lives){0, 1}, 1, 1, &steps, NULL);
     for (uint32_t i = 0; i < count; i++)
         balanced += scores[i] >= GRID_STEPS;
     cJSON_AddNumberToObject(json, "long_run_steps", steps);
@@ -136,16 +137,21 @@ static mdl_err eval_policies(const mdl_champion *c, const settings *s, mdl_lives
     mdl_variant v[VARIANTS_MAX];
     char names[MDL_ACTION_MAX][24];
     uint32_t variants = list_variants(c, names, v), best = 0;
-    double *scores = malloc((size_t)variants * range.count * sizeof *scores);
+    size_t cells = (size_t)variants * range.count;
+    double *scores = malloc(2 * cells * sizeof *scores), *after = scores ? scores + cells : NULL;
     if (!scores)
         return MDL_ENOMEM;
-    mdl_err err =
-        mdl_score_variants(&c->file.experiment, v, variants, seed, range, s->threads, s->quiet || s->json, scores);
+    mdl_err err = mdl_score_variants(&c->file.experiment, v, variants, seed, range, s->threads, s->quiet || s->json,
+                                     scores, after);
     cJSON *list = err == MDL_OK ? cJSON_AddArrayToObject(json, "policies") : NULL;
     mdl_score constant = {0};
     for (uint32_t i = 0; err == MDL_OK && i < variants; i++) {
         mdl_score score = mdl_score_lives(&c->file.experiment, scores + (size_t)i * range.count, range.count);
-        cJSON_AddItemToArray(list, score_json(v[i].name, &score));
+        mdl_score adapted = mdl_score_of_known(after + (size_t)i * range.count, range.count);
+        cJSON *o = score_json(v[i].name, &score);
+        if (adapted.n > 0)
+            cJSON_AddItemToObject(o, "after_change", score_json(v[i].name, &adapted));
+        cJSON_AddItemToArray(list, o);
         if (v[i].kind == MDL_VARIANT_CONSTANT) {
             if (best == 0 || score.mean > constant.mean) {
                 best = i;
@@ -153,6 +159,8 @@ static mdl_err eval_policies(const mdl_champion *c, const settings *s, mdl_lives
             }
         } else if (!s->json) {
             print_score(v[i].name, &score);
+            if (adapted.n > 0)
+                print_score("  after", &adapted);
         }
     }
     if (err == MDL_OK) {

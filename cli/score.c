@@ -21,7 +21,7 @@ typedef struct table {
     uint64_t seed;
     mdl_lives lives;
     worker *worker;
-    double *scores;
+    double *scores, *after;
     mdl_progress progress;
     uint32_t jobs;
 } table;
@@ -45,17 +45,20 @@ static void run_job(void *shared, uint32_t thread, uint32_t index) {
     const mdl_variant *v = &t->variant[index / t->lives.count];
     uint32_t episode = t->lives.first + index % t->lives.count;
     uint64_t key = mdl_life_key(t->seed, MDL_STREAM_TEST, 0, episode);
-    int64_t score = 0;
+    int64_t score = 0, after = -1;
     if (v->kind == MDL_VARIANT_NETWORK) {
         worker *w = &t->worker[thread];
         if (w->decoded != v)
             decode(w, t->experiment, v);
         mdl_life_run(w->life, key, episode, MDL_PART_TEST, NULL, &score, NULL);
+        after = mdl_task_score_after(&w->life->task);
     } else {
         mdl_policy_life(&t->experiment->task, v->kind == MDL_VARIANT_RANDOM ? MDL_POLICY_RANDOM : MDL_POLICY_CONSTANT,
                         v->action, key, episode, MDL_PART_TEST, NULL, &score);
     }
     t->scores[index] = (double)score / 1e6;
+    if (t->after)
+        t->after[index] = (double)after / 1e6;
 }
 
 static int watch(void *arg, uint32_t done) {
@@ -67,8 +70,8 @@ static int watch(void *arg, uint32_t done) {
 }
 
 mdl_err mdl_score_variants(const mdl_experiment *x, const mdl_variant *variant, uint32_t variants, uint64_t seed,
-                           mdl_lives lives, uint32_t threads, int quiet, double *scores) {
-    table t = {.experiment = x, .variant = variant, .seed = seed, .lives = lives, .scores = scores};
+                           mdl_lives lives, uint32_t threads, int quiet, double *scores, double *after) {
+    table t = {.experiment = x, .variant = variant, .seed = seed, .lives = lives, .scores = scores, .after = after};
     uint64_t jobs = (uint64_t)variants * lives.count;
     mdl_pool *pool = NULL;
     mdl_err err = jobs > UINT32_MAX ? MDL_ERANGE : MDL_OK;
@@ -115,6 +118,20 @@ mdl_score mdl_score_of(const double *scores, uint32_t lives) {
     for (uint32_t i = 0; i < lives; i++)
         squares += (scores[i] - mean) * (scores[i] - mean);
     return interval(mean, lives > 1 ? squares / (lives - 1) : 0, lives);
+}
+
+mdl_score mdl_score_of_known(const double *scores, uint32_t lives) {
+    double sum = 0, squares = 0;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < lives; i++) {
+        sum += scores[i] >= 0 ? scores[i] : 0;
+        n += scores[i] >= 0;
+    }
+    if (n == 0)
+        return (mdl_score){0};
+    for (uint32_t i = 0; i < lives; i++)
+        squares += scores[i] >= 0 ? (scores[i] - sum / n) * (scores[i] - sum / n) : 0;
+    return interval(sum / n, n > 1 ? squares / (n - 1) : 0, n);
 }
 
 mdl_score mdl_score_lives(const mdl_experiment *x, const double *scores, uint32_t lives) {

@@ -37,11 +37,15 @@ mdl_lives mdl_test_lives(const mdl_experiment *x, uint32_t wanted);
 
 /* scores[variant][lives.count] of these lives of `seed`'s test stream,
  * in the task's own units. Equal lives for every variant. `scores` is the
- * caller's. MDL_ENOMEM, MDL_EIO (no threads). */
+ * caller's. `after` (or NULL) has the same shape: scores after a change within
+ * the life (mdl_task_score_after), below 0 where there is none.
+ * MDL_ENOMEM, MDL_EIO (no threads). */
 mdl_err mdl_score_variants(const mdl_experiment *x, const mdl_variant *variant, uint32_t variants, uint64_t seed,
-                           mdl_lives lives, uint32_t threads, int quiet, double *scores);
+                           mdl_lives lives, uint32_t threads, int quiet, double *scores, double *after);
 
 mdl_score mdl_score_of(const double *scores, uint32_t lives);
+/* Of those values that are not below 0; n is 0 when all are. */
+mdl_score mdl_score_of_known(const double *scores, uint32_t lives);
 /* The same, but one life of the digits task counts as what it is: 360 digits,
  * each right or wrong. */
 mdl_score mdl_score_lives(const mdl_experiment *x, const double *scores, uint32_t lives);

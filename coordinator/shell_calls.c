@@ -161,8 +161,19 @@ void mdl_shell_flush_calls(mdl_shell *s) {
 /* Before the loop waits. */
 static void on_turn(uv_prepare_t *prepare) { mdl_shell_flush_calls(prepare->data); }
 
+/* libuv's pool has four threads unless it is told before its first work. */
+static void use_all_cpus(uint32_t cpus) {
+    char have[16], threads[16];
+    size_t size = sizeof have;
+    if (cpus <= 4 || uv_os_getenv("UV_THREADPOOL_SIZE", have, &size) == 0)
+        return;
+    snprintf(threads, sizeof threads, "%u", (unsigned)cpus);
+    uv_os_setenv("UV_THREADPOOL_SIZE", threads);
+}
+
 void mdl_shell_start_calls(mdl_shell *s) {
     s->cpus = mdl_cpu_count();
+    use_all_cpus(s->cpus);
     s->arrived_last = &s->arrived;
     uv_prepare_init(s->loop, &s->arrivals);
     s->arrivals.data = s;

@@ -5,6 +5,7 @@
 
 #include "core/evolution.h"
 #include "core/hmn_spec.h"
+#include "core/modulator_spec.h"
 #include "core/network_spec.h"
 #include "core/neuraxon_spec.h"
 #include "core/task.h"
@@ -19,6 +20,7 @@ typedef struct mdl_experiment {
     mdl_network_spec network;
     mdl_hmn_spec hmn; /* of a Neuraxon only `mechanism`, `meta_method` and `meta_period` are read */
     mdl_neuraxon_spec neuraxon;
+    mdl_modulator_spec modulators; /* of both models                           */
     mdl_evolution_spec evolution;
     uint32_t test_episodes; /* held-out lives for reported scores, 1..65536, 200 */
     uint8_t id[32];         /* SHA-256 of the file's bytes                       */

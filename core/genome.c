@@ -1,5 +1,7 @@
 #include "core/genome.h"
 
+#include <string.h>
+
 #include "core/err.h"
 #include "core/evolution.h"
 #include "core/num.h"
@@ -60,11 +62,15 @@ int mdl_genome_layout_of(const mdl_experiment *x, mdl_genome_layout *l) {
     l->regions = section(&total, network->regions * region_genes, !direct);
     l->globals = section(&total, MDL_GENE_COUNT, 1);
     l->neuraxon = section(&total, MDL_NEURAXON_GENE_COUNT, neuraxon);
+    const mdl_modulator_spec *modulators = &x->modulators;
+    l->modulators = section(&total, mdl_modulator_genes(network->regions), modulators->used != 0);
     uint32_t switches = 0;
     for (uint32_t m = 0; m < MDL_MECH_COUNT; m++)
         switches += on[m] == MDL_GENE;
     for (uint32_t m = 0; neuraxon && m < MDL_NX_COUNT; m++)
         switches += x->neuraxon.mechanism[m] == MDL_GENE;
+    for (uint32_t m = 0; modulators->used && m < MDL_MOD_COUNT; m++)
+        switches += modulators->mechanism[m] == MDL_GENE;
     l->switches = section(&total, switches, 1);
     if (total > MDL_GENES_MAX)
         return MDL_ERANGE;
@@ -109,6 +115,8 @@ static void neuraxon_prior(const mdl_neuraxon_spec *spec, const mdl_genome_layou
 void mdl_genome_prior(const mdl_experiment *x, const mdl_genome_layout *l, float *mean, float *sd) {
     const mdl_hmn_spec *spec = &x->hmn;
     fill(mean, sd, 0, l->genes, 0.0f, 0.0f);
+    if (x->modulators.used)
+        mdl_modulator_prior(x->network.regions, mean + l->modulators);
     if (x->model == MDL_MODEL_NEURAXON) {
         neuraxon_prior(&x->neuraxon, l, mean, sd);
         return;
@@ -146,6 +154,18 @@ uint32_t mdl_phase_of_gene(float half_turns) {
 
 /* Time constants as decays: tau = 1 + e^x steps gives 1 - 1/tau = sigmoid(x). */
 static float decay(float x) { return mdl_sigmoidf(mdl_clampf(x, -6.0f, 6.0f)); }
+
+/* The modulators' switches stand last. */
+static void modulators_decode(const mdl_experiment *x, const mdl_genome_layout *l, const float *genome, mdl_params *p) {
+    const mdl_modulator_spec *spec = &x->modulators;
+    memset(&p->modulators, 0, sizeof p->modulators);
+    if (!spec->used)
+        return;
+    uint32_t at = l->genes;
+    for (uint32_t m = 0; m < MDL_MOD_COUNT; m++)
+        at -= spec->mechanism[m] == MDL_GENE;
+    mdl_modulator_decode(spec, x->network.regions, genome + l->modulators, genome + at, &p->modulators, &p->receptors);
+}
 
 void mdl_genome_decode(const mdl_experiment *x, const mdl_genome_layout *l, const float *genome, mdl_params *p) {
     const mdl_hmn_spec *spec = &x->hmn;
@@ -192,7 +212,8 @@ void mdl_genome_decode(const mdl_experiment *x, const mdl_genome_layout *l, cons
     p->rho_reward = 1.0f - decay(2.0f + G(TAU_REWARD));
     p->rho_novelty = mdl_sigmoidf(mdl_clampf(G(RHO_NOVELTY) - 2.0f, -6.0f, 6.0f));
     p->critic_rate = 0.3f * mdl_absf(G(CRITIC_RATE));
-    p->discount = decay(2.0f + G(DISCOUNT));
+    p->discount_logit = 2.0f + G(DISCOUNT);
+    p->discount = decay(p->discount_logit);
     p->bias_rate = 0.1f * mdl_absf(G(BIAS_RATE));
     p->bias_target = mdl_tanhf(G(BIAS_TARGET));
     p->rate_novelty = G(RATE_NOVELTY);
@@ -204,6 +225,7 @@ void mdl_genome_decode(const mdl_experiment *x, const mdl_genome_layout *l, cons
     p->gate[2] = G(GATE_NOVELTY);
     p->gate_theta = 0.1f * G(GATE_THETA);
 #undef G
+    modulators_decode(x, l, genome, p);
     if (x->model != MDL_MODEL_NEURAXON)
         return;
     p->weight_max = x->neuraxon.weight_max;

@@ -7,7 +7,9 @@
  *     gains        one per neuron                            neuron_gain
  *     embeddings   u0 u1 v0 v1 per source (not source 0)     local_attention
  *     globals      MDL_GENE_COUNT
- *     switches     one per mechanism set to "gene", in order of mechanisms
+ *     modulators   mdl_modulator_genes(regions)              modulators in use
+ *     switches     one per mechanism set to "gene", in order of mechanisms; the
+ *                  modulators' last
  *
  * Indirect encoding: instead of the first four sections, per region and class
  * of synapse (sensor, own, inbound): mean and s.d. of weights, mean and spread
@@ -18,6 +20,7 @@
 #include <stddef.h>
 
 #include "core/experiment.h"
+#include "core/modulator.h"
 #include "core/neuraxon_genome.h"
 #include "core/wiring.h"
 
@@ -80,7 +83,7 @@ typedef struct mdl_genome_layout {
     uint32_t weights, phases, gains, embeddings; /* direct; UINT32_MAX: absent */
     uint32_t meta, thresholds, taus;             /* Neuraxon, direct (core/neuraxon_genome.h)           */
     uint32_t regions;                            /* indirect: start of (3 x 8 + 1), or Neuraxon's, genes a region */
-    uint32_t globals, neuraxon, switches, genes; /* genes: the total           */
+    uint32_t globals, neuraxon, modulators, switches, genes; /* genes: the total           */
 } mdl_genome_layout;
 
 /* MDL_ERANGE when the genome would pass MDL_GENES_MAX. */
@@ -117,12 +120,14 @@ typedef struct mdl_params {
     float kappa, r0;  /* 0 without baselines */
     float rho_reward; /* weight of the newest reward */
     float rho_novelty;
-    float critic_rate, discount;
+    float critic_rate, discount, discount_logit;
     float bias_rate, bias_target;
     float rate_novelty, rate_uncertainty;
     float drop_base, drop_uncertainty;
     float gate[3], gate_theta;
     mdl_neuraxon_params neuraxon;
+    mdl_modulator_params modulators;
+    mdl_receptors receptors; /* read where modulators are used */
 } mdl_params;
 
 static inline int mdl_on(const mdl_params *p, mdl_mechanism m) { return (int)(p->on >> m & 1u); }

@@ -32,20 +32,62 @@ typedef struct pass {
     const mdl_params *p;
     const mdl_completion *c;
     const float *base; /* the line at the completed step */
-    float *w, *fast, *slow;
-    const uint16_t *index16;
-    const uint32_t *index32;
     uint32_t fan, stride;
-    int attention, event, gain_on;
+    int attention, gain_on;
     int next; /* eq. (1) of the step after is summed too */
-    float fast_on, slow_on;
     vphilox draws;
 } pass;
+
+/* The same in registers: nothing that the loops store can be one of these. */
+typedef struct constants {
+    const float *base;
+    float *w, *fast, *slow;
+    const float *cos_phi, *sin_phi;
+    const uint16_t *index16;
+    const uint32_t *index32;
+    uint32_t stride;
+    int wide;       /* records of 4 */
+    int sum_traces; /* differential form, both traces on */
+    int event;
+    vf decay_fast, decay_slow, fast_on, slow_on, theta;
+    vf cos_phase, sin_phase, minus_beta, theta_p, least, most, zero;
+} constants;
+
+VEC constants constants_of(const pass *s) {
+    const mdl_hmn_region *r = s->r;
+    const mdl_params *p = s->p;
+    int fast_on = mdl_on(p, MDL_MECH_FAST_TRACE), slow_on = mdl_on(p, MDL_MECH_SLOW_TRACE);
+    int event = p->trace != MDL_TRACE_DIFFERENTIAL;
+    return (constants){.base = s->base,
+                       .w = r->w,
+                       .fast = r->fast,
+                       .slow = r->slow,
+                       .cos_phi = r->cos_phi,
+                       .sin_phi = r->sin_phi,
+                       .index16 = r->index16,
+                       .index32 = r->index32,
+                       .stride = s->stride,
+                       .wide = r->record == 4,
+                       .sum_traces = !event && fast_on && slow_on,
+                       .event = event,
+                       .decay_fast = vf_set(p->decay_fast),
+                       .decay_slow = vf_set(p->decay_slow),
+                       .fast_on = vf_set(fast_on ? 1.0f : 0.0f),
+                       .slow_on = vf_set(slow_on ? 1.0f : 0.0f),
+                       .theta = vf_set(p->event_theta),
+                       .cos_phase = vf_set(s->c->cos_phase),
+                       .sin_phase = vf_set(s->c->sin_phase),
+                       .minus_beta = vf_set(-p->beta_p),
+                       .theta_p = vf_set(p->theta_p),
+                       .least = vf_set(-p->weight_max),
+                       .most = vf_set(p->weight_max),
+                       .zero = vf_set(0.0f)};
+}
 
 #define AT(k) index_[k]
 #define SELF(k) (k)
 #define VEC_CONSECUTIVE4(base, out) VEC_RECORDS4(base, SELF, out)
-VEC void records4(const pass *s, size_t at, vf out[4]) {
+VEC void records4(const constants *s, size_t at, vf out[4]) {
     if (s->index16) {
         const uint16_t *index_ = s->index16 + at;
         VEC_RECORDS4(s->base, AT, out);
@@ -56,9 +98,9 @@ VEC void records4(const pass *s, size_t at, vf out[4]) {
 }
 
 /* x at the completed step and at the one after. */
-VEC void records2(const pass *s, size_t at, vf *x, vf *next) {
+VEC void records2(const constants *s, size_t at, vf *x, vf *next) {
     vf t[4];
-    if (s->r->record == 4) { /* a gene switched attention off */
+    if (s->wide) { /* a gene switched attention off */
         records4(s, at, t);
         t[1] = t[3];
     } else if (s->index16) {
@@ -73,16 +115,18 @@ VEC void records2(const pass *s, size_t at, vf *x, vf *next) {
 }
 
 /* Eq. (2) for one block; returns e. */
-VEC vf traces(const pass *s, size_t at, vf x, vf z) {
-    vf q = vf_mul(x, z), qf = vf_mul(q, vf_set(s->fast_on)), qs = vf_mul(q, vf_set(s->slow_on)), f, g;
-    vf df = vf_set(s->p->decay_fast), ds = vf_set(s->p->decay_slow);
-    if (!s->event) {
-        f = vf_fma(df, vf_load(s->fast + at), qf);
-        g = vf_fma(ds, vf_load(s->slow + at), qs);
+VEC vf traces(const constants *s, size_t at, vf x, vf z) {
+    vf q = vf_mul(x, z), f = vf_load(s->fast + at), g = vf_load(s->slow + at);
+    if (s->sum_traces) {
+        f = vf_fma(s->decay_fast, f, q);
+        g = vf_fma(s->decay_slow, g, q);
+    } else if (!s->event) {
+        f = vf_fma(s->decay_fast, f, vf_mul(q, s->fast_on));
+        g = vf_fma(s->decay_slow, g, vf_mul(q, s->slow_on));
     } else {
-        vm event = vf_lt(vf_set(s->p->event_theta), vf_abs(q));
-        f = vf_select(event, qf, vf_mul(vf_mul(df, vf_load(s->fast + at)), vf_set(s->fast_on)));
-        g = vf_select(event, qs, vf_mul(vf_mul(ds, vf_load(s->slow + at)), vf_set(s->slow_on)));
+        vm event = vf_lt(s->theta, vf_abs(q));
+        f = vf_mul(vf_select(event, q, vf_mul(s->decay_fast, f)), s->fast_on);
+        g = vf_mul(vf_select(event, q, vf_mul(s->decay_slow, g)), s->slow_on);
     }
     f = vf_flush(f);
     g = vf_flush(g);
@@ -91,10 +135,9 @@ VEC vf traces(const pass *s, size_t at, vf x, vf z) {
     return vf_add(f, g);
 }
 
-VEC vf gate_of(const pass *s, size_t at) {
-    vf cs = vf_load(s->r->cos_phi + at), sn = vf_load(s->r->sin_phi + at);
-    vf gate = vf_fma(vf_set(s->c->cos_phase), cs, vf_mul(vf_set(s->c->sin_phase), sn));
-    return vf_max(gate, vf_set(0.0f));
+VEC vf gate_of(const constants *s, size_t at) {
+    vf gate = vf_fma(s->cos_phase, vf_load(s->cos_phi + at), vf_mul(s->sin_phase, vf_load(s->sin_phi + at)));
+    return vf_max(gate, s->zero);
 }
 
 /* Of neuron j: what all its updates have in common. */
@@ -103,48 +146,54 @@ VEC float rate_of(const pass *s, uint32_t j) { return s->gain_on ? s->c->eta * s
 VEC int open_of(vf gate) { return vm_any(vf_lt(vf_set(0.0f), gate)); }
 
 /* Eq. (5), the new weight of one block; returns it. */
-VEC vf apply(const pass *s, size_t at, vf w, vf d, int probabilistic, vu word) {
-    const mdl_params *p = s->p;
+VEC vf apply(const constants *s, size_t at, vf w, vf d, int probabilistic, vu word) {
     if (probabilistic) {
-        vf odds = vf_exp(vf_mul(vf_set(-p->beta_p), vf_sub(vf_abs(d), vf_set(p->theta_p))));
+        vf odds = vf_exp(vf_mul(s->minus_beta, vf_sub(vf_abs(d), s->theta_p)));
         vf u = vf_of_int(vu_shr(word, 8)); /* 2^24 u: scaling by a power of two changes no comparison */
         w = vf_add_where(vf_lt(vf_fma(u, odds, u), vf_set(0x1p24f)), w, d);
     } else {
         w = vf_add(w, d);
     }
-    w = vf_clamp(w, -p->weight_max, p->weight_max);
+    w = vf_min(vf_max(w, s->least), s->most);
     vf_store(s->w + at, w);
     return w;
 }
 
-VEC vu draw(const pass *s, uint32_t j, uint32_t b, vu words[4]) {
-    if (b / MDL_LANES % 4 == 0)
-        vphilox_run(&s->draws, vw_count(j << 4), MDL_DRAW_SYNAPSE + b / (4 * MDL_LANES), words);
-    return words[b / MDL_LANES % 4];
+/* Words of the synapses of neuron j: [stride / 64, up][64]. */
+VEC void draw_row(const pass *s, uint32_t j, uint32_t *words) {
+    for (uint32_t b = 0; b < s->stride; b += 4 * MDL_LANES) {
+        vu w[4];
+        vphilox_run(&s->draws, vw_count(j << 4), MDL_DRAW_SYNAPSE + b / (4 * MDL_LANES), w);
+        for (uint32_t q = 0; q < 4; q++)
+            vu_store(words + b + q * MDL_LANES, w[q]);
+    }
 }
 
 /* Rows j .. j + n - 1 without local attention; their sums to lanes[16][16]. */
-VEC void plain_rows(const pass *s, uint32_t j, uint32_t n, int learn, int gated, int probabilistic, float *lanes) {
+VEC void plain_rows(const pass *s, uint32_t j, uint32_t n, int learn, int gated, int probabilistic, float *lanes,
+                    uint32_t *words) {
     const mdl_hmn_region *r = s->r;
+    const constants k = constants_of(s);
     for (uint32_t i = 0; i < n; i++) {
         size_t row = mdl_row(&r->shape, j + i);
         vf z = vf_set(r->post[j + i]), sum = vf_set(0.0f);
         vf rate = vf_set(rate_of(s, j + i));
-        vu words[4];
-        for (uint32_t b = 0; b < s->stride; b += MDL_LANES) {
+        if (probabilistic)
+            draw_row(s, j + i, words);
+        for (uint32_t b = 0; b < k.stride; b += MDL_LANES) {
             size_t at = row + b;
             vf x, next;
-            records2(s, at, &x, &next);
-            vf e = traces(s, at, x, z), w = vf_load(s->w + at);
+            records2(&k, at, &x, &next);
+            vf e = traces(&k, at, x, z), w = vf_load(k.w + at);
             if (learn) {
-                vu word = probabilistic ? draw(s, j + i, b, words) : vu_set(0);
+                vu word = probabilistic ? vu_load(words + b) : vu_set(0);
                 vf d = vf_mul(rate, e);
                 if (!gated) {
-                    w = apply(s, at, w, d, probabilistic, word);
+                    w = apply(&k, at, w, d, probabilistic, word);
                 } else {
-                    vf gate = gate_of(s, at);
+                    vf gate = gate_of(&k, at);
                     if (open_of(gate))
-                        w = apply(s, at, w, vf_mul(d, gate), probabilistic, word);
+                        w = apply(&k, at, w, vf_mul(d, gate), probabilistic, word);
                 }
             }
             sum = vf_fma(w, next, sum);
@@ -153,9 +202,13 @@ VEC void plain_rows(const pass *s, uint32_t j, uint32_t n, int learn, int gated,
     }
 }
 
-/* Buffers of a group: a cell each. */
+/* What the loops over a group's rows hand on: of 16 synapses; of a row. */
+typedef struct block {
+    float score[MDL_LANES], trace[MDL_LANES], next[MDL_LANES], gate[MDL_LANES];
+} block;
 typedef struct group {
-    float score[MDL_FAN_IN_MAX], trace[MDL_FAN_IN_MAX], next[MDL_FAN_IN_MAX], gate[MDL_FAN_IN_MAX];
+    block block[MDL_FAN_IN_MAX / MDL_LANES];
+    uint32_t words[MDL_FAN_IN_MAX];
 } group;
 
 /* Unit contexts of 16 neurons, or the contexts themselves for the dot product. */
@@ -175,45 +228,47 @@ VEC void contexts_of(const pass *s, uint32_t j, uint32_t n, float c0[GROUP], flo
 VEC void attended_rows(const pass *s, uint32_t j, uint32_t n, int learn, int gated, int probabilistic, float *lanes,
                        group *g) {
     const mdl_hmn_region *r = s->r;
+    const constants k = constants_of(s);
     float c0[GROUP], c1[GROUP], attended[GROUP];
     uint32_t open = learn ? 0xffffu : 0;
-    vm tail = vm_first(s->fan - (s->stride - MDL_LANES));
+    vm tail = vm_first(s->fan - (k.stride - MDL_LANES));
     vf beta_a = vf_set(s->p->beta_a);
     if (learn)
         contexts_of(s, j, n, c0, c1);
     for (uint32_t i = 0; i < n; i++) {
-        size_t row = mdl_row(&r->shape, j + i), own = (size_t)i * s->stride;
+        size_t row = mdl_row(&r->shape, j + i);
+        block *own = g->block + (size_t)i * (k.stride / MDL_LANES);
         vf z = vf_set(r->post[j + i]), total = vf_set(0.0f);
         if (gated && learn) {
             vf most = vf_set(0.0f);
-            for (uint32_t b = 0; b < s->stride; b += MDL_LANES) {
-                vf gate = gate_of(s, row + b);
-                vf_store(g->gate + own + b, gate);
+            for (uint32_t b = 0; b < k.stride; b += MDL_LANES) {
+                vf gate = gate_of(&k, row + b);
+                vf_store(own[b / MDL_LANES].gate, gate);
                 most = vf_max(gate, most);
             }
             if (!open_of(most))
                 open &= ~(1u << i);
         }
         if (!(open >> i & 1u)) {
-            for (uint32_t b = 0; b < s->stride; b += MDL_LANES) {
+            for (uint32_t b = 0; b < k.stride; b += MDL_LANES) {
                 vf in[4];
-                records4(s, row + b, in);
-                (void)traces(s, row + b, in[0], z);
-                vf_store(g->next + own + b, in[3]);
+                records4(&k, row + b, in);
+                (void)traces(&k, row + b, in[0], z);
+                vf_store(own[b / MDL_LANES].next, in[3]);
             }
             continue;
         }
         vf u = vf_set(c0[i]), v = vf_set(c1[i]);
-        for (uint32_t b = 0; b < s->stride; b += MDL_LANES) {
+        for (uint32_t b = 0; b < k.stride; b += MDL_LANES) {
             vf in[4];
-            records4(s, row + b, in);
-            vf_store(g->trace + own + b, traces(s, row + b, in[0], z));
-            vf_store(g->next + own + b, in[3]);
+            records4(&k, row + b, in);
+            vf_store(own[b / MDL_LANES].trace, traces(&k, row + b, in[0], z));
+            vf_store(own[b / MDL_LANES].next, in[3]);
             vf similar = vf_mul(beta_a, vf_fma(u, in[1], vf_mul(v, in[2])));
             vf score = vf_exp_within(vf_clamp(similar, -20.0f, 20.0f));
-            if (b + MDL_LANES == s->stride)
+            if (b + MDL_LANES == k.stride)
                 score = vf_keep(tail, score);
-            vf_store(g->score + own + b, score);
+            vf_store(own[b / MDL_LANES].score, score);
             total = vf_add(total, score);
         }
         vf_store(lanes + (size_t)i * MDL_LANES, total);
@@ -223,29 +278,31 @@ VEC void attended_rows(const pass *s, uint32_t j, uint32_t n, int learn, int gat
         vf_store(attended, vf_div(vf_set((float)s->fan), sum));
     }
     for (uint32_t i = 0; i < n; i++) {
-        size_t row = mdl_row(&r->shape, j + i), own = (size_t)i * s->stride;
+        size_t row = mdl_row(&r->shape, j + i);
+        block *own = g->block + (size_t)i * (k.stride / MDL_LANES);
         vf sum = vf_set(0.0f);
         if (open >> i & 1u) {
             vf rate = vf_set(rate_of(s, j + i)), att = vf_set(attended[i]);
-            vu words[4];
-            for (uint32_t b = 0; b < s->stride; b += MDL_LANES) {
+            if (probabilistic)
+                draw_row(s, j + i, g->words);
+            for (uint32_t b = 0; b < k.stride; b += MDL_LANES) {
                 size_t at = row + b;
-                vu word = probabilistic ? draw(s, j + i, b, words) : vu_set(0);
-                vf w = vf_load(s->w + at);
-                vf e = vf_mul(vf_load(g->trace + own + b), vf_mul(vf_load(g->score + own + b), att));
+                vu word = probabilistic ? vu_load(g->words + b) : vu_set(0);
+                vf w = vf_load(k.w + at);
+                vf e = vf_mul(vf_load(own[b / MDL_LANES].trace), vf_mul(vf_load(own[b / MDL_LANES].score), att));
                 vf d = vf_mul(rate, e);
                 if (!gated) {
-                    w = apply(s, at, w, d, probabilistic, word);
+                    w = apply(&k, at, w, d, probabilistic, word);
                 } else {
-                    vf gate = vf_load(g->gate + own + b);
+                    vf gate = vf_load(own[b / MDL_LANES].gate);
                     if (open_of(gate))
-                        w = apply(s, at, w, vf_mul(d, gate), probabilistic, word);
+                        w = apply(&k, at, w, vf_mul(d, gate), probabilistic, word);
                 }
-                sum = vf_fma(w, vf_load(g->next + own + b), sum);
+                sum = vf_fma(w, vf_load(own[b / MDL_LANES].next), sum);
             }
         } else if (s->next) {
-            for (uint32_t b = 0; b < s->stride; b += MDL_LANES)
-                sum = vf_fma(vf_load(s->w + row + b), vf_load(g->next + own + b), sum);
+            for (uint32_t b = 0; b < k.stride; b += MDL_LANES)
+                sum = vf_fma(vf_load(k.w + row + b), vf_load(own[b / MDL_LANES].next), sum);
         }
         vf_store(lanes + (size_t)i * MDL_LANES, sum);
     }
@@ -256,7 +313,7 @@ VEC void attended_rows(const pass *s, uint32_t j, uint32_t n, int learn, int gat
         if (s->attention)                                                                                              \
             attended_rows(s, j, n, learn, gated, probabilistic, lanes, g);                                             \
         else                                                                                                           \
-            plain_rows(s, j, n, learn, gated, probabilistic, lanes);                                                   \
+            plain_rows(s, j, n, learn, gated, probabilistic, lanes, g->words);                                         \
     } while (0)
 
 /* Each a function of its own, or the compiler drowns. */
@@ -286,17 +343,9 @@ static void run_rows(mdl_hmn_region *r, const mdl_params *p, const mdl_completio
               .p = p,
               .c = c,
               .base = mdl_line_at(r, c->step),
-              .w = r->w,
-              .fast = r->fast,
-              .slow = r->slow,
-              .index16 = r->index16,
-              .index32 = r->index32,
               .attention = mdl_on(p, MDL_MECH_LOCAL_ATTENTION),
-              .event = p->trace != MDL_TRACE_DIFFERENTIAL,
               .gain_on = mdl_on(p, MDL_MECH_NEURON_GAIN),
               .next = next,
-              .fast_on = mdl_on(p, MDL_MECH_FAST_TRACE) ? 1.0f : 0.0f,
-              .slow_on = mdl_on(p, MDL_MECH_SLOW_TRACE) ? 1.0f : 0.0f,
               .draws = vphilox_of(r->key, shape->region, c->step)};
     int learn = c->eta != 0.0f;
     int gated = learn && mdl_on(p, MDL_MECH_PHASE_GATE), probabilistic = learn && mdl_on(p, MDL_MECH_PROBABILISTIC);
@@ -357,7 +406,8 @@ static void fire(mdl_hmn_region *r, const mdl_params *p, uint32_t t, float drop)
 
 static void activate(mdl_hmn_region *r, const mdl_params *p, uint32_t t, float drop) {
     const mdl_shape *shape = &r->shape;
-    pass s = {.r = r, .base = mdl_line_at(r, t - 1), .index16 = r->index16, .index32 = r->index32};
+    const constants s = {
+        .base = mdl_line_at(r, t - 1), .index16 = r->index16, .index32 = r->index32, .wide = r->record == 4};
     float lanes[GROUP * MDL_LANES];
     memset(lanes, 0, sizeof lanes);
     for (uint32_t j = 0; j < shape->neurons; j += GROUP) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/hmn_kernel.h"
+#include "core/hmn_levers.h"
 #include "core/num.h"
 
 /* What a loaded state may hold: any valid one is within, and one within stays
@@ -11,6 +12,7 @@
 #define SENSOR_MAX 1024.0f
 #define TRACE_MAX 0x1p25f
 #define INPUT_MAX 0x1p30f
+#define LEVERED_MAX 0x1p34f /* the same with every lever at its most */
 
 static uint32_t padded(uint32_t n) { return (n + MDL_LANES - 1) / MDL_LANES * MDL_LANES; }
 
@@ -52,6 +54,8 @@ static void region_init(void *region, mdl_arena *arena, const mdl_experiment *x,
     r->line = mdl_arena_take(arena, line, r->record * sizeof(float));
     if (r->record == 4) /* kernels read 16 sources at once */
         r->embed = mdl_arena_take(arena, (size_t)(s->sources + MDL_LANES) * 4, sizeof(float));
+    if (x->modulators.used)
+        mdl_hmn_levers_init(r, arena);
     if (!arena->base)
         return;
 
@@ -70,6 +74,8 @@ static void region_init(void *region, mdl_arena *arena, const mdl_experiment *x,
     }
     if (r->listen > 0)
         mdl_export_set(network, number, r->exported);
+    if (x->modulators.used)
+        mdl_hmn_levers_wire(r, network);
 }
 
 /* Padding cells hold weight 0 and listen to source 0, which is always 0. */
@@ -166,6 +172,8 @@ static void wipe(mdl_hmn_region *r, const mdl_params *p) {
     for (int d = 0; d < MDL_EMBED; d++)
         memset(r->context[d], 0, padded(s->neurons) * sizeof(float));
     memset(r->feature, 0, padded(s->neurons) * sizeof(float));
+    if (r->lag)
+        memset(r->lag, 0, s->neurons * sizeof(float));
     clear_line(r, p);
 }
 
@@ -205,6 +213,8 @@ static mdl_completion begin_completion(mdl_hmn_region *r, const mdl_params *p, c
     r->kernel->neurons(r, p);
     mdl_completion c = {.step = t};
     c.eta = m->permit * mdl_fmaf(m->eta_global, m->g_prime, m->eta_local);
+    if (p->modulators.used)
+        c.eta *= mdl_levels_rate(&m->levels, &p->modulators);
     mdl_sincos_turn(mdl_phase_at(p, t), &c.sin_phase, &c.cos_phase);
     return c;
 }
@@ -213,6 +223,10 @@ static void region_window(void *region, const mdl_params *p, const mdl_modulatio
     mdl_hmn_region *r = region;
     const mdl_shape *s = &r->shape;
     int plastic = mdl_on(p, MDL_MECH_PLASTICITY);
+    int levers = p->modulators.used != 0;
+    mdl_levers hold = MDL_LEVERS_NONE;
+    if (levers)
+        hold = mdl_levels_hold(&m->levels, &p->modulators, &p->receptors, s->region);
     float view[1 + MDL_OBS_MAX] = {1.0f}; /* the constant, then what the window shows */
     for (uint32_t k = 1; k < s->sensors; k++)
         view[k] = obs[k - 1];
@@ -223,7 +237,7 @@ static void region_window(void *region, const mdl_params *p, const mdl_modulatio
         mdl_completion c = {0};
         if (learn)
             c = begin_completion(r, p, m, t - 1, i == 0);
-        if (learn && wiped)
+        if (learn && (wiped || levers))
             r->kernel->complete(r, p, &c);
         if (i == 0) {
             if (mdl_on(p, MDL_MECH_CRITIC)) /* TD(0): values move along the error of the window before */
@@ -234,7 +248,9 @@ static void region_window(void *region, const mdl_params *p, const mdl_modulatio
                 sense_novelty(r, p, obs);
         }
         r->kernel->put(r, p, t, 1, s->sensors, view);
-        if (learn && !wiped)
+        if (levers)
+            mdl_hmn_levers_activate(r, p, &hold, t, m->drop);
+        else if (learn && !wiped)
             r->kernel->step(r, p, &c, m->drop);
         else
             r->kernel->activate(r, p, t, m->drop);
@@ -276,7 +292,6 @@ static void region_receive(void *region, const mdl_params *p, uint32_t i, uint32
 }
 
 static void region_save(const void *region, const mdl_params *p, uint32_t last, const mdl_sink *sink) {
-    (void)p;
     const mdl_hmn_region *r = region;
     const mdl_shape *s = &r->shape;
     mdl_put_u32(sink, s->region);
@@ -295,6 +310,8 @@ static void region_save(const void *region, const mdl_params *p, uint32_t last, 
         for (uint32_t i = 1; i < s->sources; i++) /* what this window sent has not arrived yet */
             mdl_put_f32(sink, i > own && back < r->window ? 0.0f : row[(size_t)i * r->record]);
     }
+    if (p->modulators.used)
+        mdl_put_f32s(sink, r->lag, s->neurons);
 }
 
 /* Floats no larger than `bound`. */
@@ -314,11 +331,14 @@ static void region_load(void *region, const mdl_params *p, uint32_t last, mdl_re
     for (int i = 0; i < 3; i++)
         for (uint32_t j = 0; j < s->neurons; j++)
             get_within(reader, i == 0 ? p->weight_max : TRACE_MAX, cells[i] + mdl_row(s, j), mdl_row_fan(s, j));
+    for (size_t i = 0; i < s->cells; i++) /* no sum of a life is -0: kernels may leave a weight alone that gains 0 */
+        if (mdl_float_bits(r->w[i]) == 0x80000000u)
+            reader->bad = 1;
     float *const neurons[] = {r->a, r->z, r->bias, r->mean, r->context[0], r->context[1], r->value, r->feature};
     static const float bound[sizeof neurons / sizeof neurons[0]] = {
         INPUT_MAX, MDL_RELU_MAX, MDL_BIAS_MAX, MDL_RELU_MAX, MDL_RELU_MAX, MDL_RELU_MAX, MDL_CRITIC_MAX, MDL_RELU_MAX};
     for (size_t i = 0; i < sizeof neurons / sizeof neurons[0]; i++)
-        get_within(reader, bound[i], neurons[i], s->neurons);
+        get_within(reader, i == 0 && p->modulators.used ? LEVERED_MAX : bound[i], neurons[i], s->neurons);
     get_within(reader, SENSOR_MAX, r->sensor_mean, s->sensors);
     r->novelty = mdl_get_i64(reader);
     if (r->novelty < 0 || (s->sensors == 0 && r->novelty != 0))
@@ -332,6 +352,8 @@ static void region_load(void *region, const mdl_params *p, uint32_t last, mdl_re
                 reader->bad = 1;
             r->kernel->put(r, p, last - back, i, 1, &x);
         }
+    if (p->modulators.used)
+        get_within(reader, LEVERED_MAX, r->lag, s->neurons);
 }
 
 static void region_view(const void *region, mdl_region_view *view) {

@@ -44,8 +44,12 @@ typedef struct mdl_hmn_region {
      * So one load serves a synapse in the completion of t and the sums of t + 1. */
     float *line;
     uint32_t record; /* floats: 2 or 4                                 */
-    int64_t novelty; /* of this window's sensors, fixed point      */
-    uint64_t key;    /* noise                                          */
+    /* Where modulators are used (core/hmn_levers.h), else NULL: */
+    uint8_t *pathway; /* [cells] mdl_pathway, constant               */
+    float *offset;    /* [neurons] N(0, 1), constant; motors 0       */
+    float *lag;       /* [neurons] slow part of the input, state     */
+    int64_t novelty;  /* of this window's sensors, fixed point      */
+    uint64_t key;     /* noise                                      */
 } mdl_hmn_region;
 
 /* SPEC 6.2 gives the order of operations in a window. */

@@ -4,8 +4,9 @@
 
 #include "core/hmn_kernel.h"
 
-static mdl_life *layout(mdl_arena *arena, const mdl_experiment *x, uint32_t shards, const struct mdl_kernel *kernel) {
-    mdl_life *l = mdl_arena_take(arena, 1, sizeof *l);
+/* One agent's network into `l`, or counted when that is NULL. */
+static void layout_agent(mdl_life *l, mdl_arena *arena, const mdl_experiment *x, uint32_t shards,
+                         const struct mdl_kernel *kernel) {
     mdl_shard *shard = mdl_arena_take(arena, shards, sizeof *shard);
     size_t boundary = x->network.sources > 0 ? (size_t)x->network.regions * x->network.window * x->network.listen : 0;
     float *activity = mdl_arena_take(arena, boundary, sizeof *activity);
@@ -16,18 +17,35 @@ static mdl_life *layout(mdl_arena *arena, const mdl_experiment *x, uint32_t shar
         mdl_shard_init(shard ? &shard[i] : &counted, arena, x, owner, i, kernel);
     }
     if (!l)
-        return NULL;
+        return;
     memset(l, 0, sizeof *l);
     l->experiment = x;
     l->shards = shards;
     l->shard = shard;
     l->boundary = activity;
+}
+
+static mdl_life *layout(mdl_arena *arena, const mdl_experiment *x, uint32_t shards, const struct mdl_kernel *kernel) {
+    uint32_t agents = mdl_task_agent_count(&x->task);
+    mdl_life *l = mdl_arena_take(arena, 1, sizeof *l);
+    mdl_life *fellow = mdl_arena_take(arena, agents - 1, sizeof *fellow);
+    layout_agent(l, arena, x, shards, kernel);
+    for (uint32_t i = 0; i + 1 < agents; i++)
+        layout_agent(fellow ? &fellow[i] : NULL, arena, x, shards, kernel);
+    if (!l)
+        return NULL;
+    l->agents = agents;
+    l->fellow = fellow;
     l->synapses = mdl_synapse_count(&x->network);
     int err = mdl_genome_layout_of(x, &l->layout);
     MDL_ASSERT(err == MDL_OK); /* checked with the experiment */
     l->neurons = l->layout.neurons;
     return l;
 }
+
+/* What holds agent `i`'s network. */
+static mdl_life *agent_of(mdl_life *l, uint32_t i) { return i == 0 ? l : &l->fellow[i - 1]; }
+static const mdl_life *agent_in(const mdl_life *l, uint32_t i) { return i == 0 ? l : &l->fellow[i - 1]; }
 
 size_t mdl_life_bytes(const mdl_experiment *x, uint32_t shards) {
     mdl_arena counting = {NULL, 0, 0};
@@ -42,26 +60,31 @@ mdl_life *mdl_life_init(void *memory, const mdl_experiment *x, uint32_t shards, 
 
 void mdl_life_genome(mdl_life *l, const float *genome) {
     mdl_genome_decode(l->experiment, &l->layout, genome, &l->params);
-    for (uint32_t i = 0; i < l->shards; i++)
-        mdl_shard_genome(&l->shard[i], &l->layout, genome);
+    for (uint32_t a = 0; a < l->agents; a++)
+        for (uint32_t i = 0; i < l->shards; i++)
+            mdl_shard_genome(&agent_of(l, a)->shard[i], &l->layout, genome);
 }
 
 void mdl_life_begin(mdl_life *l, uint64_t key, uint32_t episode, mdl_part part) {
     mdl_task_reset(&l->task, &l->experiment->task, key, episode, part);
-    l->noise_key = mdl_key(key, MDL_STREAM_NOISE, 0, 0, 0);
-    for (uint32_t i = 0; i < l->shards; i++)
-        mdl_shard_birth(&l->shard[i], &l->params, l->noise_key);
-    mdl_modulation_init(&l->modulation, &l->params, l->noise_key, &l->task.out);
+    for (uint32_t a = 0; a < l->agents; a++) {
+        mdl_life *n = agent_of(l, a);
+        n->noise_key = mdl_key(key, MDL_STREAM_NOISE, 0, a, 0);
+        for (uint32_t i = 0; i < l->shards; i++)
+            mdl_shard_birth(&n->shard[i], &l->params, n->noise_key);
+        mdl_modulation_init(&n->modulation, &l->params, n->noise_key, mdl_task_view(&l->task, a));
+    }
     l->windows = 0;
 }
 
-static void exchange(mdl_life *l, uint32_t last) {
-    if (l->experiment->network.sources == 0)
+/* Boundary activity among the regions of one agent `n`. */
+static void exchange(mdl_life *n, const mdl_params *p, uint32_t last) {
+    if (n->experiment->network.sources == 0)
         return;
-    for (uint32_t i = 0; i < l->shards; i++)
-        mdl_shard_export(&l->shard[i], last, l->boundary);
-    for (uint32_t i = 0; i < l->shards; i++)
-        mdl_shard_import(&l->shard[i], &l->params, last, l->boundary);
+    for (uint32_t i = 0; i < n->shards; i++)
+        mdl_shard_export(&n->shard[i], last, n->boundary);
+    for (uint32_t i = 0; i < n->shards; i++)
+        mdl_shard_import(&n->shard[i], p, last, n->boundary);
 }
 
 /* The taught action, or the first of the largest readouts. */
@@ -75,24 +98,38 @@ static uint32_t choose(const mdl_task_out *out, const float *motor, uint32_t mot
     return best;
 }
 
+/* One agent's window, up to its action. */
+static void think(mdl_life *n, const mdl_params *p, const mdl_task_out *view) {
+    const mdl_network_spec *network = &n->experiment->network;
+    for (uint32_t i = 0; i < n->shards; i++)
+        mdl_shard_window(&n->shard[i], p, &n->modulation, view->obs);
+
+    n->partials = (mdl_partials){0, 0, 0};
+    for (uint32_t i = 0; i < n->shards; i++) {
+        mdl_region_view first;
+        mdl_shard_partials(&n->shard[i], p, &n->partials);
+        if (mdl_shard_view(&n->shard[i], 0, &first))
+            memcpy(n->motor, first.readout + first.shape->hidden, network->motors * sizeof(float));
+    }
+    n->action = choose(view, n->motor, network->motors);
+    exchange(n, p, n->modulation.step + network->window - 1);
+}
+
 int mdl_life_window(mdl_life *l) {
     const mdl_network_spec *network = &l->experiment->network;
+    uint32_t action[MDL_AGENTS_MAX];
     MDL_ASSERT(!(l->task.out.flags & MDL_OUT_DONE));
-    for (uint32_t i = 0; i < l->shards; i++)
-        mdl_shard_window(&l->shard[i], &l->params, &l->modulation, l->task.out.obs);
-
-    l->partials = (mdl_partials){0, 0, 0};
-    for (uint32_t i = 0; i < l->shards; i++) {
-        mdl_region_view first;
-        mdl_shard_partials(&l->shard[i], &l->params, &l->partials);
-        if (mdl_shard_view(&l->shard[i], 0, &first))
-            memcpy(l->motor, first.readout + first.shape->hidden, network->motors * sizeof(float));
+    for (uint32_t a = 0; a < l->agents; a++) {
+        mdl_life *n = agent_of(l, a);
+        think(n, &l->params, mdl_task_view(&l->task, a));
+        action[a] = n->action;
     }
-    l->action = choose(&l->task.out, l->motor, network->motors);
-    exchange(l, l->modulation.step + network->window - 1);
-    mdl_task_step(&l->task, l->action, l->motor);
-    mdl_modulation_next(&l->modulation, &l->params, l->noise_key, network->window, &l->partials, l->neurons,
-                        network->sensors, l->action, &l->task.out);
+    mdl_task_step_agents(&l->task, action, l->motor);
+    for (uint32_t a = 0; a < l->agents; a++) {
+        mdl_life *n = agent_of(l, a);
+        mdl_modulation_next(&n->modulation, &l->params, n->noise_key, network->window, &n->partials, l->neurons,
+                            network->sensors, n->action, mdl_task_view(&l->task, a));
+    }
     l->windows++;
     return !(l->task.out.flags & MDL_OUT_DONE);
 }
@@ -107,7 +144,7 @@ void mdl_life_run(mdl_life *l, uint64_t key, uint32_t episode, mdl_part part, in
     if (score)
         *score += mdl_task_score(&l->task);
     if (updates)
-        *updates += (uint64_t)l->windows * l->experiment->network.window * l->synapses;
+        *updates += (uint64_t)l->windows * l->experiment->network.window * l->synapses * l->agents;
 }
 
 int64_t mdl_life_job(mdl_life *l, const mdl_job *job, const float *genome, uint64_t *updates) {
@@ -122,14 +159,36 @@ int64_t mdl_life_job(mdl_life *l, const mdl_job *job, const float *genome, uint6
     return fitness;
 }
 
+void mdl_life_save_modulation(const mdl_life *l, const mdl_sink *sink) {
+    for (uint32_t a = 0; a < l->agents; a++)
+        mdl_modulation_save(&agent_in(l, a)->modulation, sink);
+}
+
+static void save_agent(const mdl_life *n, const mdl_params *p, const mdl_sink *sink) {
+    mdl_modulation_save(&n->modulation, sink);
+    for (uint32_t r = 0; r < n->experiment->network.regions; r++)
+        for (uint32_t i = 0; i < n->shards; i++) {
+            const void *region = mdl_shard_region(&n->shard[i], r);
+            if (region)
+                n->shard[i].model->save(region, p, n->modulation.step - 1, sink);
+        }
+}
+
 void mdl_life_save(const mdl_life *l, const mdl_sink *sink) {
     mdl_put_bytes(sink, "MDLNET1", 8);
-    mdl_modulation_save(&l->modulation, sink);
-    for (uint32_t r = 0; r < l->experiment->network.regions; r++)
-        for (uint32_t i = 0; i < l->shards; i++) {
-            const void *region = mdl_shard_region(&l->shard[i], r);
+    for (uint32_t a = 0; a < l->agents; a++)
+        save_agent(agent_in(l, a), &l->params, sink);
+}
+
+static void load_agent(mdl_life *n, const mdl_params *p, mdl_reader *reader) {
+    mdl_modulation_load(&n->modulation, p, reader);
+    if (n->modulation.step != n->modulation.window * n->experiment->network.window)
+        reader->bad = 1;
+    for (uint32_t r = 0; r < n->experiment->network.regions; r++)
+        for (uint32_t i = 0; i < n->shards; i++) {
+            void *region = mdl_shard_region(&n->shard[i], r);
             if (region)
-                l->shard[i].model->save(region, &l->params, l->modulation.step - 1, sink);
+                n->shard[i].model->load(region, p, n->modulation.step - 1, reader);
         }
 }
 
@@ -139,20 +198,18 @@ mdl_err mdl_life_load(mdl_life *l, const uint8_t *bytes, size_t size) {
     mdl_get_bytes(&reader, magic, sizeof magic);
     if (reader.bad || memcmp(magic, "MDLNET1", 8) != 0)
         return MDL_EMAGIC;
-    mdl_modulation_load(&l->modulation, &l->params, &reader);
-    if (l->modulation.step != l->modulation.window * l->experiment->network.window)
-        reader.bad = 1;
+    for (uint32_t a = 0; a < l->agents; a++) {
+        mdl_life *n = agent_of(l, a);
+        load_agent(n, &l->params, &reader);
+        if (n->modulation.window != l->modulation.window) /* all live in one time */
+            reader.bad = 1;
+    }
     l->windows = l->modulation.window;
-    for (uint32_t r = 0; r < l->experiment->network.regions; r++)
-        for (uint32_t i = 0; i < l->shards; i++) {
-            void *region = mdl_shard_region(&l->shard[i], r);
-            if (region)
-                l->shard[i].model->load(region, &l->params, l->modulation.step - 1, &reader);
-        }
     if (reader.bad)
         return MDL_ERANGE;
     if (reader.left != 0)
         return MDL_ESIZE;
-    exchange(l, l->modulation.step - 1);
+    for (uint32_t a = 0; a < l->agents; a++)
+        exchange(agent_of(l, a), &l->params, l->modulation.step - 1);
     return MDL_OK;
 }

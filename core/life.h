@@ -1,5 +1,6 @@
 /* A life: one network in one task, window by window, cut into any number of
- * shards in this process. SPEC section 6.1. */
+ * shards in this process; or, in a task with several agents, as many copies of
+ * it in one world. SPEC section 6.1. */
 #ifndef MDL_CORE_LIFE_H
 #define MDL_CORE_LIFE_H
 
@@ -21,6 +22,11 @@ typedef struct mdl_life {
     uint32_t windows;            /* run so far in this life                           */
     uint32_t action;             /* of the last window                                */
     float motor[MDL_ACTION_MAX]; /* readouts of the last window                */
+    /* [agents - 1] The networks of agents 1 and up. Of each of them only what is
+     * one agent's is used: shard, boundary, modulation, partials, noise_key, action
+     * and motor. All else is here. */
+    uint32_t agents;
+    struct mdl_life *fellow;
 } mdl_life;
 
 /* Memory for lives of this experiment cut into `shards` (1..regions) parts. */
@@ -37,7 +43,7 @@ void mdl_life_begin(mdl_life *l, uint64_t key, uint32_t episode, mdl_part part);
 int mdl_life_window(mdl_life *l);
 
 /* Begin and run to the end; sums are added to the three totals, any may be
- * NULL. `updates`: synapse updates = synapses x steps. */
+ * NULL. `updates`: synapse updates = synapses x steps x agents. */
 void mdl_life_run(mdl_life *l, uint64_t key, uint32_t episode, mdl_part part, int64_t *fitness, int64_t *score,
                   uint64_t *updates);
 
@@ -51,10 +57,13 @@ static inline uint64_t mdl_life_key(uint64_t seed, mdl_stream_id kind, uint32_t 
  * computes. `genome` from mdl_evolution_job. */
 int64_t mdl_life_job(mdl_life *l, const mdl_job *job, const float *genome, uint64_t *updates);
 
+/* The modulatory states of all agents, in order. */
+void mdl_life_save_modulation(const mdl_life *l, const mdl_sink *sink);
+
 /* Canonical bytes of the network between windows: modulatory state, then
- * regions in order, whatever the cut. Load needs a life begun with the same
- * experiment, genome and key: MDL_ESIZE or MDL_ERANGE leave it to be begun
- * again. The task's state is not part of the network. */
+ * regions in order, whatever the cut; so for each agent. Load needs a life begun
+ * with the same experiment, genome and key: MDL_ESIZE or MDL_ERANGE leave it to
+ * be begun again. The task's state is not part of the network. */
 void mdl_life_save(const mdl_life *l, const mdl_sink *sink);
 mdl_err mdl_life_load(mdl_life *l, const uint8_t *bytes, size_t size);
 

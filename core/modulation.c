@@ -127,6 +127,21 @@ void mdl_modulation_init(mdl_modulation *m, const mdl_params *p, uint64_t key, c
         perturb(m, p, key);
     integrate(m, p);
     set_rates(m, p);
+    mdl_levels_init(&m->levels, &p->modulators);
+}
+
+/* Modulators, from the evaluation of window k and what its action led to. */
+static void release(mdl_modulation *m, const mdl_params *p, float deviation, float reward, const mdl_task_out *out) {
+    const mdl_evaluation e = {
+        .error = m->e[MDL_E_REWARD],
+        .deviation = deviation,
+        .expected = mdl_sqrtf(m->variance),
+        .novelty = m->e[MDL_E_NOVELTY],
+        .reward = reward,
+        .activity = m->c_global,
+        .salience = {out->salience[0], out->salience[1]},
+    };
+    mdl_levels_next(&m->levels, &p->modulators, &e);
 }
 
 void mdl_modulation_next(mdl_modulation *m, const mdl_params *p, uint64_t key, uint32_t window_steps,
@@ -147,10 +162,13 @@ void mdl_modulation_next(mdl_modulation *m, const mdl_params *p, uint64_t key, u
     if (critic) {
         if (!(out->flags & (MDL_OUT_WIPE | MDL_OUT_DONE)))
             value = mdl_clampf(mdl_fix_to_f(partials->value), -E_MAX, E_MAX);
-        error = mdl_fmaf(p->discount, value, error);
+        float discount =
+            p->modulators.used ? mdl_levels_discount(&m->levels, &p->modulators, p->discount_logit) : p->discount;
+        error = mdl_fmaf(discount, value, error);
         if (!(m->flags & MDL_OUT_WIPE))
             error -= m->value;
     }
+    float deviation = mdl_sqrtf(m->variance);
     m->value = value;
     m->e[MDL_E_REWARD] = mdl_clampf(error, -E_MAX, E_MAX);
     if (rewarded || critic) {
@@ -161,6 +179,8 @@ void mdl_modulation_next(mdl_modulation *m, const mdl_params *p, uint64_t key, u
     m->e[MDL_E_UNCERTAINTY] = mdl_minf(m->variance, E_MAX);
     m->e[MDL_E_NOVELTY] = mdl_clampf(mdl_sqrtf(mdl_fix_to_f(partials->novelty) / (float)sensors), 0.0f, E_MAX);
     m->c_global = mdl_fix_to_f(partials->activity) / (float)neurons;
+    if (p->modulators.used)
+        release(m, p, deviation, rewarded ? m->reward : 0.0f, out);
 
     m->window++;
     m->step += window_steps;
@@ -193,6 +213,8 @@ void mdl_modulation_save(const mdl_modulation *m, const mdl_sink *sink) {
                           m->drop, m->value,   m->reward_mean, m->variance,  m->u[0],       m->u[1],
                           m->d[0], m->d[1],    m->meta_sum,    m->meta_base, m->meta_first};
     mdl_put_f32s(sink, rest, sizeof rest / sizeof rest[0]);
+    if (m->levels.used)
+        mdl_levels_save(&m->levels, sink);
 }
 
 void mdl_modulation_load(mdl_modulation *m, const mdl_params *p, mdl_reader *r) {
@@ -227,4 +249,6 @@ void mdl_modulation_load(mdl_modulation *m, const mdl_params *p, mdl_reader *r) 
     for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
         bad |= mdl_absf(*rest[i]) > bound[i];
     r->bad |= bad;
+    if (p->modulators.used)
+        mdl_levels_load(&m->levels, &p->modulators, r);
 }

@@ -5,6 +5,7 @@
 
 #include "core/bytes.h"
 #include "core/genome.h"
+#include "core/modulator.h"
 #include "core/task.h"
 
 /* Evaluative signals; there is room for more. */
@@ -44,6 +45,7 @@ typedef struct mdl_modulation {
     float u[2], d[2];
     float meta_sum, meta_base, meta_first;
     uint32_t meta_count, meta_stage;
+    mdl_levels levels; /* of modulators in use; else 0 */
 } mdl_modulation;
 
 /* State of window 0: `out` is the task's first view. `key` is the network's
@@ -59,7 +61,8 @@ void mdl_modulation_next(mdl_modulation *m, const mdl_params *p, uint64_t key, u
                          const mdl_partials *partials, uint32_t neurons, uint32_t sensors, uint32_t action,
                          const mdl_task_out *out);
 
-/* Canonical bytes, and back (SPEC 6.3 draws them). Load sets r->bad on short
+/* Canonical bytes, and back (SPEC 6.3 draws them; where modulators are used, 12.4
+ * adds some). Load sets r->bad on short
  * input and on values that no life has. */
 void mdl_modulation_save(const mdl_modulation *m, const mdl_sink *sink);
 void mdl_modulation_load(mdl_modulation *m, const mdl_params *p, mdl_reader *r);

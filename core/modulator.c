@@ -31,6 +31,7 @@ static void settle(mdl_levels *l, const mdl_modulator_params *p) {
 
 void mdl_levels_init(mdl_levels *l, const mdl_modulator_params *p) {
     memset(l, 0, sizeof *l);
+    l->used = p->used;
     if (!p->used)
         return;
     for (uint32_t m = 0; m < MDL_MODULATORS; m++)
@@ -102,6 +103,7 @@ void mdl_levels_save(const mdl_levels *l, const mdl_sink *sink) {
 }
 
 void mdl_levels_load(mdl_levels *l, const mdl_modulator_params *p, mdl_reader *r) {
+    l->used = p->used;
     mdl_get_f32s(r, l->tonic, MDL_MODULATORS);
     mdl_get_f32s(r, l->phasic, MDL_MODULATORS);
     l->arousal = mdl_get_f32(r);

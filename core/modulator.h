@@ -87,6 +87,7 @@ void mdl_modulator_decode(const mdl_modulator_spec *spec, uint32_t regions, cons
                           mdl_modulator_params *p, mdl_receptors *receptors);
 
 typedef struct mdl_levels {
+    uint32_t used;                                /* 0: nothing below is read            */
     float tonic[MDL_MODULATORS];                  /* 0..4                                */
     float phasic[MDL_MODULATORS];                 /* -4..4                               */
     float level[MDL_MODULATORS];                  /* tonic + phasic within 0..4: derived */

@@ -97,37 +97,40 @@ VEC vf vf_gauss(vu a, vu b) {
 /* Philox of 16 counters (c0 per lane, c1, c2, c3). What does not depend on c0
  * and c3 is worked out once. */
 typedef struct vphilox {
-    uint32_t k0, k1;
-    uint32_t b, a_low, a_high; /* of round 2 */
+    uint32_t k1, b, a_high, a_low; /* of rounds 1 and 2 */
+    uint32_t key[10][2];           /* of rounds 3 to 10 */
 } vphilox;
 VEC vphilox vphilox_of(uint64_t key, uint32_t c1, uint32_t c2) {
-    vphilox p = {(uint32_t)key, (uint32_t)(key >> 32), 0, 0, 0};
+    vphilox p;
+    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+    for (uint32_t i = 0; i < 10; i++) {
+        p.key[i][0] = k0 + i * MDL_PHILOX_W0;
+        p.key[i][1] = k1 + i * MDL_PHILOX_W1;
+    }
     uint64_t p1 = (uint64_t)MDL_PHILOX_M1 * c2;
-    uint64_t p0 = (uint64_t)MDL_PHILOX_M0 * ((uint32_t)(p1 >> 32) ^ c1 ^ p.k0);
-    p.b = (uint32_t)p1 ^ (p.k0 + MDL_PHILOX_W0);
-    p.a_high = (uint32_t)(p0 >> 32) ^ (p.k1 + MDL_PHILOX_W1);
-    p.a_low = (uint32_t)p0 ^ (p.k1 + 2 * MDL_PHILOX_W1);
+    uint64_t p0 = (uint64_t)MDL_PHILOX_M0 * ((uint32_t)(p1 >> 32) ^ c1 ^ k0);
+    p.k1 = k1;
+    p.b = (uint32_t)p1 ^ p.key[1][0];
+    p.a_high = (uint32_t)(p0 >> 32) ^ p.key[1][1];
+    p.a_low = (uint32_t)p0 ^ p.key[2][1];
     return p;
 }
 VEC void vphilox_run(const vphilox *p, vw c0, uint32_t c3, vu out[4]) {
     vw p0 = vw_mul(c0, MDL_PHILOX_M0);
     vw p1 = vw_mul(vw_xor1(vw_high(p0), c3 ^ p->k1), MDL_PHILOX_M1);
     vw a = vw_xor1(vw_high(p1), p->b), b = p1, c = vw_xor1(p0, p->a_high), d;
-    uint32_t k0 = p->k0 + 2 * MDL_PHILOX_W0, k1 = p->k1 + 2 * MDL_PHILOX_W1;
     p0 = vw_mul(a, MDL_PHILOX_M0); /* round 3: the fourth word is the same in all lanes */
     p1 = vw_mul(c, MDL_PHILOX_M1);
-    a = vw_xor3(vw_high(p1), b, k0);
+    a = vw_xor3(vw_high(p1), b, p->key[2][0]);
     b = p1;
     c = vw_xor1(vw_high(p0), p->a_low);
     d = p0;
     VEC_UNROLL for (int round = 3; round < 10; round++) {
-        k0 += MDL_PHILOX_W0;
-        k1 += MDL_PHILOX_W1;
         p0 = vw_mul(a, MDL_PHILOX_M0);
         p1 = vw_mul(c, MDL_PHILOX_M1);
-        a = vw_xor3(vw_high(p1), b, k0);
+        a = vw_xor3(vw_high(p1), b, p->key[round][0]);
         b = p1;
-        c = vw_xor3(vw_high(p0), d, k1);
+        c = vw_xor3(vw_high(p0), d, p->key[round][1]);
         d = p0;
     }
     out[0] = vw_words(a);
