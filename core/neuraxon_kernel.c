@@ -145,7 +145,7 @@ static void balance(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32
     }
 }
 
-static void prepare(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_neuraxon_hold *h) {
+static void prepare(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h) {
     const mdl_shape *shape = &r->shape;
     const uint32_t mute = MDL_CELL_SILENT | MDL_CELL_DEAD;
     int modulatory = mdl_nx_on(p, MDL_NX_MODULATORY);
@@ -160,7 +160,7 @@ static void prepare(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const 
             EACH_LANE {
                 float c = w[l] * (w[l] < 0.0f ? inhibit : h->excite);
                 c *= flags[l] & MDL_CELL_RECURRENT ? gain : 1.0f;
-                c *= flags[l] & MDL_CELL_FORWARD ? h->forward : flags[l] & MDL_CELL_BACK ? h->back : 1.0f;
+                c *= flags[l] & MDL_CELL_FORWARD ? h->feedforward : flags[l] & MDL_CELL_BACK ? h->feedback : 1.0f;
                 c = flags[l] & mute ? 0.0f : c;
                 carry[l] = modulatory && flags[l] & MDL_CELL_MODULATORY ? 0.0f : c;
             }
@@ -190,11 +190,12 @@ static void gather(const mdl_neuraxon_region *r, const float *row, const float *
     }
 }
 
-static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_neuraxon_hold *h,
+static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h,
                  const mdl_neuraxon_step *s) {
     const mdl_shape *shape = &r->shape;
     const float *row = mdl_neuraxon_at(r, r->line, s->step);
     int modulatory = mdl_nx_on(p, MDL_NX_MODULATORY), trinary = mdl_nx_on(p, MDL_NX_TRINARY);
+    float width = 1.0f / h->slope;
     int noisy = s->sigma != 0.0f, spontaneous = p->spontaneous > 0.0f;
     gather(r, row, r->carry, r->input);
     if (modulatory)
@@ -210,7 +211,7 @@ static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl
         EACH_LANE {
             trace[l] = mdl_flushf(mdl_fmaf(p->decay_post, trace[l] - z[l], z[l]));
             float i = mdl_clampf(input[l], -MDL_NEURAXON_V_MAX, MDL_NEURAXON_V_MAX);
-            lag[l] = mdl_flushf(mdl_fmaf(MDL_NEURAXON_LAG_RATE, i - lag[l], lag[l]));
+            lag[l] = mdl_flushf(mdl_fmaf(MDL_SLOW_RATE, i - lag[l], lag[l]));
             i = mdl_fmaf(h->slow, lag[l] - i, i);
             float rhythm = mdl_fmaf(s->cos, cos_osc[l], -(s->sin * sin_osc[l]));
             float u = (mdl_fmaf(2.0f, i, h->rest) - adapt[l]) + rhythm;
@@ -240,13 +241,13 @@ static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl
             shift = mdl_fmaf(p->auto_size, autor[l], shift);
             shift = modulatory ? shift - bend[l] : shift;
             float centred = moved - shift;
-            float state = centred > above[l] * h->width ? 1.0f : centred < -(below[l] * h->width) ? -1.0f : 0.0f;
+            float state = centred > above[l] * width ? 1.0f : centred < -(below[l] * width) ? -1.0f : 0.0f;
             v[l] = moved;
             z[l] = state;
             drive[l] = centred;
         }
         if (!trinary)
-            EACH_LANE z[l] = mdl_flushf(mdl_tanhf(drive[l] / h->width));
+            EACH_LANE z[l] = mdl_flushf(mdl_tanhf(drive[l] * h->slope));
         EACH_LANE {
             float size = p->adapt_size * mdl_absf(z[l]);
             adapt[l] = mdl_flushf(mdl_fmaf(p->adapt_rate, size - adapt[l], adapt[l]));

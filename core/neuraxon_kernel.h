@@ -3,19 +3,8 @@
 #ifndef MDL_CORE_NEURAXON_KERNEL_H
 #define MDL_CORE_NEURAXON_KERNEL_H
 
+#include "core/lever.h"
 #include "core/neuraxon_region.h"
-
-/* The modulators' hold on one region in one window; what it is without them is
- * MDL_NEURAXON_HOLD_NONE. */
-typedef struct mdl_neuraxon_hold {
-    float excite, inhibit; /* factors on currents of positive, of negative weights */
-    float forward, back;   /* factors on input from sensors and lower, from higher regions */
-    float slow;            /* share of the input that goes through the slow filter */
-    float rest;            /* added to the drive                               */
-    float width;           /* factor on thresholds: 1 / slope                  */
-    float threshold;       /* added to both thresholds                         */
-    float spread;          /* times the neuron's scatter, added too            */
-} mdl_neuraxon_hold;
 
 /* What is the same for all synapses in a completion. */
 typedef struct mdl_neuraxon_completion {
@@ -37,21 +26,19 @@ typedef struct mdl_neuraxon_kernel {
     /* Eligibility and weights of all rows: reads r->post and r->trace. */
     void (*learn)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_neuraxon_completion *c,
                   float weight_max);
-    /* Inhibitory gains from the currents of step t. */
+    /* Inhibitory gains from the currents of step t, the last of a window. */
     void (*balance)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t);
     /* r->carry and r->shift from weights, flags, gains and levers. */
-    void (*prepare)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_neuraxon_hold *h);
+    void (*prepare)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h);
     /* One step of all neurons: r->input to r->readout. */
-    void (*step)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_neuraxon_hold *h,
-                 const mdl_neuraxon_step *s);
+    void (*step)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h, const mdl_neuraxon_step *s);
 } mdl_neuraxon_kernel;
 
 /* The build for the same instruction set as `kernel`. */
 const mdl_neuraxon_kernel *mdl_neuraxon_kernel_of(const struct mdl_kernel *kernel);
 
-#define MDL_NEURAXON_V_MAX 1024.0f  /* bound of inputs and membranes          */
-#define MDL_NEURAXON_META_MAX 4.0f  /* bound of w_meta                        */
-#define MDL_NEURAXON_LAG_RATE 0.05f /* slow filter: weight of the newest input */
+#define MDL_NEURAXON_V_MAX 1024.0f /* bound of inputs and membranes          */
+#define MDL_NEURAXON_META_MAX 4.0f /* bound of w_meta                        */
 #define MDL_NEURAXON_BRAKE_MIN 0.125f
 #define MDL_NEURAXON_BRAKE_MAX 8.0f
 

@@ -56,6 +56,12 @@ static void wire(mdl_neuraxon_region *r, const mdl_experiment *x) {
                 r->flags[at + k] |= kind(x, s->region, j, k);
         }
     }
+    for (uint32_t j = 0; j < s->hidden; j++) { /* as in HMN (SPEC 12.6); motors' thresholds are not spread */
+        uint32_t c[4] = {j, s->region, 0, MDL_NX_DRAW_OFFSET};
+        float unused;
+        mdl_philox(c, x->network.seed, c);
+        mdl_gauss(c[0], c[1], &r->scatter[j], &unused);
+    }
     if (r->wired)
         memcpy(r->wired, r->index, s->cells * sizeof *r->wired);
     if (r->listen > 0)
@@ -227,9 +233,8 @@ static void birth(void *region, const mdl_params *params, uint64_t noise_key) {
         r->decay[j] = mdl_sigmoidf(mdl_clampf(r->tau[j] + p->tau_membrane, -6.0f, 6.0f));
         uint32_t c[4] = {j, s->region, 1, MDL_NX_DRAW_NEURON};
         mdl_philox(c, r->network->seed, c);
-        float unused, place = (float)(int32_t)(c[0] >> 8) * 0x1p-23f - 1.0f;
+        float place = (float)(int32_t)(c[0] >> 8) * 0x1p-23f - 1.0f;
         mdl_sincos_turn(mdl_phase_of_gene(p->osc_spread * place), &r->sin_osc[j], &r->cos_osc[j]);
-        mdl_gauss(c[2], c[3], &r->scatter[j], &unused);
         r->brake[j] = 1.0f;
     }
     memset(r->value, 0, padded(s->neurons) * sizeof(float));
@@ -259,11 +264,9 @@ static void learn_values(mdl_neuraxon_region *r, const mdl_params *p, const mdl_
     }
 }
 
-/* Weights, structure and inhibitory gains after step t, with state m. */
+/* Weights and structure after step t, with state m. */
 static void complete(mdl_neuraxon_region *r, const mdl_params *p, const mdl_modulation *m, uint32_t t) {
     const mdl_shape *s = &r->shape;
-    if (mdl_nx_on(&p->neuraxon, MDL_NX_BALANCE))
-        r->kernel->balance(r, &p->neuraxon, t);
     if (!mdl_on(p, MDL_MECH_PLASTICITY))
         return;
     memcpy(r->post, r->z, padded(s->neurons) * sizeof(float));
@@ -333,7 +336,7 @@ static void run_window(void *region, const mdl_params *params, const mdl_modulat
     mdl_neuraxon_region *r = region;
     const mdl_neuraxon_params *p = &params->neuraxon;
     const mdl_shape *s = &r->shape;
-    mdl_neuraxon_hold hold = {1.0f, 1.0f, 1.0f, 1.0f, 0.0f, 0.0f, 1.0f, 0.0f, 0.0f};
+    mdl_levers hold = MDL_LEVERS_NONE;
     if (!(m->flags_before & MDL_OUT_FROZEN))
         complete(r, params, m, m->step - 1);
     if (mdl_on(params, MDL_MECH_CRITIC))
@@ -359,6 +362,8 @@ static void run_window(void *region, const mdl_params *params, const mdl_modulat
         if (mdl_nx_on(p, MDL_NX_HOMEOSTASIS))
             mdl_neuraxon_count(r, p);
     }
+    if (mdl_nx_on(p, MDL_NX_BALANCE) && !(m->flags & MDL_OUT_FROZEN))
+        r->kernel->balance(r, p, m->step + r->window - 1);
 }
 
 /* Modulo 2^64, so that any order gives the same bits. */

@@ -113,8 +113,10 @@ void mdl_neuraxon_clear(mdl_neuraxon_region *r);
 
 /* Counter words of draws (SPEC 13.8); the neuron's own and a synapse's as in HMN. */
 enum {
-    MDL_NX_DRAW_KIND = 3,   /* word 0: modulatory, 1: silent at birth            */
-    MDL_NX_DRAW_NEURON = 4, /* of the wiring: see mdl_neuraxon_genome            */
+    MDL_NX_DRAW_KIND = 3, /* word 0: modulatory, 1: silent at birth            */
+    MDL_NX_DRAW_NEURON =
+        4, /* counter 2 is 0: thresholds and tau drawn by an indirect genome; 1: place in the rhythms */
+    MDL_NX_DRAW_OFFSET = 8, /* words 0, 1: scatter of a hidden neuron's thresholds, as in HMN */
     MDL_NX_DRAW_FORM = 112  /* + slot group of 64: partner, sign                 */
 };
 

@@ -117,6 +117,10 @@ static const int ciphers[] = {MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
                               MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
                               0};
 
+/* The fastest first: mbedTLS would begin with the slowest. */
+static const mbedtls_ecp_group_id curves[] = {MBEDTLS_ECP_DP_SECP256R1, MBEDTLS_ECP_DP_CURVE25519,
+                                              MBEDTLS_ECP_DP_SECP384R1, MBEDTLS_ECP_DP_SECP521R1, MBEDTLS_ECP_DP_NONE};
+
 static mdl_err make_config(int end, int verify, const mdl_tls_files *files, mdl_tls_config **out, char *error,
                            size_t error_size) {
     *out = NULL;
@@ -138,6 +142,7 @@ static mdl_err make_config(int end, int verify, const mdl_tls_files *files, mdl_
         mbedtls_ssl_conf_authmode(&c->ssl, verify);
         mbedtls_ssl_conf_min_version(&c->ssl, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
         mbedtls_ssl_conf_ciphersuites(&c->ssl, ciphers);
+        mbedtls_ssl_conf_curves(&c->ssl, curves);
         mbedtls_ssl_conf_renegotiation(&c->ssl, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
         if (end == MBEDTLS_SSL_IS_CLIENT) {
             mbedtls_ssl_conf_session_tickets(&c->ssl, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);

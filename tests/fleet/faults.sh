@@ -1,5 +1,5 @@
 # Bad networks between workers and coordinator (tests/fleet/proxy.c): connections dropped, 2 s of delay each way,
-# half-open sockets, requests doubled, reordered and sent again later. Each kind of network has a coordinator and
+# half-open sockets, requests doubled, reordered and sent again later; dropped and half-open over TLS as well. Each kind of network has a coordinator and
 # two workers of its own; a worker with a good connection comes late and brings the slow ones to an end. The champion
 # is the same bytes, nothing acknowledged is lost, nobody is taken for a liar.
 . tests/fleet/lib.bash
@@ -10,16 +10,28 @@ seed=${FLEET_SEED:-1}
 experiment small.json $generations 40
 want=$(evolved small.json alone)
 faults=(drop delay halfopen repeat)
+tls=
+if certificate ours; then
+    faults+=(drop-tls halfopen-tls)
+else
+    tls="; TLS not tried: no openssl"
+fi
 declare -A coordinator_pid proxy_pid key_of home
 for fault in "${faults[@]}"; do
-    coordinator $fault-ledger small.json --listen tcp://127.0.0.1:0 --admission open:4 --lease-ms 50 --once
+    scheme=tcp listen=() dial=()
+    if [[ $fault == *-tls ]]; then
+        scheme=tls+tcp listen=(--tls-cert ours.pem --tls-key ours.pem.key) dial=(--tls-ca ours.pem)
+    fi
+    coordinator $fault-ledger small.json --listen $scheme://127.0.0.1:0 "${listen[@]}" --admission open:4 --lease-ms 50 \
+        --once
     coordinator_pid[$fault]=$pid key_of[$fault]=$vkey home[$fault]=$address
-    "$FLEET/proxy" "${url##*:}" $fault $seed >$fault.proxy &
+    "$FLEET/proxy" "${url##*:}" "${fault%-tls}" $seed >$fault.proxy &
     proxy_pid[$fault]=$!
     ours+=($!)
     for _ in $(seq 100); do [ -s $fault.proxy ] && break || sleep 0.05; done
     for i in 1 2; do
-        worker $fault-$i "tcp://127.0.0.1:$(sed -n 's/^port //p' $fault.proxy)#${address#*#}" --throttle 20
+        worker $fault-$i "$scheme://127.0.0.1:$(sed -n 's/^port //p' $fault.proxy)#${address#*#}" --throttle 20 \
+            "${dial[@]}"
     done
 done
 for ((i = 0; i < patience * 10; i++)); do
@@ -32,7 +44,9 @@ for fault in "${faults[@]}"; do
     helped=
     if kill -0 "${coordinator_pid[$fault]}" 2>/dev/null; then
         helped=", helped from generation $(generation $fault-ledger)"
-        worker $fault-helper "${home[$fault]}"
+        dial=()
+        [[ $fault == *-tls ]] && dial=(--tls-ca ours.pem)
+        worker $fault-helper "${home[$fault]}" "${dial[@]}"
     fi
     ends "${coordinator_pid[$fault]}" 60
     [ "$code" -eq 0 ] || fail "$fault: the coordinator ended with $code"
@@ -47,4 +61,4 @@ for fault in "${faults[@]}"; do
     [ "$(sed -n 's/.*connections, \([0-9]*\) faults/\1/p' $fault.proxy)" -gt 0 ] || fail "$fault: no fault came"
     echo "$fault: $(tail -n 1 $fault.proxy), $receipts receipts$helped"
 done
-echo "same champion $want"
+echo "same champion $want$tls"

@@ -93,6 +93,14 @@ generation() {
     echo "${text%%[!0-9]*}"
 }
 
+# certificate NAME: NAME.pem and NAME.pem.key for localhost. 1 without openssl.
+certificate() {
+    openssl version >/dev/null 2>&1 || return 1
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$1.pem.key" -out "$1.pem" \
+        -days 30 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>openssl.err ||
+        fail "openssl: $(cat openssl.err)"
+}
+
 # reaches NAME GENERATION SECONDS
 reaches() {
     local i

@@ -32,12 +32,7 @@ coordinator ws small.json --listen ws://127.0.0.1:0/work --admission open:0 --on
 worker by-ws "$address"
 finish ws
 
-if openssl version >/dev/null 2>&1; then
-    for name in ours theirs; do
-        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout $name.pem.key -out $name.pem \
-            -days 30 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>openssl.err ||
-            fail "openssl: $(cat openssl.err)"
-    done
+if certificate ours && certificate theirs; then
     coordinator tls small.json --listen tls+tcp://127.0.0.1:0 --tls-cert ours.pem --tls-key ours.pem.key \
         --admission open:0 --once
     at=${address/127.0.0.1/localhost}

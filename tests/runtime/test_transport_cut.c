@@ -2,7 +2,7 @@
  * between: everybody else goes on, every call is answered, all memory comes back. */
 #include "tests/support/transport_peer.h"
 
-enum { RELAYS_MAX = 400, CALL_SIZE = 40, SETTLE_MS = 100, CYCLES = 1000 };
+enum { BATCH = 32, CALL_SIZE = 40, SETTLE_MS = 100, CYCLES = 1000 };
 
 typedef struct hop hop;
 
@@ -191,7 +191,7 @@ static void close_all(peer *p, dialler *d, size_t n) {
     }
 }
 
-static dialler all[RELAYS_MAX];
+static dialler all[BATCH];
 
 /* Bytes of a call and of its reply on the wire, measured. */
 static void measure(peer *p, size_t bytes[2]) {
@@ -209,6 +209,42 @@ static void measure(peer *p, size_t bytes[2]) {
     }
 }
 
+/* Clients `first` and following of `count` are cut after i * step / kinds bytes that go one
+ * way; all get their answers. `linked`: the counting begins when they are connected. */
+typedef struct plan {
+    size_t count, step, kinds;
+    int way, linked;
+} plan;
+
+static void arm(const plan *what, size_t first, size_t n) {
+    for (size_t k = 0; k < n; k++) {
+        size_t i = first + k;
+        all[k].relay.way = what->way;
+        all[k].relay.left = i / what->kinds * what->step;
+        all[k].relay.by_reset = (int)(i & 1);
+        all[k].relay.armed = 1;
+        call_once(&all[k]);
+    }
+}
+
+static void cut(peer *p, const plan *what) {
+    for (size_t first = 0; first < what->count; first += BATCH) {
+        size_t n = what->count - first < BATCH ? what->count - first : BATCH;
+        for (size_t k = 0; k < n; k++) {
+            open_dialler(&all[k], p);
+        }
+        if (what->linked) {
+            UNTIL(p, count(all, n, is_linked) == n);
+            run_ms(p, SETTLE_MS); /* greetings have arrived */
+        }
+        arm(what, first, n);
+        UNTIL(p, count(all, n, is_answered) == n);
+        assert_int_equal(count(all, n, has_failed), 0);
+        assert_int_equal(count(all, n, was_cut), n);
+        close_all(p, all, n);
+    }
+}
+
 /* Cut at each byte of a call, and of its reply, by a reset or by an end; the long version by both. */
 static void test_cut_messages(void **state) {
     (void)state;
@@ -222,24 +258,8 @@ static void test_cut_messages(void **state) {
         assert_int_equal(serve(&p, address[k], tls_for(address[k], 1), 0), MDL_OK);
         measure(&p, bytes);
         for (int way = 0; way < 2; way++) {
-            assert_in_range(bytes[way], CALL_SIZE, RELAYS_MAX / 2 - 1);
-            size_t n = kinds * (bytes[way] + 1);
-            for (size_t i = 0; i < n; i++) {
-                open_dialler(&all[i], &p);
-            }
-            UNTIL(&p, count(all, n, is_linked) == n);
-            run_ms(&p, SETTLE_MS); /* greetings have arrived */
-            for (size_t i = 0; i < n; i++) {
-                all[i].relay.way = way;
-                all[i].relay.left = i / kinds;
-                all[i].relay.by_reset = (int)(i & 1);
-                all[i].relay.armed = 1;
-                call_once(&all[i]);
-            }
-            UNTIL(&p, count(all, n, is_answered) == n);
-            assert_int_equal(count(all, n, has_failed), 0);
-            assert_int_equal(count(all, n, was_cut), n);
-            close_all(&p, all, n);
+            assert_in_range(bytes[way], CALL_SIZE, 3 * CALL_SIZE);
+            cut(&p, &(plan){.count = kinds * (bytes[way] + 1), .step = 1, .kinds = kinds, .way = way, .linked = 1});
         }
         peer_close(&p);
     }
@@ -259,19 +279,8 @@ static void test_cut_handshakes(void **state) {
         peer_init(&p);
         assert_int_equal(serve(&p, cases[k].address, tls_for(cases[k].address, 1), 0), MDL_OK);
         for (int way = 0; way < 2; way++) {
-            size_t n = cases[k].most[way] / cases[k].step;
-            for (size_t i = 0; i < n; i++) {
-                open_dialler(&all[i], &p);
-                all[i].relay.way = way;
-                all[i].relay.left = i * cases[k].step;
-                all[i].relay.by_reset = (int)(i & 1);
-                all[i].relay.armed = 1;
-                call_once(&all[i]);
-            }
-            UNTIL(&p, count(all, n, is_answered) == n);
-            assert_int_equal(count(all, n, has_failed), 0);
-            assert_int_equal(count(all, n, was_cut), n);
-            close_all(&p, all, n);
+            cut(&p,
+                &(plan){.count = cases[k].most[way] / cases[k].step, .step = cases[k].step, .kinds = 1, .way = way});
         }
         peer_close(&p);
     }

@@ -166,11 +166,12 @@ static inline uint32_t hmn_scripted_window(mdl_life *l, uint64_t script) {
         mdl_shard_window(&l->shard[i], &l->params, &l->modulation, now.obs);
     for (uint32_t i = 0; i < l->shards; i++) {
         mdl_shard_partials(&l->shard[i], &l->params, &sum);
-        const mdl_hmn_region *first = mdl_shard_region(&l->shard[i], 0);
-        if (!first)
+        mdl_region_view first;
+        if (!mdl_shard_view(&l->shard[i], 0, &first))
             continue;
+        const float *motor = first.readout + first.shape->hidden;
         for (uint32_t m = 1; m < network->motors; m++)
-            if (first->a[first->shape.hidden + m] > first->a[first->shape.hidden + action])
+            if (motor[m] > motor[action])
                 action = m;
     }
     if (now.flags & MDL_OUT_TEACH)
