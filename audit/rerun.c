@@ -117,7 +117,7 @@ mdl_err mdl_rerun_add(mdl_rerun *r, uint64_t record, const uint8_t key[MDL_KEY_B
 
 static void run_job(void *shared, uint32_t thread, uint32_t index) {
     mdl_rerun *r = shared;
-    mdl_unit_job(r->life[thread], mdl_ledger_evolution(r->a->ledger), r->job[index], r->genome[thread],
+    mdl_unit_job(r->life[thread], mdl_ledger_evolution(r->a->ledger), r->job[index], r->genome[thread], NULL,
                  &r->result[index]);
 }
 

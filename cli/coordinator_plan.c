@@ -82,7 +82,7 @@ static void evolve_a_while(mdl_life *life, mdl_evolution *e, float *genome, int6
             mdl_job_result result;
             mdl_job job;
             mdl_evolution_job(e, at, &job, NULL);
-            mdl_unit_job(life, e, at, genome, &result);
+            mdl_unit_job(life, e, at, genome, NULL, &result);
             fitness[at] = result.fitness;
             if (job.kind == MDL_JOB_TRAIN) {
                 ran[count++] = (sample){result.fitness, (double)result.updates, job.episodes};

@@ -43,31 +43,83 @@ static void gathered_end(gathered *g, uint8_t out[MDL_DIGEST_BYTES]) {
     mdl_digest_final(&g->digest, out);
 }
 
-void mdl_unit_job(mdl_life *life, const mdl_evolution *e, uint32_t index, float *genome, mdl_job_result *out) {
-    static const char domain[] = "modulon segment v1";
+/* What a life ends with: the modulatory state, and after a job's last life the
+ * network too. */
+static void end_of_life(const mdl_life *life, int last, uint8_t out[MDL_DIGEST_BYTES]) {
     gathered g;
     mdl_sink sink = gathered_begin(&g);
+    mdl_modulation_save(&life->modulation, &sink);
+    if (last)
+        mdl_life_save(life, &sink);
+    gathered_end(&g, out);
+}
+
+static void put_row(const mdl_life_row *row, const mdl_sink *sink) {
+    mdl_put_u32(sink, row->windows);
+    mdl_put_i64(sink, row->fitness);
+    mdl_put_u64(sink, row->updates);
+    mdl_put_bytes(sink, row->end, sizeof row->end);
+}
+
+/* A segment digest as its rows come. */
+typedef struct segment {
+    gathered g;
+    mdl_sink sink;
+} segment;
+
+static void segment_begin(segment *s, uint32_t generation, uint32_t index, uint32_t lives, mdl_job_result *out) {
+    static const char domain[] = "modulon segment v2";
+    s->sink = gathered_begin(&s->g);
+    mdl_put_bytes(&s->sink, domain, sizeof domain - 1);
+    mdl_put_u32(&s->sink, generation);
+    mdl_put_u32(&s->sink, index);
+    mdl_put_u32(&s->sink, lives);
+    out->fitness = 0;
+    out->updates = 0;
+}
+
+static void segment_add(segment *s, const mdl_life_row *row, mdl_job_result *out) {
+    put_row(row, &s->sink);
+    out->fitness += row->fitness;
+    out->updates += row->updates;
+}
+
+static void segment_end(segment *s, mdl_job_result *out) {
+    mdl_put_i64(&s->sink, out->fitness);
+    mdl_put_u64(&s->sink, out->updates);
+    gathered_end(&s->g, out->segment);
+}
+
+void mdl_unit_segment(uint32_t generation, uint32_t index, const mdl_life_row *rows, uint32_t lives,
+                      mdl_job_result *out) {
+    segment s;
+    segment_begin(&s, generation, index, lives, out);
+    for (uint32_t i = 0; i < lives; i++)
+        segment_add(&s, &rows[i], out);
+    segment_end(&s, out);
+}
+
+void mdl_unit_job(mdl_life *life, const mdl_evolution *e, uint32_t index, float *genome, mdl_life_row *rows,
+                  mdl_job_result *out) {
+    segment s;
     mdl_job job;
     mdl_evolution_job(e, index, &job, genome);
     int train = job.kind == MDL_JOB_TRAIN;
     mdl_stream_id kind = train ? MDL_STREAM_TRAIN : MDL_STREAM_VALIDATE;
     mdl_part part = train ? MDL_PART_TRAIN : MDL_PART_VALIDATE;
-
-    mdl_put_bytes(&sink, domain, sizeof domain - 1);
-    mdl_put_u32(&sink, job.generation);
-    mdl_put_u32(&sink, index);
-    out->fitness = 0;
-    out->updates = 0;
+    segment_begin(&s, job.generation, index, job.episodes, out);
     mdl_life_genome(life, genome);
     for (uint32_t i = 0; i < job.episodes; i++) {
+        mdl_life_row row = {0};
         uint64_t key = mdl_life_key(life->experiment->seed, kind, train ? job.generation : 0, i);
-        mdl_life_run(life, key, i, part, &out->fitness, NULL, &out->updates);
-        mdl_modulation_save(&life->modulation, &sink);
+        mdl_life_run(life, key, i, part, &row.fitness, NULL, &row.updates);
+        row.windows = life->windows;
+        end_of_life(life, i + 1 == job.episodes, row.end);
+        segment_add(&s, &row, out);
+        if (rows)
+            rows[i] = row;
     }
-    mdl_life_save(life, &sink);
-    mdl_put_i64(&sink, out->fitness);
-    mdl_put_u64(&sink, out->updates);
-    gathered_end(&g, out->segment);
+    segment_end(&s, out);
 }
 
 void mdl_unit_root(const mdl_job_result *jobs, uint32_t count, uint8_t root[MDL_DIGEST_BYTES]) {

@@ -2,12 +2,13 @@
  * section 6.1.
  *
  * A job's segment digest is BLAKE2b-256 over
- *   "modulon segment v1", generation u32, job u32,
- *   the modulatory state at the end of each of its lives (SPEC 6.3), in order,
- *   the network's bytes at the end of the last one (SPEC 5.7),
+ *   "modulon segment v2", generation u32, job u32, lives u32,
+ *   a row for each of its lives in order: windows u32, fitness i64, updates u64, end digest,
  *   fitness i64, updates u64
- * and a unit's root is the RFC 6962 root over its segment digests as leaves. So
- * the root binds every weight that the jobs ended with, and the work done. */
+ * where the end digest is BLAKE2b-256 of the modulatory state at the life's end
+ * (SPEC 6.3), followed, in the job's last life, by the network's bytes (SPEC 5.7).
+ * A unit's root is the RFC 6962 root over its segment digests as leaves. So the
+ * root binds every weight that the jobs ended with, and the work done. */
 #ifndef MDL_PROTOCOL_UNIT_H
 #define MDL_PROTOCOL_UNIT_H
 
@@ -25,10 +26,23 @@ typedef struct mdl_job_result {
     uint8_t segment[MDL_DIGEST_BYTES];
 } mdl_job_result;
 
+typedef struct mdl_life_row {
+    uint32_t windows;
+    int64_t fitness;  /* millionths      */
+    uint64_t updates; /* synapse updates */
+    uint8_t end[MDL_DIGEST_BYTES];
+} mdl_life_row;
+
 /* Run job `index` of e's current generation on `life`. Pure; `e` may be shared
  * by threads, each with its own `life`.
- *   genome  scratch, life->layout.genes values */
-void mdl_unit_job(mdl_life *life, const mdl_evolution *e, uint32_t index, float *genome, mdl_job_result *out);
+ *   genome  scratch, life->layout.genes values
+ *   rows    one for each life of the job, or NULL */
+void mdl_unit_job(mdl_life *life, const mdl_evolution *e, uint32_t index, float *genome, mdl_life_row *rows,
+                  mdl_job_result *out);
+
+/* What follows from the rows of a job's lives. */
+void mdl_unit_segment(uint32_t generation, uint32_t index, const mdl_life_row *rows, uint32_t lives,
+                      mdl_job_result *out);
 
 /* The root of count (1..MDL_UNIT_JOBS_MAX) results in order. */
 void mdl_unit_root(const mdl_job_result *jobs, uint32_t count, uint8_t root[MDL_DIGEST_BYTES]);

@@ -38,7 +38,7 @@ static void run_job(worker_thread *t, const mdl_model *model, uint32_t index, md
         t->life = mdl_life_init(t->memory, &model->experiment, 1, NULL);
         t->serial = model->serial;
     }
-    mdl_unit_job(t->life, model->evolution, index, t->genome, out);
+    mdl_unit_job(t->life, model->evolution, index, t->genome, NULL, out);
 }
 
 /* With the lock held: stay away from work for as long as the duty cycle asks. */

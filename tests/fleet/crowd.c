@@ -68,7 +68,7 @@ static void result(member *m) {
     mdl_msg_result *r = &message.as.result;
     uint64_t start = uv_hrtime();
     for (uint32_t i = 0; i < m->grant.count; i++) {
-        mdl_unit_job(life, model->evolution, m->grant.first + i, genome, &job[i]);
+        mdl_unit_job(life, model->evolution, m->grant.first + i, genome, NULL, &job[i]);
         fitness[i] = job[i].fitness;
         r->updates += job[i].updates;
     }

@@ -47,20 +47,24 @@ static void close_setting(setting *s) {
     free(s->life);
 }
 
+static void put_le(const mdl_sink *sink, uint64_t v, uint32_t bytes) {
+    uint8_t out[8];
+    for (uint32_t i = 0; i < bytes; i++)
+        out[i] = (uint8_t)(v >> (8 * i));
+    sink->write(sink->ctx, out, bytes);
+}
+
 /* The text of the document, with no function of unit.c. */
 static void by_the_text(setting *s, uint32_t index, mdl_job_result *out) {
-    uint8_t bytes[26];
-    mdl_digest d;
+    mdl_digest d, end;
     mdl_digest_init(&d);
     mdl_sink sink = mdl_digest_sink(&d);
     mdl_job job;
     mdl_evolution_job(s->e, index, &job, s->genome);
-    memcpy(bytes, "modulon segment v1", 18);
-    for (int i = 0; i < 4; i++) {
-        bytes[18 + i] = (uint8_t)(job.generation >> (8 * i));
-        bytes[22 + i] = (uint8_t)(index >> (8 * i));
-    }
-    sink.write(sink.ctx, bytes, 26);
+    sink.write(sink.ctx, "modulon segment v2", 18);
+    put_le(&sink, job.generation, 4);
+    put_le(&sink, index, 4);
+    put_le(&sink, job.episodes, 4);
     out->fitness = 0;
     out->updates = 0;
     for (uint32_t i = 0; i < job.episodes; i++) {
@@ -72,16 +76,24 @@ static void by_the_text(setting *s, uint32_t index, mdl_job_result *out) {
             train ? MDL_PART_TRAIN : MDL_PART_VALIDATE);
         while (mdl_life_window(s->life)) {
         }
-        out->fitness += mdl_task_fitness(&s->life->task);
-        out->updates += (uint64_t)s->life->windows * s->x.network.window * s->life->synapses;
-        mdl_modulation_save(&s->life->modulation, &sink);
+        int64_t fitness = mdl_task_fitness(&s->life->task);
+        uint64_t updates = (uint64_t)s->life->windows * s->x.network.window * s->life->synapses;
+        uint8_t digest[MDL_DIGEST_BYTES];
+        mdl_digest_init(&end);
+        mdl_sink inner = mdl_digest_sink(&end);
+        mdl_modulation_save(&s->life->modulation, &inner);
+        if (i + 1 == job.episodes)
+            mdl_life_save(s->life, &inner);
+        mdl_digest_final(&end, digest);
+        put_le(&sink, s->life->windows, 4);
+        put_le(&sink, (uint64_t)fitness, 8);
+        put_le(&sink, updates, 8);
+        sink.write(sink.ctx, digest, sizeof digest);
+        out->fitness += fitness;
+        out->updates += updates;
     }
-    mdl_life_save(s->life, &sink);
-    for (int i = 0; i < 8; i++) {
-        bytes[i] = (uint8_t)((uint64_t)out->fitness >> (8 * i));
-        bytes[8 + i] = (uint8_t)(out->updates >> (8 * i));
-    }
-    sink.write(sink.ctx, bytes, 16);
+    put_le(&sink, (uint64_t)out->fitness, 8);
+    put_le(&sink, out->updates, 8);
     mdl_digest_final(&d, out->segment);
 }
 
@@ -100,7 +112,7 @@ static void digests_are_those_of_the_text(void **state) {
         uint32_t jobs = mdl_evolution_job_count(s.e);
         for (uint32_t i = 0; i < jobs; i++) {
             mdl_job_result a, b;
-            mdl_unit_job(s.life, s.e, i, s.genome, &a);
+            mdl_unit_job(s.life, s.e, i, s.genome, NULL, &a);
             by_the_text(&s, i, &b);
             same_result(&a, &b);
             fitness[i] = a.fitness;
@@ -116,6 +128,27 @@ static void digests_are_those_of_the_text(void **state) {
     close_setting(&s);
 }
 
+static void rows_give_the_segment(void **state) {
+    (void)state;
+    setting s;
+    open_setting(&s, ledger_experiment, 1);
+    for (uint32_t i = 0; i < mdl_evolution_job_count(s.e); i++) {
+        mdl_job job;
+        mdl_job_result a, b;
+        mdl_evolution_job(s.e, i, &job, NULL);
+        mdl_life_row *rows = calloc(job.episodes, sizeof *rows);
+        assert_non_null(rows);
+        mdl_unit_job(s.life, s.e, i, s.genome, rows, &a);
+        mdl_unit_segment(job.generation, i, rows, job.episodes, &b);
+        same_result(&a, &b);
+        rows[job.episodes - 1].end[31] ^= 1;
+        mdl_unit_segment(job.generation, i, rows, job.episodes, &b);
+        assert_memory_not_equal(a.segment, b.segment, MDL_DIGEST_BYTES);
+        free(rows);
+    }
+    close_setting(&s);
+}
+
 /* Jobs whose fitness and updates are equal still have other digests: number, generation and weights are in it. */
 static void digests_tell_jobs_apart(void **state) {
     (void)state;
@@ -123,7 +156,7 @@ static void digests_tell_jobs_apart(void **state) {
     open_setting(&s, ledger_experiment, 1);
     mdl_job_result r[8];
     for (uint32_t i = 0; i < 8; i++)
-        mdl_unit_job(s.life, s.e, i, s.genome, &r[i]);
+        mdl_unit_job(s.life, s.e, i, s.genome, NULL, &r[i]);
     for (uint32_t i = 0; i < 8; i++)
         for (uint32_t j = 0; j < i; j++)
             assert_memory_not_equal(r[i].segment, r[j].segment, MDL_DIGEST_BYTES);
@@ -142,8 +175,8 @@ static void no_cut_of_the_network_shows(void **state) {
     open_setting(&cut, regions, 3);
     for (uint32_t i = 0; i < mdl_evolution_job_count(one.e); i++) {
         mdl_job_result a, b;
-        mdl_unit_job(one.life, one.e, i, one.genome, &a);
-        mdl_unit_job(cut.life, cut.e, i, cut.genome, &b);
+        mdl_unit_job(one.life, one.e, i, one.genome, NULL, &a);
+        mdl_unit_job(cut.life, cut.e, i, cut.genome, NULL, &b);
         same_result(&a, &b);
     }
     close_setting(&one);
@@ -214,7 +247,7 @@ static void check_segment(void *ctx, size_t count, char **field) {
     mdl_job_result r;
     uint8_t segment[MDL_DIGEST_BYTES];
     assert_int_equal(count, 4);
-    mdl_unit_job(s->life, s->e, (uint32_t)vectors_u64(field[0]), s->genome, &r);
+    mdl_unit_job(s->life, s->e, (uint32_t)vectors_u64(field[0]), s->genome, NULL, &r);
     vectors_hex(field[3], segment, sizeof segment);
     assert_int_equal(r.fitness, vectors_i64(field[1]));
     assert_int_equal(r.updates, vectors_u64(field[2]));
@@ -229,7 +262,7 @@ static void check_root(void *ctx, size_t count, char **field) {
     uint32_t first = (uint32_t)vectors_u64(field[0]), jobs = (uint32_t)vectors_u64(field[1]);
     assert_true(jobs >= 1 && jobs <= 8);
     for (uint32_t i = 0; i < jobs; i++)
-        mdl_unit_job(s->life, s->e, first + i, s->genome, &r[i]);
+        mdl_unit_job(s->life, s->e, first + i, s->genome, NULL, &r[i]);
     mdl_unit_root(r, jobs, root);
     vectors_hex(field[2], want, sizeof want);
     assert_memory_equal(root, want, sizeof root);
@@ -260,9 +293,10 @@ static void vectors_of_the_document(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(digests_are_those_of_the_text),       cmocka_unit_test(digests_tell_jobs_apart),
-        cmocka_unit_test(no_cut_of_the_network_shows),         cmocka_unit_test(roots_are_those_of_rfc_6962),
-        cmocka_unit_test(state_digest_is_that_of_saved_bytes), cmocka_unit_test(vectors_of_the_document),
+        cmocka_unit_test(digests_are_those_of_the_text), cmocka_unit_test(rows_give_the_segment),
+        cmocka_unit_test(digests_tell_jobs_apart),       cmocka_unit_test(no_cut_of_the_network_shows),
+        cmocka_unit_test(roots_are_those_of_rfc_6962),   cmocka_unit_test(state_digest_is_that_of_saved_bytes),
+        cmocka_unit_test(vectors_of_the_document),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

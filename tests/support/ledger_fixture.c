@@ -173,7 +173,7 @@ mdl_message ledger_play_unit(ledger_play *p, uint64_t lease) {
     mdl_msg_result *r = &m.as.result;
     for (uint32_t i = 0; i < at->count; i++) {
         if (p->life) {
-            mdl_unit_job(p->life, mdl_ledger_evolution(p->ledger), at->first + i, p->genome, &job[i]);
+            mdl_unit_job(p->life, mdl_ledger_evolution(p->ledger), at->first + i, p->genome, NULL, &job[i]);
         } else {
             memset(&job[i], 0, sizeof job[i]);
             job[i].fitness = (int64_t)((at->first + i) * UINT64_C(2654435761) % 1000003) - 500000;
