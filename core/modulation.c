@@ -248,6 +248,9 @@ void mdl_modulation_load(mdl_modulation *m, const mdl_params *p, mdl_reader *r) 
         bad |= mdl_absf(m->e[k]) > E_MAX || mdl_absf(m->gamma[k]) > 2.0f * MDL_E_COUNT;
     for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
         bad |= mdl_absf(*rest[i]) > bound[i];
+    /* A negative variance would carry E_uncertainty out of its bound, and has no root. */
+    bad |= m->variance < 0.0f || m->permit < 0.0f || m->drop < 0.0f;
+    bad |= m->e[MDL_E_UNCERTAINTY] < 0.0f || m->e[MDL_E_NOVELTY] < 0.0f;
     r->bad |= bad;
     if (p->modulators.used)
         mdl_levels_load(&m->levels, &p->modulators, r);

@@ -310,12 +310,34 @@ static void test_bytes(void **state) {
     free(b.at);
 }
 
+/* What no life has is refused: a negative variance, for one, led to values that are. */
+static void test_negative_is_refused(void **state) {
+    (void)state;
+    static const struct {
+        size_t field;
+        int refused;
+    } expected[] = {{8, 0}, {9, 1}, {10, 1}, {14, 0}, {19, 1}, {20, 1}, {22, 0}, {23, 1}};
+    mdl_params p = params_with((const mdl_mechanism[]){MDL_MECH_COUNT}, NULL, 0);
+    mdl_modulation m, back;
+    mdl_task_out out = {.flags = 0};
+    mdl_modulation_init(&m, &p, KEY, &out);
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        hmn_bytes a = {NULL, 0, 0};
+        mdl_modulation_save(&m, &(mdl_sink){hmn_bytes_write, &a});
+        memcpy(a.at + 4 * expected[i].field, "\0\0\0\xbe", 4); /* -1/8 */
+        mdl_reader r = {a.at, a.size, 0};
+        mdl_modulation_load(&back, &p, &r);
+        assert_int_equal(r.bad, expected[i].refused);
+        free(a.at);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_noise),           cmocka_unit_test(test_application_rate),
         cmocka_unit_test(test_dropout_rate),    cmocka_unit_test(test_perturbation_signs),
         cmocka_unit_test(test_signals_by_hand), cmocka_unit_test(test_td_error_by_hand),
-        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_bytes),           cmocka_unit_test(test_negative_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
