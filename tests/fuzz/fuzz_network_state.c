@@ -16,8 +16,9 @@ static void save(const mdl_life *l, buffer *b) {
     mdl_life_save(l, &(mdl_sink){buffer_write, b});
 }
 
-/* Two regions, windows of 2 steps, every mechanism on, four-stage meta-learning. */
-static mdl_experiment experiment(void) {
+/* Two regions, windows of 2 steps, every mechanism on, four-stage meta-learning,
+ * without and with modulators. */
+static mdl_experiment experiment(int modulators) {
     mdl_experiment x;
     memset(&x, 0, sizeof x);
     x.seed = 1;
@@ -36,17 +37,17 @@ static mdl_experiment experiment(void) {
     mdl_hmn_spec_defaults(&x.hmn);
     x.hmn.activation = MDL_RELU;
     x.hmn.meta_method = MDL_META_FINITE;
+    if (modulators)
+        mdl_modulator_spec_defaults(&x.modulators);
     return x;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+static void one(const uint8_t *data, size_t size, int modulators) {
     static const char magic[8] = "MDLNET1";
     static _Alignas(64) unsigned char memory[MEMORY_MAX];
     static float genome[2 * GENES_MAX];
     static buffer now;
-    mdl_experiment x = experiment();
+    mdl_experiment x = experiment(modulators);
     MDL_ASSERT(mdl_life_bytes(&x, 2) <= sizeof memory);
     mdl_life *l = mdl_life_init(memory, &x, 2, NULL);
     MDL_ASSERT(l->layout.genes <= GENES_MAX);
@@ -72,5 +73,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
     }
     free(input);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    one(data, size, 0);
+    one(data, size, 1);
     return 0;
 }

@@ -198,6 +198,22 @@ static void case_hmn_full_regions(void) {
     }
 }
 
+/* Modulators free, then with noradrenaline high and some switches in genes. */
+static void case_hmn_modulators(void) {
+    for (int held = 0; held <= 1; held++) {
+        mdl_experiment x = experiment(held ? MDL_TASK_BANDIT : MDL_TASK_CUE, 4, 20, 3);
+        x.network.ring = 6;
+        x.network.motor_fan = 8;
+        mdl_modulator_spec_defaults(&x.modulators);
+        if (held) {
+            x.modulators.clamped = 1u << MDL_NORADRENALINE;
+            x.modulators.clamp[MDL_NORADRENALINE] = 2.5f;
+            x.modulators.mechanism[MDL_MOD_TONIC] = x.modulators.mechanism[MDL_MOD_SEROTONIN] = MDL_GENE;
+        }
+        put_life(&x, held ? 1 : 3, 0.3f, 60, 20);
+    }
+}
+
 static void case_indirect(void) {
     mdl_experiment x = experiment(MDL_TASK_BANDIT, 3, 80, 2);
     x.network.ring = 10;
@@ -357,6 +373,7 @@ static const struct {
     {"wiring", case_wiring},
     {"hmn-core-tmaze", case_hmn_core_tmaze},
     {"hmn-full-regions", case_hmn_full_regions},
+    {"hmn-modulators", case_hmn_modulators},
     {"indirect", case_indirect},
     {"tasks", case_tasks},
     {"forage", case_forage},
