@@ -72,7 +72,7 @@ static const struct {
 
 typedef struct settings {
     const char *svg;
-    uint32_t steps, seeds, surrogates;
+    uint32_t steps, settle, seeds, surrogates, block;
     uint64_t seed;
     double own, between, sd, noise, input_sd, slow[2], fast[2];
     int json, plastic;
@@ -126,19 +126,18 @@ static void take_nodes(record *r, const mdl_probe *p, uint32_t t, uint32_t hidde
 }
 
 static void run(record *r, mdl_probe *p, const settings *s, uint64_t seed) {
-    enum { SETTLE = 500 };
     uint32_t hidden = 0;
     mdl_stream rng = {mdl_key(seed, MDL_STREAM_POLICY, 0, 0, 0), 0};
     for (uint32_t i = 0; i < r->regions; i++)
         hidden += p->x.network.neurons[i];
     mdl_probe_birth(p, seed);
-    for (uint32_t t = 0; t < SETTLE + r->steps; t++) {
+    for (uint32_t t = 0; t < s->settle + r->steps; t++) {
         float normal, unused;
         mdl_gauss(mdl_draw_u32(&rng), mdl_draw_u32(&rng), &normal, &unused);
         mdl_probe_step(p, (float)s->input_sd * normal);
-        if (t < SETTLE)
+        if (t < s->settle)
             continue;
-        uint32_t at = t - SETTLE;
+        uint32_t at = t - s->settle;
         r->active[at] = mdl_probe_active(p);
         r->mean[at] = mdl_probe_mean(p);
         mdl_probe_balance(p, &r->excitation[at], &r->inhibition[at]);
@@ -239,7 +238,7 @@ static mdl_err measure(record *r, const settings *s, uint64_t seed, double *v) {
         err = mdl_welch(r->mean, r->steps, SEGMENT, r->power);
     v[PEAK] = mdl_spectrum_peak(r->power, SEGMENT, 2.0 / SEGMENT, 0.5);
     if (err == MDL_OK)
-        err = mdl_pac_signal(r->mean, r->steps, s->slow, s->fast, s->surrogates, seed, &pac);
+        err = mdl_pac_signal(r->mean, r->steps, s->slow, s->fast, s->block, s->surrogates, seed, &pac);
     v[PAC] = pac.modulation;
     v[PAC_SHUFFLED] = pac.mean_shuffled;
     v[PAC_Z] = pac.z;
@@ -362,6 +361,7 @@ static int analyse(const mdl_subject *subject, const settings *s) {
 
 int mdl_analyse_activity(int argc, char **argv) {
     settings s = {.steps = 10000,
+                  .settle = 500,
                   .seeds = 5,
                   .surrogates = 199,
                   .seed = 1,
@@ -373,6 +373,7 @@ int mdl_analyse_activity(int argc, char **argv) {
                   .fast = {0.06, 0.2}};
     const mdl_option options[] = {
         {"steps", MDL_OPT_U32, &s.steps, NULL, 1024, 1000000, "N", "of each run (10000)"},
+        {"settle", MDL_OPT_U32, &s.settle, NULL, 0, 10000000, "N", "steps before a record begins (500)"},
         {"seeds", MDL_OPT_U32, &s.seeds, NULL, 1, SEEDS_MAX, "N", "runs (5)"},
         {"seed", MDL_OPT_U64, &s.seed, NULL, 0, 0, "S", "of the first of them (1)"},
         {"own", MDL_OPT_F64, &s.own, NULL, -16, 16, "W", "mean weight from the own region (0)"},
@@ -386,6 +387,8 @@ int mdl_analyse_activity(int argc, char **argv) {
         {"fast-lo", MDL_OPT_F64, &s.fast[0], NULL, 0, 0.5, "F", "band whose amplitude is coupled (0.06)"},
         {"fast-hi", MDL_OPT_F64, &s.fast[1], NULL, 0, 0.5, "F", "its other end (0.2)"},
         {"surrogates", MDL_OPT_U32, &s.surrogates, NULL, 19, 10000, "N", "of the coupling (199)"},
+        {"block", MDL_OPT_U32, &s.block, NULL, 0, 1000000, "N",
+         "shuffle pieces of N steps instead of moving in time: for regular rhythms (0)"},
         {"svg", MDL_OPT_TEXT, &s.svg, NULL, 0, 0, "DIR", "write activity.svg there"},
         {"json", MDL_OPT_FLAG, &s.json, NULL, 0, 0, NULL, "one JSON object on stdout"},
         {0},
