@@ -4,6 +4,7 @@
 #include <fftw3.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "analysis/stats.h"
 #include "core/philox.h"
@@ -121,14 +122,39 @@ static double modulation_index(const double *phase, const double *amplitude, siz
     return total > 0.0 ? 1.0 - entropy / log((double)PHASE_BINS) : 0.0;
 }
 
-mdl_err mdl_pac_of(const double *phase, const double *amplitude, size_t n, uint32_t surrogates, uint64_t seed,
-                   mdl_pac *out) {
-    if (n < 80 || n > UINT32_MAX)
+/* A stretch of `amplitude` as long as the middle half, moved in time. */
+static void take_moved(const double *amplitude, size_t n, mdl_stream *rng, double *out) {
+    size_t quarter = n / 4, nearest = n / 20;
+    size_t lag = nearest + mdl_draw_below(rng, (uint32_t)(quarter - nearest + 1));
+    memcpy(out, amplitude + (mdl_draw_u32(rng) & 1u ? quarter + lag : quarter - lag), n / 2 * sizeof *out);
+}
+
+/* The middle half in pieces of `block` steps, from a drawn start, in drawn order. */
+static void take_pieces(const double *amplitude, size_t n, size_t block, mdl_stream *rng, double *out) {
+    size_t used = n / 2, pieces = used / block, start = mdl_draw_below(rng, (uint32_t)used), at = 0;
+    size_t left = pieces;
+    uint8_t *taken = (uint8_t *)(out + used);
+    memset(taken, 0, pieces);
+    for (; left > 0; left--) {
+        size_t skip = mdl_draw_below(rng, (uint32_t)left), k = 0;
+        for (; taken[k] || skip > 0; k++)
+            skip -= !taken[k];
+        taken[k] = 1;
+        for (size_t t = 0; t < block; t++)
+            out[at++] = amplitude[n / 4 + (start + k * block + t) % used];
+    }
+    for (; at < used; at++) /* what no whole piece covers stays at the end */
+        out[at] = amplitude[n / 4 + (start + at) % used];
+}
+
+mdl_err mdl_pac_of(const double *phase, const double *amplitude, size_t n, size_t block, uint32_t surrogates,
+                   uint64_t seed, mdl_pac *out) {
+    if (n < 80 || n > UINT32_MAX || block > n / 8)
         return MDL_ESIZE;
-    double *shuffled = malloc((surrogates + (size_t)1) * sizeof *shuffled);
+    size_t quarter = n / 4, used = n / 2;
+    double *shuffled = malloc((surrogates + 2 * used + 1) * sizeof *shuffled), *moved = shuffled + surrogates;
     if (!shuffled)
         return MDL_ENOMEM;
-    size_t quarter = n / 4, used = n / 2;
     double re = 0.0, im = 0.0, sum = 0.0;
     for (size_t t = quarter; t < quarter + used; t++) {
         re += amplitude[t] * cos(phase[t]);
@@ -138,13 +164,15 @@ mdl_err mdl_pac_of(const double *phase, const double *amplitude, size_t n, uint3
     out->vector = sum > 0.0 ? hypot(re, im) / sum : 0.0;
     out->preferred = atan2(im, re);
     out->modulation = modulation_index(phase + quarter, amplitude + quarter, used);
-    uint32_t above = 0, nearest = (uint32_t)(n / 20), span = (uint32_t)quarter - nearest + 1;
+    uint32_t above = 0;
     mdl_stream rng = {seed, 0};
     out->high_shuffled = 0.0;
     for (uint32_t i = 0; i < surrogates; i++) {
-        size_t lag = nearest + mdl_draw_below(&rng, span);
-        size_t from = mdl_draw_u32(&rng) & 1u ? quarter + lag : quarter - lag;
-        shuffled[i] = modulation_index(phase + quarter, amplitude + from, used);
+        if (block > 0)
+            take_pieces(amplitude, n, block, &rng, moved);
+        else
+            take_moved(amplitude, n, &rng, moved);
+        shuffled[i] = modulation_index(phase + quarter, moved, used);
         above += shuffled[i] >= out->modulation;
         out->high_shuffled = fmax(out->high_shuffled, shuffled[i]);
     }
@@ -156,8 +184,8 @@ mdl_err mdl_pac_of(const double *phase, const double *amplitude, size_t n, uint3
     return MDL_OK;
 }
 
-mdl_err mdl_pac_signal(const double *x, size_t n, const double slow[2], const double fast[2], uint32_t surrogates,
-                       uint64_t seed, mdl_pac *out) {
+mdl_err mdl_pac_signal(const double *x, size_t n, const double slow[2], const double fast[2], size_t block,
+                       uint32_t surrogates, uint64_t seed, mdl_pac *out) {
     double *room = malloc((2 * n + 1) * sizeof *room);
     if (!room)
         return MDL_ENOMEM;
@@ -165,7 +193,7 @@ mdl_err mdl_pac_signal(const double *x, size_t n, const double slow[2], const do
     if (err == MDL_OK)
         err = mdl_analytic(x, n, fast[0], fast[1], NULL, room + n);
     if (err == MDL_OK)
-        err = mdl_pac_of(room, room + n, n, surrogates, seed, out);
+        err = mdl_pac_of(room, room + n, n, block, surrogates, seed, out);
     free(room);
     return err;
 }

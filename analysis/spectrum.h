@@ -32,18 +32,23 @@ typedef struct mdl_pac {
     double z;                            /* modulation against the surrogates' mean and s.d.; 0 when they do not vary */
     double mean_shuffled, high_shuffled; /* modulation of the surrogates: mean and largest */
 } mdl_pac;
-/* Measured on the middle half of the record. Surrogates: the amplitude of a stretch
- * as long, n / 20 to n / 4 steps earlier or later; `seed` draws which. Nothing is
- * wrapped around, so there is no seam, and the jump where the record's ends meet
- * in the transform does not pass for coupling. One test at p <= 0.05 is false for
- * 5 % of uncoupled signals if the lags span some 80 slow periods; surrogates of
- * shorter records resemble each other, and false alarms rise (20 periods: 9 %).
+/* Measured on the middle half of the record, against surrogates drawn by `seed`.
+ *   block 0    the amplitude of a stretch as long, n / 20 to n / 4 steps earlier or
+ *              later. Nothing is wrapped around, so there is no seam, and the jump
+ *              where the record's ends meet in the transform does not pass for
+ *              coupling. p <= 0.05 comes up for 5 % of uncoupled signals if the
+ *              lags span some 80 slow periods; surrogates of shorter records
+ *              resemble each other, and false alarms rise (20 periods: 9 %).
+ *   block > 0  the amplitude cut into pieces of `block` steps (at most n / 8) in a
+ *              drawn order. For rhythms so regular that moving them in time changes
+ *              nothing. The pieces should not be whole slow periods; they are
+ *              shorter than chance coincidences last, so false alarms are more.
  * MDL_ESIZE when n < 80, MDL_ENOMEM. */
-mdl_err mdl_pac_of(const double *phase, const double *amplitude, size_t n, uint32_t surrogates, uint64_t seed,
-                   mdl_pac *out);
+mdl_err mdl_pac_of(const double *phase, const double *amplitude, size_t n, size_t block, uint32_t surrogates,
+                   uint64_t seed, mdl_pac *out);
 /* The same, from the signal itself: phase of slow[0]..slow[1], amplitude of fast[0]..fast[1]. */
-mdl_err mdl_pac_signal(const double *x, size_t n, const double slow[2], const double fast[2], uint32_t surrogates,
-                       uint64_t seed, mdl_pac *out);
+mdl_err mdl_pac_signal(const double *x, size_t n, const double slow[2], const double fast[2], size_t block,
+                       uint32_t surrogates, uint64_t seed, mdl_pac *out);
 
 /* Phase locking value of two phases: |mean e^(i (a - b))|, 0..1. */
 double mdl_plv(const double *a, const double *b, size_t n);

@@ -90,6 +90,12 @@ static int print_window(const mdl_life *l, const mdl_task_out *shown) {
     cJSON_AddNumberToObject(o, "eta_global", (double)m->eta_global);
     cJSON_AddNumberToObject(o, "c_global", (double)m->c_global);
     cJSON_AddNumberToObject(o, "permit", (double)m->permit);
+    if (m->levels.used) {
+        cJSON *levels = cJSON_AddObjectToObject(o, "levels");
+        for (uint32_t i = 0; i < MDL_MODULATORS; i++)
+            cJSON_AddNumberToObject(levels, mdl_modulator_key(i), (double)m->levels.level[i]);
+        cJSON_AddNumberToObject(levels, "arousal", (double)m->levels.arousal);
+    }
     cJSON_AddNumberToObject(o, "dropout", (double)m->drop);
     cJSON_AddNumberToObject(o, "phase_turns", (double)mdl_phase_at(&l->params, m->step) * 0x1p-32);
     cJSON *last = cJSON_AddNumberToObject(o, "weight_norm", weight_norm(l));

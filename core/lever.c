@@ -18,7 +18,7 @@ static const struct {
     const char *key, *text;
     float lo, hi;
     int how;
-} lever[MDL_LEVER_COUNT] = {
+} levers[MDL_LEVER_COUNT] = {
 #define X(name, field, key, how, lo, hi, text) {key, text, lo, hi, how},
     MDL_LEVER_MAP(X)
 #undef X
@@ -41,11 +41,11 @@ const char *mdl_modulator_key(uint32_t modulator) {
     return modulator < MDL_MODULATORS ? modulator_key[modulator] : NULL;
 }
 
-const char *mdl_lever_key(uint32_t i) { return i < MDL_LEVER_COUNT ? lever[i].key : NULL; }
+const char *mdl_lever_key(uint32_t lever) { return lever < MDL_LEVER_COUNT ? levers[lever].key : NULL; }
 
-const char *mdl_lever_text(uint32_t i) { return i < MDL_LEVER_COUNT ? lever[i].text : NULL; }
+const char *mdl_lever_text(uint32_t lever) { return lever < MDL_LEVER_COUNT ? levers[lever].text : NULL; }
 
-float mdl_effect_default(uint32_t receptor_class, uint32_t i) { return effect[receptor_class][i]; }
+float mdl_effect_default(uint32_t receptor_class, uint32_t lever) { return effect[receptor_class][lever]; }
 
 float mdl_affinity_default(uint32_t receptor_class) { return receptor_class % 2 == 0 ? LN_K_HIGH : LN_K_LOW; }
 
@@ -74,8 +74,8 @@ mdl_levers mdl_levers_of(const mdl_receptors *r, uint32_t region, const float *l
             x[i] = mdl_fmaf(r->effect[c][i], bound, x[i]);
     }
     for (uint32_t i = 0; i < MDL_LEVER_COUNT; i++) {
-        x[i] = mdl_clampf(x[i], lever[i].lo, lever[i].hi);
-        x[i] = lever[i].how == FACTOR ? mdl_expf(x[i]) : mdl_flushf(x[i]);
+        x[i] = mdl_clampf(x[i], levers[i].lo, levers[i].hi);
+        x[i] = levers[i].how == FACTOR ? mdl_expf(x[i]) : mdl_flushf(x[i]);
     }
     return (mdl_levers){
 #define X(name, field, key, how, lo, hi, text) .field = x[MDL_LEVER_##name],

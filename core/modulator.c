@@ -102,6 +102,9 @@ void mdl_levels_save(const mdl_levels *l, const mdl_sink *sink) {
     mdl_put_f32(sink, l->novelty_mean);
 }
 
+/* Two zeros differ too. */
+static int differs(float a, float b) { return mdl_float_bits(a) != mdl_float_bits(b); }
+
 void mdl_levels_load(mdl_levels *l, const mdl_modulator_params *p, mdl_reader *r) {
     l->used = p->used;
     mdl_get_f32s(r, l->tonic, MDL_MODULATORS);
@@ -117,8 +120,8 @@ void mdl_levels_load(mdl_levels *l, const mdl_modulator_params *p, mdl_reader *r
         bad |= !(l->tonic[m] >= 0.0f && l->tonic[m] <= MDL_LEVEL_MAX) || mdl_absf(l->phasic[m]) > MDL_LEVEL_MAX;
     mdl_levels before = *l;
     settle(l, p); /* what is off or held must have been so */
-    bad |=
-        memcmp(before.tonic, l->tonic, sizeof l->tonic) != 0 || memcmp(before.phasic, l->phasic, sizeof l->phasic) != 0;
-    bad |= before.arousal != l->arousal;
+    for (uint32_t m = 0; m < MDL_MODULATORS; m++)
+        bad |= differs(before.tonic[m], l->tonic[m]) || differs(before.phasic[m], l->phasic[m]);
+    bad |= differs(before.arousal, l->arousal);
     r->bad |= bad;
 }

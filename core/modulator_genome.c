@@ -5,7 +5,7 @@
 static const struct {
     const char *key, *text;
     float initial;
-} genes[MDL_MOD_GENES] = {
+} network_genes[MDL_MOD_GENES] = {
 #define X(name, key, initial, text) {key, text, initial},
     MDL_MODULATOR_GENE_MAP(X)
 #undef X
@@ -29,9 +29,9 @@ static const float coupling[MDL_MODULATORS][MDL_SIGNALS] = {
 static const float decay_gene[MDL_MODULATORS] = {
     [MDL_DOPAMINE] = -4.0f, [MDL_SEROTONIN] = 2.0f, [MDL_ACETYLCHOLINE] = 1.0f, [MDL_NORADRENALINE] = 0.0f};
 
-const char *mdl_modulator_gene_key(uint32_t gene) { return gene < MDL_MOD_GENES ? genes[gene].key : NULL; }
+const char *mdl_modulator_gene_key(uint32_t gene) { return gene < MDL_MOD_GENES ? network_genes[gene].key : NULL; }
 
-const char *mdl_modulator_gene_text(uint32_t gene) { return gene < MDL_MOD_GENES ? genes[gene].text : NULL; }
+const char *mdl_modulator_gene_text(uint32_t gene) { return gene < MDL_MOD_GENES ? network_genes[gene].text : NULL; }
 
 const char *mdl_signal_key(uint32_t signal) { return signal < MDL_SIGNALS ? signals[signal].key : NULL; }
 
@@ -39,7 +39,7 @@ const char *mdl_signal_text(uint32_t signal) { return signal < MDL_SIGNALS ? sig
 
 void mdl_modulator_prior(uint32_t regions, float *mean) {
     for (uint32_t i = 0; i < MDL_MOD_GENES; i++)
-        *mean++ = genes[i].initial;
+        *mean++ = network_genes[i].initial;
     for (uint32_t m = 0; m < MDL_MODULATORS; m++) {
         *mean++ = 0.5f;
         *mean++ = decay_gene[m];
@@ -61,8 +61,8 @@ static float take(const float **at) { return mdl_clampf(*(*at)++, -64.0f, 64.0f)
 
 static float decay(float x) { return mdl_sigmoidf(mdl_clampf(x, -6.0f, 6.0f)); }
 
-void mdl_modulator_decode(const mdl_modulator_spec *spec, uint32_t regions, const float *section, const float *switches,
-                          mdl_modulator_params *p, mdl_receptors *r) {
+void mdl_modulator_decode(const mdl_modulator_spec *spec, uint32_t regions, const float *genes, const float *switches,
+                          mdl_modulator_params *p, mdl_receptors *receptors) {
     float g[MDL_MOD_GENES];
     p->used = 1;
     p->on = 0;
@@ -76,7 +76,7 @@ void mdl_modulator_decode(const mdl_modulator_spec *spec, uint32_t regions, cons
     for (uint32_t i = 0; i < MDL_CLAMPS; i++)
         p->clamp[i] = spec->clamp[i];
     for (uint32_t i = 0; i < MDL_MOD_GENES; i++)
-        g[i] = take(&section);
+        g[i] = take(&genes);
     p->arousal_decay = decay(2.0f + g[MDL_MOD_GENE_AROUSAL_DECAY]);
     p->arousal_from[0] = mdl_absf(g[MDL_MOD_GENE_AROUSAL_NOVELTY]);
     p->arousal_from[1] = mdl_absf(g[MDL_MOD_GENE_AROUSAL_EXTERNAL]);
@@ -87,19 +87,19 @@ void mdl_modulator_decode(const mdl_modulator_spec *spec, uint32_t regions, cons
     p->rho_slow = 1.0f - decay(4.0f + g[MDL_MOD_GENE_REWARD_SLOW]);
     p->rho_novelty = 1.0f - decay(3.0f + g[MDL_MOD_GENE_NOVELTY_MEAN]);
     for (uint32_t m = 0; m < MDL_MODULATORS; m++) {
-        p->base[m] = mdl_clampf(take(&section), 0.0f, MDL_LEVEL_MAX);
-        p->decay[m] = decay(take(&section));
-        p->rate[m] = decay(take(&section) - 4.0f);
+        p->base[m] = mdl_clampf(take(&genes), 0.0f, MDL_LEVEL_MAX);
+        p->decay[m] = decay(take(&genes));
+        p->rate[m] = decay(take(&genes) - 4.0f);
         for (uint32_t s = 0; s < MDL_SIGNALS; s++)
-            p->coupling[m][s] = take(&section);
+            p->coupling[m][s] = take(&genes);
     }
     for (uint32_t c = 0; c < MDL_RECEPTOR_CLASSES; c++) {
-        r->ln_k[c] = mdl_affinity_default(c) + mdl_clampf(take(&section), -4.0f, 4.0f);
-        r->n[c] = 2.0f * mdl_expf(mdl_clampf(take(&section), -1.5f, 1.5f));
+        receptors->ln_k[c] = mdl_affinity_default(c) + mdl_clampf(take(&genes), -4.0f, 4.0f);
+        receptors->n[c] = 2.0f * mdl_expf(mdl_clampf(take(&genes), -1.5f, 1.5f));
         for (uint32_t i = 0; i < MDL_LEVER_COUNT; i++)
-            r->effect[c][i] = take(&section);
+            receptors->effect[c][i] = take(&genes);
     }
     for (uint32_t region = 0; region < regions; region++)
         for (uint32_t c = 0; c < MDL_RECEPTOR_CLASSES; c++)
-            r->density[region][c] = mdl_clampf(take(&section), 0.0f, MDL_LEVEL_MAX);
+            receptors->density[region][c] = mdl_clampf(take(&genes), 0.0f, MDL_LEVEL_MAX);
 }

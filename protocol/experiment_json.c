@@ -165,7 +165,12 @@ static mdl_err read_neurons(reader *r, const cJSON *item, const mdl_key_row *row
 /* Where the switch of a key is stored, and its number; NULL when there is none.
  * A Neuraxon has its own and those it shares with HMN. */
 static uint8_t *find_switch(reader *r, const mdl_key_row *row, const char *key, uint8_t *out, uint32_t *bit) {
+    mdl_modulator_mechanism modulator = mdl_modulator_mechanism_find(key);
     mdl_mechanism m = mdl_mechanism_find(key);
+    *bit = modulator;
+    if (row->section == MDL_SEC_MODULATORS) {
+        return modulator == MDL_MOD_COUNT ? NULL : &out[modulator];
+    }
     *bit = m;
     if (row->section == MDL_SEC_HMN) {
         return m == MDL_MECH_COUNT ? NULL : &out[m];
@@ -213,6 +218,34 @@ static mdl_err read_switches(reader *r, const cJSON *item, const mdl_key_row *ro
     return MDL_OK;
 }
 
+static mdl_err read_clamp(reader *r, const cJSON *item, const mdl_key_row *row, const char *path) {
+    mdl_modulator_spec *spec = &r->x->modulators;
+    if (!cJSON_IsObject(item)) {
+        return fail_row(r, MDL_ETYPE, path, item, row);
+    }
+    for (const cJSON *one = item->child; one; one = one->next) {
+        char inner[PATH_MAX_BYTES], allowed[160];
+        uint32_t i = 0;
+        child_path(inner, path, one->string);
+        while (mdl_clamp_key(i) && strcmp(mdl_clamp_key(i), one->string) != 0) {
+            i++;
+        }
+        if (!mdl_clamp_key(i)) {
+            mdl_key_allowed(row, allowed, sizeof allowed);
+            return mdl_json_fail(r->err, MDL_EKEY, inner, "an unknown key", allowed);
+        }
+        if (spec->clamped >> i & 1u) {
+            return mdl_json_fail(r->err, MDL_EKEY, inner, "given twice", "each key once");
+        }
+        spec->clamped |= 1u << i;
+        mdl_err e = read_number(r, one, row, inner, &spec->clamp[i]);
+        if (e) {
+            return e;
+        }
+    }
+    return MDL_OK;
+}
+
 /* The row of a key in a section, NULL if there is none; `*bit` is its number there. */
 static const mdl_key_row *find_row(mdl_section section, const char *key, uint32_t *bit) {
     *bit = 0;
@@ -241,6 +274,7 @@ static mdl_err read_object(reader *r, const cJSON *object, mdl_section section, 
                            uint32_t reader_bit);
 static mdl_err read_task(reader *r, const cJSON *item, const mdl_key_row *row, const char *path);
 static mdl_err read_islands(reader *r, const cJSON *item, const mdl_key_row *row, const char *path);
+static mdl_err read_modulators(reader *r, const cJSON *item, const mdl_key_row *row, const char *path);
 
 static mdl_err read_row(reader *r, const cJSON *item, const mdl_key_row *row, uint8_t *base, const char *path) {
     uint8_t *field = base + row->offset;
@@ -286,6 +320,10 @@ static mdl_err read_row(reader *r, const cJSON *item, const mdl_key_row *row, ui
         return read_neurons(r, item, row, path);
     case MDL_KEY_SWITCHES:
         return read_switches(r, item, row, path, field);
+    case MDL_KEY_MODULATORS:
+        return read_modulators(r, item, row, path);
+    case MDL_KEY_CLAMP:
+        return read_clamp(r, item, row, path);
     case MDL_KEY_TASK:
         return read_task(r, item, row, path);
     case MDL_KEY_ISLANDS:
@@ -353,6 +391,18 @@ static mdl_err read_task(reader *r, const cJSON *item, const mdl_key_row *row, c
         return MDL_OK;
     }
     return read_object(r, item, MDL_SEC_TASK, (uint8_t *)&r->x->task, path, 1u << id);
+}
+
+static mdl_err read_modulators(reader *r, const cJSON *item, const mdl_key_row *row, const char *path) {
+    mdl_modulator_spec *spec = &r->x->modulators;
+    if (cJSON_IsString(item)) {
+        return strcmp(item->valuestring, "off") == 0 ? MDL_OK : fail_row(r, MDL_ENOENT, path, item, row);
+    }
+    if (!cJSON_IsObject(item)) {
+        return fail_row(r, MDL_ETYPE, path, item, row);
+    }
+    mdl_modulator_spec_defaults(spec);
+    return read_object(r, item, row->inner, (uint8_t *)spec, path, 0);
 }
 
 static mdl_err read_island(reader *r, const cJSON *item, const char *path, mdl_island_spec *out, uint32_t *count) {

@@ -30,6 +30,7 @@ static const char *const all_names[] = {"all", NULL};
 #define NET(k, f) .section = MDL_SEC_NETWORK, .key = k, AT(mdl_network_spec, f)
 #define HMN(k, f) .section = MDL_SEC_HMN, .key = k, AT(mdl_hmn_spec, f)
 #define NX(k, f) .section = MDL_SEC_NEURAXON, .key = k, AT(mdl_experiment, f)
+#define MOD(k, f) .section = MDL_SEC_MODULATORS, .key = k, AT(mdl_modulator_spec, f)
 #define EVO(k, f) .section = MDL_SEC_EVOLUTION, .key = k, AT(mdl_evolution_spec, f)
 #define ISLAND(k, f) .section = MDL_SEC_ISLAND, .key = k, AT(mdl_island_spec, f)
 #define INT(low, high, start) .kind = MDL_KEY_U32, .lo = low, .hi = high, .initial = start
@@ -63,6 +64,8 @@ const mdl_key_row mdl_key_table[] = {
      .readers = 1u << MDL_MODEL_NEURAXON,
      .unit = "",
      .text = "mechanisms and choices of the Neuraxon model"},
+    {ROOT("modulators", modulators), .kind = MDL_KEY_MODULATORS, .inner = MDL_SEC_MODULATORS, .initial_text = "\"off\"",
+     .unit = "", .text = "dopamine, serotonin, acetylcholine, noradrenaline, arousal, and what they do to regions"},
     {ROOT("evolution", evolution), INNER(MDL_SEC_EVOLUTION), .unit = "", .text = "the search"},
     {ROOT("test_episodes", test_episodes), INT(1, 65536, 200), .unit = "lives",
      .text = "held-out lives behind each reported score"},
@@ -149,6 +152,11 @@ const mdl_key_row mdl_key_table[] = {
     {NX("mechanisms", neuraxon.mechanism), .kind = MDL_KEY_SWITCHES, .initial_text = "{}: see below", .unit = "",
      .text = "switches, see below"},
 
+    {MOD("mechanisms", mechanism), .kind = MDL_KEY_SWITCHES, .initial_text = "{}: all on", .unit = "",
+     .text = "switches, see below"},
+    {MOD("clamp", clamp), .kind = MDL_KEY_CLAMP, .lo = 0, .hi = (double)MDL_LEVEL_MAX, .initial_text = "{}",
+     .unit = "level", .text = "levels that are held"},
+
     {EVO("generations", generations), INT(1, 1000000, 100), .unit = "generations", .text = "length of the search"},
     {EVO("episodes", episodes), INT(1, 4096, 16), .unit = "lives", .text = "training lives of a candidate"},
     {EVO("validate_every", validate_every), INT(1, 1000000, 5), .unit = "generations", .text = "between validations"},
@@ -184,8 +192,8 @@ const mdl_key_row mdl_key_table[] = {
 const uint32_t mdl_key_count = sizeof mdl_key_table / sizeof mdl_key_table[0];
 
 const char *mdl_section_path(mdl_section section) {
-    static const char *const path[MDL_SEC_COUNT] = {
-        "", "task", "network", "hmn", "neuraxon", "evolution", "evolution.islands[]"};
+    static const char *const path[MDL_SEC_COUNT] = {"",         "task",       "network",   "hmn",
+                                                    "neuraxon", "modulators", "evolution", "evolution.islands[]"};
     MDL_ASSERT(section < MDL_SEC_COUNT);
     return path[section];
 }
@@ -234,7 +242,7 @@ void mdl_key_allowed(const mdl_key_row *row, char *out, size_t size) {
     char lo[32], hi[32], names[96] = "";
     mdl_double_text(row->lo, lo, sizeof lo);
     mdl_double_text(row->hi, hi, sizeof hi);
-    if (row->kind != MDL_KEY_F32) {
+    if (row->kind != MDL_KEY_F32 && row->kind != MDL_KEY_CLAMP) {
         snprintf(lo, sizeof lo, "%.0f", row->lo);
         snprintf(hi, sizeof hi, "%.0f", row->hi);
     }
@@ -275,6 +283,16 @@ void mdl_key_allowed(const mdl_key_row *row, char *out, size_t size) {
     case MDL_KEY_SWITCHES:
         snprintf(out, size, "an object of mechanisms");
         break;
+    case MDL_KEY_MODULATORS:
+        snprintf(out, size, "\"off\", or an object");
+        break;
+    case MDL_KEY_CLAMP: {
+        size_t n = (size_t)snprintf(out, size, "an object of numbers from %s to %s: ", lo, hi);
+        for (uint32_t i = 0; mdl_clamp_key(i) && n < size; i++) {
+            n += (size_t)snprintf(out + n, size - n, "%s%s", i > 0 ? ", " : "", mdl_clamp_key(i));
+        }
+        break;
+    }
     case MDL_KEY_ISLANDS:
         snprintf(out, size, "a list of %s to %s objects", lo, hi);
         break;

@@ -86,13 +86,26 @@ static cJSON *write_row(writer *w, const mdl_key_row *row, const uint8_t *field)
         return write_section(w, row->inner, field, 0);
     case MDL_KEY_SWITCHES:
         made = cJSON_CreateObject();
-        for (uint32_t m = 0; m < MDL_MECH_COUNT; m++) {
+        for (uint32_t m = 0; row->section == MDL_SEC_MODULATORS && m < MDL_MOD_COUNT; m++) {
+            add_member(w, made, mdl_modulator_mechanism_key(m), cJSON_CreateString(switch_words[field[m]]));
+        }
+        for (uint32_t m = 0; row->section != MDL_SEC_MODULATORS && m < MDL_MECH_COUNT; m++) {
             if (row->section == MDL_SEC_HMN || mdl_neuraxon_shares(m)) {
                 add_member(w, made, mdl_mechanism_key(m), cJSON_CreateString(switch_words[x->hmn.mechanism[m]]));
             }
         }
         for (uint32_t m = 0; row->section == MDL_SEC_NEURAXON && m < MDL_NX_COUNT; m++) {
             add_member(w, made, mdl_neuraxon_mechanism_key(m), cJSON_CreateString(switch_words[field[m]]));
+        }
+        return made;
+    case MDL_KEY_MODULATORS:
+        return x->modulators.used ? write_section(w, row->inner, field, 0) : cJSON_CreateString("off");
+    case MDL_KEY_CLAMP:
+        made = cJSON_CreateObject();
+        for (uint32_t i = 0; i < MDL_CLAMPS; i++) {
+            if (x->modulators.clamped >> i & 1u) {
+                add_member(w, made, mdl_clamp_key(i), cJSON_CreateNumber(short_double(x->modulators.clamp[i])));
+            }
         }
         return made;
     case MDL_KEY_ISLANDS:
@@ -253,6 +266,14 @@ void mdl_experiment_write_reference(const mdl_sink *sink) {
         put(sink, "` |");
         put_cell(sink, words[shared ? mdl_neuraxon_shared_default(i) : mdl_neuraxon_mechanism_default(own)]);
         put_cell(sink, shared ? mdl_mechanism_text(i) : mdl_neuraxon_mechanism_text(own));
+        put(sink, "\n");
+    }
+    put(sink, "\n### modulators.mechanisms\n\n| key | what it is |\n|---|---|\n");
+    for (uint32_t m = 0; m < MDL_MOD_COUNT; m++) {
+        put(sink, "| `");
+        put(sink, mdl_modulator_mechanism_key(m));
+        put(sink, "` |");
+        put_cell(sink, mdl_modulator_mechanism_text(m));
         put(sink, "\n");
     }
 }

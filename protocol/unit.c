@@ -48,7 +48,7 @@ static void gathered_end(gathered *g, uint8_t out[MDL_DIGEST_BYTES]) {
 static void end_of_life(const mdl_life *life, int last, uint8_t out[MDL_DIGEST_BYTES]) {
     gathered g;
     mdl_sink sink = gathered_begin(&g);
-    mdl_modulation_save(&life->modulation, &sink);
+    mdl_life_save_modulation(life, &sink);
     if (last)
         mdl_life_save(life, &sink);
     gathered_end(&g, out);

@@ -63,7 +63,7 @@ static void test_pac_found(void **state) {
     const double depth[] = {0.3, 0.6, 0.9};
     for (int i = 0; i < 3; i++) {
         nested(x, 4096, depth[i], &rng);
-        assert_int_equal(mdl_pac_signal(x, 4096, slow_band, fast_band, 199, 1, &pac), MDL_OK);
+        assert_int_equal(mdl_pac_signal(x, 4096, slow_band, fast_band, 0, 199, 1, &pac), MDL_OK);
         assert_true(pac.p <= 0.005 + 1e-9); /* the least that 199 surrogates can say */
         assert_true(pac.z > 3 && pac.modulation > before && pac.modulation > pac.high_shuffled);
         assert_close(pac.preferred, 0, 0.6);
@@ -80,11 +80,32 @@ static void test_pac_false_alarms(void **state) {
     for (uint64_t i = 0; i < SIGNALS; i++) {
         mdl_pac pac;
         nested(x, LONG, 0.0, &rng);
-        assert_int_equal(mdl_pac_signal(x, LONG, slow_band, fast_band, 39, i, &pac), MDL_OK);
+        assert_int_equal(mdl_pac_signal(x, LONG, slow_band, fast_band, 0, 39, i, &pac), MDL_OK);
         alarms += pac.p <= 0.05;
     }
     print_message("false alarms at 0.05: %d of %d\n", alarms, SIGNALS);
     assert_between(alarms / (double)SIGNALS, 0.021, 0.079); /* three s.d. */
+}
+
+/* A rhythm that never wanders: moved in time it is as coupled as before, cut and mixed it is not. */
+static void test_pac_regular(void **state) {
+    (void)state;
+    mdl_stream rng = {29, 0};
+    mdl_pac pac;
+    for (int coupled = 0; coupled < 2; coupled++) {
+        for (size_t t = 0; t < STEPS; t++) {
+            double slow = cos(2 * PI * 0.01 * (double)t);
+            x[t] = slow + (1 + coupled * 0.5 * slow) * cos(2 * PI * 0.12 * (double)t) + 0.3 * draw_normal(&rng);
+        }
+        assert_int_equal(mdl_pac_signal(x, STEPS, slow_band, fast_band, 0, 99, 3, &pac), MDL_OK);
+        assert_true(pac.p > 0.05 && fabs(pac.z) < 3);
+        assert_int_equal(mdl_pac_signal(x, STEPS, slow_band, fast_band, 137, 99, 3, &pac), MDL_OK);
+        if (coupled)
+            assert_true(pac.p <= 0.01 + 1e-9 && pac.z > 5 && pac.modulation > 3 * pac.high_shuffled);
+        else
+            assert_true(pac.p > 0.01 && pac.modulation < 1e-3);
+    }
+    assert_int_equal(mdl_pac_signal(x, STEPS, slow_band, fast_band, STEPS, 99, 3, &pac), MDL_ESIZE);
 }
 
 static void test_synchrony(void **state) {
@@ -117,9 +138,9 @@ static void test_synchrony(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_welch),     cmocka_unit_test(test_analytic),
-        cmocka_unit_test(test_pac_found), cmocka_unit_test(test_pac_false_alarms),
-        cmocka_unit_test(test_synchrony),
+        cmocka_unit_test(test_welch),       cmocka_unit_test(test_analytic),
+        cmocka_unit_test(test_pac_found),   cmocka_unit_test(test_pac_false_alarms),
+        cmocka_unit_test(test_pac_regular), cmocka_unit_test(test_synchrony),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

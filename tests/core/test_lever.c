@@ -11,8 +11,9 @@
 
 #include "core/lever.h"
 #include "core/num.h"
+#include "tests/support/vectors.h"
 
-static float *field(mdl_levers *l, uint32_t i) {
+static float *field_of(mdl_levers *l, uint32_t i) {
     float *const at[] = {
 #define X(name, field, key, how, lo, hi, text) &l->field,
         MDL_LEVER_MAP(X)
@@ -75,7 +76,7 @@ static void test_each_alone(void **state) {
             mdl_levers l = mdl_levers_of(&r, 0, level), none = MDL_LEVERS_NONE;
             double bound = (double)mdl_occupancy(1.0f, r.ln_k[c], r.n[c]);
             for (uint32_t k = 0; k < MDL_LEVER_COUNT; k++) {
-                double is = (double)*field(&l, k), was = (double)*field(&none, k);
+                double is = (double)*field_of(&l, k), was = (double)*field_of(&none, k);
                 double want = k != i ? was : was == 1.0 ? exp(0.5 * bound) : 0.5 * bound;
                 assert_true(fabs(is - want) < 2e-6);
             }
@@ -128,10 +129,38 @@ static void test_inverted_u(void **state) {
     assert_true(top > 1.3f && before < 0.9f);
 }
 
+static void check_occupancy(void *ctx, size_t count, char **field) {
+    (void)ctx;
+    assert_int_equal(count, 4);
+    float x[3];
+    for (int i = 0; i < 3; i++)
+        x[i] = mdl_bits_float((uint32_t)vectors_u64(field[i]));
+    assert_int_equal(mdl_float_bits(mdl_occupancy(x[0], x[1], x[2])), vectors_u64(field[3]));
+}
+
+static void check_levers(void *ctx, size_t count, char **field) {
+    (void)ctx;
+    assert_int_equal(count, MDL_MODULATORS + MDL_LEVER_COUNT);
+    static mdl_receptors r;
+    float level[MDL_MODULATORS];
+    mdl_receptors_defaults(&r);
+    for (uint32_t m = 0; m < MDL_MODULATORS; m++)
+        level[m] = vectors_f32(field[m]);
+    mdl_levers l = mdl_levers_of(&r, 0, level);
+    for (uint32_t i = 0; i < MDL_LEVER_COUNT; i++)
+        assert_int_equal(mdl_float_bits(*field_of(&l, i)), vectors_u64(field[MDL_MODULATORS + i]));
+}
+
+static void test_vectors(void **state) {
+    (void)state;
+    assert_int_equal(vectors_load("occupancy", check_occupancy, NULL), 17);
+    assert_int_equal(vectors_load("levers", check_levers, NULL), 8);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_occupancy), cmocka_unit_test(test_identity),   cmocka_unit_test(test_each_alone),
-        cmocka_unit_test(test_limits),    cmocka_unit_test(test_inverted_u),
+        cmocka_unit_test(test_limits),    cmocka_unit_test(test_inverted_u), cmocka_unit_test(test_vectors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,6 +29,13 @@ static mdl_experiment sampled(uint32_t i) {
     x.hmn.similarity = (mdl_similarity)mdl_draw_below(&s, 2);
     x.hmn.meta_method = (mdl_meta_method)mdl_draw_below(&s, 3);
     x.hmn.meta_period = 2;
+    if (i % 5 < 3) { /* modulators: free; one held; some switches left to genes */
+        mdl_modulator_spec_defaults(&x.modulators);
+        x.modulators.clamped = i % 5 == 1 ? 1u << MDL_NORADRENALINE : 0;
+        x.modulators.clamp[MDL_NORADRENALINE] = 1.25f;
+        for (uint32_t m = 0; i % 5 == 2 && m < MDL_MOD_COUNT; m += 2)
+            x.modulators.mechanism[m] = MDL_GENE;
+    }
     return x;
 }
 
@@ -218,6 +225,7 @@ static void test_wipes(void **state) {
         x.hmn.mechanism[MDL_MECH_LOCAL_TERM] = x.hmn.mechanism[MDL_MECH_GLOBAL_TERM] = MDL_OFF;
         x.hmn.mechanism[MDL_MECH_ADAPTIVE_BIAS] = x.hmn.mechanism[MDL_MECH_DROPOUT] = MDL_OFF;
         x.hmn.mechanism[MDL_MECH_CRITIC] = MDL_OFF;
+        x.modulators.clamped = (1u << MDL_CLAMPS) - 1; /* levels outlast a wipe */
         float *genome = hmn_genome(&x, i);
         void *memory[2];
         mdl_life *life[2];

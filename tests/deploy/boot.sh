@@ -6,7 +6,7 @@ need cmake mmdebstrap systemd-nspawn openssl
 [ "$(id -u)" -eq 0 ] || skip "not root"
 grep -q 'VERSION_CODENAME=bookworm' /etc/os-release || skip "the program is not built for the root's libraries"
 root=$TEST_TMPDIR/root
-mmdebstrap --quiet --variant=minbase --include=systemd,dbus,libsodium23,libcjson1,libuv1,libnettle8,libsqlite3-0,libmbedtls14 \
+mmdebstrap --quiet --variant=minbase --include=systemd,dbus,libsodium23,libcjson1,libuv1,libnettle8,libsqlite3-0,libfftw3-double3,libmbedtls14 \
     bookworm "$root" 2>"$TEST_TMPDIR/err.txt" || { cat "$TEST_TMPDIR/err.txt" >&2; skip "mmdebstrap made no root"; }
 DESTDIR=$root cmake --install "$MODULON_BUILD" --prefix /usr >/dev/null
 

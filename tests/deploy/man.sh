@@ -4,7 +4,8 @@ page=deploy/man/modulon.1
 "$MODULON" --help >"$TEST_TMPDIR/help.txt"
 mapfile -t commands < <(sed -n 's/^  \([a-z]*\)  *[a-z].*/\1/p' "$TEST_TMPDIR/help.txt" | grep -vx help)
 [ "${#commands[@]}" -ge 20 ] || fail "--help lists ${#commands[@]} commands"
-commands+=("worker statement" "ledger show" "ledger proof" "ledger checkpoint" "ledger verify-proof")
+commands+=("analyse activity" "analyse gain" "analyse integration" "analyse dose"
+    "worker statement" "ledger show" "ledger proof" "ledger checkpoint" "ledger verify-proof")
 for command in "${commands[@]}"; do
     name=${command//-/\\\\-}
     sed -n "/^\.SS $name\$/,/^\.S[SH]/p" "$page" | tr -d '\\' >"$TEST_TMPDIR/section.txt"

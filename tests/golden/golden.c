@@ -198,6 +198,22 @@ static void case_hmn_full_regions(void) {
     }
 }
 
+/* Modulators free, then with noradrenaline high and some switches in genes. */
+static void case_hmn_modulators(void) {
+    for (int held = 0; held <= 1; held++) {
+        mdl_experiment x = experiment(held ? MDL_TASK_BANDIT : MDL_TASK_CUE, 4, 20, 3);
+        x.network.ring = 6;
+        x.network.motor_fan = 8;
+        mdl_modulator_spec_defaults(&x.modulators);
+        if (held) {
+            x.modulators.clamped = 1u << MDL_NORADRENALINE;
+            x.modulators.clamp[MDL_NORADRENALINE] = 2.5f;
+            x.modulators.mechanism[MDL_MOD_TONIC] = x.modulators.mechanism[MDL_MOD_SEROTONIN] = MDL_GENE;
+        }
+        put_life(&x, held ? 1 : 3, 0.3f, 60, 20);
+    }
+}
+
 static void case_indirect(void) {
     mdl_experiment x = experiment(MDL_TASK_BANDIT, 3, 80, 2);
     x.network.ring = 10;
@@ -205,6 +221,33 @@ static void case_indirect(void) {
     x.hmn.encoding = MDL_INDIRECT;
     x.hmn.activation = MDL_SIGMOID;
     put_life(&x, 2, 0.3f, 40, 20);
+}
+
+/* Every mechanism of Neuraxon, over regions; direct, then indirect, then tanh and the v1's relaxation. */
+static void case_neuraxon(void) {
+    for (int form = 0; form < 3; form++) {
+        mdl_experiment x = experiment(form == 1 ? MDL_TASK_BANDIT : MDL_TASK_CUE, 4 - (uint32_t)form, 24, 3);
+        x.network.ring = 6;
+        x.model = MDL_MODEL_NEURAXON;
+        mdl_neuraxon_spec_defaults(&x.neuraxon, x.hmn.mechanism);
+        memset(x.neuraxon.mechanism, MDL_ON, sizeof x.neuraxon.mechanism);
+        x.neuraxon.encoding = form == 1 ? MDL_INDIRECT : MDL_DIRECT;
+        if (form == 2) {
+            x.neuraxon.mechanism[MDL_NX_TRINARY] = MDL_OFF;
+            x.neuraxon.relax = MDL_RELAX_ZERO;
+        }
+        if (form != 0)
+            mdl_modulator_spec_defaults(&x.modulators);
+        put_life(&x, 1 + (uint32_t)form, 0.3f, 200, 40);
+    }
+}
+
+/* The Neuraxon that the examples evolve. */
+static void case_neuraxon_tmaze(void) {
+    mdl_experiment x = experiment(MDL_TASK_TMAZE, 1, 6, 3);
+    x.model = MDL_MODEL_NEURAXON;
+    mdl_neuraxon_spec_defaults(&x.neuraxon, x.hmn.mechanism);
+    put_life(&x, 1, 0.1f, UINT32_MAX, 50);
 }
 
 /* A life of every task under scripted actions and motor values. */
@@ -357,7 +400,10 @@ static const struct {
     {"wiring", case_wiring},
     {"hmn-core-tmaze", case_hmn_core_tmaze},
     {"hmn-full-regions", case_hmn_full_regions},
+    {"hmn-modulators", case_hmn_modulators},
     {"indirect", case_indirect},
+    {"neuraxon", case_neuraxon},
+    {"neuraxon-tmaze", case_neuraxon_tmaze},
     {"tasks", case_tasks},
     {"forage", case_forage},
     {"neural-mass", case_neural_mass},

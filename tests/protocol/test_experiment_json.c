@@ -243,6 +243,8 @@ static void test_everything_given(void **state) {
             "\"hmn\": {\"activation\": \"relu\", \"trace\": \"event\", \"similarity\": \"dot\","
             "  \"meta_method\": \"finite\", \"meta_period\": 7, \"encoding\": \"indirect\", \"init_sd\": -0,"
             "  \"mechanisms\": {\"noise\": false, \"critic\": true, \"dropout\": \"gene\"}},"
+            "\"modulators\": {\"mechanisms\": {\"phasic\": false, \"serotonin\": \"gene\"},"
+            "  \"clamp\": {\"arousal\": 0.7, \"dopamine\": 0}},"
             "\"evolution\": {\"migrate_every\": 2, \"islands\": [{\"algorithm\": \"ga\", \"population\": 6,"
             "  \"count\": 2}, {\"algorithm\": \"cma\", \"sigma_min\": 0.2}]}, \"test_episodes\": 1}",
             &x, NULL),
@@ -260,6 +262,12 @@ static void test_everything_given(void **state) {
     assert_int_equal(x.hmn.mechanism[MDL_MECH_NOISE], MDL_OFF);
     assert_int_equal(x.hmn.mechanism[MDL_MECH_CRITIC], MDL_ON);
     assert_int_equal(x.hmn.mechanism[MDL_MECH_DROPOUT], MDL_GENE);
+    assert_int_equal(x.modulators.used, 1);
+    assert_int_equal(x.modulators.mechanism[MDL_MOD_PHASIC], MDL_OFF);
+    assert_int_equal(x.modulators.mechanism[MDL_MOD_SEROTONIN], MDL_GENE);
+    assert_int_equal(x.modulators.mechanism[MDL_MOD_TONIC], MDL_ON);
+    assert_int_equal(x.modulators.clamped, 1u << MDL_CLAMP_AROUSAL | 1u << MDL_DOPAMINE);
+    assert_true(x.modulators.clamp[MDL_CLAMP_AROUSAL] == 0.7f && x.modulators.clamp[MDL_DOPAMINE] == 0.0f);
     assert_int_equal(x.evolution.islands, 3);
     assert_int_equal(x.evolution.island[1].algorithm, MDL_GA);
     assert_int_equal(x.evolution.island[1].elite, 1); /* 6 / 8, at least 1 */

@@ -73,7 +73,7 @@ static void test_numbers(void **state) {
 
 static void test_refused(void **state) {
     (void)state;
-    assert_int_equal(vectors_load("experiment-refused", check_refused, NULL), 23);
+    assert_int_equal(vectors_load("experiment-refused", check_refused, NULL), 26);
 }
 
 int main(void) {

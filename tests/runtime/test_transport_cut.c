@@ -273,7 +273,7 @@ static void test_cut_handshakes(void **state) {
         size_t most[2], step; /* bytes each way */
     } cases[] = {{"tcp://127.0.0.1:0", {8, 8}, 1},
                  {"ws://127.0.0.1:0/x", {190, 150}, 3},
-                 {"tls+tcp://127.0.0.1:0", {400, 700}, 7}};
+                 {"tls+tcp://127.0.0.1:0", {322, 602}, 7}};
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         peer p;
         peer_init(&p);

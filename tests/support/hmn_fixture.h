@@ -151,6 +151,7 @@ static inline mdl_task_out hmn_script(uint64_t seed, uint32_t k, uint32_t sensor
         out.flags |= MDL_OUT_TEACH;
         out.teach = mdl_draw_below(&s, motors);
     }
+    out.salience[k % 2] = mdl_draw_unit(&s);
     return out;
 }
 
