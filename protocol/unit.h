@@ -19,7 +19,7 @@
 
 /* The Results version that this build computes: equal experiments give equal
  * bytes exactly where it is equal. */
-enum { MDL_RESULTS = 2 };
+enum { MDL_RESULTS = 1 };
 
 typedef struct mdl_job_result {
     int64_t fitness;  /* sum over the job's lives, millionths */
