@@ -70,6 +70,8 @@ void mdl_duty_begin(mdl_duty *d, const mdl_duty_rules *rules, const mdl_evolutio
  * NOTHING, an open lease may be copied. */
 mdl_duty_choice mdl_duty_choose(const mdl_duty *d, uint64_t lease, const uint8_t worker[32], uint32_t owner,
                                 int trusted);
+/* The same for fresh work alone, without the element: the first fresh jobs; most 0: none. */
+mdl_duty_choice mdl_duty_first_fresh(const mdl_duty *d);
 /* Whether a lease has a shape that some choice could have: jobs without answer
  * that no lease or one of just these jobs covers; or jobs that all have answers,
  * of other owners only. The jobs must exist. */

@@ -55,6 +55,15 @@ static uint32_t waiting_job(const mdl_duty *d, uint64_t word, uint32_t owner) {
     return MDL_DUTY_NONE;
 }
 
+mdl_duty_choice mdl_duty_first_fresh(const mdl_duty *d) {
+    if (d->fresh == 0)
+        return (mdl_duty_choice){MDL_DUTY_NOTHING, 0, 0};
+    uint32_t first = d->fresh_from, most = 1;
+    while (first + most < d->jobs && mdl_duty_is_fresh(&d->job[first + most]))
+        most++;
+    return (mdl_duty_choice){MDL_DUTY_FRESH, first, most};
+}
+
 mdl_duty_choice mdl_duty_choose(const mdl_duty *d, uint64_t lease, const uint8_t worker[32], uint32_t owner,
                                 int trusted) {
     MDL_ASSERT(d->secret);
@@ -77,12 +86,7 @@ mdl_duty_choice mdl_duty_choose(const mdl_duty *d, uint64_t lease, const uint8_t
             return (mdl_duty_choice){MDL_DUTY_CONFIRM, job, most};
         }
     }
-    if (d->fresh == 0)
-        return none;
-    uint32_t first = d->fresh_from, most = 1;
-    while (first + most < d->jobs && mdl_duty_is_fresh(&d->job[first + most]))
-        most++;
-    return (mdl_duty_choice){MDL_DUTY_FRESH, first, most};
+    return mdl_duty_first_fresh(d);
 }
 
 /* ---- what is selected ---- */
@@ -150,8 +154,9 @@ static const char *const kinds[] = {"fresh work", "a confirmation", "a planted j
 
 static mdl_err replay_lease(mdl_duty *d, const duty_lease *l, char *fault, size_t size) {
     mdl_duty_choice c = mdl_duty_choose(d, l->id, l->worker, l->owner, l->trusted);
-    int right = c.kind == MDL_DUTY_NOTHING ? mdl_duty_twin(d, l->first, l->count) != MDL_DUTY_NONE
-                                           : l->first == c.first && l->count <= c.most;
+    uint32_t twin = c.kind == MDL_DUTY_NOTHING ? mdl_duty_twin(d, l->first, l->count) : MDL_DUTY_NONE;
+    int copies = twin != MDL_DUTY_NONE && (l->trusted || d->lease[twin].kind == MDL_DUTY_FRESH);
+    int right = c.kind == MDL_DUTY_NOTHING ? copies : l->first == c.first && l->count <= c.most;
     if (right && mdl_duty_may_lease(d, l->owner, l->first, l->count))
         return mdl_duty_lease(d, l->id, l->worker, l->owner, l->trusted, l->first, l->count);
     snprintf(fault, size, "lease %llu has %u jobs from %u; the beacon gives %s from %u", (unsigned long long)l->id,
