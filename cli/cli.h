@@ -51,6 +51,7 @@ int mdl_cmd_simulate(int argc, char **argv);
 int mdl_cmd_ablate(int argc, char **argv);
 int mdl_cmd_analyse(int argc, char **argv); /* activity, gain, integration, dose */
 int mdl_cmd_bench(int argc, char **argv);
+int mdl_cmd_sim(int argc, char **argv);
 int mdl_cmd_selftest(int argc, char **argv);
 int mdl_cmd_run(int argc, char **argv);
 int mdl_cmd_audit(int argc, char **argv);

@@ -33,6 +33,7 @@ static const struct {
     {"keygen", "make a key, seal a backup of it or restore one", mdl_cmd_keygen},
     {"invite", "let one worker's key into an experiment", mdl_cmd_invite},
     {"analyse", "measure activity, gain curves, integration, dose against response", mdl_cmd_analyse},
+    {"sim", "simulate fleets, honest and not, and check what must hold", mdl_cmd_sim},
     {"bench", "measure synapse updates per second", mdl_cmd_bench},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
