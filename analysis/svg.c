@@ -29,7 +29,7 @@ typedef struct text {
 static void put(text *t, const char *format, ...) {
     va_list list, again;
     va_start(list, format);
-    va_copy(again, list);
+    va_start(again, format);
     int n = vsnprintf(NULL, 0, format, list);
     va_end(list);
     if (n >= 0 && !t->failed && t->used + (size_t)n + 1 > t->size) {
@@ -258,8 +258,10 @@ char *mdl_svg_plot(const mdl_svg_panel *panel, size_t panels, size_t columns) {
     put(&t, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%zu\" height=\"%.0f\" viewBox=\"0 0 %zu %.0f\">\n",
         across * WIDTH, (double)rows * height, across * WIDTH, (double)rows * height);
     put_style(&t);
-    for (size_t i = 0; i < panels; i++)
-        put_panel(&t, &panel[i], (double)(i % across * WIDTH), (double)(i / across) * height);
+    for (size_t i = 0; i < panels; i++) {
+        size_t row = i / across;
+        put_panel(&t, &panel[i], (double)(i % across * WIDTH), (double)row * height);
+    }
     put(&t, "</svg>\n");
     if (t.failed) {
         free(t.at);
