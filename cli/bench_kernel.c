@@ -180,7 +180,7 @@ static void roofline(mdl_bench *b, const char *name, const subject *s, const mdl
 }
 
 static void measure(mdl_bench *b, const char *name, mdl_life *l, size_t bytes, int lives) {
-    subject subjects[8];
+    subject subjects[8] = {{0}};
     mdl_bench_case list[8 + 3];
     uint32_t kernels = mdl_kernel_count(), count = 0;
     mdl_hmn_region *region = mdl_shard_region(&l->shard[0], 0);
