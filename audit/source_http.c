@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "audit/audit.h"
-#include "audit/http_get.h"
+#include "runtime/http_client.h"
 #include "protocol/tile.h"
 
 enum {

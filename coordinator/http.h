@@ -16,6 +16,7 @@
 #include <uv.h>
 
 #include "core/err.h"
+#include "runtime/http_server.h"
 
 typedef struct mdl_http mdl_http;
 
@@ -35,11 +36,6 @@ typedef struct mdl_http_options {
 mdl_err mdl_http_open(uv_loop_t *loop, const mdl_http_options *options, mdl_http **out, char *error, size_t error_size);
 /* http://host:port, with the port that the system chose for 0; valid until closed. */
 const char *mdl_http_url(const mdl_http *h);
-
-typedef struct mdl_http_counts {
-    uint64_t requests, refused, bytes; /* refused: not well formed, too late, or turned away */
-    uint32_t connections;
-} mdl_http_counts;
 
 mdl_http_counts mdl_http_count(const mdl_http *h);
 

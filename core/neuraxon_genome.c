@@ -64,7 +64,7 @@ void mdl_neuraxon_decode(const mdl_neuraxon_spec *spec, const float *g, const fl
     p->omega[0] = turns(G(OSC_SLOW), 1.0f / 256.0f);
     p->omega[1] = turns(G(OSC_MIDDLE), 1.0f / 48.0f);
     p->omega[2] = turns(G(OSC_FAST), 1.0f / 9.0f);
-    p->homeo_rate = 0.2f * squash(G(HOMEO_RATE));
+    p->homeo_rate = 0.04f * squash(G(HOMEO_RATE));
     p->balance_rate = 0.1f * squash(G(BALANCE_RATE) - 1.0f);
     p->wake = 0.5f * mdl_absf(G(WAKE));
     p->prune = mdl_minf(0.02f * (G(PRUNE) * G(PRUNE)), 1.0f);

@@ -31,7 +31,7 @@
     X(META_RELAX, "meta_relax", 0.0f, "w_meta moves 0.05 sigmoid(g - 2) of its way to its gene a window")              \
     X(META_CHANGE, "meta_change", 0.0f, "w_meta -= g |d|")                                                             \
     X(META_SEROTONIN, "meta_serotonin", 0.0f, "w_meta += 0.01 g serotonin")                                            \
-    X(AROUSAL, "arousal", 1.0f, "rate *= 1 + |g| arousal")                                                             \
+    X(AROUSAL, "arousal_form", 1.0f, "formation is 1 + |g| arousal times as likely")                                   \
     X(TAU_PRE, "tau_pre", 0.0f, "decay of the presynaptic trace: sigmoid(g) a step")                                   \
     X(TAU_POST, "tau_post", 0.0f, "decay of the postsynaptic trace: sigmoid(g) a step")                                \
     X(DEPRESSION, "depression", 0.2f, "A = g: share of post before pre")                                               \
@@ -47,11 +47,11 @@
     X(OSC_FAST, "osc_fast", 0.0f, "fast rhythm: exp(g) / 9 turns a step")                                              \
     X(OSC_COUPLING, "osc_coupling", 1.0f, "depth of the gating of one by the next slower: min(|g|, 1)")                \
     X(OSC_SPREAD, "osc_spread", 0.25f, "phases of neurons within g half turns")                                        \
-    X(HOMEO_RATE, "homeo_rate", 0.0f, "gain *= 1 + 0.2 sigmoid(g) (1 - branching ratio), every 256 steps")             \
+    X(HOMEO_RATE, "homeo_rate", 0.0f, "gain *= 1 + 0.04 sigmoid(g) (1 - branching ratio), every 256 steps")            \
     X(BALANCE_RATE, "balance_rate", 0.0f, "rate of the inhibitory gain: 0.1 sigmoid(g - 1) a window")                  \
     X(WAKE, "wake", 1.0f, "a silent synapse may wake when |e| > 0.5 |g|")                                              \
     X(PRUNE, "prune", 1.0f, "death of a weak synapse: probability 0.02 g g a window, at most 1")                       \
-    X(FORM, "form", 1.0f, "formation at a dead one: 0.02 g g (1 + |arousal gene| arousal), at most 1")                 \
+    X(FORM, "form", 1.0f, "formation at a dead one: 0.02 g g a window, at most 1")                                     \
     X(MODULATORY, "modulatory", 1.0f, "thresholds shift by -0.3 g w_meta x")                                           \
     X(NOVELTY_SHIFT, "novelty_shift", 0.0f, "thresholds shift by -0.3 g E_novelty")
 

@@ -273,9 +273,14 @@ static void complete(mdl_neuraxon_region *r, const mdl_params *p, const mdl_modu
     if (s->motors > 1 && mdl_on(p, MDL_MECH_EFFERENCE_COPY))
         for (uint32_t i = 0; i < s->motors; i++)
             r->post[s->hidden + i] = i == m->action_before ? 1.0f : 0.0f;
-    float dopamine = m->g_prime, serotonin = 0.0f, arousal = 0.0f;
-    mdl_neuraxon_completion c = {.step = t, .serotonin = p->neuraxon.meta_serotonin * serotonin};
-    c.rate = m->permit * mdl_fmaf(m->eta_global, dopamine, m->eta_local) * mdl_fmaf(p->neuraxon.arousal, arousal, 1.0f);
+    const mdl_levels *l = &m->levels;
+    int used = p->modulators.used != 0;
+    float dopamine = used ? l->phasic[MDL_DOPAMINE] : m->g_prime, arousal = used ? l->arousal : 0.0f;
+    mdl_neuraxon_completion c = {.step = t};
+    c.serotonin = used ? p->neuraxon.meta_serotonin * l->level[MDL_SEROTONIN] : 0.0f;
+    c.rate = m->permit * mdl_fmaf(m->eta_global, dopamine, m->eta_local);
+    if (used)
+        c.rate *= mdl_levels_rate(l, &p->modulators);
     r->kernel->learn(r, &p->neuraxon, &c, p->weight_max);
     if (mdl_nx_on(&p->neuraxon, MDL_NX_SILENT) || mdl_nx_on(&p->neuraxon, MDL_NX_STRUCTURE))
         mdl_neuraxon_restructure(r, p, t, arousal);
@@ -298,7 +303,7 @@ static void rhythms(const mdl_neuraxon_region *r, const mdl_neuraxon_params *p, 
 }
 
 void mdl_neuraxon_count(mdl_neuraxon_region *r, const mdl_neuraxon_params *p) {
-    enum { PAIRS = 256, DECAY_SHIFT = 3 };
+    enum { PAIRS = 256, DECAY_SHIFT = 5 };
     mdl_branching *b = &r->branching;
     uint32_t hidden = r->shape.hidden, before = b->before;
     int64_t sum = 0;
@@ -320,13 +325,13 @@ void mdl_neuraxon_count(mdl_neuraxon_region *r, const mdl_neuraxon_params *p) {
     double covariance = n * (double)b->xy - sx * sy, variance = n * (double)b->xx - sx * sx;
     double share = sx / (n * (double)hidden), ratio;
     if (share > 0.5) /* drowned: the slope says nothing any more */
-        ratio = 2.0;
+        ratio = 5.0;
     else if (variance <= 0.0)
         ratio = 0.0;
     else
         ratio = covariance / variance / (1.0 - share);
-    b->ratio = mdl_clampf((float)ratio, 0.0f, 2.0f);
-    b->gain = mdl_clampf(mdl_fmaf(p->homeo_rate * b->gain, 1.0f - b->ratio, b->gain), 0x1p-4f, 0x1p4f);
+    b->ratio = share > 0.5 ? (float)ratio : mdl_clampf((float)ratio, 0.0f, 2.0f);
+    b->gain = mdl_clampf(mdl_fmaf(p->homeo_rate * b->gain, 1.0f - b->ratio, b->gain), 0x1p-8f, 0x1p8f);
     int64_t *sums[] = {&b->n, &b->x, &b->y, &b->xx, &b->xy};
     for (int i = 0; i < 5; i++)
         *sums[i] -= *sums[i] >> DECAY_SHIFT;
@@ -337,6 +342,8 @@ static void run_window(void *region, const mdl_params *params, const mdl_modulat
     const mdl_neuraxon_params *p = &params->neuraxon;
     const mdl_shape *s = &r->shape;
     mdl_levers hold = MDL_LEVERS_NONE;
+    if (params->modulators.used)
+        hold = mdl_levels_hold(&m->levels, &params->modulators, &params->receptors, s->region);
     if (!(m->flags_before & MDL_OUT_FROZEN))
         complete(r, params, m, m->step - 1);
     if (mdl_on(params, MDL_MECH_CRITIC))
@@ -345,7 +352,8 @@ static void run_window(void *region, const mdl_params *params, const mdl_modulat
         wipe(r);
     if (s->sensors > 0)
         sense_novelty(r, params, obs);
-    r->kernel->prepare(r, p, &hold);
+    const uint32_t changing = 1u << MDL_NX_MODULATORY | 1u << MDL_NX_HOMEOSTASIS | 1u << MDL_NX_BALANCE;
+    r->kernel->prepare(r, p, &hold, !r->flagged && !(p->on & changing) && !params->modulators.used);
     float novelty = mdl_on(params, MDL_MECH_NOVELTY) ? p->novelty_shift * m->e[MDL_E_NOVELTY] : 0.0f;
     for (uint32_t i = 0; i < r->window; i++) {
         uint32_t t = m->step + i;

@@ -25,12 +25,12 @@ enum {
 };
 
 /* What regression of the number of active neurons on the step before needs, over
- * about the last 2048 steps; exact. */
+ * about the last 8192 steps; exact. */
 typedef struct mdl_branching {
     int64_t n, x, y, xx, xy; /* pairs (x before, y after): count and sums         */
     uint32_t pairs;          /* since the gain was last moved                     */
     uint32_t before;         /* active neurons a step ago; UINT32_MAX: none known */
-    float ratio;             /* last estimate, 0..2                               */
+    float ratio;             /* last estimate, 0..5                               */
     float gain;              /* g, on recurrent input                             */
 } mdl_branching;
 

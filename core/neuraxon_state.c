@@ -8,7 +8,7 @@
 #define SENSOR_MAX 1024.0f
 #define TRACE_MAX 0x1p25f
 #define ADAPT_MAX 8.0f
-enum { PAIRS_MAX = 2304 };
+enum { PAIRS_MAX = 8448 };
 
 enum { NEURON_FIELDS = 9 };
 
@@ -110,7 +110,7 @@ static void load_branching(mdl_neuraxon_region *r, mdl_reader *reader) {
     bad |= b->x < 0 || b->x > n * h || b->y < 0 || b->y > n * h;
     bad |= b->xx < 0 || b->xx > n * h * h || b->xy < 0 || b->xy > n * h * h;
     bad |= b->pairs > 255 || (b->before != UINT32_MAX && b->before > r->shape.hidden);
-    bad |= !(b->ratio >= 0.0f && b->ratio <= 2.0f) || !(b->gain >= 0x1p-4f && b->gain <= 0x1p4f);
+    bad |= !(b->ratio >= 0.0f && b->ratio <= 5.0f) || !(b->gain >= 0x1p-8f && b->gain <= 0x1p8f);
     if (bad) { /* nothing that could trap is left, whatever the caller does */
         *b = (mdl_branching){.before = UINT32_MAX, .ratio = 1.0f, .gain = 1.0f};
         reader->bad = 1;

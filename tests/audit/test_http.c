@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
-#include "audit/http_get.h"
+#include "runtime/http_client.h"
 #include "protocol/tile.h"
 
 /* How the server answers; set between requests. */

@@ -355,7 +355,7 @@ static inline mdl_message fake_compute(const mdl_evolution *e, mdl_life *life, f
     m.as.result.first = grant->first;
     m.as.result.count = grant->count;
     for (uint32_t i = 0; i < grant->count; i++) {
-        mdl_unit_job(life, e, grant->first + i, genome, &jobs[i]);
+        mdl_unit_job(life, e, grant->first + i, genome, NULL, &jobs[i]);
         fitness[i] = jobs[i].fitness;
         m.as.result.updates += jobs[i].updates;
     }

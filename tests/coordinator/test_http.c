@@ -17,7 +17,7 @@
 #include <uv.h>
 
 #include "coordinator/http.h"
-#include "coordinator/http_request.h"
+#include "runtime/http_request.h"
 #include "coordinator/page.h"
 #include "runtime/memory.h"
 
@@ -252,7 +252,7 @@ static void test_keep_alive(void **state) {
 
 static int parse(const char *text) {
     mdl_http_request r;
-    return mdl_http_parse((const uint8_t *)text, strlen(text), &r);
+    return mdl_http_parse((const uint8_t *)text, strlen(text), 0, &r);
 }
 
 static void test_refusals(void **state) {
@@ -311,9 +311,9 @@ static void test_refusals(void **state) {
     const char good[] = "GET /checkpoint HTTP/1.1\r\nHost: x\r\nAccept: */*\r\nContent-Length: 0\r\n\r\nrest";
     mdl_http_request r;
     for (size_t n = 0; n + 4 < sizeof good - 1; n++) {
-        assert_int_equal(mdl_http_parse((const uint8_t *)good, n, &r), 0);
+        assert_int_equal(mdl_http_parse((const uint8_t *)good, n, 0, &r), 0);
     }
-    assert_int_equal(mdl_http_parse((const uint8_t *)good, sizeof good - 1, &r), 200);
+    assert_int_equal(mdl_http_parse((const uint8_t *)good, sizeof good - 1, 0, &r), 200);
     assert_int_equal(r.size, sizeof good - 5);
     assert_string_equal(r.path, "/checkpoint");
     close_server();

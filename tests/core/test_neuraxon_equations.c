@@ -66,6 +66,21 @@ static void compare(const mdl_life *l, const nx_model *m, uint32_t window) {
     }
 }
 
+/* The model's window, given what core's modulators say (tests of their own). */
+static void window_of(nx_model *m, const mdl_life *l, const mdl_modulation *state, const float *obs) {
+    const mdl_params *p = &l->params;
+    if (!p->modulators.used) {
+        nx_window(m, state, obs, NULL, (double)state->g_prime, 0.0, 1.0, 0.0);
+        return;
+    }
+    mdl_levers levers[8];
+    for (uint32_t r = 0; r < m->x->network.regions; r++)
+        levers[r] = mdl_levels_hold(&state->levels, &p->modulators, &p->receptors, r);
+    nx_window(m, state, obs, levers, (double)state->levels.phasic[MDL_DOPAMINE],
+              (double)state->levels.level[MDL_SEROTONIN], (double)mdl_levels_rate(&state->levels, &p->modulators),
+              (double)state->levels.arousal);
+}
+
 typedef struct seen {
     uint32_t wakes, deaths, formations;
     double moved;
@@ -85,7 +100,7 @@ static seen run_genome(const mdl_experiment *x, uint64_t genome_seed, uint32_t s
         mdl_modulation state = l->modulation;
         mdl_task_out out = hmn_script(SCRIPT, k, x->network.sensors, x->network.motors);
         hmn_scripted_window(l, SCRIPT);
-        nx_window(m, &state, out.obs, NULL, (double)state.g_prime, 0.0, 1.0, 0.0);
+        window_of(m, l, &state, out.obs);
         compare(l, m, k);
     }
     seen s = {0, 0, 0, 0.0};
@@ -162,8 +177,21 @@ static void test_choices(void **state) {
     run_pair(&x, 7, 96);
 }
 
+/* Levers, dopamine, serotonin and arousal act where SPEC 13 says. */
+static void test_modulators(void **state) {
+    (void)state;
+    for (uint32_t i = 0; i < 4; i++) {
+        mdl_experiment x = nx_experiment(1 + i, 7, 1 + i % 2);
+        mdl_modulator_spec_defaults(&x.modulators);
+        x.neuraxon.mechanism[MDL_NX_TRINARY] = i == 3 ? MDL_OFF : MDL_ON;
+        seen s = run_pair(&x, i + 300, 96);
+        assert_true(s.moved > 0.1);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_everything_on), cmocka_unit_test(test_structure),
-                                       cmocka_unit_test(test_each_mechanism_off), cmocka_unit_test(test_choices)};
+                                       cmocka_unit_test(test_each_mechanism_off), cmocka_unit_test(test_choices),
+                                       cmocka_unit_test(test_modulators)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

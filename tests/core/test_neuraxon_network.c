@@ -23,6 +23,8 @@ static mdl_experiment sampled(uint32_t i, uint32_t window) {
     x.network.delay[1] = 1 + mdl_draw_below(&s, 20);
     x.neuraxon.encoding = (mdl_encoding)(i / 2 % 2);
     x.neuraxon.relax = (mdl_neuraxon_relax)(i / 3 % 2);
+    if (i % 3 == 1)
+        mdl_modulator_spec_defaults(&x.modulators);
     for (uint32_t m = 0; i >= 5 && m < MDL_NX_COUNT; m++)
         x.neuraxon.mechanism[m] = (uint8_t)mdl_draw_below(&s, 3);
     return x;

@@ -1,26 +1,40 @@
-/* Any bytes as a program that writes a ledger. Each step takes a type and some
- * bytes: the message that is right at this point, with fields changed by the
- * bytes, in the name of the coordinator or a worker; or a raw record. After each,
- *   a refused record has changed nothing that the fold tells, and has a reason;
+/* Any bytes as a program that goes on with a ledger. The first byte picks a
+ * ledger written before: a worker in, all jobs done, credit due, ... (stage).
+ * Each step takes a type and some bytes: the message that is right at this point,
+ * with a field changed by the bytes, in the name of the coordinator or a worker;
+ * or a raw record. After each,
+ *   a refused record has changed not a byte of the fold, and has a reason;
  *   an accepted one is one record more, and decodes and encodes to its bytes;
  *   jobs done, pending updates and leases add up.
- * Signatures are zeros and not checked (`verified`): that is fuzz_envelope's part. */
+ * Signatures are zeros and not checked (`verified`), but for raw records and
+ * invitations: that is fuzz_envelope's part. */
+#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/assert.h"
-#include "protocol/ledger.h"
+#include "protocol/invite.h"
+#include "protocol/ledger_internal.h" /* to put a fold back, and to see every byte of it */
 #include "protocol/reason.h"
+#include "protocol/scan.h"
 #include "protocol/unit.h"
 
-enum { SIGNERS = 4, BLOBS_MAX = 64, STEPS_MAX = 48 };
+enum { SIGNERS = 4, BLOBS_MAX = 64, STEPS_MAX = 8, REFUSED_MAX = 2, IMAGE_MAX = 1 << 15 };
 
 static const char experiment[] =
     "{\"name\":\"fuzz\",\"seed\":\"7\",\"task\":\"bandit\",\"network\":{\"neurons\":2,\"ring\":\"dense\"},"
     "\"evolution\":{\"generations\":2,\"episodes\":1,\"validate_every\":2,\"validate_episodes\":2,"
     "\"islands\":[{\"algorithm\":\"ga\",\"population\":4}]},\"test_episodes\":2}\n";
+
+/* What is the same in every execution. */
+static struct {
+    uint8_t id[32]; /* of the experiment */
+    uint8_t key[SIGNERS][MDL_KEY_BYTES];
+    char hex[SIGNERS][2 * MDL_KEY_BYTES + 1];
+    uint8_t owner[SIGNERS][MDL_KEY_BYTES]; /* of the invitations */
+    char invite[SIGNERS][MDL_INVITE_BYTES_MAX + 1];
+} fixed;
 
 typedef struct blob {
     uint8_t digest[MDL_DIGEST_BYTES];
@@ -28,12 +42,20 @@ typedef struct blob {
     size_t size;
 } blob;
 
+/* A fold as bytes: all that it holds but its scratch. `ahead`, a run that the fold may advance at any time, stands
+ * behind `size`; up to there, two images of one fold are equal when it is as it was. */
+typedef struct image {
+    size_t size, end;
+    uint8_t at[IMAGE_MAX];
+} image;
+
 typedef struct world {
-    uint8_t key[SIGNERS][MDL_KEY_BYTES];
     blob blob[BLOBS_MAX];
     size_t blobs;
-    mdl_blobs source;
+    int forget;  /* what is stored now is lost */
+    int refused; /* records */
     mdl_ledger *l;
+    const image *was;  /* after the last record accepted */
     const uint8_t *at; /* input left */
     size_t left;
 } world;
@@ -46,7 +68,7 @@ static uint8_t next(world *w) {
 }
 
 static mdl_err find(void *ctx, const uint8_t digest[MDL_DIGEST_BYTES], const uint8_t **bytes, size_t *size) {
-    const world *w = ctx;
+    const world *w = *(world *const *)ctx;
     for (size_t i = 0; i < w->blobs; i++)
         if (memcmp(w->blob[i].digest, digest, MDL_DIGEST_BYTES) == 0) {
             *bytes = w->blob[i].bytes;
@@ -57,7 +79,7 @@ static mdl_err find(void *ctx, const uint8_t digest[MDL_DIGEST_BYTES], const uin
 }
 
 static void store(world *w, const void *bytes, size_t size) {
-    if (w->blobs == BLOBS_MAX)
+    if (w->blobs == BLOBS_MAX || w->forget)
         return;
     blob *b = &w->blob[w->blobs++];
     b->bytes = malloc(size ? size : 1);
@@ -68,46 +90,89 @@ static void store(world *w, const void *bytes, size_t size) {
     mdl_digest_of(bytes, size, b->digest);
 }
 
-static void fingerprint(const mdl_ledger *l, uint8_t digest[MDL_DIGEST_BYTES]) {
-    mdl_digest d;
-    mdl_digest_init(&d);
-    mdl_sink s = mdl_digest_sink(&d);
-    const mdl_ledger_lease *lease;
-    const mdl_ledger_worker *worker;
-    mdl_put_u64(&s, mdl_ledger_size(l));
-    mdl_put_u64(&s, mdl_ledger_next_lease(l));
-    mdl_put_u32(&s, mdl_ledger_jobs(l));
-    mdl_put_u32(&s, mdl_ledger_jobs_done(l));
-    mdl_put_u32(&s, (uint32_t)mdl_ledger_paused(l));
-    mdl_put_u32(&s, (uint32_t)mdl_ledger_ended(l));
-    if (mdl_ledger_evolution(l)) { /* by what is cheap to ask: a wrong state shows in the next closing */
-        int64_t best, mean;
-        mdl_evolution_last(mdl_ledger_evolution(l), 0, &best, &mean);
-        mdl_put_u32(&s, mdl_evolution_generation(mdl_ledger_evolution(l)));
-        mdl_put_i64(&s, best);
-        mdl_put_i64(&s, mean);
+/* ---- images ---- */
+
+static void add(image *i, const void *bytes, size_t size) {
+    MDL_ASSERT(size <= sizeof i->at - i->end);
+    if (size > 0)
+        memcpy(i->at + i->end, bytes, size);
+    i->end += size;
+}
+
+static size_t evolution_size(const mdl_ledger *l) {
+    return l->begun ? mdl_evolution_bytes(&l->experiment.evolution, l->genes) : 0;
+}
+
+static void take_image(const mdl_ledger *l, image *i) {
+    i->end = 0;
+    add(i, l, offsetof(mdl_ledger, pae));
+    memset(i->at + offsetof(mdl_ledger, worker), 0, sizeof(void *)); /* where they lie does not matter */
+    memset(i->at + offsetof(mdl_ledger, by_key), 0, sizeof(void *));
+    memset(i->at + offsetof(mdl_ledger, lease), 0, sizeof(void *));
+    add(i, l->memory[0], evolution_size(l));
+    add(i, l->job, l->jobs_max * sizeof *l->job);
+    add(i, l->fitness, l->jobs_max * sizeof *l->fitness);
+    add(i, l->worker, l->workers * sizeof *l->worker);
+    add(i, l->by_key, l->workers * sizeof *l->by_key);
+    add(i, l->lease, l->leases * sizeof *l->lease);
+    i->size = i->end;
+    add(i, l->memory[1], evolution_size(l));
+}
+
+static void get(const image *i, size_t *at, void *bytes, size_t size) {
+    MDL_ASSERT(size <= i->end - *at && (bytes || size == 0));
+    if (size > 0)
+        memcpy(bytes, i->at + *at, size);
+    *at += size;
+}
+
+/* A list of `count` elements in a new block with room for `room`, as the fold has it. */
+static void *get_list(const image *i, size_t *at, uint32_t count, uint32_t room, size_t size) {
+    void *list = room > 0 ? malloc(room * size) : NULL;
+    MDL_ASSERT(list || room == 0);
+    get(i, at, list, count * size);
+    return list;
+}
+
+/* The fold as it was when its image was taken. `before`: before its genesis, when it had no memory. */
+static void put_image(mdl_ledger *l, const image *i, int before) {
+    size_t at = 0;
+    if (before && l->begun) {
+        free(l->prior);
+        free(l->memory[0]);
+        free(l->memory[1]);
+        free(l->job);
+        free(l->fitness);
     }
-    for (uint32_t i = 0; i < mdl_ledger_jobs(l); i++) {
-        int64_t fitness = 0;
-        uint64_t record = 0;
-        mdl_ledger_job_result(l, i, &fitness, &record);
-        mdl_put_i64(&s, fitness);
-        mdl_put_u64(&s, record);
-    }
-    uint32_t leases = mdl_ledger_leases(l, &lease), workers = mdl_ledger_workers(l, &worker);
-    for (uint32_t i = 0; i < leases; i++) {
-        mdl_put_u64(&s, lease[i].id);
-        mdl_put_u32(&s, (uint32_t)lease[i].state);
-        mdl_put_u64(&s, lease[i].result);
-    }
-    for (uint32_t i = 0; i < workers; i++) {
-        mdl_put_bytes(&s, worker[i].key, MDL_KEY_BYTES);
-        mdl_put_u32(&s, worker[i].banned);
-        mdl_put_u32(&s, worker[i].open);
-        mdl_put_u64(&s, worker[i].credit);
-        mdl_put_u64(&s, worker[i].pending);
-    }
-    mdl_digest_final(&d, digest);
+    free(l->worker);
+    free(l->by_key);
+    free(l->lease);
+    get(i, &at, l, offsetof(mdl_ledger, pae));
+    get(i, &at, l->memory[0], evolution_size(l));
+    get(i, &at, l->job, l->jobs_max * sizeof *l->job);
+    get(i, &at, l->fitness, l->jobs_max * sizeof *l->fitness);
+    l->worker = get_list(i, &at, l->workers, l->workers_room, sizeof *l->worker);
+    l->by_key = get_list(i, &at, l->workers, l->workers_room, sizeof *l->by_key);
+    l->lease = get_list(i, &at, l->leases, l->leases_room, sizeof *l->lease);
+    get(i, &at, l->memory[1], evolution_size(l));
+    MDL_ASSERT(at == i->end);
+}
+
+/* Whether the fold is as it was; what a closing would lead to may have been computed since. */
+static int unchanged(const mdl_ledger *l, const image *was) {
+    static image is;
+    static const size_t foreseen = offsetof(mdl_ledger, foreseen), after = offsetof(mdl_ledger, after);
+    take_image(l, &is);
+    memcpy(is.at + foreseen, was->at + foreseen, sizeof l->foreseen);
+    memcpy(is.at + after, was->at + after, sizeof l->after);
+    return is.size == was->size && memcmp(is.at, was->at, is.size) == 0;
+}
+
+/* ---- one record ---- */
+
+static int same_or_apart(const mdl_ledger_lease *a, const mdl_ledger_lease *b) {
+    int same = a->first == b->first && a->count == b->count;
+    return same || a->first + a->count <= b->first || b->first + b->count <= a->first;
 }
 
 /* Sums that hold after any record. */
@@ -115,6 +180,7 @@ static void check_sums(const mdl_ledger *l) {
     const mdl_ledger_lease *lease;
     const mdl_ledger_worker *worker;
     uint32_t leases = mdl_ledger_leases(l, &lease), workers = mdl_ledger_workers(l, &worker), done = 0, open = 0;
+    uint64_t pending = 0;
     for (uint32_t i = 0; i < mdl_ledger_jobs(l); i++)
         done += (uint32_t)mdl_ledger_job_result(l, i, NULL, NULL);
     MDL_ASSERT(done == mdl_ledger_jobs_done(l));
@@ -125,6 +191,8 @@ static void check_sums(const mdl_ledger *l) {
         if (lease[i].state == MDL_LEASE_OPEN) {
             open++;
             MDL_ASSERT(lease[i].generation == current);
+            for (uint32_t k = 0; k < i; k++) /* open leases are of the same jobs or of others */
+                MDL_ASSERT(lease[k].state != MDL_LEASE_OPEN || same_or_apart(&lease[k], &lease[i]));
         }
         if (lease[i].state == MDL_LEASE_DONE && lease[i].generation == current)
             covered += lease[i].count;
@@ -133,29 +201,17 @@ static void check_sums(const mdl_ledger *l) {
     MDL_ASSERT(covered == done);
     for (uint32_t i = 0; i < workers; i++) {
         open -= worker[i].open;
+        pending += worker[i].pending;
         MDL_ASSERT(worker[i].credit <= UINT64_MAX - worker[i].pending);
         MDL_ASSERT(mdl_ledger_worker_find(l, worker[i].key) == &worker[i]);
     }
-    MDL_ASSERT(open == 0);
+    MDL_ASSERT(open == 0 && pending == l->pending);
 }
 
-static void apply(world *w, const uint8_t *record, size_t size, int verified) {
+/* What decodes encodes to the same bytes. */
+static void check_bytes(const uint8_t *record, size_t size) {
     static uint8_t pae[MDL_PAE_BYTES_MAX], again[MDL_PAYLOAD_BYTES_MAX];
     static uint64_t room[MDL_LIST_MAX];
-    uint8_t before[MDL_DIGEST_BYTES], after[MDL_DIGEST_BYTES];
-    uint64_t index = mdl_ledger_size(w->l);
-    mdl_breach b;
-    fingerprint(w->l, before);
-    mdl_rule rule = mdl_ledger_apply(w->l, record, size, verified, &b);
-    if (rule != MDL_RULE_OK) {
-        fingerprint(w->l, after);
-        MDL_ASSERT(memcmp(before, after, sizeof before) == 0);
-        MDL_ASSERT(b.rule == rule && b.index == index && b.text[0] != 0);
-        MDL_ASSERT(rule != MDL_RULE_NOMEM);
-        return;
-    }
-    MDL_ASSERT(mdl_ledger_size(w->l) == index + 1);
-    check_sums(w->l);
     mdl_envelope e;
     mdl_message m;
     size_t again_size;
@@ -164,6 +220,27 @@ static void apply(world *w, const uint8_t *record, size_t size, int verified) {
     MDL_ASSERT(mdl_message_encode(&m, again, sizeof again, &again_size, NULL) == MDL_OK);
     MDL_ASSERT(again_size == e.payload_size && memcmp(again, e.payload, again_size) == 0);
 }
+
+static void apply(world *w, const uint8_t *record, size_t size, int verified) {
+    static image now;
+    uint64_t index = mdl_ledger_size(w->l);
+    mdl_breach b;
+    mdl_rule rule = mdl_ledger_apply(w->l, record, size, verified, &b);
+    if (rule != MDL_RULE_OK) {
+        MDL_ASSERT(unchanged(w->l, w->was));
+        MDL_ASSERT(b.rule == rule && b.index == index && b.text[0] != 0);
+        MDL_ASSERT(rule != MDL_RULE_NOMEM);
+        w->refused++;
+        return;
+    }
+    MDL_ASSERT(mdl_ledger_size(w->l) == index + 1);
+    check_sums(w->l);
+    take_image(w->l, &now);
+    w->was = &now;
+    check_bytes(record, size);
+}
+
+/* ---- the message that could stand here ---- */
 
 /* Numbers of a result come from the input; its root is of no interest here. */
 static int64_t fitness[8];
@@ -177,7 +254,7 @@ static void right_result(world *w, mdl_message *m, uint32_t *signer) {
     const mdl_ledger_worker *worker;
     mdl_ledger_workers(w->l, &worker);
     for (uint32_t i = 1; i < SIGNERS; i++)
-        if (memcmp(w->key[i], worker[lease->worker].key, MDL_KEY_BYTES) == 0)
+        if (memcmp(fixed.key[i], worker[lease->worker].key, MDL_KEY_BYTES) == 0)
             *signer = i;
     m->as.result.lease = lease->id;
     m->as.result.generation = lease->generation;
@@ -190,28 +267,40 @@ static void right_result(world *w, mdl_message *m, uint32_t *signer) {
     m->as.result.fitness = (mdl_i64_list){lease->count < 8 ? lease->count : 8, fitness};
 }
 
-/* The message of this type that could stand here. */
+static void right_admit(mdl_msg_admit *m, uint32_t worker, uint32_t how) {
+    memcpy(m->worker, fixed.key[worker], MDL_KEY_BYTES);
+    memcpy(m->owner, fixed.key[worker], MDL_KEY_BYTES);
+    m->how = how;
+    if (how == MDL_ADMIT_INVITE) {
+        memcpy(m->owner, fixed.owner[worker], MDL_KEY_BYTES);
+        memcpy(m->invite, fixed.invite[worker], sizeof m->invite);
+        strcpy(m->name, "w");
+    }
+}
+
 static void right_message(world *w, mdl_message *m, uint32_t *signer) {
+    static const char *const admission[4] = {"open 0", "list", "open 1", "invite"}, *const action[4] = {"pause",
+                                                                                                        "resume", "ban",
+                                                                                                        "unban"};
     const uint8_t *bytes;
     size_t size;
-    uint32_t worker = 1 + next(w) % (SIGNERS - 1);
+    uint8_t which = next(w);
+    uint32_t worker = 1 + which % (SIGNERS - 1);
     switch (m->type) {
     case MDL_MSG_GENESIS:
         m->as.genesis.version = MDL_PROTOCOL_VERSION;
         m->as.genesis.results = MDL_RESULTS;
         memcpy(m->as.genesis.document, w->blob[0].digest, MDL_DIGEST_BYTES);
-        memcpy(m->as.genesis.coordinator, w->key[0], MDL_KEY_BYTES);
+        memcpy(m->as.genesis.coordinator, fixed.key[0], MDL_KEY_BYTES);
         strcpy(m->as.genesis.origin, "o");
-        strcpy(m->as.genesis.admission, worker == 1 ? "open 0" : worker == 2 ? "list" : "open 1");
+        strcpy(m->as.genesis.admission, admission[which % 4]);
         break;
     case MDL_MSG_ADMIT:
-        memcpy(m->as.admit.worker, w->key[worker], MDL_KEY_BYTES);
-        memcpy(m->as.admit.owner, w->key[worker], MDL_KEY_BYTES);
-        m->as.admit.how = 1 + next(w) % 3;
+        right_admit(&m->as.admit, worker, 1 + next(w) % 3);
         break;
     case MDL_MSG_LEASE:
         m->as.lease.lease = mdl_ledger_next_lease(w->l);
-        memcpy(m->as.lease.worker, w->key[worker], MDL_KEY_BYTES);
+        memcpy(m->as.lease.worker, fixed.key[worker], MDL_KEY_BYTES);
         m->as.lease.generation = mdl_ledger_evolution(w->l) ? mdl_evolution_generation(mdl_ledger_evolution(w->l)) : 0;
         m->as.lease.first = next(w) % 6;
         m->as.lease.count = 1 + next(w) % 6;
@@ -239,14 +328,12 @@ static void right_message(world *w, mdl_message *m, uint32_t *signer) {
         if (mdl_ledger_make_champion(w->l, &m->as.champion, &bytes, &size) == MDL_OK)
             store(w, bytes, size);
         break;
-    case MDL_MSG_ADMIN: {
-        static const char *const action[4] = {"pause", "resume", "ban", "unban"};
-        uint8_t which = next(w) % 4;
+    case MDL_MSG_ADMIN:
+        which = next(w) % 4;
         strcpy(m->as.admin.action, action[which]);
         if (which >= 2)
-            memcpy(m->as.admin.target, w->key[worker], MDL_KEY_BYTES);
+            memcpy(m->as.admin.target, fixed.key[worker], MDL_KEY_BYTES);
         break;
-    }
     default:
         (void)mdl_ledger_make_end(w->l, &m->as.end);
     }
@@ -263,6 +350,7 @@ static void spoil(world *w, mdl_message *m) {
     uint8_t *at = (uint8_t *)(uintptr_t)mdl_message_body(m) + field->offset;
     uint64_t v = next(w);
     uint32_t narrow = (uint32_t)v;
+    size_t length;
     switch (field->kind) {
     case MDL_KIND_U32:
         if (v >= field->lo)
@@ -276,35 +364,58 @@ static void spoil(world *w, mdl_message *m) {
     case MDL_KIND_BLOB:
         at[v % field->hi] ^= (uint8_t)(1 + next(w) % 255);
         break;
+    case MDL_KIND_TEXT: /* another character, a shorter text, or one more at its end */
+        length = strlen((const char *)at);
+        if (length < field->hi)
+            at[7 * v % (length + 1)] = next(w);
+        break;
+    case MDL_KIND_FITNESSES: /* both lists begin with their count */
+        narrow %= 9;
+        memcpy(at, &narrow, sizeof narrow);
+        break;
+    case MDL_KIND_INDICES:
+        narrow %= m->as.close.results.count + 1;
+        memcpy(at, &narrow, sizeof narrow);
+        break;
     default:
         break;
     }
 }
 
 /* An envelope of `m` with a signature of zeros; its size, 0 when a field is out of range. */
-static size_t wrap(const world *w, const mdl_message *m, uint32_t signer, char *out, size_t room) {
+static size_t wrap(const mdl_message *m, uint32_t signer, uint8_t *out, size_t room) {
     static uint8_t payload[MDL_PAYLOAD_BYTES_MAX];
-    static char text[sodium_base64_ENCODED_LEN(MDL_PAYLOAD_BYTES_MAX, sodium_base64_VARIANT_ORIGINAL)];
     size_t size;
-    char key[2 * MDL_KEY_BYTES + 1];
     if (mdl_message_encode(m, payload, sizeof payload, &size, NULL) != MDL_OK)
         return 0;
-    sodium_bin2base64(text, sizeof text, payload, size, sodium_base64_VARIANT_ORIGINAL);
-    mdl_hex(w->key[signer], MDL_KEY_BYTES, key);
-    int used = snprintf(out, room,
-                        "{\"payloadType\":\"application/vnd.modulon.%s.v1+json\",\"payload\":\"%s\","
-                        "\"signatures\":[{\"keyid\":\"%s\",\"sig\":\"%.86s==\"}]}",
-                        mdl_message_name(m->type), text, key,
-                        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
-    MDL_ASSERT(used > 0 && (size_t)used < room);
-    return (size_t)used;
+    mdl_print p = {out, out + room, 0};
+    mdl_print_literal(&p, "{\"payloadType\":\"application/vnd.modulon.");
+    mdl_print_literal(&p, mdl_message_name(m->type));
+    mdl_print_literal(&p, ".v1+json\",\"payload\":\"");
+    size_t text = sodium_base64_encoded_len(size, sodium_base64_VARIANT_ORIGINAL);
+    MDL_ASSERT(text <= (size_t)(p.end - p.at));
+    sodium_bin2base64((char *)p.at, text, payload, size, sodium_base64_VARIANT_ORIGINAL);
+    p.at += text - 1;
+    mdl_print_literal(&p, "\",\"signatures\":[{\"keyid\":\"");
+    mdl_print_literal(&p, fixed.hex[signer]);
+    mdl_print_literal(&p, "\",\"sig\":\""
+                          "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                          "\"}]}");
+    MDL_ASSERT(!p.full);
+    return (size_t)(p.at - out);
 }
 
+/* ---- programs ---- */
+
+/* A step: its first byte modulo 10, then what right_message() takes, then 0 or a field to spoil. */
+enum { GENESIS, ADMIT, LEASE, RESULT, EXPIRE, CLOSE, CREDIT, ADMIN, CHAMPION, END };
+
 static void step(world *w) {
-    static const mdl_message_type type[10] = {MDL_MSG_GENESIS,  MDL_MSG_ADMIT, MDL_MSG_LEASE,  MDL_MSG_RESULT,
-                                              MDL_MSG_EXPIRE,   MDL_MSG_CLOSE, MDL_MSG_CREDIT, MDL_MSG_ADMIN,
-                                              MDL_MSG_CHAMPION, MDL_MSG_END};
-    static char out[MDL_ENVELOPE_BYTES_MAX + 1];
+    static const mdl_message_type type[10] = {
+        [GENESIS] = MDL_MSG_GENESIS,   [ADMIT] = MDL_MSG_ADMIT, [LEASE] = MDL_MSG_LEASE,   [RESULT] = MDL_MSG_RESULT,
+        [EXPIRE] = MDL_MSG_EXPIRE,     [CLOSE] = MDL_MSG_CLOSE, [CREDIT] = MDL_MSG_CREDIT, [ADMIN] = MDL_MSG_ADMIN,
+        [CHAMPION] = MDL_MSG_CHAMPION, [END] = MDL_MSG_END};
+    static uint8_t out[MDL_ENVELOPE_BYTES_MAX];
     uint8_t op = next(w);
     if (op >= 240) { /* the rest of the input as a record */
         apply(w, w->at, w->left, 0);
@@ -315,42 +426,131 @@ static void step(world *w) {
     memset(&m, 0, sizeof m);
     m.type = type[op % 10];
     uint32_t signer = 0;
-    crypto_hash_sha256(m.head.experiment, (const uint8_t *)experiment, sizeof experiment - 1);
+    memcpy(m.head.experiment, fixed.id, sizeof fixed.id);
     m.head.seq = mdl_ledger_size(w->l);
+    w->forget = op >= 200 && op < 210;
     right_message(w, &m, &signer);
     spoil(w, &m);
-    if (op >= 230)
-        signer = next(w) % SIGNERS;
+    if (op >= 210 && op < 220)
+        m.head.session[0] = next(w);
     if (op >= 220 && op < 230)
         m.head.seq ^= next(w);
-    size_t size = wrap(w, &m, signer, out, sizeof out);
+    if (op >= 230)
+        signer = next(w) % SIGNERS;
+    size_t size = wrap(&m, signer, out, sizeof out);
     if (size > 0)
-        apply(w, (const uint8_t *)out, size, 1);
+        apply(w, out, size, 1);
+}
+
+/* ---- stages: ledgers to go on with ---- */
+
+/* Each has the steps of another before its own. */
+static const struct {
+    uint8_t base, steps, size, at[64];
+} script[] = {
+#define SCRIPT(base, steps, ...)                                                                                       \
+    {                                                                                                                  \
+        base, steps, sizeof(uint8_t[]){__VA_ARGS__}, { __VA_ARGS__ }                                                   \
+    }
+    {0, 0, 0, {0}},                                                               /* 0: nothing yet */
+    SCRIPT(0, 1, GENESIS, 0, 0),                                                  /* 1: open to all */
+    SCRIPT(0, 1, GENESIS, 1, 0),                                                  /* 2: a list */
+    SCRIPT(0, 1, GENESIS, 2, 0),                                                  /* 3: a ticket of one bit */
+    SCRIPT(0, 1, GENESIS, 3, 0),                                                  /* 4: by invitation */
+    SCRIPT(1, 3, ADMIT, 0, 0, 0, ADMIT, 1, 0, 0, ADMIT, 2, 0, 0),                 /* 5: three workers */
+    SCRIPT(4, 2, ADMIT, 0, 2, 0, ADMIT, 1, 2, 0),                                 /* 6: two with their invitations */
+    SCRIPT(5, 4, LEASE, 0, 0, 1, 0, LEASE, 1, 0, 1, 0, LEASE, 2, 2, 1, 0,         /* 7: jobs 0, 1 leased twice, */
+           EXPIRE, 0, 2, 0, 0),                                                   /*    a lease of 2, 3 expired */
+    SCRIPT(7, 4, LEASE, 0, 2, 1, 0,                                               /* 8: a result */
+           RESULT, 0, 1, 9, 8, 7, 6, 5, 4, 3, 2, 100, 0,                          /*    that is a copy's */
+           RESULT, 0, 3, 130, 140, 150, 160, 0, 0, 0, 0, 7, 0,                    /*    all jobs done */
+           ADMIN, 0, 2, 0),                                                       /*    and a ban */
+    SCRIPT(8, 1, CLOSE, 0, 0),                                                    /* 9: credit due */
+    SCRIPT(9, 1, CREDIT, 0, 0),                                                   /* 10: the last generation */
+    SCRIPT(10, 4, LEASE, 1, 0, 3, 0, RESULT, 0, 4, 1, 2, 3, 4, 5, 6, 7, 8, 50, 0, /* 11: with its validation */
+           LEASE, 2, 4, 0, 0, RESULT, 0, 5, 200, 2, 3, 4, 5, 6, 7, 8, 60, 0),
+    SCRIPT(11, 2, CLOSE, 0, 0, CREDIT, 0, 0), /* 12: champion due */
+    SCRIPT(12, 1, CHAMPION, 0, 0),            /* 13: end due */
+    SCRIPT(13, 1, END, 0, 0)                  /* 14: over */
+};
+
+enum { STAGES = sizeof script / sizeof script[0] };
+
+typedef struct stage {
+    world w; /* its fold lies where it was made, for its image has addresses */
+    image image;
+} stage;
+
+static stage made[STAGES];
+static world *playing; /* whose blobs they are */
+static const mdl_blobs source = {find, &playing};
+
+static void play(world *w, uint32_t s) {
+    if (s == 0)
+        return;
+    play(w, script[s].base);
+    uint64_t size = mdl_ledger_size(w->l) + script[s].steps;
+    w->at = script[s].at;
+    w->left = script[s].size;
+    while (w->left > 0)
+        step(w);
+    MDL_ASSERT(mdl_ledger_size(w->l) == size); /* every record was accepted */
+}
+
+/* The signer of a worker's invitation and the owner that it names; the third has one of a stranger. */
+static const uint32_t invited[SIGNERS][2] = {{0, 0}, {0, 2}, {3, 3}, {1, 2}};
+
+static void prepare_fixed(void) {
+    uint8_t secret[SIGNERS][MDL_SECRET_BYTES];
+    MDL_ASSERT(sodium_init() >= 0);
+    crypto_hash_sha256(fixed.id, (const uint8_t *)experiment, sizeof experiment - 1);
+    for (uint8_t i = 0; i < SIGNERS; i++) {
+        uint8_t seed[MDL_SEED_BYTES] = {i};
+        crypto_sign_seed_keypair(fixed.key[i], secret[i], seed);
+        mdl_hex(fixed.key[i], MDL_KEY_BYTES, fixed.hex[i]);
+    }
+    for (uint32_t i = 1; i < SIGNERS; i++) {
+        mdl_msg_invite terms = {.name = "w"};
+        memcpy(fixed.owner[i], fixed.key[invited[i][1]], MDL_KEY_BYTES);
+        memcpy(terms.worker, fixed.key[i], MDL_KEY_BYTES);
+        memcpy(terms.owner, fixed.owner[i], MDL_KEY_BYTES);
+        MDL_ASSERT(mdl_invite_sign(fixed.id, &terms, secret[invited[i][0]], fixed.invite[i]) == MDL_OK);
+    }
+}
+
+static void prepare(void) {
+    prepare_fixed();
+    for (uint32_t s = 0; s < STAGES; s++) {
+        world *w = &made[s].w;
+        playing = w;
+        store(w, experiment, sizeof experiment - 1);
+        w->l = mdl_ledger_new(fixed.key[0], &source);
+        MDL_ASSERT(w->l);
+        play(w, s);
+        take_image(w->l, &made[s].image);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static world w;
-    static uint8_t key[SIGNERS][MDL_KEY_BYTES];
     static int ready;
-    for (uint8_t i = 0; !ready && i < SIGNERS; i++) {
-        uint8_t seed[MDL_SEED_BYTES] = {i}, secret[MDL_SECRET_BYTES];
-        MDL_ASSERT(sodium_init() >= 0);
-        crypto_sign_seed_keypair(key[i], secret, seed);
-    }
+    static world w;
+    if (!ready)
+        prepare();
     ready = 1;
-    memset(&w, 0, sizeof w);
-    memcpy(w.key, key, sizeof w.key);
-    w.source = (mdl_blobs){find, &w};
-    w.at = data;
-    w.left = size;
-    store(&w, experiment, sizeof experiment - 1);
-    w.l = mdl_ledger_new(w.key[0], &w.source);
-    MDL_ASSERT(w.l);
-    for (int i = 0; i < STEPS_MAX && w.left > 0; i++)
+    if (size == 0)
+        return 0;
+    stage *from = &made[data[0] % STAGES];
+    w = from->w;
+    w.was = &from->image;
+    w.at = data + 1;
+    w.left = size - 1;
+    playing = &w;
+    /* What follows a refused record would do the same without it. */
+    for (int i = 0; i < STEPS_MAX && w.refused < REFUSED_MAX && w.left > 0; i++)
         step(&w);
-    mdl_ledger_free(w.l);
-    for (size_t i = 0; i < w.blobs; i++)
+    for (size_t i = from->w.blobs; i < w.blobs; i++)
         free(w.blob[i].bytes);
+    put_image(w.l, &from->image, from == &made[0]);
     return 0;
 }

@@ -223,6 +223,33 @@ static void case_indirect(void) {
     put_life(&x, 2, 0.3f, 40, 20);
 }
 
+/* Every mechanism of Neuraxon, over regions; direct, then indirect, then tanh and the v1's relaxation. */
+static void case_neuraxon(void) {
+    for (int form = 0; form < 3; form++) {
+        mdl_experiment x = experiment(form == 1 ? MDL_TASK_BANDIT : MDL_TASK_CUE, 4 - (uint32_t)form, 24, 3);
+        x.network.ring = 6;
+        x.model = MDL_MODEL_NEURAXON;
+        mdl_neuraxon_spec_defaults(&x.neuraxon, x.hmn.mechanism);
+        memset(x.neuraxon.mechanism, MDL_ON, sizeof x.neuraxon.mechanism);
+        x.neuraxon.encoding = form == 1 ? MDL_INDIRECT : MDL_DIRECT;
+        if (form == 2) {
+            x.neuraxon.mechanism[MDL_NX_TRINARY] = MDL_OFF;
+            x.neuraxon.relax = MDL_RELAX_ZERO;
+        }
+        if (form != 0)
+            mdl_modulator_spec_defaults(&x.modulators);
+        put_life(&x, 1 + (uint32_t)form, 0.3f, 200, 40);
+    }
+}
+
+/* The Neuraxon that the examples evolve. */
+static void case_neuraxon_tmaze(void) {
+    mdl_experiment x = experiment(MDL_TASK_TMAZE, 1, 6, 3);
+    x.model = MDL_MODEL_NEURAXON;
+    mdl_neuraxon_spec_defaults(&x.neuraxon, x.hmn.mechanism);
+    put_life(&x, 1, 0.1f, UINT32_MAX, 50);
+}
+
 /* A life of every task under scripted actions and motor values. */
 static void case_tasks(void) {
     for (uint32_t id = 0; id <= MDL_TASK_DOUBLEPOLE; id++) /* later ones have their own cases */
@@ -375,6 +402,8 @@ static const struct {
     {"hmn-full-regions", case_hmn_full_regions},
     {"hmn-modulators", case_hmn_modulators},
     {"indirect", case_indirect},
+    {"neuraxon", case_neuraxon},
+    {"neuraxon-tmaze", case_neuraxon_tmaze},
     {"tasks", case_tasks},
     {"forage", case_forage},
     {"neural-mass", case_neural_mass},

@@ -391,11 +391,11 @@ static void count(const nx_model *m, nx_region *r) {
     r->pairs = 0;
     const double *q = r->sums;
     double variance = q[0] * q[3] - q[1] * q[1], share = q[1] / (q[0] * h);
-    double ratio = share > 0.5 ? 2.0 : variance <= 0.0 ? 0.0 : (q[0] * q[4] - q[1] * q[2]) / variance / (1.0 - share);
-    r->gain += 0.2 * squash(GENE(HOMEO_RATE)) * r->gain * (1.0 - within(ratio, 0.0, 2.0));
-    r->gain = within(r->gain, 1.0 / 16.0, 16.0);
+    double ratio = share > 0.5 ? 5.0 : variance <= 0.0 ? 0.0 : (q[0] * q[4] - q[1] * q[2]) / variance / (1.0 - share);
+    r->gain += 0.04 * squash(GENE(HOMEO_RATE)) * r->gain * (1.0 - (share > 0.5 ? ratio : within(ratio, 0.0, 2.0)));
+    r->gain = within(r->gain, 1.0 / 256.0, 256.0);
     for (int i = 0; i < 5; i++)
-        r->sums[i] -= floor(r->sums[i] / 8.0);
+        r->sums[i] -= floor(r->sums[i] / 32.0);
 }
 
 static void complete(const nx_model *m, nx_region *r, const mdl_modulation *state, double dopamine, double serotonin,

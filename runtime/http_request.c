@@ -1,4 +1,4 @@
-#include "coordinator/http_request.h"
+#include "runtime/http_request.h"
 
 #include <string.h>
 
@@ -74,7 +74,7 @@ static int take_line(span *rest, span *line) {
     return 1;
 }
 
-static int request_line(span line, mdl_http_request *out) {
+static int request_line(span line, size_t body_max, mdl_http_request *out) {
     const char *blank = memchr(line.at, ' ', line.size);
     if (!blank || blank == line.at) {
         return 400;
@@ -101,7 +101,8 @@ static int request_line(span line, mdl_http_request *out) {
     }
     out->keep_alive = version.at[7] != '0';
     out->head = method.size == 4 && memcmp(method.at, "HEAD", 4) == 0;
-    if (!out->head && (method.size != 3 || memcmp(method.at, "GET", 3) != 0)) {
+    out->post = body_max > 0 && method.size == 4 && memcmp(method.at, "POST", 4) == 0;
+    if (!out->head && !out->post && (method.size != 3 || memcmp(method.at, "GET", 3) != 0)) {
         return 405;
     }
     if (target.size == 0 || *target.at != '/') {
@@ -120,8 +121,31 @@ static int request_line(span line, mdl_http_request *out) {
     return 200;
 }
 
-/* One header line; counts Host lines. */
-static int header_line(span line, uint32_t *hosts, mdl_http_request *out) {
+typedef struct headers {
+    uint32_t hosts, lengths;
+    size_t body_max;
+} headers;
+
+/* The length of a body. Digits alone, and one such line. */
+static int length_line(span value, headers *h, mdl_http_request *out) {
+    if (value.size == 0 || value.size > 18 || h->lengths++ > 0) {
+        return 400;
+    }
+    out->body_size = 0;
+    for (size_t i = 0; i < value.size; i++) {
+        if (value.at[i] < '0' || value.at[i] > '9') {
+            return 400;
+        }
+        out->body_size = 10 * out->body_size + (size_t)(value.at[i] - '0');
+    }
+    if (!out->post) {
+        return out->body_size == 0 ? 200 : 400;
+    }
+    return out->body_size <= h->body_max ? 200 : 413;
+}
+
+/* One header line. */
+static int header_line(span line, headers *h, mdl_http_request *out) {
     const char *colon = memchr(line.at, ':', line.size);
     if (!colon || colon == line.at) {
         return 400;
@@ -139,9 +163,11 @@ static int header_line(span line, uint32_t *hosts, mdl_http_request *out) {
         }
     }
     if (is(name, "host")) {
-        ++*hosts;
-    } else if (is(name, "transfer-encoding") || (is(name, "content-length") && !is(value, "0"))) {
-        return 400; /* a body */
+        h->hosts++;
+    } else if (is(name, "transfer-encoding")) {
+        return 400;
+    } else if (is(name, "content-length")) {
+        return length_line(value, h, out);
     } else if (is(name, "connection")) {
         if (lists(value, "close")) {
             out->keep_alive = 0;
@@ -150,19 +176,24 @@ static int header_line(span line, uint32_t *hosts, mdl_http_request *out) {
     return 200;
 }
 
-int mdl_http_parse(const uint8_t *bytes, size_t size, mdl_http_request *out) {
+int mdl_http_parse(const uint8_t *bytes, size_t size, size_t body_max, mdl_http_request *out) {
     span rest = {(const char *)bytes, size < MDL_HTTP_HEAD_MAX ? size : MDL_HTTP_HEAD_MAX}, line;
     int whole = take_line(&rest, &line);
-    uint32_t hosts = 0, headers = 0;
+    uint32_t count = 0;
+    headers h = {0, 0, body_max};
     int status = 200;
+    out->body_size = 0;
     if (whole > 0) {
-        status = request_line(line, out);
+        status = request_line(line, body_max, out);
         int needs_host = out->keep_alive;
         while (status == 200 && (whole = take_line(&rest, &line)) > 0 && line.size > 0) {
-            status = ++headers > MDL_HTTP_HEADERS_MAX ? 431 : header_line(line, &hosts, out);
+            status = ++count > MDL_HTTP_HEADERS_MAX ? 431 : header_line(line, &h, out);
         }
-        if (status == 200 && whole > 0 && (hosts > 1 || (needs_host && hosts == 0))) {
+        if (status == 200 && whole > 0 && (h.hosts > 1 || (needs_host && h.hosts == 0))) {
             status = 400;
+        }
+        if (status == 200 && whole > 0 && out->post && h.lengths == 0) {
+            status = 411;
         }
     }
     if (status != 200 || whole < 0) {

@@ -1,9 +1,9 @@
-/* A small blocking client for GET over plain HTTP/1.1: one connection, kept
+/* A small blocking client for GET and POST over plain HTTP/1.1: one connection, kept
  * while the server keeps it. It takes answers with a Content-Length, or that end
  * with the connection; no redirects, no chunks, no TLS. What comes is
  * checked by the caller, so the transport need not be trusted. */
-#ifndef MDL_AUDIT_HTTP_GET_H
-#define MDL_AUDIT_HTTP_GET_H
+#ifndef MDL_RUNTIME_HTTP_CLIENT_H
+#define MDL_RUNTIME_HTTP_CLIENT_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +22,7 @@ typedef struct mdl_http_client {
     char host[256], port[6], prefix[MDL_HTTP_URL_MAX]; /* prefix: "" or "/..." without a last slash */
     char authority[272];                               /* of the Host header                        */
     int fd;                                            /* -1: not connected                         */
+    uint32_t answer_ms; /* for a whole answer, and without a byte of it; 0: the times above          */
 } mdl_http_client;
 
 /* http://HOST[:PORT][/PATH]; HOST is a name, an IPv4 address or an IPv6 address in
@@ -34,5 +35,10 @@ void mdl_http_client_close(mdl_http_client *c);
  * where the server says so), MDL_EIO (anything else), MDL_ENOMEM; `error` names the URL. */
 mdl_err mdl_http_get(mdl_http_client *c, const char *path, size_t limit, uint8_t **bytes, size_t *size, char *error,
                      size_t error_size);
+
+/* POST `body` there, once. MDL_OK with any *status that the server gave and its answer of at most `limit` bytes,
+ * which is the caller's to free(); else as above, *bytes NULL. `type`, may be NULL: Content-Type of the answer. */
+mdl_err mdl_http_post(mdl_http_client *c, const char *path, const void *body, size_t body_size, size_t limit,
+                      int *status, char type[64], uint8_t **bytes, size_t *size, char *error, size_t error_size);
 
 #endif

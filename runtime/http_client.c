@@ -1,4 +1,4 @@
-#include "audit/http_get.h"
+#include "runtime/http_client.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -164,6 +164,7 @@ static ssize_t receive(const mdl_http_client *c, void *at, size_t room, double d
 
 typedef struct answer {
     int status, close, has_length, chunked;
+    char type[64];
     size_t length;
 } answer;
 
@@ -194,6 +195,9 @@ static int parse_head(char *head, answer *a) {
             a->length = (size_t)strtoull(v, NULL, 10);
             a->has_length = 1;
         }
+        v = value_of(line, "Content-Type");
+        if (v)
+            snprintf(a->type, sizeof a->type, "%.*s", (int)strcspn(v, "\r\n"), v);
         if (value_of(line, "Transfer-Encoding"))
             a->chunked = 1;
         v = value_of(line, "Connection");
@@ -270,54 +274,77 @@ static mdl_err read_body(reading *r, const answer *a, size_t limit, uint8_t **by
     return MDL_OK;
 }
 
+typedef struct exchange {
+    const char *path;
+    const void *body; /* of a POST; NULL: GET */
+    size_t body_size, limit;
+    answer answer; /* status 0: none came */
+    uint8_t *bytes;
+    size_t size;
+} exchange;
+
+static double deadline_of(const mdl_http_client *c) {
+    return mdl_seconds() + (c->answer_ms ? c->answer_ms : MDL_HTTP_ANSWER_MS) / 1000.0;
+}
+
+/* Send the request and read the head of the answer. */
+static mdl_err begin(mdl_http_client *c, exchange *x, reading *r, int *again, char *error, size_t error_size) {
+    char request[MDL_HTTP_URL_MAX + 512], length[64] = "";
+    if (x->body)
+        snprintf(length, sizeof length, "Content-Length: %zu\r\n", x->body_size);
+    int n = snprintf(request, sizeof request, "%s %s/%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: modulon\r\n%s\r\n",
+                     x->body ? "POST" : "GET", c->prefix, x->path, c->authority, length);
+    if (n < 0 || (size_t)n >= sizeof request)
+        return fail(c, x->path, "the path is too long", error, error_size);
+    if (!send_all(c, request, (size_t)n, r->deadline) ||
+        (x->body && !send_all(c, x->body, x->body_size, r->deadline)) || !read_head(r)) {
+        *again = r->have == 0;
+        return fail(c, x->path, "the connection broke, or no whole answer came in time", error, error_size);
+    }
+    r->head[r->head_size - 2] = 0;
+    if (!parse_head(r->head, &x->answer) || x->answer.chunked) {
+        x->answer.status = 0;
+        return fail(c, x->path, "the answer is not HTTP/1.x with a Content-Length", error, error_size);
+    }
+    return MDL_OK;
+}
+
 /* One try. *again: the same request may do better. */
-static mdl_err get_once(mdl_http_client *c, const char *path, size_t limit, uint8_t **bytes, size_t *size, int *again,
-                        char *error, size_t error_size) {
-    char request[MDL_HTTP_URL_MAX + 512];
+static mdl_err once(mdl_http_client *c, exchange *x, int *again, char *error, size_t error_size) {
     reading *r = malloc(sizeof *r);
-    answer a;
     *again = 0;
+    x->answer = (answer){0};
     if (!r) {
         snprintf(error, error_size, "out of memory");
         return MDL_ENOMEM;
     }
-    mdl_err err = connected(c, path, error, error_size);
+    mdl_err err = connected(c, x->path, error, error_size);
     if (err != MDL_OK) {
         free(r);
         return err;
     }
     r->c = c;
     r->have = r->head_size = 0;
-    r->deadline = mdl_seconds() + MDL_HTTP_ANSWER_MS / 1000.0;
-    int n = snprintf(request, sizeof request, "GET %s/%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: modulon-audit\r\n\r\n",
-                     c->prefix, path, c->authority);
-    int keep = 0;
-    if (n < 0 || (size_t)n >= sizeof request) {
-        err = fail(c, path, "the path is too long", error, error_size);
-    } else if (!send_all(c, request, (size_t)n, r->deadline) || !read_head(r)) {
-        *again = r->have == 0;
-        err = fail(c, path, "the connection broke, or no whole answer came in time", error, error_size);
-    } else if (r->head[r->head_size - 2] = 0, !parse_head(r->head, &a) || a.chunked) {
-        err = fail(c, path, "the answer is not HTTP/1.x with a Content-Length", error, error_size);
-    } else if (a.status != 200) {
-        char text[64];
-        snprintf(text, sizeof text, "the server answers with status %d", a.status);
-        err = fail(c, path, text, error, error_size);
-        if (a.status == 404)
-            err = MDL_ENOENT;
-        *again = a.status == 503;
-        uint8_t *rest = NULL;
-        size_t rest_size;
-        keep = a.has_length && !a.close && read_body(r, &a, HEAD_MAX, &rest, &rest_size) == MDL_OK;
-        free(rest);
-    } else {
-        err = read_body(r, &a, limit, bytes, size);
-        keep = err == MDL_OK && a.has_length && !a.close;
-        if (err == MDL_ESIZE) {
-            fail(c, path, "the answer is larger than anything that belongs there", error, error_size);
+    r->deadline = deadline_of(c);
+    err = begin(c, x, r, again, error, error_size);
+    int keep = 0, failed = x->answer.status != 200 && !x->body;
+    if (err == MDL_OK) {
+        err = read_body(r, &x->answer, failed ? HEAD_MAX : x->limit, &x->bytes, &x->size);
+        keep = err == MDL_OK && x->answer.has_length && !x->answer.close;
+        if (failed) {
+            char text[64];
+            snprintf(text, sizeof text, "the server answers with status %d", x->answer.status);
+            free(x->bytes);
+            x->bytes = NULL;
+            err = fail(c, x->path, text, error, error_size);
+            if (x->answer.status == 404)
+                err = MDL_ENOENT;
+            *again = x->answer.status == 503;
+        } else if (err == MDL_ESIZE) {
+            fail(c, x->path, "the answer is larger than anything that belongs there", error, error_size);
         } else if (err != MDL_OK) {
             *again = err == MDL_EIO;
-            fail(c, path, err == MDL_ENOMEM ? "out of memory" : "the answer broke off", error, error_size);
+            fail(c, x->path, err == MDL_ENOMEM ? "out of memory" : "the answer broke off", error, error_size);
         }
     }
     if (!keep)
@@ -329,11 +356,28 @@ static mdl_err get_once(mdl_http_client *c, const char *path, size_t limit, uint
 mdl_err mdl_http_get(mdl_http_client *c, const char *path, size_t limit, uint8_t **bytes, size_t *size, char *error,
                      size_t error_size) {
     mdl_err err = MDL_EIO;
-    *bytes = NULL;
+    exchange x = {.path = path, .limit = limit};
     for (int i = 0, again = 1; i < MDL_HTTP_TRIES && again; i++) {
         if (i > 1)
             nanosleep(&(struct timespec){0, 300000000}, NULL);
-        err = get_once(c, path, limit, bytes, size, &again, error, error_size);
+        err = once(c, &x, &again, error, error_size);
     }
+    *bytes = x.bytes;
+    *size = x.size;
+    return err;
+}
+
+mdl_err mdl_http_post(mdl_http_client *c, const char *path, const void *body, size_t body_size, size_t limit,
+                      int *status, char type[64], uint8_t **bytes, size_t *size, char *error, size_t error_size) {
+    exchange x = {.path = path, .body = body, .body_size = body_size, .limit = limit};
+    int again, kept = c->fd >= 0;
+    mdl_err err = once(c, &x, &again, error, error_size);
+    if (err == MDL_EIO && again && kept) /* the server had closed a connection that idled */
+        err = once(c, &x, &again, error, error_size);
+    *status = x.answer.status;
+    if (type)
+        snprintf(type, 64, "%s", x.answer.type);
+    *bytes = x.bytes;
+    *size = x.size;
     return err;
 }
