@@ -29,6 +29,7 @@ static const struct {
     {"champion", "write the best network of a running coordinator", mdl_cmd_admin},
     {"audit", "re-derive a ledger and name what is false in it", mdl_cmd_audit},
     {"ledger", "show records, make and check offline proofs", mdl_cmd_ledger},
+    {"witness", "watch logs: cosign what continues what was cosigned", mdl_cmd_witness},
     {"worker", "compute for a coordinator, and show what was earned", mdl_cmd_worker},
     {"keygen", "make a key, seal a backup of it or restore one", mdl_cmd_keygen},
     {"invite", "let one worker's key into an experiment", mdl_cmd_invite},
