@@ -86,8 +86,8 @@ typedef struct law {
 static double log_norm(const law *l, double alpha, double to) {
     if (l->discrete) {
         double sum = 0.0;
-        for (double x = l->lo; x <= to; x += 1.0)
-            sum += pow(x, -alpha);
+        for (size_t i = 0; l->lo + (double)i <= to; i++)
+            sum += pow(l->lo + (double)i, -alpha);
         return log(sum);
     }
     double e = 1.0 - alpha;
@@ -109,15 +109,16 @@ static int ascending(const void *a, const void *b) {
 
 /* Largest distance between the law's distribution function and that of x[n], ascending. */
 static double distance(const law *l, double alpha, const double *x, size_t n) {
-    double worst = 0.0, whole = exp(log_norm(l, alpha, l->hi)), sum = 0.0, at = l->lo;
+    double worst = 0.0, whole = exp(log_norm(l, alpha, l->hi)), sum = 0.0;
+    size_t at = 0; /* integers from lo on that are in `sum` */
     for (size_t i = 0; i < n;) {
         size_t next = i;
         while (next < n && x[next] == x[i])
             next++;
         double below, upto; /* the law's, just below x[i] and up to it */
         if (l->discrete) {
-            for (; at < x[i]; at += 1.0)
-                sum += pow(at, -alpha);
+            for (; l->lo + (double)at < x[i]; at++)
+                sum += pow(l->lo + (double)at, -alpha);
             below = sum / whole;
             upto = (sum + pow(x[i], -alpha)) / whole;
         } else {

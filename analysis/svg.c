@@ -7,7 +7,17 @@
 #include <string.h>
 
 /* Of one panel, in pixels; the plot inside it has margins. */
-enum { WIDTH = 460, HEIGHT = 330, LEFT = 66, RIGHT = 16, TOP = 34, BOTTOM = 48, LEGEND_ROW = 15, TICKS = 5 };
+enum {
+    WIDTH = 460,
+    HEIGHT = 330,
+    LEFT = 66,
+    RIGHT = 16,
+    TOP = 34,
+    BOTTOM = 48,
+    LEGEND_ROW = 15,
+    TICKS = 5,
+    TICKS_MAX = 24
+};
 enum { COLOURS = 8 };
 
 typedef struct text {
@@ -19,7 +29,7 @@ typedef struct text {
 static void put(text *t, const char *format, ...) {
     va_list list, again;
     va_start(list, format);
-    va_copy(again, list);
+    va_start(again, format);
     int n = vsnprintf(NULL, 0, format, list);
     va_end(list);
     if (n >= 0 && !t->failed && t->used + (size_t)n + 1 > t->size) {
@@ -73,11 +83,27 @@ static void widen(axis *a, double v) {
     a->hi = s > a->hi ? s : a->hi;
 }
 
-/* 1, 2 or 5 times a power of ten: about TICKS of them on the axis. */
-static double tick_step(const axis *a) {
-    double raw = (a->hi - a->lo) / TICKS, power = pow(10.0, floor(log10(raw))), part = raw / power;
+/* Where ticks stand, in the axis's scale; at most TICKS_MAX. Linear: multiples of
+ * 1, 2 or 5 times a power of ten. Logarithmic: powers of ten, and twice and five
+ * times those where the axis is short. */
+static int ticks_of(const axis *a, double at[TICKS_MAX]) {
+    int count = 0;
+    double span = a->hi - a->lo;
+    if (a->log) {
+        double step = span > 2.0 * TICKS ? ceil(span / TICKS) : 1.0;
+        for (double p = floor(a->lo); p <= a->hi && count + 3 <= TICKS_MAX; p += step)
+            for (int i = 0; i < (span < 2.5 ? 3 : 1); i++) {
+                double v = p + (i == 0 ? 0.0 : i == 1 ? 0.30103 : 0.69897);
+                if (v >= a->lo && v <= a->hi)
+                    at[count++] = v;
+            }
+        return count;
+    }
+    double raw = span / TICKS, power = pow(10.0, floor(log10(raw))), part = raw / power;
     double step = (part < 1.5 ? 1.0 : part < 3.5 ? 2.0 : part < 7.5 ? 5.0 : 10.0) * power;
-    return a->log && step < 1.0 ? (a->hi - a->lo < 1.5 ? step : 1.0) : step;
+    for (double v = ceil(a->lo / step) * step; v <= a->hi + 1e-9 * step && count < TICKS_MAX; v += step)
+        at[count++] = v;
+    return count;
 }
 
 static void settle(axis *a, double margin) {
@@ -94,22 +120,23 @@ static void settle(axis *a, double margin) {
 
 static void tick_words(const axis *a, double at, char *out, size_t size) {
     double v = a->log ? pow(10.0, at) : fabs(at) < 1e-9 * (a->hi - a->lo) ? 0.0 : at;
-    snprintf(out, size, "%.4g", v);
+    snprintf(out, size, a->log ? "%.2g" : "%.4g", v);
 }
 
 static void put_axes(text *t, const axis *x, const axis *y, const mdl_svg_panel *p) {
     double right = x->from + x->length, top = y->from + y->length;
     char words[32];
-    double step = tick_step(x);
-    for (double v = ceil(x->lo / step) * step; v <= x->hi + 1e-9 * step; v += step) {
-        double at = x->from + (v - x->lo) / (x->hi - x->lo) * x->length;
+    double tick[TICKS_MAX];
+    int ticks = ticks_of(x, tick);
+    for (int i = 0; i < ticks; i++) {
+        double v = tick[i], at = x->from + (v - x->lo) / (x->hi - x->lo) * x->length;
         tick_words(x, v, words, sizeof words);
         put(t, "<path class=\"g\" d=\"M%.1f %.1fV%.1f\"/>", at, y->from, top);
         put(t, "<text class=\"t\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>\n", at, y->from + 15, words);
     }
-    step = tick_step(y);
-    for (double v = ceil(y->lo / step) * step; v <= y->hi + 1e-9 * step; v += step) {
-        double at = y->from + (v - y->lo) / (y->hi - y->lo) * y->length;
+    ticks = ticks_of(y, tick);
+    for (int i = 0; i < ticks; i++) {
+        double v = tick[i], at = y->from + (v - y->lo) / (y->hi - y->lo) * y->length;
         tick_words(y, v, words, sizeof words);
         put(t, "<path class=\"g\" d=\"M%.1f %.1fH%.1f\"/>", x->from, at, right);
         put(t, "<text class=\"t\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n", x->from - 6, at + 4, words);
@@ -231,8 +258,10 @@ char *mdl_svg_plot(const mdl_svg_panel *panel, size_t panels, size_t columns) {
     put(&t, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%zu\" height=\"%.0f\" viewBox=\"0 0 %zu %.0f\">\n",
         across * WIDTH, (double)rows * height, across * WIDTH, (double)rows * height);
     put_style(&t);
-    for (size_t i = 0; i < panels; i++)
-        put_panel(&t, &panel[i], (double)(i % across * WIDTH), (double)(i / across) * height);
+    for (size_t i = 0; i < panels; i++) {
+        size_t row = i / across;
+        put_panel(&t, &panel[i], (double)(i % across * WIDTH), (double)row * height);
+    }
     put(&t, "</svg>\n");
     if (t.failed) {
         free(t.at);

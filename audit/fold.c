@@ -20,6 +20,7 @@ typedef struct fold {
     mdl_blobs blobs;
     uint8_t *blob; /* the last one given out */
     mdl_err blob_err;
+    uint8_t blob_missing[MDL_DIGEST_BYTES]; /* the digest of blob_err */
     mdl_buffer bytes;
     mdl_sink sink;
     entry entry[BATCH];
@@ -43,6 +44,7 @@ static mdl_err get_blob(void *ctx, const uint8_t digest[MDL_DIGEST_BYTES], const
     } else {
         f->blob = NULL;
         f->blob_err = err;
+        memcpy(f->blob_missing, digest, sizeof f->blob_missing);
     }
     return err;
 }
@@ -133,9 +135,15 @@ static mdl_err apply(fold *f, const entry *e, uint64_t index) {
         f->stopped = 1;
         mdl_audit_found(a, index, (int)rule, memcmp(breach.culprit, nobody, sizeof nobody) ? breach.culprit : NULL,
                         "%s", breach.text);
+        if (f->blob_err != MDL_OK)
+            mdl_proofs_withheld(a, index, f->blob_missing);
+        else
+            mdl_proofs_rule(a, index, (int)rule);
         return MDL_OK;
     }
     a->report->applied++;
+    if (e->closing)
+        a->last_close = index;
     return note_record(f, e, index);
 }
 

@@ -164,6 +164,7 @@ static void compare(mdl_rerun *r, const unit *u) {
     else
         return;
     report->wrong++;
+    mdl_proofs_result(r->a, u->record);
 }
 
 void mdl_rerun_go(mdl_rerun *r, uint64_t upto) {

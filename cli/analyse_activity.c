@@ -235,6 +235,7 @@ static mdl_err measure(record *r, const settings *s, uint64_t seed, double *v) {
     }
     mdl_err err = measure_avalanches(r, v);
     if (err == MDL_OK)
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): measure_avalanches() freed it. */
         err = mdl_welch(r->mean, r->steps, SEGMENT, r->power);
     v[PEAK] = mdl_spectrum_peak(r->power, SEGMENT, 2.0 / SEGMENT, 0.5);
     if (err == MDL_OK)

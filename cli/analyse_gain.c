@@ -180,6 +180,7 @@ enum { AMPLITUDE, THRESHOLD, WIDTH, SLOPE, RATE, TIME, NUMBERS };
 static const char *const number_name[NUMBERS] = {"amplitude", "threshold", "width", "slope", "rate", "time"};
 
 static double number_of(const response *r, int which) {
+    MDL_ASSERT(r);
     const double v[NUMBERS] = {
         r->curve.amplitude, r->curve.threshold, r->curve.width, r->curve.slope, r->rate, r->time};
     return v[which];

@@ -51,12 +51,15 @@ int mdl_cmd_simulate(int argc, char **argv);
 int mdl_cmd_ablate(int argc, char **argv);
 int mdl_cmd_analyse(int argc, char **argv); /* activity, gain, integration, dose */
 int mdl_cmd_bench(int argc, char **argv);
+int mdl_cmd_sim(int argc, char **argv);
 int mdl_cmd_selftest(int argc, char **argv);
 int mdl_cmd_run(int argc, char **argv);
 int mdl_cmd_audit(int argc, char **argv);
 int mdl_cmd_ledger(int argc, char **argv);
 int mdl_cmd_coordinator(int argc, char **argv);
 int mdl_cmd_worker(int argc, char **argv);
+int mdl_cmd_witness(int argc, char **argv);
+int mdl_cmd_verify_proof(int argc, char **argv);
 int mdl_cmd_keygen(int argc, char **argv);
 int mdl_cmd_invite(int argc, char **argv);
 int mdl_cmd_admin(int argc, char **argv); /* status, workers, pause, resume, ban, unban, champion */

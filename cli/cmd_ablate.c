@@ -65,7 +65,7 @@ static void show(const char *name, const mdl_score *score, const mdl_score *diff
 static mdl_err knock_out(const mdl_champion *c, const settings *s, uint64_t seed, mdl_lives lives, double *whole,
                          cJSON *list) {
     const mdl_experiment *x = &c->file.experiment;
-    mdl_variant v[1 + MDL_MECH_COUNT];
+    mdl_variant v[1 + MDL_MECH_COUNT + MDL_NX_COUNT];
     mdl_params params;
     uint32_t variants = 0;
     const float *genome = mdl_champion_genome(c, c->island);
@@ -74,6 +74,10 @@ static mdl_err knock_out(const mdl_champion *c, const settings *s, uint64_t seed
     for (uint32_t m = 0; m < MDL_MECH_COUNT; m++)
         if (params.on >> m & 1u)
             v[variants++] = (mdl_variant){.name = mdl_mechanism_key(m), .genome = genome, .off = 1u << m};
+    for (uint32_t m = 0; x->model == MDL_MODEL_NEURAXON && m < MDL_NX_COUNT; m++)
+        if (params.neuraxon.on >> m & 1u)
+            v[variants++] = (mdl_variant){
+                .name = mdl_neuraxon_mechanism_key(m), .genome = genome, .off = (uint64_t)1 << (MDL_MECH_COUNT + m)};
     double *scores = malloc((size_t)variants * lives.count * sizeof *scores);
     if (!scores)
         return MDL_ENOMEM;
@@ -93,14 +97,17 @@ static mdl_err knock_out(const mdl_champion *c, const settings *s, uint64_t seed
     return err;
 }
 
-/* Evolve the experiment without a mechanism in `directory`; its champion. */
+/* Evolve the experiment without a mechanism (Neuraxon's own after MDL_MECH_COUNT) in `directory`; its champion. */
 static mdl_err evolve_without(const mdl_experiment *x, uint32_t mechanism, const char *directory, const settings *s,
                               mdl_champion *champion, char *error, size_t error_size) {
     mdl_experiment changed = *x;
     mdl_experiment_file file;
     mdl_runner runner;
     mdl_run_end end;
-    changed.hmn.mechanism[mechanism] = MDL_OFF;
+    if (mechanism < MDL_MECH_COUNT)
+        changed.hmn.mechanism[mechanism] = MDL_OFF;
+    else
+        changed.neuraxon.mechanism[mechanism - MDL_MECH_COUNT] = MDL_OFF;
     mdl_err err = mdl_experiment_file_of(&file, &changed, error, error_size);
     if (err != MDL_OK)
         return err;
@@ -117,7 +124,8 @@ static mdl_err evolve_without(const mdl_experiment *x, uint32_t mechanism, const
 
 static mdl_err evolve_row(const mdl_champion *c, uint32_t mechanism, const char *root, const settings *s, uint64_t seed,
                           mdl_lives lives, const double *whole, cJSON *list, char *error, size_t error_size) {
-    const char *name = mdl_mechanism_key(mechanism);
+    const char *name = mechanism < MDL_MECH_COUNT ? mdl_mechanism_key(mechanism)
+                                                  : mdl_neuraxon_mechanism_key(mechanism - MDL_MECH_COUNT);
     char *directory = mdl_path_join(root, name),
          *file = directory ? mdl_path_join(directory, "champion.safetensors") : NULL;
     double *scores = malloc(lives.count * sizeof *scores);
@@ -161,6 +169,9 @@ static mdl_err evolve_all(const mdl_champion *c, const char *directory, const se
     for (uint32_t m = 0; m < MDL_MECH_COUNT && err == MDL_OK; m++)
         if (c->file.experiment.hmn.mechanism[m] != MDL_OFF)
             err = evolve_row(c, m, root, s, seed, lives, whole, list, error, error_size);
+    for (uint32_t m = 0; c->file.experiment.model == MDL_MODEL_NEURAXON && m < MDL_NX_COUNT && err == MDL_OK; m++)
+        if (c->file.experiment.neuraxon.mechanism[m] != MDL_OFF)
+            err = evolve_row(c, MDL_MECH_COUNT + m, root, s, seed, lives, whole, list, error, error_size);
     free(root);
     return err;
 }

@@ -1,190 +1,97 @@
 /* modulon bench */
-#ifndef _POSIX_C_SOURCE
-#define _POSIX_C_SOURCE 200809L
-#endif
-#include <cjson/cJSON.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "cli/bench.h"
 #include "cli/cli.h"
-#include "cli/drive.h"
 #include "core/hmn_kernel.h"
-#include "core/num.h"
-#include "runtime/memory.h"
-#include "runtime/runner.h"
-
-enum { REPEATS = 5 };
+#include "runtime/file.h"
 
 static const mdl_usage usage = {
     .name = "bench",
     .arguments = "",
-    .text = "Measure, on one core and in CPU time of the thread, how many plastic synapses this\n"
-            "machine updates in a second and how many bytes one takes: networks that fit in\n"
-            "cache and that do not, all mechanisms on and a lean set, every kernel that this\n"
-            "CPU can run; and how many T-maze lives a core lives in a second. Medians of 5.",
+    .text = "Measure this machine. Suite kernel: how many plastic synapses a core updates in a\n"
+            "second, in networks that fit in cache and that do not, all mechanisms on and a\n"
+            "lean set, on every kernel that this CPU can run, and which share of the machine's\n"
+            "limits that is; and T-maze lives a second. Suite unit: jobs, what digests cost,\n"
+            "two threads against one. Suites crypto, ledger and protocol: the parts of a\n"
+            "message's way. Medians of 7 rounds in which all cases of a group take turns,\n"
+            "after one to warm up; CPU time of the thread, wall time for threads.",
     .examples = "  modulon bench\n"
-                "  modulon bench --seconds 60 --json",
+                "  modulon bench --suite kernel --seconds 60 --json > new.json\n"
+                "  modulon bench --suite kernel --compare old.json\n"
+                "  modulon bench --experiment bench/hmn_pinned.json --neurons 4096\n"
+                "  modulon bench --cpu",
     .least = 0,
     .most = 0,
 };
 
-#define LEAN                                                                                                           \
-    "\"mechanisms\":{\"phase_gate\":\"off\",\"probabilistic\":\"off\",\"local_attention\":\"off\","                    \
-    "\"meta_learning\":\"off\",\"global_attention\":\"off\",\"adaptive_bias\":\"off\",\"context_rate\":\"off\","       \
-    "\"dropout\":\"off\",\"plasticity_gate\":\"off\",\"critic\":\"off\"}"
-#define ISLANDS "\"evolution\":{\"generations\":1,\"islands\":[{\"algorithm\":\"es\",\"population\":4}]}"
-#define SMALL "\"network\":{\"neurons\":256,\"ring\":60,\"sensor_fan\":3,\"motor_fan\":60}"
-#define LARGE "\"network\":{\"neurons\":65536,\"ring\":60,\"sensor_fan\":3,\"motor_fan\":60}"
-
 static const struct {
-    const char *name, *json;
-} cases[] = {
-    {"cache, all", "{\"name\":\"b\",\"task\":\"tmaze\"," SMALL ",\"hmn\":{\"encoding\":\"indirect\"}," ISLANDS "}"},
-    {"cache, lean",
-     "{\"name\":\"b\",\"task\":\"tmaze\"," SMALL ",\"hmn\":{\"encoding\":\"indirect\"," LEAN "}," ISLANDS "}"},
-    {"memory, all", "{\"name\":\"b\",\"task\":\"tmaze\"," LARGE ",\"hmn\":{\"encoding\":\"indirect\"}," ISLANDS "}"},
-    {"memory, lean",
-     "{\"name\":\"b\",\"task\":\"tmaze\"," LARGE ",\"hmn\":{\"encoding\":\"indirect\"," LEAN "}," ISLANDS "}"},
-};
-static const char tmaze[] =
-    "{\"name\":\"b\",\"task\":\"tmaze\",\"network\":{\"neurons\":6,\"ring\":\"dense\"},\"hmn\":{" LEAN "}," ISLANDS "}";
-enum { CASES = sizeof cases / sizeof cases[0] };
+    const char *name;
+    void (*run)(mdl_bench *);
+    double cases; /* that share a suite's time */
+} suites[] = {{"kernel", NULL, 30},
+              {"unit", mdl_bench_unit, 12},
+              {"crypto", mdl_bench_crypto, 4},
+              {"ledger", mdl_bench_ledger, 1},
+              {"protocol", mdl_bench_protocol, 3}};
+enum { SUITES = sizeof suites / sizeof suites[0] };
 
-static double cpu_seconds(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-typedef struct rates {
-    double median, lo, hi;
-} rates;
-
-static int compare(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static rates rates_of(double *rate) {
-    qsort(rate, REPEATS, sizeof *rate, compare);
-    return (rates){rate[REPEATS / 2], rate[0], rate[REPEATS - 1]};
-}
-
-static mdl_life *open_life(const mdl_experiment *x) {
-    void *memory = mdl_aligned(mdl_life_bytes(x, 1));
-    return memory ? mdl_life_init(memory, x, 1, NULL) : NULL;
-}
-
-/* A genome that learns in every step: the prior's means with a learning rate
- * and a gate that never closes. NULL when out of memory. */
-static float *learning_genome(const mdl_experiment *x, const mdl_genome_layout *layout) {
-    float *genome = malloc(2 * (size_t)layout->genes * sizeof *genome);
-    if (!genome)
-        return NULL;
-    float *sd = genome + layout->genes;
-    mdl_genome_prior(x, layout, genome, sd);
-    for (uint32_t i = 0; i < layout->globals; i++) {
-        uint32_t c[4] = {i, 0, 0, 0};
-        float z, unused;
-        mdl_philox(c, 1, c);
-        mdl_gauss(c[0], c[1], &z, &unused);
-        genome[i] += sd[i] * z;
+/* What is chosen, and why. */
+static int show_cpu(int json) {
+    uint32_t features = mdl_cpu_features();
+    const mdl_kernel *best = mdl_kernel_best();
+    printf(json ? "{\"kernel\":\"%s\",\"features\":[" : "kernel %s\nfeatures", best->name);
+    for (uint32_t i = 0, n = 0; mdl_cpu_feature_name(i); i++)
+        if (features >> i & 1u)
+            printf(json ? "%s\"%s\"" : "%s%s", json ? (n++ ? "," : "") : " ", mdl_cpu_feature_name(i));
+    printf(json ? "],\"kernels\":[" : "%s\n", features ? "" : " none");
+    for (uint32_t i = 0; i < mdl_kernel_count(); i++) {
+        const char *name = mdl_kernel_get(i)->name;
+        const char *why = mdl_kernel_get(i) == best ? "chosen: the widest vectors of which this CPU has every part"
+                          : i == 0                  ? "runs: plain C, the definition"
+                                                    : "runs: narrower vectors";
+        printf(json ? "%s{\"name\":\"%s\",\"why\":\"%s\"}" : "%s%s: %s\n", json && i ? "," : "", name, why);
     }
-    genome[layout->globals + MDL_GENE_ETA_LOCAL] = 0.1f;
-    genome[layout->globals + MDL_GENE_GATE_THETA] = -1.0f;
-    return genome;
+    puts(json ? "]}" : "no other kernel is in this build for this CPU");
+    return MDL_EXIT_OK;
 }
 
-/* Synapse updates per second of CPU time. */
-static rates measure_updates(mdl_life *l, double seconds) {
-    mdl_task_out out = {.obs = {1.0f, 0.0f, 0.3f, -0.5f}, .reward = 1.0f, .flags = MDL_OUT_REWARD}, first = out;
-    first.flags |= MDL_OUT_WIPE;
-    mdl_drive_begin(l, 1, &first);
-    mdl_drive_window(l, &first, &out);
-    double rate[REPEATS];
-    for (int i = 0; i < REPEATS; i++) {
-        double began = cpu_seconds(), spent;
-        uint32_t before = l->windows;
-        do {
-            for (uint32_t k = 0; k < 1 + 1000000 / l->synapses; k++)
-                mdl_drive_window(l, &out, &out);
-            spent = cpu_seconds() - began;
-        } while (spent < seconds);
-        rate[i] = (double)(l->windows - before) * l->experiment->network.window * (double)l->synapses / spent;
-    }
-    return rates_of(rate);
-}
-
-static rates measure_lives(mdl_life *l, double seconds) {
-    double rate[REPEATS];
-    uint32_t episode = 0;
-    for (int i = 0; i < REPEATS; i++) {
-        double began = cpu_seconds(), spent;
-        uint32_t before = episode;
-        do {
-            mdl_life_run(l, mdl_life_key(1, MDL_STREAM_TRAIN, 0, episode), episode, MDL_PART_TRAIN, NULL, NULL, NULL);
-            episode++;
-            spent = cpu_seconds() - began;
-        } while (spent < seconds);
-        rate[i] = (episode - before) / spent;
-    }
-    return rates_of(rate);
-}
-
-static void show(const char *name, const char *kernel, const char *unit, const rates *r, const mdl_life *l,
-                 size_t bytes, cJSON *list) {
-    double each = (double)bytes / (double)l->synapses;
-    if (!list) {
-        printf("%-14s %-9s %10.4g %s [%.4g, %.4g]  %8zu synapses, %.1f bytes each\n", name, kernel, r->median, unit,
-               r->lo, r->hi, l->synapses, each);
-        fflush(stdout);
-        return;
-    }
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddStringToObject(o, "case", name);
-    cJSON_AddStringToObject(o, "kernel", kernel);
-    cJSON_AddStringToObject(o, "unit", unit);
-    cJSON_AddNumberToObject(o, "median", r->median);
-    cJSON_AddNumberToObject(o, "lowest", r->lo);
-    cJSON_AddNumberToObject(o, "highest", r->hi);
-    cJSON_AddNumberToObject(o, "repeats", REPEATS);
-    cJSON_AddNumberToObject(o, "synapses", (double)l->synapses);
-    cJSON_AddNumberToObject(o, "bytes_per_synapse", each);
-    cJSON_AddItemToArray(list, o);
-}
-
-static mdl_err bench_case(const char *name, const char *json, int lives, double seconds, cJSON *list) {
+/* Results of an earlier run with --json. */
+static int read_old(const char *path, cJSON **old) {
     char error[MDL_ERROR_TEXT];
-    mdl_experiment_file file;
-    mdl_err err = mdl_experiment_file_parse(&file, name, json, strlen(json), error, sizeof error);
-    MDL_ASSERT(err == MDL_OK || err == MDL_ENOMEM);
-    mdl_life *l = err == MDL_OK ? open_life(&file.experiment) : NULL;
-    float *genome = l ? learning_genome(&file.experiment, &l->layout) : NULL;
-    err = genome ? MDL_OK : MDL_ENOMEM;
-    if (genome)
-        mdl_life_genome(l, genome);
-    for (uint32_t k = 0; k < mdl_kernel_count() && genome; k++) {
-        const mdl_kernel *kernel = mdl_kernel_get(k);
-        ((mdl_hmn_region *)mdl_shard_region(&l->shard[0], 0))->kernel =
-            kernel; /* wiring a large network takes longer than measuring it */
-        rates r = lives ? measure_lives(l, seconds) : measure_updates(l, seconds);
-        show(name, kernel->name, lives ? "lives/s" : "updates/s", &r, l, mdl_life_bytes(&file.experiment, 1), list);
-    }
-    free(genome);
-    free(l);
-    mdl_experiment_file_close(&file);
-    return err;
+    uint8_t *text = NULL;
+    size_t size;
+    mdl_err err = mdl_file_read(path, 1 << 20, &text, &size, error, sizeof error);
+    if (err != MDL_OK)
+        return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+    *old = cJSON_ParseWithLength((const char *)text, size);
+    free(text);
+    if (!cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(*old, "results")))
+        return mdl_cli_fail(MDL_EXIT_USAGE, "%s is not what modulon bench --json writes", path);
+    return MDL_EXIT_OK;
+}
+
+static int known(const char *suite) {
+    for (size_t i = 0; i < SUITES; i++)
+        if (strcmp(suites[i].name, suite) == 0)
+            return 1;
+    return 0;
 }
 
 int mdl_cmd_bench(int argc, char **argv) {
-    double seconds = 15;
+    double seconds = 30;
     int json = 0, cpu = 0;
+    uint32_t neurons = 0;
+    const char *suite = NULL, *compare = NULL, *experiment = NULL;
     const mdl_option options[] = {
-        {"seconds", MDL_OPT_F64, &seconds, NULL, 0.1, 86400, "S", "about how long in all (15)"},
-        {"cpu", MDL_OPT_FLAG, &cpu, NULL, 0, 0, NULL, "the CPU alone (this version has nothing else)"},
+        {"suite", MDL_OPT_TEXT, &suite, NULL, 0, 0, "NAME", "kernel, unit, crypto, ledger or protocol alone (all)"},
+        {"seconds", MDL_OPT_F64, &seconds, NULL, 0.1, 86400, "S", "about how long in all (30)"},
+        {"experiment", MDL_OPT_TEXT, &experiment, NULL, 0, 0, "FILE", "the network of this file in suite kernel"},
+        {"neurons", MDL_OPT_U32, &neurons, NULL, 1, 1 << 20, "N", "its number of hidden neurons (as the file says)"},
+        {"compare", MDL_OPT_TEXT, &compare, NULL, 0, 0, "FILE", "beside each result, its share of FILE's (--json)"},
+        {"cpu", MDL_OPT_FLAG, &cpu, NULL, 0, 0, NULL, "only say which kernel is chosen on this CPU, and why"},
         {"json", MDL_OPT_FLAG, &json, NULL, 0, 0, NULL, "one JSON object on stdout"},
         {0},
     };
@@ -192,18 +99,37 @@ int mdl_cmd_bench(int argc, char **argv) {
     int code = mdl_cli_options(&usage, options, argc, argv, &first);
     if (code >= 0)
         return code;
-    double each = seconds / ((CASES + 1) * REPEATS * mdl_kernel_count());
-    cJSON *root = json ? cJSON_CreateObject() : NULL, *list = json ? cJSON_AddArrayToObject(root, "results") : NULL;
-    mdl_err err = json && !list ? MDL_ENOMEM : MDL_OK;
-    for (size_t i = 0; i < CASES && err == MDL_OK; i++)
-        err = bench_case(cases[i].name, cases[i].json, 0, each, list);
-    if (err == MDL_OK)
-        err = bench_case("T-maze lives", tmaze, 1, each, list);
-    char *text = json && err == MDL_OK ? cJSON_PrintUnformatted(root) : NULL;
+    if (cpu)
+        return show_cpu(json);
+    if (suite && !known(suite))
+        return mdl_cli_fail(MDL_EXIT_USAGE, "--suite %s: allowed: kernel, unit, crypto, ledger, protocol", suite);
+    cJSON *old = NULL, *root = cJSON_CreateObject();
+    mdl_bench b = {.json = json, .list = cJSON_AddArrayToObject(root, "results")};
+    code = compare ? read_old(compare, &old) : MDL_EXIT_OK;
+    b.old = cJSON_GetObjectItemCaseSensitive(old, "results");
+    if (!b.list || !cJSON_AddStringToObject(root, "kernel", mdl_kernel_best()->name))
+        b.err = MDL_ENOMEM;
+    double cases = 0.0;
+    for (size_t i = 0; i < SUITES; i++)
+        cases += !suite || strcmp(suite, suites[i].name) == 0 ? suites[i].cases : 0.0;
+    b.seconds = seconds / (experiment ? 6 : cases);
+    for (size_t i = 0; i < SUITES && b.err == MDL_OK && code == MDL_EXIT_OK; i++) {
+        int wanted = experiment ? i == 0 : !suite || strcmp(suite, suites[i].name) == 0;
+        b.suite = suites[i].name;
+        if (wanted && suites[i].run)
+            suites[i].run(&b);
+        else if (wanted)
+            mdl_bench_kernel(&b, experiment, &neurons);
+    }
+    char *text = json && b.err == MDL_OK && code == MDL_EXIT_OK ? cJSON_PrintUnformatted(root) : NULL;
     if (text)
         puts(text);
-    code = err != MDL_OK || (json && !text) ? mdl_cli_fail(MDL_EXIT_FAILURE, "bench: out of memory") : MDL_EXIT_OK;
+    if (code == MDL_EXIT_OK && experiment && b.err != MDL_OK && b.err != MDL_ENOMEM)
+        code = mdl_cli_code(b.err); /* said already */
+    else if (code == MDL_EXIT_OK && (b.err != MDL_OK || (json && !text)))
+        code = mdl_cli_fail(MDL_EXIT_FAILURE, "bench: out of memory");
     free(text);
+    cJSON_Delete(old);
     cJSON_Delete(root);
     return code;
 }

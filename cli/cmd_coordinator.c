@@ -13,6 +13,7 @@
 #include "coordinator/admin.h"
 #include "coordinator/http.h"
 #include "coordinator/page.h"
+#include "coordinator/witnesses.h"
 #include "protocol/experiment_json.h"
 #include "protocol/note.h"
 #include "runtime/file.h"
@@ -47,6 +48,7 @@ typedef struct program {
     mdl_shell *shell;
     mdl_admin *admin;
     mdl_http *http;
+    mdl_witnesses *witnesses;
     uv_signal_t interrupt, terminate;
     uv_timer_t show, linger;
     mdl_progress progress;
@@ -137,8 +139,19 @@ static void count_updates(program *p) {
     }
 }
 
+/* The published checkpoint, for the witnesses. */
+static void offer_checkpoint(program *p) {
+    uint8_t *note;
+    size_t size;
+    if (p->witnesses && mdl_shell_read(p->shell, "checkpoint", &note, &size) == MDL_OK) {
+        mdl_witnesses_offer(p->witnesses, (const char *)note, size);
+        free(note);
+    }
+}
+
 static void on_show(uv_timer_t *timer) {
     program *p = timer->data;
+    offer_checkpoint(p);
     mdl_coordinator_info i;
     char text[160];
     double best = 0, mean = 0;
@@ -215,6 +228,13 @@ static void put_metrics(program *p, const mdl_sink *out) {
     put_metric(out, "paused", "gauge", "1 while no leases are granted", i.paused);
     put_metric(out, "best_fitness", "gauge", "best of the last closed generation, summed over its lives",
                (double)i.best / 1e6);
+    if (p->witnesses) {
+        mdl_witnesses_info w;
+        mdl_witnesses_inform(p->witnesses, &w);
+        put_metric(out, "witnessed_size", "gauge", "newest checkpoint with its quorum of witnesses",
+                   (double)w.cosigned_size);
+        put_metric(out, "published_size", "gauge", "newest checkpoint sent to witnesses", (double)w.offered_size);
+    }
 }
 
 static void put_page(program *p, const mdl_sink *out) {
@@ -247,6 +267,26 @@ static void put_page(program *p, const mdl_sink *out) {
     mdl_page_html(&page, out);
 }
 
+/* The checkpoint with its witnesses' signatures. */
+static mdl_err get_witnessed(program *p, uint8_t **bytes, size_t *size) {
+    uint8_t *published;
+    size_t published_size;
+    mdl_err err = mdl_shell_read(p->shell, "checkpoint", &published, &published_size);
+    if (err != MDL_OK) {
+        return err;
+    }
+    *bytes = malloc(MDL_NOTE_MAX);
+    err = *bytes ? mdl_witnesses_show(p->witnesses, mdl_shell_now_ms(), (const char *)published, published_size,
+                                      (char *)*bytes, size)
+                 : MDL_ENOMEM;
+    free(published);
+    if (err != MDL_OK) {
+        free(*bytes);
+        *bytes = NULL;
+    }
+    return err;
+}
+
 static mdl_err on_get(void *ctx, const char *path, uint8_t **bytes, size_t *size) {
     program *p = ctx;
     mdl_buffer b = {0};
@@ -262,6 +302,8 @@ static mdl_err on_get(void *ctx, const char *path, uint8_t **bytes, size_t *size
         }
         mdl_put_bytes(&sink, text, strlen(text));
         free(text);
+    } else if (p->witnesses && strcmp(path, "checkpoint") == 0) {
+        return get_witnessed(p, bytes, size);
     } else {
         return mdl_shell_read(p->shell, path, bytes, size);
     }
@@ -296,6 +338,8 @@ static void stop(program *p) {
         mdl_admin_close(p->admin, NULL, NULL);
     }
     mdl_shell_close(p->shell, NULL, NULL);
+    mdl_witnesses_close(p->witnesses);
+    p->witnesses = NULL;
 }
 
 static void on_signal(uv_signal_t *handle, int number) {
@@ -332,6 +376,26 @@ static mdl_err keep_vkey(program *p, char *error, size_t error_size) {
     return err;
 }
 
+/* Lines of the witnesses' thread: never the terminal's bar, which is the loop's. */
+static void on_witness(void *ctx, const char *kind, const char *who, const char *text) {
+    const program *p = ctx;
+    if (!p->s->quiet) {
+        fprintf(stderr, "%-12s %s%s%s\n", kind, who, *who ? "  " : "", text);
+    }
+}
+
+static mdl_err open_witnesses(program *p, char *error, size_t error_size) {
+    mdl_witnesses_options o = {.directory = p->s->data,
+                               .witness = p->s->witness,
+                               .count = p->s->witnesses,
+                               .quorum = p->s->has_quorum ? p->s->quorum : p->s->witnesses,
+                               .required = p->s->require_quorum,
+                               .say = on_witness,
+                               .ctx = p};
+    mdl_err err = mdl_vkey_parse(mdl_text_of(mdl_shell_vkey(p->shell)), &o.log);
+    return err == MDL_OK ? mdl_witnesses_open(&o, &p->witnesses, error, error_size) : err;
+}
+
 static mdl_err open_all(program *p, char *error, size_t error_size) {
     uv_timer_init(&p->loop, &p->linger);
     p->linger.data = p;
@@ -342,6 +406,9 @@ static mdl_err open_all(program *p, char *error, size_t error_size) {
     if (err == MDL_OK && p->s->http) {
         mdl_http_options o = {.listen = p->s->http, .connections_max = 256, .get = on_get, .ctx = p};
         err = mdl_http_open(&p->loop, &o, &p->http, error, error_size);
+    }
+    if (err == MDL_OK && p->s->witnesses > 0) {
+        err = open_witnesses(p, error, error_size);
     }
     if (err == MDL_OK) {
         err = mdl_admin_open(&p->loop, p->shell, p->s->data, &p->admin, error, error_size);
@@ -455,16 +522,18 @@ static mdl_err prepare(program *p, char *error, size_t error_size) {
     return err;
 }
 
-/* --listen may be given several times. */
-static void collect_listen(mdl_coordinator_settings *s, int argc, char **argv) {
-    const uint32_t most = sizeof s->listen / sizeof s->listen[0];
-    for (int i = 1; i < argc && s->listen_count < most; i++) {
-        if (strcmp(argv[i], "--listen") == 0 && i + 1 < argc) {
-            s->listen[s->listen_count++] = argv[++i];
-        } else if (strncmp(argv[i], "--listen=", 9) == 0) {
-            s->listen[s->listen_count++] = argv[i] + 9;
+/* The values of an option that may be given several times; the rest is left out. */
+static uint32_t collect(const char *option, int argc, char **argv, const char **out, uint32_t most) {
+    size_t n = strlen(option);
+    uint32_t count = 0;
+    for (int i = 1; i < argc && count < most; i++) {
+        if (strcmp(argv[i], option) == 0 && i + 1 < argc) {
+            out[count++] = argv[++i];
+        } else if (strncmp(argv[i], option, n) == 0 && argv[i][n] == '=') {
+            out[count++] = argv[i] + n + 1;
         }
     }
+    return count;
 }
 
 static int start(const mdl_coordinator_settings *s, const char *experiment) {
@@ -496,12 +565,16 @@ static int start(const mdl_coordinator_settings *s, const char *experiment) {
 
 int mdl_cmd_coordinator(int argc, char **argv) {
     mdl_coordinator_settings s = {.admission = "open:16", .lease_ms = MDL_LEASE_MS_DEFAULT, .workers = 4};
-    const char *listen = NULL;
+    const char *listen = NULL, *witness = NULL;
     int first = 0;
     const mdl_option options[] = {
         {"data", MDL_OPT_TEXT, &s.data, NULL, 0, 0, "DIR", "the ledger, blobs, keys, champion"},
         {"listen", MDL_OPT_TEXT, &listen, NULL, 0, 0, "ADDR", "tcp://, tls+tcp://, ws://, ipc://; several times"},
         {"http", MDL_OPT_TEXT, &s.http, NULL, 0, 0, "HOST:PORT", "serve auditors, metrics and a page"},
+        {"witness", MDL_OPT_TEXT, &witness, NULL, 0, 0, "URL#VKEY", "have checkpoints cosigned there; several times"},
+        {"quorum", MDL_OPT_U32, &s.quorum, &s.has_quorum, 0, MDL_WITNESSES_MAX, "K",
+         "so many cosignatures make a checkpoint good (all)"},
+        {"require-quorum", MDL_OPT_FLAG, &s.require_quorum, NULL, 0, 0, NULL, "serve no checkpoint without them"},
         {"admission", MDL_OPT_TEXT, &s.admission, NULL, 0, 0, "HOW",
          "open[:BITS], list:FILE, invite[:KEY,...] (open:16)"},
         {"lease-ms", MDL_OPT_U32, &s.lease_ms, NULL, 10, 3600000, "N", "what a lease should keep a worker busy (2000)"},
@@ -525,7 +598,16 @@ int mdl_cmd_coordinator(int argc, char **argv) {
     if (argument && strcmp(argument, "backup") == 0) {
         return mdl_cli_coordinator_backup(&s);
     }
-    collect_listen(&s, argc, argv);
+    s.listen_count = collect("--listen", argc, argv, s.listen, sizeof s.listen / sizeof s.listen[0]);
+    s.witnesses = collect("--witness", argc, argv, s.witness, MDL_WITNESSES_MAX);
+    if ((s.has_quorum || s.require_quorum) && (s.witnesses == 0 || s.quorum > s.witnesses)) {
+        return mdl_cli_fail(MDL_EXIT_USAGE, "coordinator: a quorum of %u with %u --witness", (unsigned)s.quorum,
+                            (unsigned)s.witnesses);
+    }
+    if (s.witnesses > 0 && !s.http && !s.dry_run) {
+        return mdl_cli_fail(MDL_EXIT_USAGE,
+                            "coordinator: --witness needs --http, where cosigned checkpoints are served");
+    }
     if (!s.data && !s.dry_run) {
         return mdl_cli_fail(MDL_EXIT_USAGE, "coordinator: --data is missing; see modulon coordinator --help");
     }

@@ -3,6 +3,7 @@
 #define MDL_CLI_COORDINATOR_H
 
 #include "coordinator/shell.h"
+#include "protocol/checkpoint.h"
 #include "runtime/runner.h"
 
 /* Options after parsing. */
@@ -10,6 +11,9 @@ typedef struct mdl_coordinator_settings {
     const char *data, *http, *admission, *tls_cert, *tls_key, *to;
     const char *listen[8];
     uint32_t listen_count;
+    const char *witness[MDL_WITNESSES_MAX];
+    uint32_t witnesses, quorum;
+    int has_quorum, require_quorum;
     uint32_t lease_ms, workers;
     uint64_t speed;
     int json, once, quiet, dry_run, take_over;

@@ -32,9 +32,12 @@ static void decode(worker *w, const mdl_experiment *x, const mdl_variant *v) {
     mdl_life_genome(w->life, v->genome);
     if (v->off) {
         mdl_experiment ablated = *x;
-        uint32_t on = w->life->params.on & ~v->off;
+        uint32_t on = w->life->params.on & ~(uint32_t)(v->off & (((uint64_t)1 << MDL_MECH_COUNT) - 1));
+        uint32_t own = w->life->params.neuraxon.on & ~(uint32_t)(v->off >> MDL_MECH_COUNT);
         for (uint32_t m = 0; m < MDL_MECH_COUNT; m++)
             ablated.hmn.mechanism[m] = (uint8_t)(on >> m & 1u ? MDL_ON : MDL_OFF); /* genes of switches are resolved */
+        for (uint32_t m = 0; x->model == MDL_MODEL_NEURAXON && m < MDL_NX_COUNT; m++)
+            ablated.neuraxon.mechanism[m] = (uint8_t)(own >> m & 1u ? MDL_ON : MDL_OFF);
         mdl_genome_decode(&ablated, &w->life->layout, v->genome, &w->life->params);
     }
     w->decoded = v;

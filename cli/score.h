@@ -17,7 +17,8 @@ typedef struct mdl_variant {
     const char *name;
     mdl_variant_kind kind;
     const float *genome;
-    uint32_t off; /* mechanisms switched off in the decoded network, one bit each */
+    uint64_t
+        off; /* mechanisms switched off in the decoded network, one bit each; Neuraxon's own after MDL_MECH_COUNT */
     uint32_t action;
 } mdl_variant;
 

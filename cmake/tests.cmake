@@ -43,7 +43,7 @@ else()
     target_link_libraries(modulon_test_support INTERFACE modulon_core PkgConfig::CMOCKA m)
 endif()
 
-foreach(layer core analysis protocol runtime store coordinator worker audit)
+foreach(layer core analysis protocol runtime store coordinator worker audit sim)
     file(GLOB tests CONFIGURE_DEPENDS tests/${layer}/*.c)
     foreach(source ${tests})
         get_filename_component(stem ${source} NAME_WE)
@@ -85,6 +85,17 @@ if(TARGET modulon)
         modulon_test(cli.${stem} cli "MODULON=$<TARGET_FILE:modulon>"
             ${PROJECT_SOURCE_DIR}/cmake/cli_test.sh ${script})
     endforeach()
+endif()
+
+# A thousand small fleets; nightly, more of them and one of 100,000 workers.
+if(TARGET modulon AND NOT MODULON_INSTRUMENTED)
+    foreach(seeds 1..250 251..500 501..750 751..1000)
+        modulon_test(sim.seeds_${seeds} sim "" modulon sim --quiet --signatures quick --seeds ${seeds})
+    endforeach()
+    if(MODULON_NIGHTLY)
+        modulon_test(sim.more_seeds sim "" modulon sim --quiet --signatures quick --seeds 1001..20000)
+        modulon_test(sim.large sim "" modulon sim --quiet --workers 100000 --generations 2 --crash 0 --churn 0)
+    endif()
 endif()
 
 # What an operator does, on real processes and loopback.

@@ -167,6 +167,16 @@ static void modulators_decode(const mdl_experiment *x, const mdl_genome_layout *
     mdl_modulator_decode(spec, x->network.regions, genome + l->modulators, genome + at, &p->modulators, &p->receptors);
 }
 
+/* Counted from the end, so that switches resolved by others' hands (ablation) move nothing. */
+static uint32_t neuraxon_switches(const mdl_experiment *x, const mdl_genome_layout *l) {
+    uint32_t at = l->genes;
+    for (uint32_t m = 0; x->modulators.used && m < MDL_MOD_COUNT; m++)
+        at -= x->modulators.mechanism[m] == MDL_GENE;
+    for (uint32_t m = 0; m < MDL_NX_COUNT; m++)
+        at -= x->neuraxon.mechanism[m] == MDL_GENE;
+    return at;
+}
+
 void mdl_genome_decode(const mdl_experiment *x, const mdl_genome_layout *l, const float *genome, mdl_params *p) {
     const mdl_hmn_spec *spec = &x->hmn;
     float g[MDL_GENE_COUNT];
@@ -232,5 +242,5 @@ void mdl_genome_decode(const mdl_experiment *x, const mdl_genome_layout *l, cons
     float own[MDL_NEURAXON_GENE_COUNT];
     for (uint32_t i = 0; i < MDL_NEURAXON_GENE_COUNT; i++)
         own[i] = mdl_clampf(genome[l->neuraxon + i], -64.0f, 64.0f);
-    mdl_neuraxon_decode(&x->neuraxon, own, genome + at, &p->neuraxon);
+    mdl_neuraxon_decode(&x->neuraxon, own, genome + neuraxon_switches(x, l), &p->neuraxon);
 }

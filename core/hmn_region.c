@@ -215,7 +215,8 @@ static mdl_completion begin_completion(mdl_hmn_region *r, const mdl_params *p, c
     c.eta = m->permit * mdl_fmaf(m->eta_global, m->g_prime, m->eta_local);
     if (p->modulators.used)
         c.eta *= mdl_levels_rate(&m->levels, &p->modulators);
-    mdl_sincos_turn(mdl_phase_at(p, t), &c.sin_phase, &c.cos_phase);
+    if (mdl_on(p, MDL_MECH_PHASE_GATE))
+        mdl_sincos_turn(mdl_phase_at(p, t), &c.sin_phase, &c.cos_phase);
     return c;
 }
 

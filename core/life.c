@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/hmn_kernel.h"
+#include "core/num.h"
 
 /* One agent's network into `l`, or counted when that is NULL. */
 static void layout_agent(mdl_life *l, mdl_arena *arena, const mdl_experiment *x, uint32_t shards,
@@ -212,4 +213,37 @@ mdl_err mdl_life_load(mdl_life *l, const uint8_t *bytes, size_t size) {
     for (uint32_t a = 0; a < l->agents; a++)
         exchange(agent_of(l, a), &l->params, l->modulation.step - 1);
     return MDL_OK;
+}
+
+/* Readouts beyond this no network has: 4096 synapses of weight 64 on activities of 64. */
+#define READOUT_MAX 0x1p30f
+
+/* Plays the task through a past, without the network. */
+static mdl_err play(mdl_life *l, uint32_t windows, const uint32_t *action, const float *motor) {
+    uint32_t actions = mdl_task_action_count(&l->experiment->task), motors = l->experiment->network.motors;
+    for (uint32_t w = 0; w < windows; w++, action += l->agents) {
+        if (l->task.out.flags & MDL_OUT_DONE)
+            return MDL_ERANGE;
+        for (uint32_t a = 0; a < l->agents; a++)
+            if (action[a] >= actions)
+                return MDL_ERANGE;
+        for (uint32_t i = 0; motor && i < motors; i++)
+            if (!(mdl_absf(motor[i]) <= READOUT_MAX)) /* also refuses NaN */
+                return MDL_ERANGE;
+        mdl_task_step_agents(&l->task, action, motor ? motor : l->motor);
+        motor = motor ? motor + motors : NULL;
+    }
+    return MDL_OK;
+}
+
+mdl_err mdl_life_resume(mdl_life *l, uint64_t key, uint32_t episode, mdl_part part, uint32_t windows,
+                        const uint32_t *action, const float *motor, const uint8_t *bytes, size_t size) {
+    mdl_life_begin(l, key, episode, part);
+    MDL_ASSERT(!motor == !mdl_task_reads_motors(&l->experiment->task));
+    mdl_err err = play(l, windows, action, motor);
+    if (err == MDL_OK)
+        err = mdl_life_load(l, bytes, size);
+    if (err == MDL_OK && l->windows != windows)
+        err = MDL_ERANGE;
+    return err;
 }

@@ -65,6 +65,15 @@ void mdl_life_save_modulation(const mdl_life *l, const mdl_sink *sink);
  * with the same experiment, genome and key: MDL_ESIZE or MDL_ERANGE leave it to
  * be begun again. The task's state is not part of the network. */
 void mdl_life_save(const mdl_life *l, const mdl_sink *sink);
+/* Put a life, given its genome, to where it stood after `windows` windows: begun
+ * with the same key, episode and part, its task played through with what the
+ * network did, the network loaded. So the task needs no bytes of its own.
+ *   action  [windows][agents]
+ *   motor   [windows][motors] of agent 0, for tasks with mdl_task_reads_motors(); else NULL
+ * MDL_ERANGE when these are no actions and readouts that a life can have or the
+ * task ends before; else as mdl_life_load. On error the life is to be begun again. */
+mdl_err mdl_life_resume(mdl_life *l, uint64_t key, uint32_t episode, mdl_part part, uint32_t windows,
+                        const uint32_t *action, const float *motor, const uint8_t *bytes, size_t size);
 mdl_err mdl_life_load(mdl_life *l, const uint8_t *bytes, size_t size);
 
 #endif

@@ -4,8 +4,11 @@
  * here depends on whether they do. */
 #include "core/neuraxon_kernel.h"
 
+#include <string.h>
+
 #include "core/hmn_kernel.h"
 #include "core/num.h"
+#include "core/vec16.h"
 
 #define JOIN2(a, b) a##b
 #define JOIN(a, b) JOIN2(a, b)
@@ -17,35 +20,30 @@
 
 #define EACH_LANE for (uint32_t l = 0; l < MDL_LANES; l++)
 
-/* Sixteen Philox blocks with counters (base + l, c1, c2, c3). */
-static inline void philox16(uint32_t base, uint32_t c1, uint32_t c2, uint32_t c3, uint64_t key,
-                            uint32_t out[4][MDL_LANES]) {
-    uint32_t a[MDL_LANES], b[MDL_LANES], c[MDL_LANES], d[MDL_LANES];
+/* What is drawn for neurons j .. j + 15 in a step: a normal, and word 3. */
+#if MDL_VEC16
+static inline void draw16(uint32_t j, uint32_t region, uint32_t step, uint64_t key, int noisy, float *restrict normal,
+                          uint32_t *restrict word) {
+    vphilox p = vphilox_of(key, region, step);
+    vu out[4];
+    vphilox_run(&p, vw_count(j), MDL_DRAW_NEURON, out);
+    if (noisy)
+        vf_store(normal, vf_gauss(out[0], out[1]));
+    vu_store(word, out[3]);
+}
+#else
+static inline void draw16(uint32_t j, uint32_t region, uint32_t step, uint64_t key, int noisy, float *restrict normal,
+                          uint32_t *restrict word) {
     EACH_LANE {
-        a[l] = base + l;
-        b[l] = c1;
-        c[l] = c2;
-        d[l] = c3;
-    }
-    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
-    for (int round = 0; round < 10; round++) {
-        EACH_LANE {
-            uint64_t p0 = (uint64_t)MDL_PHILOX_M0 * a[l], p1 = (uint64_t)MDL_PHILOX_M1 * c[l];
-            a[l] = (uint32_t)(p1 >> 32) ^ b[l] ^ k0;
-            b[l] = (uint32_t)p1;
-            c[l] = (uint32_t)(p0 >> 32) ^ d[l] ^ k1;
-            d[l] = (uint32_t)p0;
-        }
-        k0 += MDL_PHILOX_W0;
-        k1 += MDL_PHILOX_W1;
-    }
-    EACH_LANE {
-        out[0][l] = a[l];
-        out[1][l] = b[l];
-        out[2][l] = c[l];
-        out[3][l] = d[l];
+        uint32_t c[4] = {j + l, region, step, MDL_DRAW_NEURON};
+        float unused;
+        mdl_philox(c, key, c);
+        if (noisy)
+            mdl_gauss(c[0], c[1], &normal[l], &unused);
+        word[l] = c[3];
     }
 }
+#endif
 
 /* One block of 16 synapses. `mark` 0: all are awake and alive. */
 typedef struct rule {
@@ -145,11 +143,15 @@ static void balance(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32
     }
 }
 
-static void prepare(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h) {
+static void prepare(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h, int plain) {
     const mdl_shape *shape = &r->shape;
     const uint32_t mute = MDL_CELL_SILENT | MDL_CELL_DEAD;
     int modulatory = mdl_nx_on(p, MDL_NX_MODULATORY);
     float gain = r->branching.gain;
+    if (plain) {
+        memcpy(r->carry, r->w, shape->cells * sizeof(float));
+        return;
+    }
     for (uint32_t j = 0; j < shape->neurons; j++) {
         size_t first = mdl_row(shape, j);
         float inhibit = r->brake[j] * h->inhibit;
@@ -195,8 +197,11 @@ static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl
     const mdl_shape *shape = &r->shape;
     const float *row = mdl_neuraxon_at(r, r->line, s->step);
     int modulatory = mdl_nx_on(p, MDL_NX_MODULATORY), trinary = mdl_nx_on(p, MDL_NX_TRINARY);
-    float width = 1.0f / h->slope;
-    int noisy = s->sigma != 0.0f, spontaneous = p->spontaneous > 0.0f;
+    const float width = 1.0f / h->slope, slope = h->slope, slow = h->slow, rest = h->rest, spread = h->spread;
+    const float sigma = s->sigma, turn_cos = s->cos, turn_sin = s->sin, offset = s->offset;
+    const float decay_post = p->decay_post, chance = p->spontaneous, kick = p->kick, auto_size = p->auto_size;
+    const float adapt_size = p->adapt_size, adapt_rate = p->adapt_rate, auto_rate = p->auto_rate;
+    int noisy = sigma != 0.0f, spontaneous = chance > 0.0f;
     gather(r, row, r->carry, r->input);
     if (modulatory)
         gather(r, row, r->shift, r->bend);
@@ -209,36 +214,32 @@ static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl
         const float *restrict cos_osc = r->cos_osc + j, *restrict sin_osc = r->sin_osc + j;
         float drive[MDL_LANES];
         EACH_LANE {
-            trace[l] = mdl_flushf(mdl_fmaf(p->decay_post, trace[l] - z[l], z[l]));
+            trace[l] = mdl_flushf(mdl_fmaf(decay_post, trace[l] - z[l], z[l]));
             float i = mdl_clampf(input[l], -MDL_NEURAXON_V_MAX, MDL_NEURAXON_V_MAX);
             lag[l] = mdl_flushf(mdl_fmaf(MDL_SLOW_RATE, i - lag[l], lag[l]));
-            i = mdl_fmaf(h->slow, lag[l] - i, i);
-            float rhythm = mdl_fmaf(s->cos, cos_osc[l], -(s->sin * sin_osc[l]));
-            float u = (mdl_fmaf(2.0f, i, h->rest) - adapt[l]) + rhythm;
+            i = mdl_fmaf(slow, lag[l] - i, i);
+            float rhythm = mdl_fmaf(turn_cos, cos_osc[l], -(turn_sin * sin_osc[l]));
+            float u = (mdl_fmaf(2.0f, i, rest) - adapt[l]) + rhythm;
             drive[l] = mdl_fmaf(decay[l], v[l] - u, u);
         }
         if (noisy || spontaneous) {
-            uint32_t words[4][MDL_LANES];
-            philox16(j, shape->region, s->step, MDL_DRAW_NEURON, r->key, words);
-            if (noisy) {
-                EACH_LANE {
-                    float g0, g1;
-                    mdl_gauss(words[0][l], words[1][l], &g0, &g1);
-                    drive[l] = mdl_fmaf(s->sigma, g0, drive[l]);
-                }
-            }
+            float normal[MDL_LANES];
+            uint32_t word[MDL_LANES];
+            draw16(j, shape->region, s->step, r->key, noisy, normal, word);
+            if (noisy)
+                EACH_LANE drive[l] = mdl_fmaf(sigma, normal[l], drive[l]);
             if (spontaneous) {
                 EACH_LANE {
-                    float u = (float)(int32_t)(words[3][l] >> 8) * 0x1p-24f;
-                    float kick = words[3][l] & 1 ? p->kick : -p->kick;
-                    drive[l] += u < p->spontaneous ? kick : 0.0f;
+                    float u = (float)(int32_t)(word[l] >> 8) * 0x1p-24f;
+                    float signed_kick = word[l] & 1 ? kick : -kick;
+                    drive[l] += u < chance ? signed_kick : 0.0f;
                 }
             }
         }
         EACH_LANE {
             float moved = mdl_flushf(mdl_clampf(drive[l], -MDL_NEURAXON_V_MAX, MDL_NEURAXON_V_MAX));
-            float shift = mdl_fmaf(h->spread, scatter[l], s->offset);
-            shift = mdl_fmaf(p->auto_size, autor[l], shift);
+            float shift = mdl_fmaf(spread, scatter[l], offset);
+            shift = mdl_fmaf(auto_size, autor[l], shift);
             shift = modulatory ? shift - bend[l] : shift;
             float centred = moved - shift;
             float state = centred > above[l] * width ? 1.0f : centred < -(below[l] * width) ? -1.0f : 0.0f;
@@ -247,11 +248,11 @@ static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl
             drive[l] = centred;
         }
         if (!trinary)
-            EACH_LANE z[l] = mdl_flushf(mdl_tanhf(drive[l] * h->slope));
+            EACH_LANE z[l] = mdl_flushf(mdl_tanhf(drive[l] * slope));
         EACH_LANE {
-            float size = p->adapt_size * mdl_absf(z[l]);
-            adapt[l] = mdl_flushf(mdl_fmaf(p->adapt_rate, size - adapt[l], adapt[l]));
-            autor[l] = mdl_flushf(mdl_fmaf(p->auto_rate, z[l] - autor[l], autor[l]));
+            float size = adapt_size * mdl_absf(z[l]);
+            adapt[l] = mdl_flushf(mdl_fmaf(adapt_rate, size - adapt[l], adapt[l]));
+            autor[l] = mdl_flushf(mdl_fmaf(auto_rate, z[l] - autor[l], autor[l]));
             out[l] = v[l] + z[l];
         }
     }

@@ -28,8 +28,9 @@ typedef struct mdl_neuraxon_kernel {
                   float weight_max);
     /* Inhibitory gains from the currents of step t, the last of a window. */
     void (*balance)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t);
-    /* r->carry and r->shift from weights, flags, gains and levers. */
-    void (*prepare)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h);
+    /* r->carry and r->shift from weights, flags, gains and levers. `plain`: there
+     * is nothing but weights. */
+    void (*prepare)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h, int plain);
     /* One step of all neurons: r->input to r->readout. */
     void (*step)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h, const mdl_neuraxon_step *s);
 } mdl_neuraxon_kernel;

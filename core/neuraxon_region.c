@@ -352,7 +352,8 @@ static void run_window(void *region, const mdl_params *params, const mdl_modulat
         wipe(r);
     if (s->sensors > 0)
         sense_novelty(r, params, obs);
-    r->kernel->prepare(r, p, &hold);
+    const uint32_t changing = 1u << MDL_NX_MODULATORY | 1u << MDL_NX_HOMEOSTASIS | 1u << MDL_NX_BALANCE;
+    r->kernel->prepare(r, p, &hold, !r->flagged && !(p->on & changing) && !params->modulators.used);
     float novelty = mdl_on(params, MDL_MECH_NOVELTY) ? p->novelty_shift * m->e[MDL_E_NOVELTY] : 0.0f;
     for (uint32_t i = 0; i < r->window; i++) {
         uint32_t t = m->step + i;

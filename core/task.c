@@ -115,6 +115,10 @@ uint32_t mdl_task_action_count(const mdl_task_params *params) {
     return ops->actions;
 }
 
+int mdl_task_reads_motors(const mdl_task_params *params) {
+    return params->id == MDL_TASK_DIGITS || params->id == MDL_TASK_DOUBLEPOLE;
+}
+
 uint32_t mdl_task_agent_count(const mdl_task_params *params) { return params->agents > 1 ? params->agents : 1; }
 
 void mdl_task_reset(mdl_task *t, const mdl_task_params *params, uint64_t key, uint32_t episode, mdl_part part) {

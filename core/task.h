@@ -134,6 +134,9 @@ uint32_t mdl_task_action_count(const mdl_task_params *params);
 /* Agents in a life: 1, or the parameter of a task that has it. */
 uint32_t mdl_task_agent_count(const mdl_task_params *params);
 
+/* Whether the task looks at the motors' readouts, not at the action alone. */
+int mdl_task_reads_motors(const mdl_task_params *params);
+
 /* What a life is for. Training-only bonuses count in training alone; digits are
  * split into three disjoint parts; the double pole's test is the published one. */
 typedef enum mdl_part { MDL_PART_TRAIN = 0, MDL_PART_VALIDATE = 1, MDL_PART_TEST = 2 } mdl_part;

@@ -110,9 +110,11 @@ VEC void vf_transpose4(const vf in[4], vf out[4]) {
 
 /* Records of two floats. */
 VEC __m256 vec_records2_(const float *base, size_t a, size_t b, size_t c, size_t d) {
-    const double *p = (const double *)base;
-    __m128d lo = _mm_loadh_pd(_mm_load_sd(p + a), p + b), hi = _mm_loadh_pd(_mm_load_sd(p + c), p + d);
-    return _mm256_castpd_ps(_mm256_insertf128_pd(_mm256_castpd128_pd256(lo), hi, 1));
+    __m128 lo = _mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)(base + 2 * a)));
+    __m128 hi = _mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)(base + 2 * c)));
+    lo = _mm_loadh_pi(lo, (const __m64 *)(base + 2 * b));
+    hi = _mm_loadh_pi(hi, (const __m64 *)(base + 2 * d));
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(lo), hi, 1);
 }
 #define VEC_RECORDS2(base, AT, out)                                                                                    \
     do {                                                                                                               \

@@ -24,6 +24,25 @@ _Static_assert((MDL_PAYLOAD_BYTES_MAX + 2) / 3 * 4 + FIXED + MDL_TYPE_NAME_MAX <
 /* What decode promises of its buffer: the PAE is shorter than the envelope. */
 _Static_assert(FIXED >= MDL_PAE_HEAD_MAX + MDL_TYPE_NAME_MAX, "the PAE is shorter than its envelope");
 
+static const mdl_signature_scheme *scheme;
+
+void mdl_signature_use(const mdl_signature_scheme *other) { scheme = other; }
+
+void mdl_signature_sign(uint8_t signature[MDL_SIGNATURE_BYTES], const uint8_t *bytes, size_t size,
+                        const uint8_t secret[MDL_SECRET_BYTES]) {
+    if (scheme) {
+        scheme->sign(signature, bytes, size, secret);
+    } else {
+        crypto_sign_detached(signature, NULL, bytes, size, secret);
+    }
+}
+
+int mdl_signature_good(const uint8_t signature[MDL_SIGNATURE_BYTES], const uint8_t *bytes, size_t size,
+                       const uint8_t key[MDL_KEY_BYTES]) {
+    return scheme ? scheme->good(signature, bytes, size, key)
+                  : crypto_sign_verify_detached(signature, bytes, size, key) == 0;
+}
+
 /* The PAE up to the payload, in MDL_PAE_HEAD_MAX bytes. */
 static size_t write_pae_head(const char *name, size_t payload_size, uint8_t *out) {
     static const char before[] = "application/vnd.modulon.", after[] = ".v1+json";
@@ -107,7 +126,7 @@ mdl_err mdl_envelope_decode(const uint8_t *bytes, size_t size, uint8_t *buffer, 
 }
 
 mdl_err mdl_envelope_verify(const mdl_envelope *e) {
-    return crypto_sign_verify_detached(e->signature, e->pae, e->pae_size, e->key) == 0 ? MDL_OK : MDL_ESIGNATURE;
+    return mdl_signature_good(e->signature, e->pae, e->pae_size, e->key) ? MDL_OK : MDL_ESIGNATURE;
 }
 
 mdl_err mdl_key_check(const uint8_t key[MDL_KEY_BYTES]) {
@@ -140,7 +159,7 @@ mdl_err mdl_envelope_sign(const char *name, const uint8_t *payload, size_t paylo
     uint8_t signature[MDL_SIGNATURE_BYTES];
     size_t at = write_pae_head(name, payload_size, work);
     memcpy(work + at, payload, payload_size);
-    crypto_sign_detached(signature, NULL, work, at + payload_size, secret);
+    mdl_signature_sign(signature, work, at + payload_size, secret);
 
     mdl_print p = {out, out + capacity, 0};
     mdl_print_literal(&p, head);

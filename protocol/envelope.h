@@ -28,6 +28,24 @@ enum {
     MDL_SIGNATURE_BYTES = 64
 };
 
+/* How envelopes and notes are signed. Ed25519, except in a simulation of a fleet
+ * too large for it (sim/sim.h): nothing else may call mdl_signature_use(). */
+typedef struct mdl_signature_scheme {
+    void (*sign)(uint8_t signature[MDL_SIGNATURE_BYTES], const uint8_t *bytes, size_t size,
+                 const uint8_t secret[MDL_SECRET_BYTES]);
+    int (*good)(const uint8_t signature[MDL_SIGNATURE_BYTES], const uint8_t *bytes, size_t size,
+                const uint8_t key[MDL_KEY_BYTES]);
+} mdl_signature_scheme;
+
+/* Sign with this from now on, in the whole process; NULL: Ed25519, as from the
+ * beginning. The scheme is kept by reference. Before other threads sign. */
+void mdl_signature_use(const mdl_signature_scheme *scheme);
+void mdl_signature_sign(uint8_t signature[MDL_SIGNATURE_BYTES], const uint8_t *bytes, size_t size,
+                        const uint8_t secret[MDL_SECRET_BYTES]);
+/* 1 or 0. */
+int mdl_signature_good(const uint8_t signature[MDL_SIGNATURE_BYTES], const uint8_t *bytes, size_t size,
+                       const uint8_t key[MDL_KEY_BYTES]);
+
 typedef struct mdl_envelope {
     char name[MDL_TYPE_NAME_MAX + 1]; /* <name> of the type */
     uint8_t key[MDL_KEY_BYTES];       /* who claims to have signed */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "protocol/digest.h"
+#include "protocol/envelope.h"
 
 static const char dash[] = "\xE2\x80\x94 "; /* U+2014, space */
 enum { ID_BYTES = 4, TIME_BYTES = 8 };
@@ -228,7 +229,7 @@ static mdl_err verify_line(mdl_text text, const mdl_note_signature *s, const mdl
         }
         text.at = copy;
     }
-    int bad = crypto_sign_verify_detached(bytes + head, (const uint8_t *)text.at, text.size, key->key);
+    int bad = !mdl_signature_good(bytes + head, (const uint8_t *)text.at, text.size, key->key);
     free(copy);
     return bad ? MDL_ESIGNATURE : MDL_OK;
 }
@@ -312,7 +313,7 @@ mdl_err mdl_note_sign(mdl_text text, const mdl_vkey *key, const uint8_t secret[M
         }
         text.at = copy;
     }
-    crypto_sign_detached(bytes + head, NULL, (const uint8_t *)text.at, text.size, secret);
+    mdl_signature_sign(bytes + head, (const uint8_t *)text.at, text.size, secret);
     free(copy);
     mdl_text_put_string(line, dash);
     mdl_text_put_string(line, key->name);

@@ -99,22 +99,35 @@ void mdl_unit_segment(uint32_t generation, uint32_t index, const mdl_life_row *r
     segment_end(&s, out);
 }
 
+mdl_place mdl_unit_place(const mdl_experiment *x, const mdl_job *job, uint32_t life) {
+    int train = job->kind == MDL_JOB_TRAIN;
+    mdl_stream_id kind = train ? MDL_STREAM_TRAIN : MDL_STREAM_VALIDATE;
+    MDL_ASSERT(life < job->episodes);
+    return (mdl_place){.key = mdl_life_key(x->seed, kind, train ? job->generation : 0, life),
+                       .episode = life,
+                       .part = train ? MDL_PART_TRAIN : MDL_PART_VALIDATE,
+                       .last = life + 1 == job->episodes};
+}
+
+void mdl_unit_row(const mdl_life *life, int last, mdl_life_row *row) {
+    row->windows = life->windows;
+    row->fitness = mdl_task_fitness(&life->task);
+    row->updates = (uint64_t)life->windows * life->experiment->network.window * life->synapses * life->agents;
+    end_of_life(life, last, row->end);
+}
+
 void mdl_unit_job(mdl_life *life, const mdl_evolution *e, uint32_t index, float *genome, mdl_life_row *rows,
                   mdl_job_result *out) {
     segment s;
     mdl_job job;
     mdl_evolution_job(e, index, &job, genome);
-    int train = job.kind == MDL_JOB_TRAIN;
-    mdl_stream_id kind = train ? MDL_STREAM_TRAIN : MDL_STREAM_VALIDATE;
-    mdl_part part = train ? MDL_PART_TRAIN : MDL_PART_VALIDATE;
     segment_begin(&s, job.generation, index, job.episodes, out);
     mdl_life_genome(life, genome);
     for (uint32_t i = 0; i < job.episodes; i++) {
-        mdl_life_row row = {0};
-        uint64_t key = mdl_life_key(life->experiment->seed, kind, train ? job.generation : 0, i);
-        mdl_life_run(life, key, i, part, &row.fitness, NULL, &row.updates);
-        row.windows = life->windows;
-        end_of_life(life, i + 1 == job.episodes, row.end);
+        mdl_life_row row;
+        mdl_place at = mdl_unit_place(life->experiment, &job, i);
+        mdl_life_run(life, at.key, at.episode, at.part, NULL, NULL, NULL);
+        mdl_unit_row(life, at.last, &row);
         segment_add(&s, &row, out);
         if (rows)
             rows[i] = row;

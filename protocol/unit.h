@@ -41,6 +41,18 @@ typedef struct mdl_life_row {
 void mdl_unit_job(mdl_life *life, const mdl_evolution *e, uint32_t index, float *genome, mdl_life_row *rows,
                   mdl_job_result *out);
 
+/* The row of a life that is over; `last` when it is its job's last. */
+void mdl_unit_row(const mdl_life *life, int last, mdl_life_row *row);
+
+/* Which life number `life` of job `index` is. */
+typedef struct mdl_place {
+    uint64_t key;
+    uint32_t episode;
+    mdl_part part;
+    int last; /* of its job */
+} mdl_place;
+mdl_place mdl_unit_place(const mdl_experiment *x, const mdl_job *job, uint32_t life);
+
 /* What follows from the rows of a job's lives. */
 void mdl_unit_segment(uint32_t generation, uint32_t index, const mdl_life_row *rows, uint32_t lives,
                       mdl_job_result *out);

@@ -51,24 +51,41 @@ static void add_params(cJSON *o, const mdl_params *p) {
     add_list(o, "gate", p->gate, 3);
 }
 
-static void add_genes(cJSON *list, const mdl_champion *c) {
-    const float *genome = mdl_champion_genome(c, c->island) + c->layout.globals;
-    for (uint32_t i = 0; i < MDL_GENE_COUNT; i++) {
-        cJSON *gene = cJSON_CreateObject();
-        cJSON_AddStringToObject(gene, "key", mdl_gene_key(i));
-        cJSON_AddNumberToObject(gene, "gene", (double)genome[i]);
-        cJSON_AddStringToObject(gene, "decodes", mdl_gene_text(i));
-        cJSON_AddItemToArray(list, gene);
-    }
+/* Genes of the model alone. */
+static uint32_t own_genes(const mdl_champion *c) {
+    return c->file.experiment.model == MDL_MODEL_NEURAXON ? MDL_NEURAXON_GENE_COUNT : 0;
 }
 
-static void add_mechanisms(cJSON *o, const mdl_hmn_spec *spec, const mdl_params *p) {
-    for (uint32_t m = 0; m < MDL_MECH_COUNT; m++) {
-        const char *text = p->on >> m & 1u ? "on" : "off";
-        if (spec->mechanism[m] == MDL_GENE)
-            text = p->on >> m & 1u ? "on, by its gene" : "off, by its gene";
-        cJSON_AddStringToObject(o, mdl_mechanism_key(m), text);
-    }
+static void add_gene(cJSON *list, const char *key, float value, const char *decodes) {
+    cJSON *gene = cJSON_CreateObject();
+    cJSON_AddStringToObject(gene, "key", key);
+    cJSON_AddNumberToObject(gene, "gene", (double)value);
+    cJSON_AddStringToObject(gene, "decodes", decodes);
+    cJSON_AddItemToArray(list, gene);
+}
+
+static void add_genes(cJSON *list, const mdl_champion *c) {
+    const float *genome = mdl_champion_genome(c, c->island);
+    for (uint32_t i = 0; i < MDL_GENE_COUNT; i++)
+        add_gene(list, mdl_gene_key(i), genome[c->layout.globals + i], mdl_gene_text(i));
+    for (uint32_t i = 0; i < own_genes(c); i++)
+        add_gene(list, mdl_neuraxon_gene_key(i), genome[c->layout.neuraxon + i], mdl_neuraxon_gene_text(i));
+}
+
+static void add_mechanism(cJSON *o, const char *key, uint8_t choice, uint32_t on) {
+    const char *text = on & 1u ? "on" : "off";
+    if (choice == MDL_GENE)
+        text = on & 1u ? "on, by its gene" : "off, by its gene";
+    cJSON_AddStringToObject(o, key, text);
+}
+
+static void add_mechanisms(cJSON *o, const mdl_experiment *x, const mdl_params *p) {
+    int neuraxon = x->model == MDL_MODEL_NEURAXON;
+    for (uint32_t m = 0; m < MDL_MECH_COUNT; m++)
+        if (!neuraxon || mdl_neuraxon_shares(m))
+            add_mechanism(o, mdl_mechanism_key(m), x->hmn.mechanism[m], p->on >> m);
+    for (uint32_t m = 0; neuraxon && m < MDL_NX_COUNT; m++)
+        add_mechanism(o, mdl_neuraxon_mechanism_key(m), x->neuraxon.mechanism[m], p->neuraxon.on >> m);
 }
 
 /* Above this the measures would take longer than they are worth. */
@@ -128,11 +145,11 @@ char *mdl_champion_json(const mdl_champion *c) {
     cJSON_AddNumberToObject(o, "validation", (double)c->validation[c->island] / (1e6 * x->evolution.validate_episodes));
     cJSON_AddNumberToObject(o, "genes", c->layout.genes);
     add_topology(cJSON_AddObjectToObject(o, "topology"), c);
-    add_mechanisms(cJSON_AddObjectToObject(o, "mechanisms"), &x->hmn, &params);
+    add_mechanisms(cJSON_AddObjectToObject(o, "mechanisms"), x, &params);
     add_params(cJSON_AddObjectToObject(o, "parameters"), &params);
     cJSON *genes = cJSON_AddArrayToObject(o, "global_genes");
     add_genes(genes, c);
-    int whole = cJSON_GetArraySize(genes) == MDL_GENE_COUNT;
+    int whole = (uint32_t)cJSON_GetArraySize(genes) == MDL_GENE_COUNT + own_genes(c);
     char *text = whole ? cJSON_Print(o) : NULL;
     cJSON_Delete(o);
     return text;

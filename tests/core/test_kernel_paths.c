@@ -53,11 +53,12 @@ static uint32_t paths_of(const mdl_kernel *paths[PATHS_MAX]) {
 }
 
 static void assert_paths_agree(const mdl_experiment *x, uint32_t number, uint32_t windows) {
-    const mdl_kernel *paths[PATHS_MAX];
+    const mdl_kernel *paths[PATHS_MAX] = {NULL};
     uint32_t count = paths_of(paths);
+    assert_true(count >= 1 && count <= PATHS_MAX);
     float *genome = hmn_genome(x, number);
-    mdl_life *life[PATHS_MAX];
-    void *memory[PATHS_MAX];
+    mdl_life *life[PATHS_MAX] = {NULL};
+    void *memory[PATHS_MAX] = {NULL};
     hmn_bytes portable = {NULL, 0, 0}, path = {NULL, 0, 0};
     for (uint32_t k = 0; k < count; k++) {
         life[k] = hmn_life(x, 1, paths[k], &memory[k]);
@@ -116,7 +117,7 @@ static void test_closed(void **state) {
         x.hmn.mechanism[MDL_MECH_PROBABILISTIC] = i & 2 ? MDL_OFF : MDL_ON;
         mdl_genome_layout l;
         assert_int_equal(mdl_genome_layout_of(&x, &l), MDL_OK);
-        const mdl_kernel *paths[PATHS_MAX];
+        const mdl_kernel *paths[PATHS_MAX] = {NULL};
         uint32_t count = paths_of(paths);
         float *genome = hmn_genome(&x, i);
         memset(genome + l.phases, 0, l.synapses * sizeof *genome);

@@ -1,0 +1,192 @@
+/* What the files of the simulation share. fleet.c: birth, the loop, the report;
+ * coordinator.c and worker.c: the shells; network.c; behaviour.c: what workers
+ * answer and do beside; oracle.c: what is right; watch.c: invariants. */
+#ifndef MDL_SIM_INTERNAL_H
+#define MDL_SIM_INTERNAL_H
+
+#include "coordinator/logic.h"
+#include "sim/queue.h"
+#include "sim/random.h"
+#include "sim/sim.h"
+#include "sim/store.h"
+#include "worker/logic.h"
+
+enum {
+    MDL_SIM_TOKENS = 8,     /* calls of one worker under way      */
+    MDL_SIM_KEPT = 160,     /* envelopes in one worker's outbox   */
+    MDL_SIM_TAPPED = 64,    /* frames that eavesdroppers keep     */
+    MDL_SIM_HISTOGRAM = 64, /* of waiting times, by powers of 2^(1/2) us */
+    MDL_SIM_OWNERS = 6      /* results of one job that are watched */
+};
+
+typedef enum mdl_sim_event_kind {
+    MDL_EV_WORKER_BEGIN,  /* a process starts                        */
+    MDL_EV_WORKER_TIMER,  /* token: stamp                            */
+    MDL_EV_WORKER_DONE,   /* token: stamp of the computation         */
+    MDL_EV_WORKER_KILL,   /* token: stamp of the process             */
+    MDL_EV_WORKER_REPLY,  /* token: the call                         */
+    MDL_EV_WORKER_SILENT, /* token: the call; it had no answer       */
+    MDL_EV_WORKER_NEWS,
+    MDL_EV_WORKER_LINK, /* token: 1 connected                      */
+    MDL_EV_MISCHIEF,    /* a worker's own frames                   */
+    MDL_EV_ARRIVE,      /* a frame at the coordinator; token       */
+    MDL_EV_SERVE,       /* its signature has had its time          */
+    MDL_EV_COMMITTED,   /* token: records                          */
+    MDL_EV_TICK,
+    MDL_EV_CRASH,
+    MDL_EV_RESTART,
+    MDL_EV_CHECKED /* the coordinator has done a job itself   */
+} mdl_sim_event_kind;
+
+typedef struct mdl_sim_kept {
+    uint8_t coordinator[MDL_KEY_BYTES];
+    uint64_t lease;
+    uint32_t version;
+    mdl_sim_bytes *envelope;
+} mdl_sim_kept;
+
+typedef struct mdl_sim_worker {
+    mdl_worker *logic; /* NULL: not running */
+    void *context;     /* of its commands       */
+    uint8_t key[MDL_KEY_BYTES], secret[MDL_SECRET_BYTES], owner[MDL_KEY_BYTES];
+    uint32_t behaviour, threads;
+    double speed; /* updates a millisecond, all threads */
+    uint64_t latency_us;
+    uint64_t random, moments;
+    uint64_t process, timer, computation; /* stamps: events of older ones are void */
+    uint64_t token[MDL_SIM_TOKENS];
+    uint32_t tokens;
+    int computing, finished; /* finished: stopped by its own logic */
+    const mdl_model *model;
+    uint32_t first, count;
+    uint64_t began_us;
+    mdl_sim_kept *kept;
+    uint32_t kept_count, kept_room;
+    mdl_sim_bytes *frame; /* the last result that it sent, for later mischief */
+    uint32_t turns;       /* draws of behaviour */
+    /* what the watch knows */
+    uint64_t worked, paid, jobs, wrong, slipped, units_wrong, accepted;
+    uint64_t first_wrong_us, banned_us; /* 0: never */
+} mdl_sim_worker;
+
+/* A call that the coordinator has not answered. */
+typedef struct mdl_sim_call {
+    uint32_t worker, next; /* next: free list */
+    uint64_t token;        /* 0: nobody waits for the answer */
+    int used;
+} mdl_sim_call;
+
+typedef struct mdl_sim_waiting {
+    uint64_t call, after;
+    int receipt;
+    mdl_sim_bytes *frame;
+} mdl_sim_waiting;
+
+/* What the watch knows of a job of the open generation. */
+typedef struct mdl_sim_job {
+    uint32_t by[MDL_SIM_OWNERS]; /* workers whose results were recorded */
+    uint32_t count;
+} mdl_sim_job;
+
+typedef struct mdl_sim {
+    mdl_sim_plan plan;
+    mdl_sim_queue queue;
+    uint64_t now_us;
+    uint64_t network, oracle, churn, checks; /* streams */
+    mdl_err failed;
+
+    char *document;
+    size_t document_size;
+    uint8_t experiment[32], digest[MDL_DIGEST_BYTES];
+    uint32_t candidates, islands;
+
+    mdl_coordinator *logic; /* NULL: down */
+    mdl_coordinator_config config;
+    mdl_coordinator_io io;
+    mdl_listed *listed;
+    mdl_sim_store store;
+    uint64_t incarnation, busy_us; /* busy: until when its processors verify */
+    int committing;
+    mdl_sim_call *call;
+    uint32_t calls, calls_room, free_call;
+    mdl_sim_waiting *waiting;
+    uint32_t waiting_count, waiting_room;
+    uint64_t histogram[MDL_SIM_HISTOGRAM];
+
+    mdl_sim_worker *worker;
+    uint32_t workers, up;
+    uint32_t *by_key, by_key_room; /* open addressing; 0: free, else index + 1 */
+    mdl_sim_bytes *tapped[MDL_SIM_TAPPED];
+    uint32_t taps;
+
+    /* the watch */
+    mdl_sim_job *job;
+    uint32_t jobs_room, generation;
+    int fold_due;
+    uint64_t paid, accepted_updates;
+    uint64_t open_updates, open_extra;
+    mdl_sim_report report;
+
+    uint8_t pae[MDL_PAE_BYTES_MAX], work[MDL_SEAL_WORK_BYTES], sealed[MDL_ENVELOPE_BYTES_MAX];
+    uint64_t list[MDL_LIST_MAX];
+    uint8_t frame[MDL_FRAME_CALL_MAX];
+} mdl_sim;
+
+static inline uint64_t mdl_sim_ms(const mdl_sim *s) { return 1000 + s->now_us / 1000; }
+
+/* Out of memory, or a bug of the simulation's: the run ends. */
+void mdl_sim_fail(mdl_sim *s, mdl_err err);
+void mdl_sim_at(mdl_sim *s, uint64_t at_us, uint32_t kind, uint32_t worker, uint64_t token, mdl_sim_bytes *bytes);
+/* A broken invariant. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+void
+mdl_sim_violated(mdl_sim *s, const char *format, ...);
+/* Room for `count` elements; 0: out of memory. */
+int mdl_sim_grow(void **at, uint32_t *room, uint32_t count, size_t size);
+/* UINT32_MAX: no worker of this key. */
+uint32_t mdl_sim_find(const mdl_sim *s, const uint8_t key[MDL_KEY_BYTES]);
+
+/* ---- network.c ---- */
+uint64_t mdl_sim_latency_us(mdl_sim *s, uint32_t worker);
+/* A frame on its way to the coordinator, with all that may befall it. token 0:
+ * nobody waits for an answer. */
+void mdl_sim_to_coordinator(mdl_sim *s, uint32_t worker, uint64_t token, mdl_sim_bytes *bytes);
+void mdl_sim_to_worker(mdl_sim *s, uint32_t worker, uint64_t token, mdl_sim_bytes *bytes);
+
+/* ---- coordinator.c ---- */
+void mdl_sim_coordinator_start(mdl_sim *s);
+void mdl_sim_coordinator_event(mdl_sim *s, const mdl_sim_event *e);
+void mdl_sim_coordinator_close(mdl_sim *s);
+
+/* ---- worker.c ---- */
+void mdl_sim_worker_event(mdl_sim *s, const mdl_sim_event *e);
+void mdl_sim_worker_close(mdl_sim *s, mdl_sim_worker *w);
+
+/* ---- oracle.c ---- */
+/* What job `job` of `generation` really gives; `result` may be NULL: the updates alone. */
+uint64_t mdl_sim_truth(const mdl_sim *s, uint32_t generation, uint32_t job, mdl_job_result *result);
+int64_t mdl_sim_true_fitness(const mdl_sim *s, uint32_t generation, uint32_t job);
+
+/* ---- behaviour.c ---- */
+/* What share of the honest time a computation takes. */
+double mdl_sim_effort(const mdl_sim *s, const mdl_sim_worker *w);
+/* The results that this worker tells. 0: it does not answer this unit. */
+int mdl_sim_answer(mdl_sim *s, mdl_sim_worker *w, uint32_t generation, uint32_t first, uint32_t count,
+                   mdl_job_result *out);
+/* A frame that a worker's logic sends passes here. 0: it is kept back. */
+int mdl_sim_sends(mdl_sim *s, uint32_t worker, const uint8_t *frame, size_t size);
+/* When the worker makes its next mischief; 0: never. */
+uint64_t mdl_sim_mischief_us(mdl_sim *s, const mdl_sim_worker *w);
+void mdl_sim_mischief(mdl_sim *s, uint32_t worker);
+
+/* ---- watch.c ---- */
+/* Record `index` is durable. What a crash takes, it has never seen. */
+void mdl_sim_watch_record(mdl_sim *s, uint64_t index);
+void mdl_sim_watch_receipt(mdl_sim *s, uint32_t worker, const mdl_settled *settled);
+/* A whole fold of what is stored, signatures and all, beside the coordinator's; when all is durable. */
+void mdl_sim_watch_fold(mdl_sim *s);
+void mdl_sim_watch_end(mdl_sim *s);
+
+#endif

@@ -1,0 +1,39 @@
+# Suites, comparison, the chosen kernel; and that the peers' scripts run.
+set -euo pipefail
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+out=$TEST_TMPDIR/out.json
+"$MODULON" bench --suite crypto --seconds 0.4 --json >"$out"
+grep -q '"suite":"crypto","case":"Ed25519 verify, 256 bytes"' "$out" || fail "no verification rate"
+! grep -q '"median":0[,}]' "$out" || fail "a rate is 0"
+"$MODULON" bench --suite crypto --seconds 0.4 --compare "$out" | grep -q 'Ed25519 sign.* of the old' || fail "--compare"
+for suite in unit ledger protocol; do
+    "$MODULON" bench --suite $suite --seconds 0.4 --json | grep -q "\"suite\":\"$suite\"" || fail "suite $suite"
+done
+best=$("$MODULON" bench --cpu | sed -n 's/^kernel //p')
+"$MODULON" bench --cpu --json | grep -q "^{\"kernel\":\"$best\",\"features\":\[" || fail "--cpu --json"
+"$MODULON" bench --cpu | grep -q "^$best: chosen" || fail "--cpu says not why"
+"$MODULON" bench --experiment bench/hmn_pinned.json --seconds 0.3 --json >"$out"
+grep -q '"case":"pinned","kernel":"portable"' "$out" || fail "the pinned experiment"
+if [ "$best" != portable ]; then
+    grep -q "\"roofline\":\"pinned\",\"kernel\":\"$best\"" "$out" || fail "no roofline"
+fi
+for wrong in "--suite none" "--compare bench/hmn_pinned.json" "--compare $TEST_TMPDIR/none" "--experiment README.md"; do
+    status=0
+    # shellcheck disable=SC2086
+    "$MODULON" bench $wrong --seconds 0.1 >"$TEST_TMPDIR/wrong.txt" 2>&1 || status=$?
+    [ "$status" -ne 0 ] && [ "$status" -lt 100 ] || fail "bench $wrong: status $status"
+done
+# The peers, where they are installed; Brian 2 builds for half a minute, so not here.
+python=/usr/bin/python3
+if command -v cc >/dev/null && [ -x $python ]; then
+    BRIAN=0 ROUNDS=2 MODULON=$MODULON bench/peers/run.sh 96 >"$TEST_TMPDIR/peers.txt"
+    grep -q 'plain C  *[0-9.]* M updates/s' "$TEST_TMPDIR/peers.txt" || fail "no plain C"
+    grep -q "$best  */ plain C  *[0-9.]* \[" "$TEST_TMPDIR/peers.txt" || fail "no ratio"
+    if $python -c 'import numpy' 2>/dev/null; then
+        grep -q "$best  */ NumPy  *[0-9.]* \[" "$TEST_TMPDIR/peers.txt" || fail "no ratio to NumPy"
+    fi
+    sed -n '1,$p' "$TEST_TMPDIR/peers.txt"
+fi
