@@ -168,7 +168,9 @@ typedef struct mdl_audit_report {
     /* Step 4. */
     double sample;
     uint64_t seed;
-    uint64_t results; /* in the log */
+    uint64_t results;          /* in the log */
+    uint64_t checks, verdicts; /* in the log: jobs that the coordinator did itself, and agreed or not */
+    int unverified;            /* the experiment asks for no verification */
     uint64_t units, jobs, updates, wrong;
     /* So many wrong results among all would have been met with 99 % by the draws;
      * 0: none is computed again. */

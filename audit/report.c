@@ -119,6 +119,8 @@ char *mdl_audit_json(const mdl_audit_report *r) {
     add_count(root, "records", r->applied, &good);
     add_count(root, "signatures", r->signatures, &good);
     add_count(root, "results", r->results, &good);
+    add_count(root, "checks", r->checks, &good);
+    add_count(root, "verdicts", r->verdicts, &good);
     add_count(root, "blobs", r->blobs, &good);
     add_u64(root, "blob_bytes", r->blob_bytes, &good);
     add_count(root, "generations", r->generations, &good);
@@ -202,6 +204,10 @@ static void say_steps(mdl_buffer *b, const mdl_audit_report *r) {
     say(b, "derived     %" PRIu32 " of %" PRIu32 " generations, %" PRIu64 " blobs of %" PRIu64 " bytes, %s\n",
         r->generations, r->generations_all, r->blobs, r->blob_bytes,
         r->ended ? "ended" : "not ended: more records may follow");
+    if (r->unverified)
+        say(b, "unverified  the experiment asks for NO VERIFICATION: results were believed as they came\n");
+    else
+        say(b, "verified    %" PRIu64 " checks and %" PRIu64 " verdicts of the coordinator\n", r->checks, r->verdicts);
     say(b, "recomputed  %" PRIu64 " of %" PRIu64 " results, %" PRIu64 " jobs, %" PRIu64 " synapse updates, %.2f s\n",
         r->units, r->results, r->jobs, r->updates, r->rerun_seconds);
     if (r->sample > 0 && r->sample < 1)

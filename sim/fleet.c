@@ -112,7 +112,7 @@ static mdl_err write_document(mdl_sim *s) {
                         "\"network\":{\"neurons\":4,\"ring\":\"dense\"},"
                         "\"hmn\":{\"mechanisms\":{\"plasticity_gate\":\"off\"}},"
                         "\"evolution\":{\"generations\":%u,\"episodes\":1,\"validate_every\":2,"
-                        "\"validate_episodes\":1,\"islands\":[%s]}}",
+                        "\"validate_episodes\":1,\"islands\":[%s]},\"verification\":\"off\"}",
                         (unsigned long long)s->plan.seed, (unsigned)s->plan.generations, islands);
     if (size < 0 || size >= ROOM) {
         return MDL_ESIZE;
