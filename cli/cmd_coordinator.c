@@ -13,7 +13,6 @@
 #include "coordinator/admin.h"
 #include "coordinator/http.h"
 #include "coordinator/page.h"
-#include "coordinator/witnesses.h"
 #include "protocol/experiment_json.h"
 #include "protocol/note.h"
 #include "runtime/file.h"
@@ -139,19 +138,9 @@ static void count_updates(program *p) {
     }
 }
 
-/* The published checkpoint, for the witnesses. */
-static void offer_checkpoint(program *p) {
-    uint8_t *note;
-    size_t size;
-    if (p->witnesses && mdl_shell_read(p->shell, "checkpoint", &note, &size) == MDL_OK) {
-        mdl_witnesses_offer(p->witnesses, (const char *)note, size);
-        free(note);
-    }
-}
-
 static void on_show(uv_timer_t *timer) {
     program *p = timer->data;
-    offer_checkpoint(p);
+    mdl_cli_witnesses_offer(p->witnesses, p->shell);
     mdl_coordinator_info i;
     char text[160];
     double best = 0, mean = 0;
@@ -267,26 +256,6 @@ static void put_page(program *p, const mdl_sink *out) {
     mdl_page_html(&page, out);
 }
 
-/* The checkpoint with its witnesses' signatures. */
-static mdl_err get_witnessed(program *p, uint8_t **bytes, size_t *size) {
-    uint8_t *published;
-    size_t published_size;
-    mdl_err err = mdl_shell_read(p->shell, "checkpoint", &published, &published_size);
-    if (err != MDL_OK) {
-        return err;
-    }
-    *bytes = malloc(MDL_NOTE_MAX);
-    err = *bytes ? mdl_witnesses_show(p->witnesses, mdl_shell_now_ms(), (const char *)published, published_size,
-                                      (char *)*bytes, size)
-                 : MDL_ENOMEM;
-    free(published);
-    if (err != MDL_OK) {
-        free(*bytes);
-        *bytes = NULL;
-    }
-    return err;
-}
-
 static mdl_err on_get(void *ctx, const char *path, uint8_t **bytes, size_t *size) {
     program *p = ctx;
     mdl_buffer b = {0};
@@ -303,7 +272,7 @@ static mdl_err on_get(void *ctx, const char *path, uint8_t **bytes, size_t *size
         mdl_put_bytes(&sink, text, strlen(text));
         free(text);
     } else if (p->witnesses && strcmp(path, "checkpoint") == 0) {
-        return get_witnessed(p, bytes, size);
+        return mdl_cli_witnesses_get(p->witnesses, p->shell, bytes, size);
     } else {
         return mdl_shell_read(p->shell, path, bytes, size);
     }
@@ -376,26 +345,6 @@ static mdl_err keep_vkey(program *p, char *error, size_t error_size) {
     return err;
 }
 
-/* Lines of the witnesses' thread: never the terminal's bar, which is the loop's. */
-static void on_witness(void *ctx, const char *kind, const char *who, const char *text) {
-    const program *p = ctx;
-    if (!p->s->quiet) {
-        fprintf(stderr, "%-12s %s%s%s\n", kind, who, *who ? "  " : "", text);
-    }
-}
-
-static mdl_err open_witnesses(program *p, char *error, size_t error_size) {
-    mdl_witnesses_options o = {.directory = p->s->data,
-                               .witness = p->s->witness,
-                               .count = p->s->witnesses,
-                               .quorum = p->s->has_quorum ? p->s->quorum : p->s->witnesses,
-                               .required = p->s->require_quorum,
-                               .say = on_witness,
-                               .ctx = p};
-    mdl_err err = mdl_vkey_parse(mdl_text_of(mdl_shell_vkey(p->shell)), &o.log);
-    return err == MDL_OK ? mdl_witnesses_open(&o, &p->witnesses, error, error_size) : err;
-}
-
 static mdl_err open_all(program *p, char *error, size_t error_size) {
     uv_timer_init(&p->loop, &p->linger);
     p->linger.data = p;
@@ -408,7 +357,7 @@ static mdl_err open_all(program *p, char *error, size_t error_size) {
         err = mdl_http_open(&p->loop, &o, &p->http, error, error_size);
     }
     if (err == MDL_OK && p->s->witnesses > 0) {
-        err = open_witnesses(p, error, error_size);
+        err = mdl_cli_witnesses_open(p->s, p->shell, &p->witnesses, error, error_size);
     }
     if (err == MDL_OK) {
         err = mdl_admin_open(&p->loop, p->shell, p->s->data, &p->admin, error, error_size);
@@ -522,20 +471,6 @@ static mdl_err prepare(program *p, char *error, size_t error_size) {
     return err;
 }
 
-/* The values of an option that may be given several times; the rest is left out. */
-static uint32_t collect(const char *option, int argc, char **argv, const char **out, uint32_t most) {
-    size_t n = strlen(option);
-    uint32_t count = 0;
-    for (int i = 1; i < argc && count < most; i++) {
-        if (strcmp(argv[i], option) == 0 && i + 1 < argc) {
-            out[count++] = argv[++i];
-        } else if (strncmp(argv[i], option, n) == 0 && argv[i][n] == '=') {
-            out[count++] = argv[i] + n + 1;
-        }
-    }
-    return count;
-}
-
 static int start(const mdl_coordinator_settings *s, const char *experiment) {
     char error[MDL_ERROR_TEXT] = "";
     program *p = calloc(1, sizeof *p);
@@ -598,8 +533,8 @@ int mdl_cmd_coordinator(int argc, char **argv) {
     if (argument && strcmp(argument, "backup") == 0) {
         return mdl_cli_coordinator_backup(&s);
     }
-    s.listen_count = collect("--listen", argc, argv, s.listen, sizeof s.listen / sizeof s.listen[0]);
-    s.witnesses = collect("--witness", argc, argv, s.witness, MDL_WITNESSES_MAX);
+    s.listen_count = mdl_cli_collect("--listen", argc, argv, s.listen, sizeof s.listen / sizeof s.listen[0]);
+    s.witnesses = mdl_cli_collect("--witness", argc, argv, s.witness, MDL_WITNESSES_MAX);
     if ((s.has_quorum || s.require_quorum) && (s.witnesses == 0 || s.quorum > s.witnesses)) {
         return mdl_cli_fail(MDL_EXIT_USAGE, "coordinator: a quorum of %u with %u --witness", (unsigned)s.quorum,
                             (unsigned)s.witnesses);

@@ -3,6 +3,7 @@
 #define MDL_CLI_COORDINATOR_H
 
 #include "coordinator/shell.h"
+#include "coordinator/witnesses.h"
 #include "protocol/checkpoint.h"
 #include "runtime/runner.h"
 
@@ -28,6 +29,17 @@ mdl_err mdl_cli_admission(const char *text, mdl_coordinator_config *config, char
  * Made when they are not there. */
 mdl_err mdl_cli_coordinator_keys(const char *directory, mdl_coordinator_config *config,
                                  uint8_t log_secret[MDL_SECRET_BYTES], char *error, size_t error_size);
+
+/* The values of an option that may be given several times; the rest is left out. Returns how many. */
+uint32_t mdl_cli_collect(const char *option, int argc, char **argv, const char **out, uint32_t most);
+
+/* ---- coordinator_witnesses.c; NULL: there are no witnesses ---- */
+mdl_err mdl_cli_witnesses_open(const mdl_coordinator_settings *s, mdl_shell *shell, mdl_witnesses **out, char *error,
+                               size_t error_size);
+/* The published checkpoint to the witnesses. */
+void mdl_cli_witnesses_offer(mdl_witnesses *w, mdl_shell *shell);
+/* The checkpoint to serve, as mdl_shell_read() gives it. */
+mdl_err mdl_cli_witnesses_get(mdl_witnesses *w, mdl_shell *shell, uint8_t **bytes, size_t *size);
 
 /* --dry-run: what the experiment costs. Exit code. */
 int mdl_cli_coordinator_plan(const mdl_experiment_file *file, const mdl_coordinator_settings *s);

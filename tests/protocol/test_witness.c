@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "protocol/witness.h"
+#include "tests/support/vectors.h"
 
 enum { LEAVES = 20 };
 static const char origin[] = "modulon.example/log";
@@ -250,10 +251,35 @@ static void test_kept(void **state) {
     assert_int_equal(mdl_witness_kept_parse((mdl_text){out, o.size}, &back), MDL_EMISMATCH);
 }
 
+/* The document's cases: made by another program. */
+static void vector_case(void *ctx, size_t count, char **field) {
+    uint8_t seed[32], secret[64], public[32];
+    mdl_vkey key;
+    mdl_checkpoint c;
+    (void)ctx;
+    assert_int_equal(count, 7);
+    vectors_hex(field[0], seed, sizeof seed);
+    crypto_sign_seed_keypair(public, secret, seed);
+    assert_int_equal(mdl_vkey_make(mdl_text_of(field[1]), MDL_NOTE_TYPE_ED25519, public, &key), MDL_OK);
+    mdl_witness_state s = {.size = vectors_u64(field[2])};
+    vectors_hex(field[3], s.root.bytes, MDL_HASH_BYTES);
+    size_t size = strlen(field[4]) / 2;
+    assert_true(size <= sizeof body);
+    vectors_hex(field[4], (uint8_t *)body, size);
+    mdl_witness_state next = s;
+    assert_int_equal(mdl_witness_decide(&s, &key, (mdl_text){body, size}, &next, &c), vectors_u64(field[5]));
+    assert_int_equal(next.size, vectors_u64(field[6]));
+}
+
+static void test_vectors(void **state) {
+    (void)state;
+    assert_int_equal(vectors_load("witness-requests", vector_case, NULL), 17);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_sizes), cmocka_unit_test(test_statuses), cmocka_unit_test(test_never_two),
-        cmocka_unit_test(test_attach),    cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_attach),    cmocka_unit_test(test_kept),     cmocka_unit_test(test_vectors),
     };
     return cmocka_run_group_tests(tests, begin, NULL);
 }
