@@ -64,7 +64,7 @@ grep -qF '{"without":"nothing","mean":' "$TEST_TMPDIR/out.txt" || fail "no base 
 grep -qF '"difference_mean":0,"difference_sd":0' "$TEST_TMPDIR/out.txt" || fail "the base row differs from itself"
 mean() { # of {"KEY":"NAME" in FILE
     grep -oF "{\"$1\":\"$2\",\"mean\":" -m 1 "$3" >/dev/null || fail "no $2 in $3"
-    grep -o "{\"$1\":\"$2\",\"mean\":[^,]*" "$3" | head -n 1 | sed 's/.*://'
+    sed "s/.*{\"$1\":\"$2\",\"mean\":\([^,]*\),.*/\1/" "$3"
 }
 [ "$(mean without plasticity "$TEST_TMPDIR/out.txt")" = "$(mean policy fixed "$TEST_TMPDIR/eval.json")" ] ||
     fail "ablate and eval disagree on the network without plasticity"
