@@ -4,6 +4,7 @@
 
 #include "core/assert.h"
 #include "protocol/invite.h"
+#include "protocol/key_change.h"
 #include "protocol/ledger_internal.h"
 #include "protocol/reason.h"
 #include "protocol/ticket.h"
@@ -115,10 +116,14 @@ mdl_rule mdl_ledger_on_admin(mdl_ledger *l, const mdl_msg_admin *m, mdl_breach *
         l->paused = pause;
         return MDL_RULE_OK;
     }
+    if (mdl_key_change_of(m->action) != MDL_KEY_NONE)
+        return mdl_ledger_on_key_change(l, m, breach);
     if (ban || strcmp(m->action, "unban") == 0) {
         mdl_ledger_worker *w = mdl_ledger_worker_at(l, m->target);
         if (!w)
             return mdl_ledger_break(breach, MDL_RULE_ADMIN, "%s of a key that was not admitted", m->action);
+        if (w->revoked)
+            return mdl_ledger_break(breach, MDL_RULE_ADMIN, "%s of a key that has ended", m->action);
         if (w->banned == (uint32_t)ban)
             return mdl_ledger_break(breach, MDL_RULE_ADMIN, "%s changes nothing", m->action);
         w->banned = (uint32_t)ban;
