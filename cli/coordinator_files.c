@@ -160,7 +160,17 @@ mdl_err mdl_cli_coordinator_keys(const char *directory, mdl_coordinator_config *
     }
     /* libsodium's secret ends with the public key. */
     memcpy(config->key, config->secret + MDL_SEED_BYTES, MDL_KEY_BYTES);
-    return open_key(directory, "log.key", log_secret, error, error_size);
+    if (err == MDL_OK) {
+        err = open_key(directory, "log.key", log_secret, error, error_size);
+    }
+    if (err != MDL_OK) {
+        return err;
+    }
+    uint8_t chain[MDL_SECRET_BYTES];
+    err = open_key(directory, "chain.key", chain, error, error_size);
+    memcpy(config->chain, chain, sizeof config->chain);
+    sodium_memzero(chain, sizeof chain);
+    return err;
 }
 
 /* ---- backups ---- */
@@ -187,7 +197,7 @@ static mdl_err copy_file(const char *from, const char *to, const char *name, mod
 
 /* Nothing of another coordinator is replaced, nor is its directory marked as a copy. */
 static mdl_err check_empty(const char *directory, char *error, size_t error_size) {
-    static const char *const names[] = {"ledger.db", "coordinator.key", "log.key"};
+    static const char *const names[] = {"ledger.db", "coordinator.key", "log.key", "chain.key"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char *path = mdl_path_join(directory, names[i]);
         int there = !path || access(path, F_OK) == 0;
@@ -231,6 +241,9 @@ int mdl_cli_coordinator_backup(const mdl_coordinator_settings *s) {
     }
     if (err == MDL_OK) {
         err = copy_file(s->data, s->to, "log.key", 0600, error, sizeof error);
+    }
+    if (err == MDL_OK) {
+        err = copy_file(s->data, s->to, "chain.key", 0600, error, sizeof error);
     }
     if (err == MDL_OK) {
         err = copy_file(s->data, s->to, "experiment.json", 0644, error, sizeof error);

@@ -27,6 +27,7 @@ typedef struct plan {
     double leases;        /* of the fleet                                     */
     double wire_bytes, ledger_bytes, blob_bytes;
     double seconds; /* for the fleet                                    */
+    int verified;   /* results are committed first                      */
 } plan;
 
 enum { MEASURE_MS = 500 };
@@ -145,16 +146,19 @@ static double size_of(mdl_message *m) {
 }
 
 /* Bytes of one lease of `jobs` jobs: over the wire, and in the ledger. */
-static void lease_bytes(uint32_t jobs, double *wire, double *ledger) {
+static void lease_bytes(uint32_t jobs, int verified, double *wire, double *ledger) {
     static int64_t fitness[MDL_UNIT_JOBS_MAX];
     enum { RECEIPT = 900, FRAMES = 4 * MDL_FRAME_HEAD_BYTES };
-    mdl_message want, grant, lease, result;
+    static char segments[MDL_UNIT_JOBS_MAX * MDL_SEGMENT_CHARS];
+    mdl_message want, grant, lease, result, commit;
+    static const uint8_t segment[MDL_DIGEST_BYTES];
     memset(&want, 0, sizeof want);
     memset(&grant, 0, sizeof grant);
     memset(&lease, 0, sizeof lease);
     memset(&result, 0, sizeof result);
     for (uint32_t i = 0; i < jobs; i++) {
         fitness[i] = 123456789;
+        mdl_segments_put(segments, i, segment, 1000000);
     }
     want.type = MDL_MSG_WANT;
     want.as.want.jobs = jobs;
@@ -165,8 +169,14 @@ static void lease_bytes(uint32_t jobs, double *wire, double *ledger) {
     result.type = MDL_MSG_RESULT;
     result.as.result.count = jobs;
     result.as.result.fitness = (mdl_i64_list){jobs, fitness};
+    result.as.result.segments = (mdl_segments){jobs, segments};
     double result_size = size_of(&result);
-    *wire = size_of(&want) + size_of(&grant) + result_size + RECEIPT + FRAMES;
+    if (verified) {
+        memset(&commit, 0, sizeof commit);
+        commit.type = MDL_MSG_COMMIT;
+        result_size += size_of(&commit);
+    }
+    *wire = size_of(&want) + size_of(&grant) + result_size + (verified ? 2 : 1) * RECEIPT + FRAMES;
     *ledger = size_of(&lease) + result_size;
 }
 
@@ -178,7 +188,7 @@ static void add_generation(plan *p, const mdl_coordinator_settings *s, double jo
     double share = ceil(jobs / (2.0 * s->workers)), wire, ledger;
     double size = fmax(1, fmin(fmin(target, share), MDL_UNIT_JOBS_MAX));
     double leases = ceil(jobs / floor(size));
-    lease_bytes((uint32_t)size, &wire, &ledger);
+    lease_bytes((uint32_t)size, p->verified, &wire, &ledger);
     p->leases += leases;
     p->wire_bytes += leases * wire + s->workers * (8 * jobs + NEWS_AND_SYNC);
     p->ledger_bytes += leases * ledger + CLOSING;
@@ -239,7 +249,7 @@ int mdl_cli_coordinator_plan(const mdl_experiment_file *file, const mdl_coordina
     const mdl_experiment *x = &file->experiment;
     const mdl_evolution_spec *e = &x->evolution;
     mdl_coordinator_settings s = *settings;
-    plan p = {.generations = e->generations};
+    plan p = {.generations = e->generations, .verified = x->verification.used != 0};
     double candidates = 0;
     for (uint32_t k = 0; k < e->islands; k++) {
         candidates += e->island[k].population;

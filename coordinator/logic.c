@@ -9,6 +9,7 @@
 
 #include "coordinator/logic_internal.h"
 #include "core/assert.h"
+#include "protocol/chain.h"
 #include "protocol/experiment_json.h"
 #include "protocol/unit.h"
 
@@ -56,6 +57,11 @@ mdl_coordinator *mdl_coordinator_new(const mdl_coordinator_config *config, const
     if (!(c->config.burst > 0)) {
         c->config.burst = 100;
     }
+    if (c->config.checkers == 0) {
+        c->config.checkers = 1;
+    } else if (c->config.checkers > MDL_CHECKERS_MAX) {
+        c->config.checkers = MDL_CHECKERS_MAX;
+    }
     c->storage_ok = 1;
     c->ledger = mdl_ledger_new(config->key, &c->io.blobs);
     if (!c->ledger) {
@@ -75,10 +81,11 @@ void mdl_coordinator_free(mdl_coordinator *c) {
     mdl_ledger_free(c->ledger);
     free(c->peer);
     free(c->lease);
-    free(c->held);
+    free(c->waited);
     free(c->closed);
     free(c->names.at);
     sodium_memzero(c->config.secret, sizeof c->config.secret);
+    sodium_memzero(c->config.chain, sizeof c->config.chain);
     free(c);
 }
 
@@ -236,11 +243,14 @@ static mdl_err begin_ledger(mdl_coordinator *c, const uint8_t *document, size_t 
         free(x);
         return err;
     }
-    memcpy(c->list, x->id, 32);
-    free(x);
     memset(&m, 0, sizeof m);
     m.type = MDL_MSG_GENESIS;
     mdl_msg_genesis *g = &m.as.genesis;
+    memcpy(c->list, x->id, 32);
+    if (x->verification.used) {
+        mdl_chain_head(c->config.chain, x->evolution.generations, g->chain);
+    }
+    free(x);
     g->version = MDL_PROTOCOL_VERSION;
     g->results = MDL_RESULTS;
     mdl_digest_of(document, size, g->document);
@@ -283,14 +293,26 @@ mdl_err mdl_coordinator_start(mdl_coordinator *c, const uint8_t *document, size_
     c->wall_ms = wall_ms;
     mdl_err err = mdl_ledger_size(c->ledger) == 0 ? begin_ledger(c, document, size, error, error_size)
                                                   : check_ledger(c, document, size, error, error_size);
+    if (err == MDL_OK && mdl_ledger_verifies(c->ledger)) {
+        err = mdl_ledger_know(c->ledger, c->config.chain);
+        if (err != MDL_OK) {
+            snprintf(error, error_size, "the seed of the hash chain is not the one that led this ledger: %s",
+                     mdl_strerror((int)err));
+        }
+    }
     if (err != MDL_OK) {
         return err;
     }
     c->started = 1;
+    if (!mdl_ledger_verifies(c->ledger)) {
+        mdl_coordinator_log(c, "unverified", NULL,
+                            "VERIFICATION IS OFF in this experiment: every result is believed as it comes");
+    }
     if (!mdl_work_begin(c, now_ms)) {
         c->failed = 1;
     }
     mdl_coordinator_advance(c, now_ms);
+    mdl_verify_drive(c, now_ms);
     if (c->failed) {
         snprintf(error, error_size, "out of memory");
         return MDL_ENOMEM;
@@ -314,6 +336,9 @@ static int close_generation(mdl_coordinator *c) {
     mdl_message m;
     const uint8_t *fitness;
     size_t size;
+    if (c->checking > 0) { /* threads read the generation */
+        return 0;
+    }
     memset(&m, 0, sizeof m);
     m.type = MDL_MSG_CLOSE;
     if (mdl_ledger_make_close(c->ledger, &m.as.close, &fitness, &size) != MDL_OK) {
@@ -440,6 +465,7 @@ void mdl_coordinator_tick(mdl_coordinator *c, uint64_t now_ms, uint64_t wall_ms)
     c->wall_ms = wall_ms;
     if (c->started && c->storage_ok && !c->failed && !mdl_ledger_ended(c->ledger)) {
         mdl_work_tick(c, now_ms);
+        mdl_verify_drive(c, now_ms);
     }
 }
 
@@ -461,7 +487,10 @@ void mdl_coordinator_inform(const mdl_coordinator *c, mdl_coordinator_info *out)
     out->generations = mdl_ledger_experiment(c->ledger)->evolution.generations;
     out->jobs = mdl_ledger_jobs(c->ledger);
     out->jobs_done = mdl_ledger_jobs_done(c->ledger);
-    out->jobs_leased = c->started && c->jobs == out->jobs ? out->jobs - out->jobs_done - c->jobs_free : 0;
+    out->jobs_leased = out->jobs - out->jobs_done - mdl_duty_fresh(mdl_ledger_duty(c->ledger));
+    out->checks = c->checks;
+    out->verdicts = c->verdicts;
+    out->checking = c->checking;
     out->workers = mdl_ledger_workers(c->ledger, &worker);
     for (uint32_t i = 0; i < out->workers; i++) {
         out->banned += worker[i].banned != 0;

@@ -27,7 +27,8 @@ enum {
     MDL_DEADLINE_MS_MIN = 15000,     /* a lease never ends earlier                         */
     MDL_HISTORY_BYTES_MAX = 1 << 20, /* of one reply to sync, or one generation if larger  */
     MDL_ACTIVE_MS = 60000,           /* a worker heard of within this time is active       */
-    MDL_CHECKPOINT_SHOWN_MAX = 1024  /* bytes of a checkpoint that pong shows              */
+    MDL_CHECKPOINT_SHOWN_MAX = 1024, /* bytes of a checkpoint that pong shows              */
+    MDL_CHECKERS_MAX = 64            /* jobs that the coordinator does itself at once      */
 };
 
 /* One entry of an allow-list. */
@@ -46,8 +47,10 @@ typedef struct mdl_coordinator_config {
     size_t listed_count;
     const uint8_t (*owners)[MDL_KEY_BYTES]; /* invite: who may invite besides us */
     size_t owner_count;
-    uint64_t lease_ms;  /* 0: MDL_LEASE_MS_DEFAULT                 */
-    double rate, burst; /* messages a second of one key, and at once; 0: 50 and 100 */
+    uint8_t chain[MDL_DIGEST_BYTES]; /* seed of the hash chain: a secret */
+    uint32_t checkers;               /* jobs that compute() takes at once, up to MDL_CHECKERS_MAX; 0: 1 */
+    uint64_t lease_ms;               /* 0: MDL_LEASE_MS_DEFAULT                 */
+    double rate, burst;              /* messages a second of one key, and at once; 0: 50 and 100 */
 } mdl_coordinator_config;
 
 /* Commands. Bytes are the caller's again when the function returns. */
@@ -65,6 +68,9 @@ typedef struct mdl_coordinator_io {
     void (*receipt)(void *ctx, uint64_t call, uint64_t record);
     /* Publish an envelope once `after` records are durable. */
     void (*publish)(void *ctx, uint64_t after, const uint8_t *envelope, size_t size);
+    /* Do this job of the open generation, mdl_ledger_evolution(), on another thread;
+     * then mdl_coordinator_computed(). The generation stays open until then. */
+    void (*compute)(void *ctx, uint32_t job);
     /* For people. `kind` names what happened in one word; `key` may be NULL. */
     void (*log)(void *ctx, const char *kind, const uint8_t *key, const char *text);
     mdl_blobs blobs;
@@ -108,6 +114,9 @@ void mdl_coordinator_storage(mdl_coordinator *c, int ok, uint64_t now_ms);
 /* Time passes: leases expire. A few times a second. */
 void mdl_coordinator_tick(mdl_coordinator *c, uint64_t now_ms, uint64_t wall_ms);
 
+/* The answer to the command compute(). */
+void mdl_coordinator_computed(mdl_coordinator *c, uint32_t job, const mdl_duty_answer *answer, uint64_t now_ms);
+
 /* pause, resume, ban, unban. `key` NULL for the first two. MDL_OK, MDL_ENOENT
  * (no such action or worker), MDL_EMISMATCH (it is so already, or over), MDL_ERANGE
  * (the reason), MDL_EIO (no room), with a sentence. */
@@ -120,6 +129,8 @@ typedef struct mdl_coordinator_info {
     uint32_t generation, generations, jobs, jobs_done, jobs_leased;
     uint32_t workers, sessions, active, banned;
     uint64_t results, expired, duplicates, rejected; /* leases and messages since the start */
+    uint64_t checks, verdicts;                       /* jobs that the coordinator did itself, since the start */
+    uint32_t checking;                               /* and does now */
     uint64_t credit;                                 /* updates of closed generations       */
     int64_t best;                                    /* of the last closed generation       */
     int paused, ended, storage_ok;

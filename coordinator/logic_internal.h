@@ -65,10 +65,10 @@ struct mdl_coordinator {
     uint64_t active_ms;
 
     mdl_lease_slot *lease;
-    uint32_t leases, lease_room, lease_open;     /* open: none before this one is */
-    uint8_t *held;                               /* [jobs] open leases that cover the job */
-    uint32_t jobs, jobs_room, jobs_free, cursor; /* free: no result, no open lease; none is before cursor */
-    uint64_t remainder_ms, remainder_end_ms;     /* when the generation should be done, and when that was computed */
+    uint32_t leases, lease_room, lease_open; /* open: none before this one is */
+    uint64_t *waited;                        /* [jobs] when a job was first seen to wait for another owner; 0: never */
+    uint32_t jobs, jobs_room;
+    uint64_t remainder_ms, remainder_end_ms; /* when the generation should be done, and when that was computed */
 
     mdl_closed *closed;
     uint32_t closed_count, closed_room;
@@ -76,6 +76,9 @@ struct mdl_coordinator {
     uint8_t document[MDL_DIGEST_BYTES];
     mdl_names names;
     int64_t best;
+
+    uint32_t check[MDL_CHECKERS_MAX], checking; /* jobs under way */
+    uint64_t checks, verdicts, scanned_ms;
 
     uint64_t results, expired, duplicates, rejected, credit;
 
@@ -127,12 +130,19 @@ uint32_t mdl_coordinator_active(mdl_coordinator *c, uint64_t now_ms);
 /* Take stock of the current generation: jobs, and leases that the ledger holds open. 0: out of memory. */
 int mdl_work_begin(mdl_coordinator *c, uint64_t now_ms);
 void mdl_work_want(mdl_coordinator *c, const mdl_asked *a);
+void mdl_work_commit(mdl_coordinator *c, const mdl_asked *a);
 void mdl_work_result(mdl_coordinator *c, const mdl_asked *a);
+/* Leases that the ledger has ended meanwhile are over here too. */
+void mdl_work_follow(mdl_coordinator *c);
 void mdl_work_tick(mdl_coordinator *c, uint64_t now_ms);
 /* End the open leases of a worker with records. */
 void mdl_work_revoke(mdl_coordinator *c, uint32_t worker, mdl_reason reason);
 /* A new session: what the old one leased may be lost. */
 void mdl_work_orphan(mdl_coordinator *c, uint32_t worker);
+
+/* ---- logic_verify.c ---- */
+/* Give the threads what the coordinator has to do itself. */
+void mdl_verify_drive(mdl_coordinator *c, uint64_t now_ms);
 
 /* ---- logic_serve.c ---- */
 int mdl_names_add(mdl_names *n, const uint8_t digest[MDL_DIGEST_BYTES]); /* 0: out of memory */

@@ -25,26 +25,6 @@ static uint32_t lives_of(const mdl_coordinator *c, uint32_t job) {
     return j.episodes;
 }
 
-static int has_result(const mdl_coordinator *c, uint32_t job) {
-    return mdl_ledger_job_result(c->ledger, job, NULL, NULL);
-}
-
-static void hold(mdl_coordinator *c, const mdl_lease_slot *s) {
-    for (uint32_t i = s->first; i < s->first + s->count; i++) {
-        c->jobs_free -= (uint32_t)(c->held[i] == 0 && !has_result(c, i));
-        c->held[i]++;
-    }
-}
-
-static void release(mdl_coordinator *c, const mdl_lease_slot *s) {
-    for (uint32_t i = s->first; i < s->first + s->count; i++) {
-        MDL_ASSERT(c->held[i] > 0);
-        c->held[i]--;
-        c->jobs_free += (uint32_t)(c->held[i] == 0 && !has_result(c, i));
-    }
-    c->cursor = s->first < c->cursor ? s->first : c->cursor;
-}
-
 static mdl_lease_slot *slot_of(mdl_coordinator *c, uint64_t id) {
     /* Numbers of a generation's leases are consecutive. */
     if (c->leases == 0 || id < c->lease[0].id || id - c->lease[0].id >= c->leases) {
@@ -90,14 +70,12 @@ int mdl_work_begin(mdl_coordinator *c, uint64_t now_ms) {
     const mdl_ledger_lease *l;
     uint32_t count = mdl_ledger_leases(c->ledger, &l);
     c->jobs = mdl_ledger_jobs(c->ledger);
-    uint32_t room = c->jobs_room;
-    if (!mdl_grow((void **)&c->held, &room, c->jobs + 1, sizeof *c->held)) {
+    if (!mdl_grow((void **)&c->waited, &c->jobs_room, c->jobs + 1, sizeof *c->waited)) {
         return 0;
     }
-    c->jobs_room = room;
-    memset(c->held, 0, c->jobs + 1);
-    c->jobs_free = c->jobs - mdl_ledger_jobs_done(c->ledger);
-    c->cursor = c->leases = c->lease_open = 0;
+    memset(c->waited, 0, (c->jobs + 1) * sizeof *c->waited);
+    c->leases = c->lease_open = 0;
+    MDL_ASSERT(c->checking == 0);
     c->remainder_ms = 0;
     for (uint32_t i = 0; i < c->peers; i++) {
         c->peer[i].leases = 0;
@@ -112,9 +90,7 @@ int mdl_work_begin(mdl_coordinator *c, uint64_t now_ms) {
         if (!s) {
             return 0;
         }
-        if (l[i].state == MDL_LEASE_OPEN) {
-            hold(c, s);
-        } else {
+        if (l[i].state != MDL_LEASE_OPEN) {
             settle(c, s);
         }
     }
@@ -125,21 +101,25 @@ int mdl_work_begin(mdl_coordinator *c, uint64_t now_ms) {
 
 static uint32_t at_least_one(uint32_t v) { return v > 0 ? v : 1; }
 
-/* How many jobs from `first` on: free ones side by side, within the limits. */
-static uint32_t size_lease(mdl_coordinator *c, const mdl_asked *a, uint32_t first, uint64_t *lives) {
+/* How many of the jobs that may be leased, within the limits. */
+static uint32_t size_lease(mdl_coordinator *c, const mdl_asked *a, mdl_duty_choice choice, uint64_t *lives) {
     const mdl_peer *p = &c->peer[a->worker];
     uint32_t want = a->message->as.want.jobs;
     uint32_t active = at_least_one(mdl_coordinator_active(c, a->now_ms));
     uint32_t most = want < MDL_UNIT_JOBS_MAX ? want : MDL_UNIT_JOBS_MAX;
-    uint64_t fair = (c->jobs_free + 2 * (uint64_t)active - 1) / (2 * (uint64_t)active);
+    most = most < choice.most ? most : choice.most;
+    uint64_t fair = (mdl_duty_fresh(mdl_ledger_duty(c->ledger)) + 2 * (uint64_t)active - 1) / (2 * (uint64_t)active);
     uint64_t even = (c->jobs + 2 * (uint64_t)active - 1) / (2 * (uint64_t)active);
     uint32_t least = at_least_one((c->jobs + MDL_LIST_MAX - 1) / MDL_LIST_MAX); /* close's list should fit */
     double target = p->lives * (double)c->config.lease_ms;
     uint32_t probe = 2 * at_least_one(p->threads); /* speed unknown */
     uint32_t count = 0;
     *lives = 0;
-    while (count < most && first + count < c->jobs && c->held[first + count] == 0 && !has_result(c, first + count)) {
-        uint32_t more = lives_of(c, first + count);
+    if (choice.kind != MDL_DUTY_FRESH) {
+        fair = most;
+    }
+    while (count < most) {
+        uint32_t more = lives_of(c, choice.first + count);
         if (count >= least) {
             int small = p->lives > 0 && (double)(*lives + more) <= target / 16 && count < even;
             if (p->lives > 0 ? (double)(*lives + more) > target : count >= probe) {
@@ -178,7 +158,6 @@ static int write_lease(mdl_coordinator *c, const mdl_asked *a, uint32_t first, u
         c->failed = 1;
         return 0;
     }
-    hold(c, s);
     *deadline_ms = s->deadline_ms - a->now_ms;
     return 1;
 }
@@ -200,13 +179,26 @@ static void grant(mdl_coordinator *c, const mdl_asked *a, uint32_t first, uint32
     mdl_coordinator_say(c, a, &m, 1, NULL, 0);
 }
 
-static int is_done(const mdl_coordinator *c, const mdl_lease_slot *s) { return has_result(c, s->first); }
+/* Its result would come too late. */
+static int is_done(const mdl_coordinator *c, const mdl_lease_slot *s) {
+    return !mdl_duty_may_reveal(mdl_ledger_duty(c->ledger), s->id);
+}
+
+/* Whether this worker may do an open lease's jobs too. */
+static int may_copy(const mdl_coordinator *c, uint32_t worker, const mdl_lease_slot *s) {
+    const mdl_duty *duty = mdl_ledger_duty(c->ledger);
+    const mdl_ledger_worker *w;
+    mdl_ledger_workers(c->ledger, &w);
+    return mdl_duty_may_lease(duty, w[worker].owner_number, s->first, s->count) &&
+           (mdl_ledger_trusted(c->ledger, worker) || mdl_duty_kind_of(duty, s->id) == MDL_DUTY_FRESH);
+}
 
 /* The oldest open lease that is late and may be given to this worker as well. */
 static mdl_lease_slot *find_late(mdl_coordinator *c, const mdl_asked *a) {
     for (uint32_t i = c->lease_open; i < c->leases; i++) {
         mdl_lease_slot *s = &c->lease[i];
-        if (!s->open || s->copied || is_done(c, s) || (s->worker == a->worker && !s->orphan)) {
+        if (!s->open || s->copied || is_done(c, s) || (s->worker == a->worker && !s->orphan) ||
+            !may_copy(c, a->worker, s)) {
             continue;
         }
         uint64_t late_ms = s->orphan ? s->expected_ms / 2 : 2 * s->expected_ms;
@@ -233,6 +225,18 @@ static uint64_t retry_ms(mdl_coordinator *c, uint64_t now_ms) {
     return left < RETRY_MS_MIN ? RETRY_MS_MIN : left > RETRY_MS_MAX ? RETRY_MS_MAX : left;
 }
 
+/* What the worker's next lease must be: the beacon's choice, where there is one. */
+static mdl_duty_choice choose(const mdl_coordinator *c, uint32_t worker) {
+    const mdl_duty *duty = mdl_ledger_duty(c->ledger);
+    const mdl_ledger_worker *w;
+    if (!mdl_ledger_verifies(c->ledger)) {
+        return mdl_duty_first_fresh(duty);
+    }
+    mdl_ledger_workers(c->ledger, &w);
+    return mdl_duty_choose(duty, mdl_ledger_next_lease(c->ledger), w[worker].key, w[worker].owner_number,
+                           mdl_ledger_trusted(c->ledger, worker));
+}
+
 void mdl_work_want(mdl_coordinator *c, const mdl_asked *a) {
     if (mdl_ledger_ended(c->ledger)) {
         mdl_coordinator_idle(c, a, MDL_REASON_IDLE_FINISHED, 0, 1);
@@ -250,15 +254,12 @@ void mdl_work_want(mdl_coordinator *c, const mdl_asked *a) {
         mdl_coordinator_idle(c, a, MDL_REASON_OVER_QUOTA, retry_ms(c, a->now_ms), 0);
         return;
     }
-    if (c->jobs_free > 0) {
-        while (c->held[c->cursor] > 0 || has_result(c, c->cursor)) {
-            c->cursor++;
-            MDL_ASSERT(c->cursor < c->jobs);
-        }
+    mdl_duty_choice choice = choose(c, a->worker);
+    if (choice.kind != MDL_DUTY_NOTHING) {
         uint64_t lives;
-        uint32_t count = size_lease(c, a, c->cursor, &lives);
+        uint32_t count = size_lease(c, a, choice, &lives);
         MDL_ASSERT(count > 0);
-        grant(c, a, c->cursor, count, lives);
+        grant(c, a, choice.first, count, lives);
         return;
     }
     mdl_lease_slot *late = find_late(c, a);
@@ -273,7 +274,9 @@ void mdl_work_want(mdl_coordinator *c, const mdl_asked *a) {
         grant(c, a, late->first, late->count, lives);
         return;
     }
-    mdl_coordinator_idle(c, a, MDL_REASON_WAITING_FOR_GENERATION, retry_ms(c, a->now_ms), 0);
+    int all = mdl_ledger_jobs_done(c->ledger) == c->jobs;
+    mdl_coordinator_idle(c, a, all ? MDL_REASON_VERIFYING : MDL_REASON_WAITING_FOR_GENERATION, retry_ms(c, a->now_ms),
+                         0);
 }
 
 /* ---- results ---- */
@@ -291,63 +294,135 @@ static void measure(mdl_coordinator *c, const mdl_asked *a, const mdl_lease_slot
     p->done_ms = a->now_ms;
 }
 
-/* Why the lease does not take this result; MDL_REASON_NONE when it does. */
-static mdl_reason judge(const mdl_coordinator *c, const mdl_asked *a, const mdl_ledger_lease *l) {
-    const mdl_msg_result *r = &a->message->as.result;
+/* Whether the lease can take a commitment or a result of this worker. */
+static mdl_reason judge(const mdl_coordinator *c, const mdl_asked *a, uint64_t id, const mdl_ledger_lease *l) {
     if (!l || l->worker != a->worker) {
-        return r->lease < mdl_ledger_next_lease(c->ledger) && !l ? MDL_REASON_LEASE_EXPIRED : MDL_REASON_NO_LEASE;
-    }
-    if (r->generation != l->generation || r->first != l->first || r->count != l->count) {
-        return MDL_REASON_LEASE_MISMATCH;
-    }
-    if (r->fitness.count != r->count) {
-        return MDL_REASON_BAD_SHAPE;
+        return id < mdl_ledger_next_lease(c->ledger) && !l ? MDL_REASON_LEASE_EXPIRED : MDL_REASON_NO_LEASE;
     }
     if (l->state == MDL_LEASE_EXPIRED) {
         return MDL_REASON_LEASE_EXPIRED;
     }
-    return l->state == MDL_LEASE_OPEN && has_result(c, l->first) ? MDL_REASON_DUPLICATE : MDL_REASON_NONE;
+    return l->state == MDL_LEASE_OPEN && !mdl_duty_may_reveal(mdl_ledger_duty(c->ledger), id) ? MDL_REASON_DUPLICATE
+                                                                                              : MDL_REASON_NONE;
+}
+
+static mdl_reason judge_result(const mdl_coordinator *c, const mdl_asked *a, const mdl_ledger_lease *l) {
+    const mdl_msg_result *r = &a->message->as.result;
+    mdl_reason reason = judge(c, a, r->lease, l);
+    if (reason == MDL_REASON_NO_LEASE || !l) {
+        return reason;
+    }
+    if (r->generation != l->generation || r->first != l->first || r->count != l->count) {
+        return MDL_REASON_LEASE_MISMATCH;
+    }
+    if (r->fitness.count != r->count || r->segments.count != r->count) {
+        return MDL_REASON_BAD_SHAPE;
+    }
+    if (reason == MDL_REASON_NONE && mdl_ledger_verifies(c->ledger) && l->commit == 0) {
+        return MDL_REASON_NO_COMMIT;
+    }
+    return reason;
+}
+
+/* Honest work that is too late still tells how fast the worker is. */
+static void turn_down(mdl_coordinator *c, const mdl_asked *a, mdl_lease_slot *s, mdl_reason reason, int measured) {
+    if (s && !measured && (reason == MDL_REASON_DUPLICATE || reason == MDL_REASON_LEASE_EXPIRED)) {
+        measure(c, a, s);
+    }
+    if (s && s->open && reason == MDL_REASON_DUPLICATE) {
+        c->duplicates++;
+        settle(c, s); /* the ledger ends it with the generation */
+    }
+    mdl_coordinator_reject(c, a, reason, 0, 1, NULL);
+}
+
+static mdl_reason reason_of(mdl_rule rule) {
+    switch (rule) {
+    case MDL_RULE_NOMEM:
+        return MDL_REASON_INTERNAL;
+    case MDL_RULE_COMMIT:
+        return MDL_REASON_BAD_COMMIT;
+    default:
+        return MDL_REASON_OUT_OF_RANGE;
+    }
+}
+
+/* Append what the worker sent. 0: refused, and said so. */
+static int append(mdl_coordinator *c, const mdl_asked *a) {
+    mdl_breach breach;
+    if (!c->storage_ok) {
+        mdl_coordinator_reject(c, a, MDL_REASON_DISK_FULL, RETRY_MS_MAX, 0, NULL);
+        return 0;
+    }
+    mdl_rule rule = mdl_coordinator_append(c, a, &breach);
+    if (rule != MDL_RULE_OK) {
+        mdl_reason why = reason_of(rule);
+        mdl_coordinator_reject(c, a, why, why == MDL_REASON_INTERNAL ? 1000 : 0, 0, breach.text);
+        return 0;
+    }
+    return 1;
+}
+
+void mdl_work_commit(mdl_coordinator *c, const mdl_asked *a) {
+    const mdl_msg_commit *m = &a->message->as.commit;
+    const mdl_ledger_lease *l = mdl_ledger_lease_find(c->ledger, m->lease);
+    mdl_lease_slot *s = l ? slot_of(c, l->id) : NULL;
+    mdl_reason reason = judge(c, a, m->lease, l);
+    int again = l && l->worker == a->worker && l->commit != 0;
+    if (again && memcmp(l->commitment, m->commitment, MDL_DIGEST_BYTES) == 0 && reason == MDL_REASON_NONE) {
+        mdl_coordinator_give_receipt(c, a, l->commit); /* its receipt was lost */
+        return;
+    }
+    if (reason != MDL_REASON_NONE) {
+        turn_down(c, a, s, reason, again);
+        return;
+    }
+    uint64_t record = mdl_ledger_size(c->ledger);
+    if (!append(c, a)) {
+        return;
+    }
+    if (s && s->open) {
+        measure(c, a, s);
+    }
+    mdl_coordinator_give_receipt(c, a, record);
 }
 
 void mdl_work_result(mdl_coordinator *c, const mdl_asked *a) {
     const mdl_ledger_lease *l = mdl_ledger_lease_find(c->ledger, a->message->as.result.lease);
     mdl_lease_slot *s = l ? slot_of(c, l->id) : NULL;
-    mdl_reason reason = judge(c, a, l);
+    int committed = l && l->commit != 0;
+    mdl_reason reason = judge_result(c, a, l);
     if (reason == MDL_REASON_NONE && l->state == MDL_LEASE_DONE) {
         mdl_coordinator_give_receipt(c, a, l->result); /* its receipt was lost */
         return;
     }
     if (reason != MDL_REASON_NONE) {
-        if (s && (reason == MDL_REASON_DUPLICATE || reason == MDL_REASON_LEASE_EXPIRED)) {
-            measure(c, a, s);
-        }
-        if (s && s->open && reason == MDL_REASON_DUPLICATE) {
-            c->duplicates++;
-            settle(c, s); /* the ledger ends it with the generation */
-        }
-        mdl_coordinator_reject(c, a, reason, 0, 1, NULL);
+        turn_down(c, a, s, reason, committed);
         return;
     }
-    if (!c->storage_ok) {
-        mdl_coordinator_reject(c, a, MDL_REASON_DISK_FULL, RETRY_MS_MAX, 0, NULL);
-        return;
-    }
-    mdl_breach breach;
     uint64_t record = mdl_ledger_size(c->ledger);
-    mdl_rule rule = mdl_coordinator_append(c, a, &breach);
-    if (rule != MDL_RULE_OK) {
-        mdl_reason why = rule == MDL_RULE_NOMEM ? MDL_REASON_INTERNAL : MDL_REASON_OUT_OF_RANGE;
-        mdl_coordinator_reject(c, a, why, why == MDL_REASON_INTERNAL ? 1000 : 0, 0, breach.text);
+    if (!append(c, a)) {
         return;
     }
     MDL_ASSERT(s && s->open);
-    measure(c, a, s);
-    release(c, s);
+    if (!committed) {
+        measure(c, a, s);
+    }
     settle(c, s);
     c->peer[a->worker].patience = 1;
     c->results++;
     mdl_coordinator_give_receipt(c, a, record);
     mdl_coordinator_advance(c, a->now_ms);
+    mdl_verify_drive(c, a->now_ms);
+}
+
+void mdl_work_follow(mdl_coordinator *c) {
+    for (uint32_t i = c->lease_open; i < c->leases; i++) {
+        mdl_lease_slot *s = &c->lease[i];
+        if (s->open && mdl_ledger_lease_find(c->ledger, s->id)->state != MDL_LEASE_OPEN) {
+            settle(c, s);
+        }
+    }
 }
 
 /* ---- leases that end without a result ---- */
@@ -358,6 +433,9 @@ static void expire(mdl_coordinator *c, uint32_t at, mdl_reason reason) {
     memset(&m, 0, sizeof m);
     m.type = MDL_MSG_EXPIRE;
     m.as.expire.lease = s->id;
+    if (reason == MDL_REASON_DEADLINE && mdl_ledger_lease_find(c->ledger, s->id)->commit != 0) {
+        reason = MDL_REASON_UNREVEALED;
+    }
     m.as.expire.reason = (uint32_t)reason;
     if (!mdl_coordinator_record(c, &m)) {
         return;
@@ -366,7 +444,6 @@ static void expire(mdl_coordinator *c, uint32_t at, mdl_reason reason) {
     mdl_ledger_workers(c->ledger, &worker);
     mdl_coordinator_log(c, "expire", worker[s->worker].key, "lease %" PRIu64 " of %" PRIu32 " jobs: %s", s->id,
                         s->count, mdl_reason_sentence(reason));
-    release(c, s);
     settle(c, s);
     c->expired++;
 }

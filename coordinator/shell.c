@@ -12,6 +12,7 @@
 #include "core/assert.h"
 #include "protocol/experiment_json.h"
 #include "protocol/frame.h"
+#include "runtime/pool.h"
 
 enum { TICK_MS = 100, TELL_AGAIN_MS = 60000, GATHER_RECORDS = 1024, GATHER_NS = 5000000 };
 
@@ -235,10 +236,32 @@ static void on_publish(void *ctx, uint64_t after, const uint8_t *envelope, size_
     }
 }
 
+static void on_checked(void *ctx, uint32_t job, const mdl_duty_answer *answer) {
+    mdl_shell *s = ctx;
+    if (s->closing || s->failed) {
+        return;
+    }
+    mdl_coordinator_computed(s->logic, job, answer, mdl_shell_now_ms());
+    mdl_shell_after_logic(s);
+}
+
+static void on_compute(void *ctx, uint32_t job) {
+    mdl_shell *s = ctx;
+    const mdl_ledger *l = mdl_coordinator_ledger(s->logic);
+    if (!s->checker) {
+        mdl_checker_options o = {s->options.logic.checkers, mdl_ledger_experiment(l), on_checked, s};
+        if (mdl_checker_open(&s->checker, s->loop, &o) != MDL_OK) {
+            mdl_shell_fail(s, "no memory or no thread to do jobs again");
+            return;
+        }
+    }
+    mdl_checker_give(s->checker, mdl_ledger_evolution(l), job);
+}
+
 static void on_log(void *ctx, const char *kind, const uint8_t *key, const char *text) {
     mdl_shell *s = ctx;
     char who[17] = "";
-    static const char *const always[] = {"generation", "end", "admin", "admit", "bye", "bug"};
+    static const char *const always[] = {"generation", "end", "admin", "admit", "bye", "verdict", "unverified", "bug"};
     if (key) {
         mdl_hex(key, 8, who);
     }
@@ -250,8 +273,8 @@ static void on_log(void *ctx, const char *kind, const uint8_t *key, const char *
 }
 
 mdl_coordinator_io mdl_shell_io(mdl_shell *s) {
-    return (mdl_coordinator_io){s,          on_append,  on_put_blob, on_reply,
-                                on_receipt, on_publish, on_log,      mdl_shell_blobs(s)};
+    return (mdl_coordinator_io){s,          on_append,  on_put_blob, on_reply,          on_receipt,
+                                on_publish, on_compute, on_log,      mdl_shell_blobs(s)};
 }
 
 void mdl_shell_after_logic(mdl_shell *s) {
@@ -364,6 +387,10 @@ void mdl_shell_close(mdl_shell *s, void (*closed)(void *ctx), void *ctx) {
     s->closed_ctx = ctx;
     mdl_committer_stop(c);
     s->open_handles = 4;
+    if (s->checker) {
+        s->open_handles++;
+        mdl_checker_close(s->checker, handle_gone, s);
+    }
     uv_close((uv_handle_t *)&c->done, handle_gone);
     uv_close((uv_handle_t *)&s->arrivals, handle_gone);
     if (s->server) {
@@ -428,6 +455,12 @@ mdl_err mdl_shell_open(uv_loop_t *loop, const mdl_shell_options *options, mdl_sh
     }
     s->loop = loop;
     s->options = *options;
+    if (s->options.logic.checkers == 0) {
+        s->options.logic.checkers = mdl_cpu_count();
+    }
+    if (s->options.logic.checkers > MDL_CHECKERS_MAX) {
+        s->options.logic.checkers = MDL_CHECKERS_MAX;
+    }
     if (!(s->options.peer_rate > 0)) {
         s->options.peer_rate = 20000;
     }
@@ -446,6 +479,9 @@ mdl_err mdl_shell_open(uv_loop_t *loop, const mdl_shell_options *options, mdl_sh
         err = listen_now(s, error, error_size);
     }
     if (err != MDL_OK) {
+        if (s->checker) {
+            mdl_checker_close(s->checker, NULL, NULL);
+        }
         release_all(s);
         return err;
     }

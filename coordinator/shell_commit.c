@@ -11,8 +11,7 @@
 
 enum { RECORDS_AT_ONCE = 32768 };
 
-/* The note for the tree after `edge`. */
-static mdl_err sign(const mdl_committer *c, const mdl_merkle_edge *edge, char *out, size_t *out_size) {
+mdl_err mdl_committer_sign(const mdl_committer *c, const mdl_merkle_edge *edge, char *out, size_t *out_size) {
     mdl_checkpoint checkpoint = {mdl_text_of(c->vkey.name), edge->size, {{0}}, {NULL, 0}};
     mdl_text_out text = {out, MDL_STORE_NOTE_MAX, 0};
     mdl_merkle_edge_root(edge, &checkpoint.root);
@@ -41,7 +40,7 @@ static mdl_err append(mdl_committer *c, uint32_t first, uint32_t count, char *er
         err = mdl_merkle_append(&edge, leaf, count, NULL, NULL);
     }
     if (err == MDL_OK) {
-        err = sign(c, &edge, note, &note_size);
+        err = mdl_committer_sign(c, &edge, note, &note_size);
     }
     if (err != MDL_OK) {
         snprintf(error, error_size, "%s: %s", trouble, mdl_strerror((int)err));

@@ -2,6 +2,7 @@
 #ifndef MDL_COORDINATOR_SHELL_INTERNAL_H
 #define MDL_COORDINATOR_SHELL_INTERNAL_H
 
+#include "coordinator/checker.h"
 #include "coordinator/shell.h"
 #include "protocol/checkpoint.h"
 #include "store/store.h"
@@ -99,6 +100,7 @@ struct mdl_shell {
     uv_loop_t *loop;
     mdl_shell_options options;
     mdl_coordinator *logic;
+    mdl_checker *checker; /* from the first job on */
     mdl_server *server;
     mdl_committer committer;
     mdl_batch batch; /* what comes next */
@@ -108,6 +110,9 @@ struct mdl_shell {
     uint32_t recents;
     mdl_store reader;
     uint64_t reader_count, reader_ms;
+    uint64_t shown_count; /* records that may be seen, and their checkpoint */
+    char shown[MDL_STORE_NOTE_MAX];
+    size_t shown_size;
     uint8_t *blob; /* of the last get */
     mdl_bucket bucket[MDL_BUCKETS];
     mdl_told told[MDL_TOLD_MAX];
@@ -143,6 +148,8 @@ mdl_piece mdl_frame_piece(const uint8_t *envelope, size_t envelope_size, const u
 
 /* ---- shell_commit.c ---- */
 mdl_err mdl_committer_start(mdl_committer *c, uv_loop_t *loop, uv_async_cb done, void *data);
+/* The note for the tree after `edge`; `out` holds MDL_STORE_NOTE_MAX. Of any thread. */
+mdl_err mdl_committer_sign(const mdl_committer *c, const mdl_merkle_edge *edge, char *out, size_t *out_size);
 /* Give it a batch, which is empty afterwards. Only when it is not busy. */
 void mdl_committer_give(mdl_committer *c, mdl_batch *batch);
 /* Ends the thread after the batch at hand, or at once while the store fails. Blocks. */

@@ -209,6 +209,35 @@ static mdl_err refresh(mdl_shell *s) {
     return err;
 }
 
+/* What may be seen: until a generation has closed, nothing of it. The checkpoint
+ * is one of just these records. */
+static mdl_err follow_shown(mdl_shell *s) {
+    char error[256];
+    uint64_t count = mdl_ledger_published(mdl_coordinator_ledger(s->logic));
+    if (count > s->reader_count) {
+        /* Not on the disk yet, or not in this reader. */
+        count = mdl_ledger_verifies(mdl_coordinator_ledger(s->logic)) ? s->shown_count : s->reader_count;
+    }
+    if (count == s->shown_count) {
+        return MDL_OK;
+    }
+    mdl_err err;
+    if (count == s->reader_count) {
+        err = s->reader.checkpoint(&s->reader, s->shown, &s->shown_size, error, sizeof error);
+    } else {
+        mdl_merkle_lookup lookup = mdl_store_lookup(&s->reader);
+        mdl_merkle_edge edge;
+        err = mdl_merkle_edge_load(count, &lookup, &edge);
+        if (err == MDL_OK) {
+            err = mdl_committer_sign(&s->committer, &edge, s->shown, &s->shown_size);
+        }
+    }
+    if (err == MDL_OK) {
+        s->shown_count = count;
+    }
+    return err;
+}
+
 typedef struct gathering {
     mdl_sink sink;
 } gathering;
@@ -222,7 +251,7 @@ static mdl_err read_tile(mdl_shell *s, const mdl_tile *tile, mdl_buffer *out) {
     char error[256];
     mdl_hash hash;
     gathering g = {mdl_buffer_sink(out)};
-    if (mdl_tile_width(tile->kind, tile->level, tile->index, s->reader_count) < tile->width) {
+    if (mdl_tile_width(tile->kind, tile->level, tile->index, s->shown_count) < tile->width) {
         return MDL_ENOENT;
     }
     uint64_t first = tile->index * MDL_TILE_WIDTH;
@@ -245,14 +274,8 @@ static mdl_err read_path(mdl_shell *s, const char *path, mdl_buffer *out) {
     mdl_tile tile;
     uint8_t digest[MDL_DIGEST_BYTES];
     if (strcmp(path, "checkpoint") == 0) {
-        char *note = malloc(MDL_STORE_NOTE_MAX);
-        size_t size;
-        mdl_err err = note ? s->reader.checkpoint(&s->reader, note, &size, error, sizeof error) : MDL_ENOMEM;
-        if (err == MDL_OK) {
-            mdl_put_bytes(&sink, note, size);
-        }
-        free(note);
-        return err;
+        mdl_put_bytes(&sink, s->shown, s->shown_size);
+        return s->shown_count > 0 ? MDL_OK : MDL_ENOENT;
     }
     if (strncmp(path, "blob/", 5) == 0) {
         uint8_t *blob = NULL;
@@ -275,6 +298,9 @@ mdl_err mdl_shell_read(mdl_shell *s, const char *path, uint8_t **bytes, size_t *
     *bytes = NULL;
     *size = 0;
     mdl_err err = refresh(s);
+    if (err == MDL_OK) {
+        err = follow_shown(s);
+    }
     if (err == MDL_OK) {
         err = read_path(s, path, &b);
     }

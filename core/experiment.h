@@ -12,6 +12,18 @@
 
 typedef enum mdl_model_id { MDL_MODEL_HMN = 0, MDL_MODEL_NEURAXON = 1, MDL_MODEL_COUNT = 2 } mdl_model_id;
 
+/* How results are verified: not core's, but the experiment's. PROTOCOL section 10. */
+typedef struct mdl_verification_spec {
+    uint32_t used;      /* 0: "off", and the rest is not read                             */
+    uint32_t floor_ppm; /* trusted units of which one job is done again                   */
+    uint32_t plant_ppm; /* leases that are planted                                        */
+    uint32_t probation; /* confirmed leases after which a worker is trusted               */
+    uint32_t window;    /* generations that credit waits, 0..MDL_VERIFY_WINDOW_MAX        */
+    uint32_t selected;  /* 0 or 1: elites and validation are done again by the coordinator */
+} mdl_verification_spec;
+
+enum { MDL_VERIFY_WINDOW_MAX = 16 };
+
 typedef struct mdl_experiment {
     char name[64];
     mdl_model_id model;
@@ -22,6 +34,7 @@ typedef struct mdl_experiment {
     mdl_neuraxon_spec neuraxon;
     mdl_modulator_spec modulators; /* of both models                           */
     mdl_evolution_spec evolution;
+    mdl_verification_spec verification;
     uint32_t test_episodes; /* held-out lives for reported scores, 1..65536, 200 */
     uint8_t id[32];         /* SHA-256 of the file's bytes                       */
 } mdl_experiment;

@@ -70,6 +70,8 @@ void mdl_duty_begin(mdl_duty *d, const mdl_duty_rules *rules, const mdl_evolutio
  * NOTHING, an open lease may be copied. */
 mdl_duty_choice mdl_duty_choose(const mdl_duty *d, uint64_t lease, const uint8_t worker[32], uint32_t owner,
                                 int trusted);
+/* The same for fresh work alone, without the element: the first fresh jobs; most 0: none. */
+mdl_duty_choice mdl_duty_first_fresh(const mdl_duty *d);
 /* Whether a lease has a shape that some choice could have: jobs without answer
  * that no lease or one of just these jobs covers; or jobs that all have answers,
  * of other owners only. The jobs must exist. */
@@ -89,6 +91,8 @@ void mdl_duty_expire(mdl_duty *d, uint64_t lease);
 /* The coordinator's own answer: the job is settled, whatever others said. Of an
  * answered job that is not settled. MDL_ENOMEM leaves everything unchanged. */
 mdl_err mdl_duty_settle(mdl_duty *d, uint32_t job, const mdl_duty_answer *answer);
+/* Room for so many convictions right after a settlement: they cannot fail then. */
+mdl_err mdl_duty_reserve(mdl_duty *d, uint32_t convictions);
 /* A worker was convicted: its answers of this generation that nobody confirmed
  * are void, its open leases are closed. MDL_ENOMEM leaves everything unchanged. */
 mdl_err mdl_duty_convict(mdl_duty *d, const uint8_t worker[32]);
@@ -121,7 +125,7 @@ int mdl_duty_done(mdl_duty *d);
 /* Play the events of `seen` again with the element that the closing reveals.
  * `fault` gets a sentence about the first lease that was not the one to give, or
  * the first confirmation that is missing. `scratch`: another duty, of the same
- * room. MDL_OK, MDL_EMISMATCH or MDL_ENOMEM. */
+ * room. MDL_OK, MDL_EMISMATCH (a lease), MDL_ENOENT (a confirmation) or MDL_ENOMEM. */
 mdl_err mdl_duty_replay(const mdl_duty *seen, mdl_duty *scratch, const uint8_t element[MDL_DIGEST_BYTES], char *fault,
                         size_t size);
 

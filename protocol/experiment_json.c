@@ -275,6 +275,7 @@ static mdl_err read_object(reader *r, const cJSON *object, mdl_section section, 
 static mdl_err read_task(reader *r, const cJSON *item, const mdl_key_row *row, const char *path);
 static mdl_err read_islands(reader *r, const cJSON *item, const mdl_key_row *row, const char *path);
 static mdl_err read_modulators(reader *r, const cJSON *item, const mdl_key_row *row, const char *path);
+static mdl_err read_verification(reader *r, const cJSON *item, const mdl_key_row *row, const char *path);
 
 static mdl_err read_row(reader *r, const cJSON *item, const mdl_key_row *row, uint8_t *base, const char *path) {
     uint8_t *field = base + row->offset;
@@ -322,6 +323,8 @@ static mdl_err read_row(reader *r, const cJSON *item, const mdl_key_row *row, ui
         return read_switches(r, item, row, path, field);
     case MDL_KEY_MODULATORS:
         return read_modulators(r, item, row, path);
+    case MDL_KEY_VERIFICATION:
+        return read_verification(r, item, row, path);
     case MDL_KEY_CLAMP:
         return read_clamp(r, item, row, path);
     case MDL_KEY_TASK:
@@ -405,6 +408,18 @@ static mdl_err read_modulators(reader *r, const cJSON *item, const mdl_key_row *
     return read_object(r, item, row->inner, (uint8_t *)spec, path, 0);
 }
 
+static mdl_err read_verification(reader *r, const cJSON *item, const mdl_key_row *row, const char *path) {
+    mdl_verification_spec *spec = &r->x->verification;
+    if (cJSON_IsString(item)) {
+        memset(spec, 0, sizeof *spec);
+        return strcmp(item->valuestring, "off") == 0 ? MDL_OK : fail_row(r, MDL_ENOENT, path, item, row);
+    }
+    if (!cJSON_IsObject(item)) {
+        return fail_row(r, MDL_ETYPE, path, item, row);
+    }
+    return read_object(r, item, row->inner, (uint8_t *)spec, path, 0);
+}
+
 static mdl_err read_island(reader *r, const cJSON *item, const char *path, mdl_island_spec *out, uint32_t *count) {
     if (!cJSON_IsObject(item)) {
         return fail(r, MDL_ETYPE, path, item, "an object");
@@ -471,6 +486,8 @@ static void set_defaults(mdl_experiment *x) {
     mdl_section_defaults(MDL_SEC_EVOLUTION, &x->evolution);
     mdl_section_defaults(MDL_SEC_ISLAND, &x->evolution.island[0]);
     mdl_hmn_spec_defaults(&x->hmn);
+    mdl_section_defaults(MDL_SEC_VERIFICATION, &x->verification);
+    x->verification.used = 1;
     x->seed = 1;
     x->evolution.islands = 1;
     x->network.delay_between[0] = 0; /* until it is known whether the file gives it */

@@ -32,6 +32,7 @@ static const char *const all_names[] = {"all", NULL};
 #define NX(k, f) .section = MDL_SEC_NEURAXON, .key = k, AT(mdl_experiment, f)
 #define MOD(k, f) .section = MDL_SEC_MODULATORS, .key = k, AT(mdl_modulator_spec, f)
 #define EVO(k, f) .section = MDL_SEC_EVOLUTION, .key = k, AT(mdl_evolution_spec, f)
+#define VERIFY(k, f) .section = MDL_SEC_VERIFICATION, .key = k, AT(mdl_verification_spec, f)
 #define ISLAND(k, f) .section = MDL_SEC_ISLAND, .key = k, AT(mdl_island_spec, f)
 #define INT(low, high, start) .kind = MDL_KEY_U32, .lo = low, .hi = high, .initial = start
 #define NUM(low, high, start) .kind = MDL_KEY_F32, .lo = low, .hi = high, .initial = start
@@ -67,6 +68,8 @@ const mdl_key_row mdl_key_table[] = {
     {ROOT("modulators", modulators), .kind = MDL_KEY_MODULATORS, .inner = MDL_SEC_MODULATORS, .initial_text = "\"off\"",
      .unit = "", .text = "dopamine, serotonin, acetylcholine, noradrenaline, arousal, and what they do to regions"},
     {ROOT("evolution", evolution), INNER(MDL_SEC_EVOLUTION), .unit = "", .text = "the search"},
+    {ROOT("verification", verification), .kind = MDL_KEY_VERIFICATION, .inner = MDL_SEC_VERIFICATION,
+     .initial_text = "{}", .unit = "", .text = "how the results of a fleet are verified; off: not at all"},
     {ROOT("test_episodes", test_episodes), INT(1, 65536, 200), .unit = "lives",
      .text = "held-out lives behind each reported score"},
 
@@ -157,6 +160,17 @@ const mdl_key_row mdl_key_table[] = {
     {MOD("clamp", clamp), .kind = MDL_KEY_CLAMP, .lo = 0, .hi = (double)MDL_LEVEL_MAX, .initial_text = "{}",
      .unit = "level", .text = "levels that are held"},
 
+    {VERIFY("floor_ppm", floor_ppm), INT(0, 1000000, 20000), .unit = "millionths",
+     .text = "units of trusted workers of which a job is done again"},
+    {VERIFY("plant_ppm", plant_ppm), INT(0, 1000000, 5000), .unit = "millionths",
+     .text = "leases that are a job whose answer is known"},
+    {VERIFY("probation", probation), INT(0, 1000000, 10), .unit = "leases",
+     .text = "confirmed leases after which a worker is trusted and paid"},
+    {VERIFY("window", window), INT(0, MDL_VERIFY_WINDOW_MAX, 3), .unit = "generations",
+     .text = "how long credit waits, and a conviction takes it back"},
+    {VERIFY("selected", selected), INT(0, 1, 1), .unit = "0 or 1",
+     .text = "whether the coordinator does elites and validation again"},
+
     {EVO("generations", generations), INT(1, 1000000, 100), .unit = "generations", .text = "length of the search"},
     {EVO("episodes", episodes), INT(1, 4096, 16), .unit = "lives", .text = "training lives of a candidate"},
     {EVO("validate_every", validate_every), INT(1, 1000000, 5), .unit = "generations", .text = "between validations"},
@@ -192,8 +206,8 @@ const mdl_key_row mdl_key_table[] = {
 const uint32_t mdl_key_count = sizeof mdl_key_table / sizeof mdl_key_table[0];
 
 const char *mdl_section_path(mdl_section section) {
-    static const char *const path[MDL_SEC_COUNT] = {"",         "task",       "network",   "hmn",
-                                                    "neuraxon", "modulators", "evolution", "evolution.islands[]"};
+    static const char *const path[MDL_SEC_COUNT] = {
+        "", "task", "network", "hmn", "neuraxon", "modulators", "evolution", "evolution.islands[]", "verification"};
     MDL_ASSERT(section < MDL_SEC_COUNT);
     return path[section];
 }
@@ -284,6 +298,7 @@ void mdl_key_allowed(const mdl_key_row *row, char *out, size_t size) {
         snprintf(out, size, "an object of mechanisms");
         break;
     case MDL_KEY_MODULATORS:
+    case MDL_KEY_VERIFICATION:
         snprintf(out, size, "\"off\", or an object");
         break;
     case MDL_KEY_CLAMP: {

@@ -10,35 +10,37 @@
 
 /* Objects of the file, each stored in one struct. */
 typedef enum mdl_section {
-    MDL_SEC_ROOT = 0,   /* mdl_experiment      */
-    MDL_SEC_TASK,       /* mdl_task_params     */
-    MDL_SEC_NETWORK,    /* mdl_network_spec    */
-    MDL_SEC_HMN,        /* mdl_hmn_spec        */
-    MDL_SEC_NEURAXON,   /* mdl_experiment: it shares choices with HMN */
-    MDL_SEC_MODULATORS, /* mdl_modulator_spec */
-    MDL_SEC_EVOLUTION,  /* mdl_evolution_spec  */
-    MDL_SEC_ISLAND,     /* mdl_island_spec     */
+    MDL_SEC_ROOT = 0,     /* mdl_experiment      */
+    MDL_SEC_TASK,         /* mdl_task_params     */
+    MDL_SEC_NETWORK,      /* mdl_network_spec    */
+    MDL_SEC_HMN,          /* mdl_hmn_spec        */
+    MDL_SEC_NEURAXON,     /* mdl_experiment: it shares choices with HMN */
+    MDL_SEC_MODULATORS,   /* mdl_modulator_spec */
+    MDL_SEC_EVOLUTION,    /* mdl_evolution_spec  */
+    MDL_SEC_ISLAND,       /* mdl_island_spec     */
+    MDL_SEC_VERIFICATION, /* mdl_verification_spec */
     MDL_SEC_COUNT
 } mdl_section;
 
 typedef enum mdl_key_kind {
-    MDL_KEY_U32,        /* an integer lo..hi                              */
-    MDL_KEY_F32,        /* a number lo..hi                                */
-    MDL_KEY_CHOICE,     /* an enum, written as one of `names`             */
-    MDL_KEY_WORD_U32,   /* the word names[0] for 0, or an integer lo..hi  */
-    MDL_KEY_PAIR,       /* a list [min, max] of integers lo..hi           */
-    MDL_KEY_NAME,       /* the experiment's name                          */
-    MDL_KEY_SEED,       /* u64 as a string of digits, or an integer       */
-    MDL_KEY_MODEL,      /* one of `names`; says which root keys are read  */
-    MDL_KEY_TASK,       /* a task's name, or an object with it            */
-    MDL_KEY_TASK_ID,    /* the name in that object                        */
-    MDL_KEY_NEURONS,    /* an integer, or one for each region             */
-    MDL_KEY_SECTION,    /* an object                                      */
-    MDL_KEY_SWITCHES,   /* an object: mechanism -> off, on, gene          */
-    MDL_KEY_MODULATORS, /* "off", or an object                          */
-    MDL_KEY_CLAMP,      /* an object: level -> number lo..hi            */
-    MDL_KEY_ISLANDS,    /* a list of objects                              */
-    MDL_KEY_COUNT       /* repeats an island, nothing stored              */
+    MDL_KEY_U32,          /* an integer lo..hi                              */
+    MDL_KEY_F32,          /* a number lo..hi                                */
+    MDL_KEY_CHOICE,       /* an enum, written as one of `names`             */
+    MDL_KEY_WORD_U32,     /* the word names[0] for 0, or an integer lo..hi  */
+    MDL_KEY_PAIR,         /* a list [min, max] of integers lo..hi           */
+    MDL_KEY_NAME,         /* the experiment's name                          */
+    MDL_KEY_SEED,         /* u64 as a string of digits, or an integer       */
+    MDL_KEY_MODEL,        /* one of `names`; says which root keys are read  */
+    MDL_KEY_TASK,         /* a task's name, or an object with it            */
+    MDL_KEY_TASK_ID,      /* the name in that object                        */
+    MDL_KEY_NEURONS,      /* an integer, or one for each region             */
+    MDL_KEY_SECTION,      /* an object                                      */
+    MDL_KEY_SWITCHES,     /* an object: mechanism -> off, on, gene          */
+    MDL_KEY_MODULATORS,   /* "off", or an object                          */
+    MDL_KEY_VERIFICATION, /* "off", or an object                          */
+    MDL_KEY_CLAMP,        /* an object: level -> number lo..hi            */
+    MDL_KEY_ISLANDS,      /* a list of objects                              */
+    MDL_KEY_COUNT         /* repeats an island, nothing stored              */
 } mdl_key_kind;
 
 typedef struct mdl_key_row {

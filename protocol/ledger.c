@@ -43,6 +43,27 @@ mdl_rule mdl_ledger_no_memory(mdl_breach *breach) {
     return mdl_ledger_break(breach, MDL_RULE_NOMEM, "out of memory; the record may well be right");
 }
 
+int mdl_ledger_all_zero(const uint8_t *bytes, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        if (bytes[i] != 0)
+            return 0;
+    return 1;
+}
+
+void *mdl_ledger_grown(void *at, uint32_t count, uint32_t *room, size_t size) {
+    if (count < *room)
+        return at;
+    if (*room > UINT32_MAX / 2)
+        return NULL;
+    uint32_t more = *room ? 2 * *room : 16;
+    if (more > SIZE_MAX / size)
+        return NULL;
+    void *bigger = realloc(at, more * size);
+    if (bigger)
+        *room = more;
+    return bigger;
+}
+
 mdl_err mdl_ledger_room(mdl_ledger_bytes *b, size_t size) {
     if (size > b->room) {
         uint8_t *at = malloc(size);
@@ -72,6 +93,9 @@ mdl_rule mdl_ledger_blob(const mdl_ledger *l, const char *what, const uint8_t *d
 
 /* ---- one record ---- */
 
+/* Calls of workers that become records as they are. */
+static int is_workers(mdl_message_type type) { return type == MDL_MSG_RESULT || type == MDL_MSG_COMMIT; }
+
 /* Position, experiment and number: what every record but the genesis shows
  * before its own rule is asked. */
 static mdl_rule check_head(const mdl_ledger *l, const mdl_message *m, mdl_breach *breach) {
@@ -84,7 +108,7 @@ static mdl_rule check_head(const mdl_ledger *l, const mdl_message *m, mdl_breach
         return mdl_ledger_break(breach, MDL_RULE_END, "a record of type %s follows the end", mdl_message_name(m->type));
     if (!genesis && memcmp(m->head.experiment, l->experiment.id, sizeof m->head.experiment) != 0)
         return mdl_ledger_break(breach, MDL_RULE_DOCUMENT, "the record is of another experiment");
-    if (m->type != MDL_MSG_RESULT) {
+    if (!is_workers(m->type)) {
         if (m->head.seq != l->size)
             return mdl_ledger_break(breach, MDL_RULE_NUMBER, "the record says that it is number %llu, it is %llu",
                                     (unsigned long long)m->head.seq, (unsigned long long)l->size);
@@ -107,8 +131,14 @@ static mdl_rule apply_type(mdl_ledger *l, const mdl_envelope *e, const mdl_messa
         return mdl_ledger_on_lease(l, &m->as.lease, breach);
     case MDL_MSG_EXPIRE:
         return mdl_ledger_on_expire(l, &m->as.expire, breach);
+    case MDL_MSG_COMMIT:
+        return mdl_ledger_on_commit(l, &m->as.commit, e->key, breach);
     case MDL_MSG_RESULT:
         return mdl_ledger_on_result(l, &m->as.result, e->key, breach);
+    case MDL_MSG_CHECK:
+        return mdl_ledger_on_check(l, &m->as.check, breach);
+    case MDL_MSG_VERDICT:
+        return mdl_ledger_on_verdict(l, &m->as.verdict, breach);
     case MDL_MSG_CLOSE:
         return mdl_ledger_on_close(l, &m->as.close, breach);
     case MDL_MSG_CREDIT:
@@ -134,12 +164,12 @@ static mdl_breach *begin_breach(const mdl_ledger *l, mdl_breach *breach, mdl_bre
 
 static mdl_rule apply_message(mdl_ledger *l, const mdl_envelope *e, const mdl_message *m, int verified,
                               mdl_breach *breach) {
-    if (m->type != MDL_MSG_RESULT && mdl_message_role(m->type) != MDL_ROLE_RECORD)
+    if (!is_workers(m->type) && mdl_message_role(m->type) != MDL_ROLE_RECORD)
         return mdl_ledger_break(breach, MDL_RULE_FORM, "a message of type %s is no record", e->name);
     if (!verified && mdl_envelope_verify(e) != MDL_OK)
         return mdl_ledger_break(breach, MDL_RULE_SIGNATURE, "the signature is not that of the key over these bytes");
     memcpy(breach->culprit, e->key, sizeof breach->culprit);
-    if (m->type != MDL_MSG_RESULT && memcmp(e->key, l->coordinator, sizeof e->key) != 0)
+    if (!is_workers(m->type) && memcmp(e->key, l->coordinator, sizeof e->key) != 0)
         return mdl_ledger_break(breach, MDL_RULE_SIGNER, "a record of type %s is not signed by the coordinator",
                                 e->name);
     mdl_rule rule = check_head(l, m, breach);
@@ -190,13 +220,17 @@ void mdl_ledger_free(mdl_ledger *l) {
     free(l->prior);
     free(l->memory[0]);
     free(l->memory[1]);
-    free(l->job);
+    mdl_duty_free(l->duty);
+    mdl_duty_free(l->scratch);
+    free(l->check);
     free(l->fitness);
     free(l->worker);
     free(l->by_key);
+    free(l->by_owner);
     free(l->lease);
     free(l->made.at);
     free(l->made_results.at);
+    sodium_memzero(l->seed, sizeof l->seed);
     free(l);
 }
 
@@ -216,15 +250,16 @@ uint32_t mdl_ledger_genes(const mdl_ledger *l) { return l->genes; }
 
 uint32_t mdl_ledger_jobs(const mdl_ledger *l) { return l->jobs; }
 
-uint32_t mdl_ledger_jobs_done(const mdl_ledger *l) { return l->jobs_done; }
+uint32_t mdl_ledger_jobs_done(const mdl_ledger *l) { return l->duty ? mdl_duty_answered(l->duty) : 0; }
 
 int mdl_ledger_job_result(const mdl_ledger *l, uint32_t index, int64_t *fitness, uint64_t *record) {
-    if (index >= l->jobs || l->job[index].record == 0)
+    const mdl_duty_answer *answer = index < l->jobs ? mdl_duty_answer_of(l->duty, index) : NULL;
+    if (!answer)
         return 0;
     if (fitness)
-        *fitness = l->fitness[index];
+        *fitness = answer->fitness;
     if (record)
-        *record = l->job[index].record;
+        *record = mdl_ledger_record_of(l, index);
     return 1;
 }
 

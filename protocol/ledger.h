@@ -9,6 +9,7 @@
 
 #include "core/experiment.h"
 #include "core/life.h"
+#include "protocol/duty.h"
 #include "protocol/envelope.h"
 #include "protocol/messages.h"
 
@@ -22,19 +23,32 @@
     X(DOCUMENT, 5, "the genesis names a stored experiment file that is valid, whose id every record carries")          \
     X(ADMIT, 6, "a worker is admitted once, with a sound key and the ticket or invitation that admission asks for")    \
     X(LEASE, 7,                                                                                                        \
-      "a lease has the next number, goes to an admitted worker who is not banned, and covers jobs of the "             \
-      "current generation that have no result and no other open lease but one of the same jobs")                       \
-    X(RESULT, 8, "a result answers an open lease of its worker, for exactly its jobs, with sums in range")             \
+      "a lease has the next number, goes to an admitted worker who is not banned, and covers "                         \
+      "jobs of the current generation: without a result and in no other open lease but one "                           \
+      "of just them, or all with results, none of its owner's")                                                        \
+    X(RESULT, 8,                                                                                                       \
+      "a result answers an open lease of its worker, for exactly its jobs, with sums in "                              \
+      "range, and its segments have its root and its sum of updates")                                                  \
     X(EXPIRE, 9, "only an open lease expires, for a reason that ends leases; a closing expires silently what is open") \
     X(CLOSE, 10, "a generation closes when every job has a result, with their list and the state that follows")        \
-    X(CREDIT, 11, "credit follows a closing at once, and is the sum of updates of the results used, worker by worker") \
+    X(CREDIT, 11,                                                                                                      \
+      "credit follows a closing at once, and is, worker by worker, the updates of accepted "                           \
+      "results whose time of waiting is over")                                                                         \
     X(CHAMPION, 12,                                                                                                    \
       "the champion comes once, after the last credit, and is the genome that the evolution's state names")            \
-    X(ADMIN, 13, "an action of the operator is one of pause, resume, ban, unban, with a target where it needs one")    \
+    X(ADMIN, 13,                                                                                                       \
+      "an action of the operator is one of pause, resume, ban, unban, with a target where it "                         \
+      "needs one; a convict stays banned")                                                                             \
     X(END, 14, "nothing follows the end, and it names the champion")                                                   \
     X(BLOB, 15, "a blob that a record names is stored and has its digest")                                             \
     X(NUMBER, 16, "a record of the coordinator belongs to no session and has its own index as its number")             \
-    X(NOMEM, 17, "no breach: memory ran out before the record could be judged; try again with more")
+    X(NOMEM, 17, "no breach: memory ran out before the record could be judged; try again with more")                   \
+    X(COMMIT, 18, "a commitment comes once for an open lease, and its result is the one that was committed")           \
+    X(BEACON, 19, "a closing reveals the next element of the hash chain whose head is in the genesis")                 \
+    X(ASSIGNMENT, 20, "every lease is the one that the beacon gives to its number and its worker")                     \
+    X(CONFIRMATION, 21, "what probation, the draws and selection ask for was done again before the closing")           \
+    X(CHECK, 22, "a check is of an answered job that has none, and agrees with all its answers")                       \
+    X(VERDICT, 23, "a verdict is of an answered job without a check, and differs from one of its answers at least")
 
 typedef enum mdl_rule {
 #define X(name, number, sentence) MDL_RULE_##name = number,
@@ -67,9 +81,15 @@ typedef struct mdl_ledger_worker {
     char name[65];
     uint64_t admitted; /* record                                        */
     uint32_t banned, how;
-    uint32_t open;              /* leases                                        */
-    uint64_t accepted, expired; /* leases; `expired` includes those that a closing ended */
-    uint64_t credit, pending;   /* synapse updates: of closed generations; of the current one */
+    uint32_t open;                                    /* leases                                        */
+    uint64_t accepted, expired;                       /* leases; `expired` includes those that a closing ended */
+    uint64_t credit, pending;                         /* synapse updates: paid; of the current generation */
+    uint64_t waiting;                                 /* of closed generations, not paid yet           */
+    uint64_t forfeited;                               /* lost by a conviction                          */
+    uint64_t verdict;                                 /* record that convicted it; 0: none             */
+    uint32_t verified;                                /* leases all of whose answers were confirmed    */
+    uint32_t owner_number;                            /* equal for equal owners                        */
+    uint64_t escrow[MDL_VERIFY_WINDOW_MAX + 1], held; /* `waiting` by generation mod window + 1; on probation */
 } mdl_ledger_worker;
 
 typedef enum mdl_lease_state { MDL_LEASE_OPEN = 0, MDL_LEASE_DONE = 1, MDL_LEASE_EXPIRED = 2 } mdl_lease_state;
@@ -80,6 +100,9 @@ typedef struct mdl_ledger_lease {
     uint32_t generation, first, count; /* jobs                                   */
     mdl_lease_state state;
     uint64_t record, result; /* records; result is valid when done     */
+    uint64_t commit;         /* record of its commitment; 0: none      */
+    uint8_t commitment[MDL_DIGEST_BYTES];
+    uint8_t trusted, verified; /* its worker was trusted when it got it; all its answers were confirmed */
 } mdl_ledger_lease;
 
 /* What the genesis asks of workers: "open <bits>" (bits 0..MDL_TICKET_BITS_MAX,
@@ -128,11 +151,38 @@ uint64_t mdl_ledger_next_lease(const mdl_ledger *l);
 uint32_t mdl_ledger_workers(const mdl_ledger *l, const mdl_ledger_worker **at);
 const mdl_ledger_worker *mdl_ledger_worker_find(const mdl_ledger *l, const uint8_t key[MDL_KEY_BYTES]);
 int mdl_ledger_paused(const mdl_ledger *l);
+/* Whether the experiment asks for verification; if not, nothing is committed or done again. */
+int mdl_ledger_verifies(const mdl_ledger *l);
+/* Whether a worker, by its index, has passed probation. */
+int mdl_ledger_trusted(const mdl_ledger *l, uint32_t worker);
+/* Answers, leases and what is to be done again, of the open generation. Not before the genesis. */
+const mdl_duty *mdl_ledger_duty(const mdl_ledger *l);
+/* mdl_duty_selected() of it. */
+uint32_t mdl_ledger_selected(mdl_ledger *l, uint32_t from);
+/* Whether the generation may close: as mdl_duty_done(). */
+int mdl_ledger_settled(mdl_ledger *l);
+/* How many records may be shown: those up to the last credit, for until a
+ * generation closes nobody may see the results of others. All of them where
+ * nothing is verified, and after the last closing. */
+uint64_t mdl_ledger_published(const mdl_ledger *l);
+/* What accepted results add up to: paid, pending or waiting, forfeited. */
+typedef struct mdl_ledger_sums {
+    uint64_t accepted, paid, waiting, forfeited;
+} mdl_ledger_sums;
+mdl_ledger_sums mdl_ledger_sum(const mdl_ledger *l);
+
+/* For the coordinator, after the genesis: the seed of the hash chain. From now on
+ * the duty of the open generation knows its element, so that it can choose. MDL_OK,
+ * MDL_EMISMATCH (not the seed of this chain, or the open generation was led by another), MDL_ENOMEM. */
+mdl_err mdl_ledger_know(mdl_ledger *l, const uint8_t seed[MDL_DIGEST_BYTES]);
 int mdl_ledger_ended(const mdl_ledger *l);
 
 /* ---- what the coordinator must write next: made from the same state, so that
  * the rules and their maker cannot part ---- */
-/* When every job has its result: the message and its blobs (int64 little-endian
+/* The coordinator's own answer of an answered job that is not settled: a check,
+ * or a verdict where any answer differs. MDL_EMISMATCH when there is no such. */
+mdl_err mdl_ledger_make_check(const mdl_ledger *l, uint32_t job, const mdl_duty_answer *answer, mdl_message *m);
+/* When every job has its result, and those that must be are confirmed: the message and its blobs (int64 little-endian
  * fitnesses; credit list: key 32, updates u64 LE, ascending by key). The buffers,
  * and the message's list, belong to the ledger until its next change. The lead of
  * the record (experiment, no session, seq = mdl_ledger_size()) is the caller's.

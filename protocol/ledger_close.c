@@ -1,9 +1,10 @@
-/* Ends of generations: closing, credit, champion, end. What the rules ask for is
+/* Ends of generations: closing, champion, end; ledger_credit.c has the credit. What the rules ask for is
  * what the make functions make, so each rule is a comparison. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/assert.h"
+#include "protocol/chain.h"
 #include "protocol/ledger_internal.h"
 #include "protocol/unit.h"
 
@@ -21,12 +22,16 @@ static int differs(const uint8_t *a, const uint8_t *b) { return memcmp(a, b, MDL
 static uint32_t each_result(const mdl_ledger *l, void (*put)(mdl_ledger *l, uint32_t i, uint64_t record),
                             mdl_ledger *out) {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < l->jobs; i++)
-        if (i == 0 || l->job[i].record != l->job[i - 1].record) {
+    uint64_t last = 0;
+    for (uint32_t i = 0; i < l->jobs; i++) {
+        uint64_t record = mdl_ledger_record_of(l, i);
+        if (i == 0 || record != last) {
             if (put)
-                put(out, count, l->job[i].record);
+                put(out, count, record);
             count++;
         }
+        last = record;
+    }
     return count;
 }
 
@@ -58,7 +63,25 @@ static void foresee(mdl_ledger *l) {
     l->foreseen = 1;
 }
 
-static int close_is_due(const mdl_ledger *l) { return l->jobs > 0 && l->jobs_done == l->jobs && !l->credit_due; }
+static int close_is_due(mdl_ledger *l) { return l->jobs > 0 && !l->credit_due && mdl_duty_done(l->duty); }
+
+int mdl_ledger_settled(mdl_ledger *l) { return close_is_due(l); }
+
+/* Where the duty stands still: what a closing lacks. */
+static mdl_rule not_due(mdl_ledger *l, mdl_breach *breach) {
+    uint32_t job;
+    if (l->jobs == 0 || mdl_duty_answered(l->duty) < l->jobs)
+        return mdl_ledger_break(breach, MDL_RULE_CLOSE, "%u of %u jobs have a result",
+                                (unsigned)mdl_ledger_jobs_done(l), (unsigned)l->jobs);
+    if ((job = mdl_duty_disputed(l->duty, 0)) != MDL_DUTY_NONE)
+        return mdl_ledger_break(breach, MDL_RULE_CONFIRMATION, "answers of job %u differ, and there is no verdict",
+                                (unsigned)job);
+    if ((job = mdl_duty_selected(l->duty, 0)) != MDL_DUTY_NONE)
+        return mdl_ledger_break(breach, MDL_RULE_CONFIRMATION, "job %u is selected, and there is no check",
+                                (unsigned)job);
+    return mdl_ledger_break(breach, MDL_RULE_CONFIRMATION,
+                            "answers of workers on probation wait for another owner's or a check");
+}
 
 mdl_err mdl_ledger_make_close(mdl_ledger *l, mdl_msg_close *close, const uint8_t **fitness, size_t *fitness_size) {
     if (!close_is_due(l))
@@ -76,6 +99,8 @@ mdl_err mdl_ledger_make_close(mdl_ledger *l, mdl_msg_close *close, const uint8_t
         close->results = (mdl_u64_list){results, l->made_list};
     }
     for (uint32_t i = 0; i < l->jobs; i++)
+        l->fitness[i] = mdl_duty_answer_of(l->duty, i)->fitness;
+    for (uint32_t i = 0; i < l->jobs; i++)
         put_u64(l->made.at + 8 * (size_t)i, (uint64_t)l->fitness[i]);
     foresee(l);
     close->generation = mdl_evolution_generation(l->evolution);
@@ -84,6 +109,8 @@ mdl_err mdl_ledger_make_close(mdl_ledger *l, mdl_msg_close *close, const uint8_t
     memcpy(close->before, l->before, sizeof close->before);
     memcpy(close->after, l->after, sizeof close->after);
     close->best = best_of_training(l);
+    if (l->secret)
+        mdl_chain_element(l->seed, l->experiment.evolution.generations, close->generation, close->element);
     *fitness = l->made.at;
     *fitness_size = l->made.size;
     return MDL_OK;
@@ -137,15 +164,17 @@ mdl_rule mdl_ledger_on_close(mdl_ledger *l, const mdl_msg_close *m, mdl_breach *
     const uint8_t *bytes;
     size_t size;
     if (!close_is_due(l))
-        return mdl_ledger_break(breach, MDL_RULE_CLOSE, "%u of %u jobs have a result", (unsigned)l->jobs_done,
-                                (unsigned)l->jobs);
+        return not_due(l, breach);
+    mdl_rule rule = mdl_ledger_replay(l, m->element, breach);
+    if (rule != MDL_RULE_OK)
+        return rule;
     if (mdl_ledger_make_close(l, &right, &bytes, &size) != MDL_OK)
         return mdl_ledger_no_memory(breach);
     const char *difference = first_difference(m, &right);
     if (difference)
         return mdl_ledger_break(breach, MDL_RULE_CLOSE, "generation %u closes with another %s than follows",
                                 (unsigned)right.generation, difference);
-    mdl_rule rule = mdl_ledger_blob(l, "fitness", m->fitness, &bytes, &size, breach);
+    rule = mdl_ledger_blob(l, "fitness", m->fitness, &bytes, &size, breach);
     if (rule == MDL_RULE_OK && l->made_results.size > 0)
         rule = mdl_ledger_blob(l, "results", m->results_blob, &bytes, &size, breach);
     if (rule != MDL_RULE_OK)
@@ -156,71 +185,10 @@ mdl_rule mdl_ledger_on_close(mdl_ledger *l, const mdl_msg_close *m, mdl_breach *
     MDL_ASSERT(err == MDL_OK); /* it was for the other run */
     l->foreseen = 0;
     memcpy(l->before, l->after, sizeof l->before);
-    l->jobs = mdl_evolution_job_count(l->evolution);
-    l->jobs_done = 0;
-    MDL_ASSERT(l->jobs <= l->jobs_max);
-    memset(l->job, 0, l->jobs_max * sizeof *l->job);
+    memcpy(l->element, m->element, sizeof l->element);
+    mdl_ledger_turn_credit(l, m->generation);
+    mdl_ledger_begin_duty(l);
     l->credit_due = 1;
-    return MDL_RULE_OK;
-}
-
-/* ---- credit ---- */
-
-mdl_err mdl_ledger_make_credit(mdl_ledger *l, mdl_msg_credit *credit, const uint8_t **list, size_t *list_size) {
-    enum { LINE = MDL_KEY_BYTES + 8 };
-    uint32_t count = 0;
-    if (!l->credit_due)
-        return MDL_EMISMATCH;
-    for (uint32_t i = 0; i < l->workers; i++)
-        count += l->worker[i].pending > 0;
-    if (mdl_ledger_room(&l->made, LINE * (size_t)count) != MDL_OK)
-        return MDL_ENOMEM;
-    memset(credit, 0, sizeof *credit);
-    uint8_t *at = l->made.at;
-    for (uint32_t i = 0; i < l->workers; i++) {
-        const mdl_ledger_worker *w = &l->worker[l->by_key[i]];
-        if (w->pending == 0)
-            continue;
-        memcpy(at, w->key, sizeof w->key);
-        put_u64(at + sizeof w->key, w->pending);
-        at += LINE;
-    }
-    credit->generation = mdl_evolution_generation(l->evolution) - 1;
-    credit->count = count;
-    credit->updates = l->pending;
-    if (count > 0)
-        mdl_digest_of(l->made.at, l->made.size, credit->workers);
-    *list = l->made.at;
-    *list_size = l->made.size;
-    return MDL_OK;
-}
-
-mdl_rule mdl_ledger_on_credit(mdl_ledger *l, const mdl_msg_credit *m, mdl_breach *breach) {
-    mdl_msg_credit right;
-    const uint8_t *bytes;
-    size_t size;
-    if (!l->credit_due)
-        return mdl_ledger_break(breach, MDL_RULE_CREDIT, "no generation has closed since the last credit");
-    if (mdl_ledger_make_credit(l, &right, &bytes, &size) != MDL_OK)
-        return mdl_ledger_no_memory(breach);
-    if (m->generation != right.generation)
-        return mdl_ledger_break(breach, MDL_RULE_CREDIT, "credit for generation %u; due is %u", (unsigned)m->generation,
-                                (unsigned)right.generation);
-    if (m->updates != right.updates || m->count != right.count)
-        return mdl_ledger_break(breach, MDL_RULE_CREDIT, "%llu updates of %u workers; the results add up to %llu of %u",
-                                (unsigned long long)m->updates, (unsigned)m->count, (unsigned long long)right.updates,
-                                (unsigned)right.count);
-    if (differs(m->workers, right.workers))
-        return mdl_ledger_break(breach, MDL_RULE_CREDIT, "the list of workers is not that of the results");
-    mdl_rule rule = right.count ? mdl_ledger_blob(l, "workers", m->workers, &bytes, &size, breach) : MDL_RULE_OK;
-    if (rule != MDL_RULE_OK)
-        return rule;
-    for (uint32_t i = 0; i < l->workers; i++) {
-        l->worker[i].credit += l->worker[i].pending;
-        l->worker[i].pending = 0;
-    }
-    l->pending = 0;
-    l->credit_due = 0;
     return MDL_RULE_OK;
 }
 

@@ -39,11 +39,14 @@ static void drop(mdl_ledger *l) {
     free(l->prior);
     free(l->memory[0]);
     free(l->memory[1]);
-    free(l->job);
+    mdl_duty_free(l->duty);
+    mdl_duty_free(l->scratch);
+    free(l->check);
     free(l->fitness);
     l->prior = NULL;
     l->memory[0] = l->memory[1] = NULL;
-    l->job = NULL;
+    l->duty = l->scratch = NULL;
+    l->check = NULL;
     l->fitness = NULL;
 }
 
@@ -54,9 +57,11 @@ static mdl_err take_memory(mdl_ledger *l, const mdl_experiment *x, uint32_t gene
     l->prior = calloc(genes, 2 * sizeof *l->prior);
     l->memory[0] = aligned(size);
     l->memory[1] = aligned(size);
-    l->job = calloc(jobs_max, sizeof *l->job);
+    l->duty = mdl_duty_new(jobs_max);
+    l->scratch = mdl_duty_new(jobs_max);
+    l->check = calloc(jobs_max, sizeof *l->check);
     l->fitness = calloc(jobs_max, sizeof *l->fitness);
-    if (l->prior && l->memory[0] && l->memory[1] && l->job && l->fitness)
+    if (l->prior && l->memory[0] && l->memory[1] && l->duty && l->scratch && l->check && l->fitness)
         return MDL_OK;
     drop(l);
     return MDL_ENOMEM;
@@ -92,6 +97,10 @@ mdl_rule mdl_ledger_on_genesis(mdl_ledger *l, const mdl_message *message, mdl_br
         return mdl_ledger_break(breach, MDL_RULE_DOCUMENT, "the experiment file: %s", mdl_strerror((int)err));
     if (memcmp(x.id, message->head.experiment, sizeof x.id) != 0)
         return mdl_ledger_break(breach, MDL_RULE_DOCUMENT, "the record's experiment is not the SHA-256 of its file");
+    if ((int)x.verification.used == mdl_ledger_all_zero(m->chain, sizeof m->chain))
+        return mdl_ledger_break(breach, MDL_RULE_GENESIS, "%s",
+                                x.verification.used ? "there is no hash chain, but the experiment asks for verification"
+                                                    : "a hash chain where verification is off");
 
     mdl_genome_layout layout;
     int bad = mdl_genome_layout_of(&x, &layout);
@@ -112,7 +121,11 @@ mdl_rule mdl_ledger_on_genesis(mdl_ledger *l, const mdl_message *message, mdl_br
     l->evolution = mdl_evolution_init(l->memory[0], &l->experiment.evolution, &prior);
     l->ahead = mdl_evolution_init(l->memory[1], &l->experiment.evolution, &prior);
     mdl_state_digest(l->evolution, l->before);
-    l->jobs = mdl_evolution_job_count(l->evolution);
-    MDL_ASSERT(l->jobs <= l->jobs_max);
+    const mdl_verification_spec *v = &l->experiment.verification;
+    if (v->used)
+        l->rules = (mdl_duty_rules){v->floor_ppm, v->plant_ppm, v->selected};
+    memcpy(l->element, m->chain, sizeof l->element);
+    l->published = 1;
+    mdl_ledger_begin_duty(l);
     return MDL_RULE_OK;
 }

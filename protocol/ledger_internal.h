@@ -1,6 +1,8 @@
 /* What the files of the fold share. ledger.c: taking records apart, the state
- * and what it tells; ledger_genesis.c: record 0; ledger_work.c: admissions,
- * leases, results and the operator; ledger_close.c: ends of generations.
+ * and what it tells; ledger_genesis.c: record 0; ledger_admit.c: admissions and
+ * the operator; ledger_work.c: leases, commitments, results; ledger_verify.c:
+ * checks, verdicts, trust; ledger_close.c: ends of generations; ledger_credit.c:
+ * who is paid.
  *
  * Every rule function checks everything, and everything that can fail, before it
  * changes anything. */
@@ -9,13 +11,6 @@
 
 #include "protocol/digest.h"
 #include "protocol/ledger.h"
-
-/* A job of the current generation. */
-typedef struct mdl_ledger_job {
-    uint64_t record;       /* its result's; 0: none, for record 0 is the genesis */
-    uint32_t open;         /* open leases that cover it, all of the same jobs:   */
-    uint32_t first, count; /* these, while open > 0                              */
-} mdl_ledger_job;
 
 typedef struct mdl_ledger_bytes {
     uint8_t *at;
@@ -40,13 +35,20 @@ struct mdl_ledger {
     int foreseen;
     uint8_t before[MDL_DIGEST_BYTES], after[MDL_DIGEST_BYTES]; /* digests of the two; `after` while foreseen */
 
-    uint32_t jobs_max, jobs, jobs_done;
-    mdl_ledger_job *job; /* [jobs_max], 0..jobs in use; likewise: */
-    int64_t *fitness;
-    uint64_t pending; /* sum of the workers' */
+    uint32_t jobs_max, jobs;
+    mdl_duty *duty, *scratch; /* of the current generation; for replays */
+    uint64_t *check;          /* [jobs_max] records of the coordinator's own answers; 0: none */
+    int64_t *fitness;         /* [jobs_max] for the evolution, when a generation closes */
+    mdl_duty_rules rules;
+    int secret;                        /* `seed` is known: this fold is the coordinator's */
+    uint8_t seed[MDL_DIGEST_BYTES];    /* of the hash chain */
+    uint8_t element[MDL_DIGEST_BYTES]; /* newest that was revealed; the head at the beginning */
+    mdl_ledger_sums sum;               /* `waiting` with what is pending */
+    uint64_t published;
 
     mdl_ledger_worker *worker;
-    uint32_t *by_key; /* indices of workers, keys rising */
+    uint32_t *by_key;                        /* indices of workers, keys rising */
+    uint32_t *by_owner, owners, owners_room; /* of each owner's first worker, owners rising */
     uint32_t workers, workers_room;
 
     mdl_ledger_lease *lease;                  /* of two generations; numbers are consecutive */
@@ -55,6 +57,7 @@ struct mdl_ledger {
 
     /* Scratch, and what the make functions give out. */
     uint8_t pae[MDL_PAE_BYTES_MAX];
+    mdl_duty_answer answer[MDL_UNIT_JOBS_MAX];
     uint64_t list[MDL_LIST_MAX], made_list[MDL_LIST_MAX];
     mdl_ledger_bytes made, made_results;
 };
@@ -73,6 +76,9 @@ mdl_rule mdl_ledger_on_admit(mdl_ledger *l, const mdl_msg_admit *m, mdl_breach *
 mdl_rule mdl_ledger_on_admin(mdl_ledger *l, const mdl_msg_admin *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_lease(mdl_ledger *l, const mdl_msg_lease *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_expire(mdl_ledger *l, const mdl_msg_expire *m, mdl_breach *breach);
+mdl_rule mdl_ledger_on_commit(mdl_ledger *l, const mdl_msg_commit *m, const uint8_t *key, mdl_breach *breach);
+mdl_rule mdl_ledger_on_check(mdl_ledger *l, const mdl_msg_check *m, mdl_breach *breach);
+mdl_rule mdl_ledger_on_verdict(mdl_ledger *l, const mdl_msg_verdict *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_result(mdl_ledger *l, const mdl_msg_result *m, const uint8_t *key, mdl_breach *breach);
 mdl_rule mdl_ledger_on_close(mdl_ledger *l, const mdl_msg_close *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_credit(mdl_ledger *l, const mdl_msg_credit *m, mdl_breach *breach);
@@ -85,6 +91,27 @@ mdl_rule mdl_ledger_blob(const mdl_ledger *l, const char *what, const uint8_t *d
 
 /* Room for `size` bytes; what was there is lost. MDL_OK or MDL_ENOMEM. */
 mdl_err mdl_ledger_room(mdl_ledger_bytes *b, size_t size);
+
+/* A list of `room` elements of `size` bytes with place for one more after
+ * `count`; NULL (and the old list as it was) when out of memory. */
+void *mdl_ledger_grown(void *at, uint32_t count, uint32_t *room, size_t size);
+int mdl_ledger_all_zero(const uint8_t *bytes, size_t size);
+
+/* ---- ledger_verify.c ---- */
+/* A new generation of l->evolution: a duty without events. */
+void mdl_ledger_begin_duty(mdl_ledger *l);
+/* Answers of these jobs may now be confirmed: their leases count for their workers. */
+void mdl_ledger_verify(mdl_ledger *l, uint32_t first, uint32_t count);
+/* The record whose answer counts for a job that has one. */
+uint64_t mdl_ledger_record_of(const mdl_ledger *l, uint32_t job);
+/* Whether the closing's element is right, and the generation, played again with it. */
+mdl_rule mdl_ledger_replay(mdl_ledger *l, const uint8_t element[MDL_DIGEST_BYTES], mdl_breach *breach);
+
+/* ---- ledger_credit.c ---- */
+void mdl_ledger_earn(mdl_ledger *l, mdl_ledger_worker *w, uint64_t updates);
+void mdl_ledger_forfeit(mdl_ledger *l, mdl_ledger_worker *w);
+/* This generation has closed: what was pending waits. */
+void mdl_ledger_turn_credit(mdl_ledger *l, uint32_t generation);
 
 /* Ends an open lease. */
 void mdl_ledger_end_lease(mdl_ledger *l, mdl_ledger_lease *lease, mdl_lease_state state);

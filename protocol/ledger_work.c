@@ -1,133 +1,29 @@
-/* Admissions, leases, results and the operator's actions. */
-#include <stdlib.h>
+/* Leases, commitments and results. */
 #include <string.h>
 
 #include "core/assert.h"
-#include "protocol/invite.h"
+#include "protocol/chain.h"
 #include "protocol/ledger_internal.h"
+#include "protocol/merkle.h"
 #include "protocol/reason.h"
-#include "protocol/ticket.h"
-
-static int all_zero(const uint8_t *bytes, size_t size) {
-    for (size_t i = 0; i < size; i++)
-        if (bytes[i] != 0)
-            return 0;
-    return 1;
-}
-
-/* A list of `room` elements of `size` bytes with place for one more after
- * `count`; NULL (and the old list as it was) when out of memory. */
-static void *grown(void *at, uint32_t count, uint32_t *room, size_t size) {
-    if (count < *room)
-        return at;
-    if (*room > UINT32_MAX / 2)
-        return NULL;
-    uint32_t more = *room ? 2 * *room : 16;
-    if (more > SIZE_MAX / size)
-        return NULL;
-    void *bigger = realloc(at, more * size);
-    if (bigger)
-        *room = more;
-    return bigger;
-}
-
-/* ---- admissions ---- */
-
-static mdl_rule check_evidence(const mdl_ledger *l, const mdl_msg_admit *m, mdl_breach *breach) {
-    mdl_msg_invite terms;
-    const char *why = NULL;
-    int own = memcmp(m->owner, m->worker, sizeof m->owner) == 0;
-    if (m->how != (uint32_t)l->admission.how)
-        return mdl_ledger_break(breach, MDL_RULE_ADMIT, "admission was in way %u; the genesis asks for \"%s\"",
-                                (unsigned)m->how, l->genesis.admission);
-    if (m->how != MDL_ADMIT_OPEN && m->ticket != 0)
-        return mdl_ledger_break(breach, MDL_RULE_ADMIT, "a ticket where admission is not open");
-    if (m->how != MDL_ADMIT_INVITE && m->invite[0] != 0)
-        return mdl_ledger_break(breach, MDL_RULE_ADMIT, "an invitation where none is asked for");
-    switch (l->admission.how) {
-    case MDL_ADMIT_OPEN:
-        if (!own)
-            return mdl_ledger_break(breach, MDL_RULE_ADMIT, "open admission, but another owner than the worker");
-        if (mdl_ticket_bits(l->experiment.id, m->worker, m->ticket) < l->admission.bits)
-            return mdl_ledger_break(breach, MDL_RULE_ADMIT, "the ticket has fewer than %u bits",
-                                    (unsigned)l->admission.bits);
-        return MDL_RULE_OK;
-    case MDL_ADMIT_LIST:
-        if (all_zero(m->owner, sizeof m->owner))
-            return mdl_ledger_break(breach, MDL_RULE_ADMIT, "a worker of the list without an owner");
-        return MDL_RULE_OK;
-    default:
-        /* That the owner may invite, and that it was in time, are the coordinator's assertions. */
-        if (mdl_invite_check(m->invite, l->experiment.id, m->worker, l->coordinator, &m->owner, 1, 0, &terms, &why) !=
-            MDL_REASON_NONE)
-            return mdl_ledger_break(breach, MDL_RULE_ADMIT, "the invitation: %s", why ? why : "it is not valid");
-        if (memcmp(terms.owner, m->owner, sizeof terms.owner) != 0 || strcmp(terms.name, m->name) != 0)
-            return mdl_ledger_break(breach, MDL_RULE_ADMIT, "the invitation gives another owner or name");
-        return MDL_RULE_OK;
-    }
-}
-
-mdl_rule mdl_ledger_on_admit(mdl_ledger *l, const mdl_msg_admit *m, mdl_breach *breach) {
-    if (mdl_ledger_worker_at(l, m->worker))
-        return mdl_ledger_break(breach, MDL_RULE_ADMIT, "the worker was admitted before");
-    if (memcmp(m->worker, l->coordinator, sizeof m->worker) == 0)
-        return mdl_ledger_break(breach, MDL_RULE_ADMIT, "the worker has the coordinator's key");
-    if (mdl_key_check(m->worker) != MDL_OK)
-        return mdl_ledger_break(breach, MDL_RULE_ADMIT, "the worker's key is weak");
-    mdl_rule rule = check_evidence(l, m, breach);
-    if (rule != MDL_RULE_OK)
-        return rule;
-
-    uint32_t room = l->workers_room;
-    uint32_t *by_key = grown(l->by_key, l->workers, &room, sizeof *by_key);
-    if (!by_key)
-        return mdl_ledger_no_memory(breach);
-    l->by_key = by_key;
-    room = l->workers_room;
-    mdl_ledger_worker *worker = grown(l->worker, l->workers, &room, sizeof *worker);
-    if (!worker)
-        return mdl_ledger_no_memory(breach);
-    l->worker = worker;
-    l->workers_room = room;
-
-    uint32_t at = l->workers;
-    while (at > 0 && memcmp(worker[by_key[at - 1]].key, m->worker, sizeof m->worker) > 0)
-        at--;
-    memmove(by_key + at + 1, by_key + at, (l->workers - at) * sizeof *by_key);
-    by_key[at] = l->workers;
-    worker += l->workers++;
-    *worker = (mdl_ledger_worker){.admitted = l->size, .how = m->how};
-    memcpy(worker->key, m->worker, sizeof worker->key);
-    memcpy(worker->owner, m->owner, sizeof worker->owner);
-    memcpy(worker->name, m->name, sizeof worker->name);
-    return MDL_RULE_OK;
-}
-
-/* ---- the operator ---- */
-
-mdl_rule mdl_ledger_on_admin(mdl_ledger *l, const mdl_msg_admin *m, mdl_breach *breach) {
-    int pause = strcmp(m->action, "pause") == 0, ban = strcmp(m->action, "ban") == 0;
-    if (pause || strcmp(m->action, "resume") == 0) {
-        if (!all_zero(m->target, sizeof m->target))
-            return mdl_ledger_break(breach, MDL_RULE_ADMIN, "%s has a target", m->action);
-        if (l->paused == pause)
-            return mdl_ledger_break(breach, MDL_RULE_ADMIN, "%s changes nothing", m->action);
-        l->paused = pause;
-        return MDL_RULE_OK;
-    }
-    if (ban || strcmp(m->action, "unban") == 0) {
-        mdl_ledger_worker *w = mdl_ledger_worker_at(l, m->target);
-        if (!w)
-            return mdl_ledger_break(breach, MDL_RULE_ADMIN, "%s of a key that was not admitted", m->action);
-        if (w->banned == (uint32_t)ban)
-            return mdl_ledger_break(breach, MDL_RULE_ADMIN, "%s changes nothing", m->action);
-        w->banned = (uint32_t)ban;
-        return MDL_RULE_OK;
-    }
-    return mdl_ledger_break(breach, MDL_RULE_ADMIN, "\"%s\" is no action", m->action);
-}
 
 /* ---- leases ---- */
+
+/* Fresh jobs, those of an open lease once more, or, where it is verified, answered ones. */
+static mdl_rule check_jobs(const mdl_ledger *l, const mdl_ledger_worker *w, uint32_t first, uint32_t count,
+                           mdl_breach *breach) {
+    uint64_t record;
+    for (uint32_t i = first; !mdl_ledger_verifies(l) && i < first + count; i++)
+        if (mdl_ledger_job_result(l, i, NULL, &record))
+            return mdl_ledger_break(breach, MDL_RULE_LEASE, "job %u has its result in record %llu", (unsigned)i,
+                                    (unsigned long long)record);
+    if (!mdl_duty_may_lease(l->duty, w->owner_number, first, count))
+        return mdl_ledger_break(breach, MDL_RULE_LEASE,
+                                "of the jobs %u to %u some are in an open lease of other jobs, some have results and "
+                                "some have not, or the owner has answered one",
+                                (unsigned)first, (unsigned)(first + count - 1));
+    return MDL_RULE_OK;
+}
 
 mdl_rule mdl_ledger_on_lease(mdl_ledger *l, const mdl_msg_lease *m, mdl_breach *breach) {
     const mdl_ledger_worker *w = mdl_ledger_worker_at(l, m->worker);
@@ -145,32 +41,27 @@ mdl_rule mdl_ledger_on_lease(mdl_ledger *l, const mdl_msg_lease *m, mdl_breach *
     if (m->first >= l->jobs || m->count > l->jobs - m->first)
         return mdl_ledger_break(breach, MDL_RULE_LEASE, "%u jobs from %u; the generation has %u", (unsigned)m->count,
                                 (unsigned)m->first, (unsigned)l->jobs);
-    for (uint32_t i = m->first; i < m->first + m->count; i++) {
-        const mdl_ledger_job *job = &l->job[i];
-        if (job->record != 0)
-            return mdl_ledger_break(breach, MDL_RULE_LEASE, "job %u has its result in record %llu", (unsigned)i,
-                                    (unsigned long long)job->record);
-        if (job->open > 0 && (job->first != m->first || job->count != m->count))
-            return mdl_ledger_break(breach, MDL_RULE_LEASE, "job %u is in an open lease of other jobs", (unsigned)i);
-    }
-    mdl_ledger_lease *lease = grown(l->lease, l->leases, &l->leases_room, sizeof *lease);
+    uint32_t worker = (uint32_t)(w - l->worker);
+    int trusted = mdl_ledger_trusted(l, worker);
+    mdl_rule rule = check_jobs(l, w, m->first, m->count, breach);
+    if (rule != MDL_RULE_OK)
+        return rule;
+    mdl_ledger_lease *lease = mdl_ledger_grown(l->lease, l->leases, &l->leases_room, sizeof *lease);
     if (!lease)
         return mdl_ledger_no_memory(breach);
     l->lease = lease;
+    if (mdl_duty_lease(l->duty, m->lease, m->worker, w->owner_number, trusted, m->first, m->count) != MDL_OK)
+        return mdl_ledger_no_memory(breach);
     lease[l->leases++] = (mdl_ledger_lease){.id = m->lease,
-                                            .worker = (uint32_t)(w - l->worker),
+                                            .worker = worker,
                                             .generation = m->generation,
                                             .first = m->first,
                                             .count = m->count,
                                             .state = MDL_LEASE_OPEN,
+                                            .trusted = (uint8_t)trusted,
                                             .record = l->size};
     l->next_lease++;
-    l->worker[w - l->worker].open++;
-    for (uint32_t i = m->first; i < m->first + m->count; i++) {
-        l->job[i].open++;
-        l->job[i].first = m->first;
-        l->job[i].count = m->count;
-    }
+    l->worker[worker].open++;
     return MDL_RULE_OK;
 }
 
@@ -183,8 +74,6 @@ void mdl_ledger_end_lease(mdl_ledger *l, mdl_ledger_lease *lease, mdl_lease_stat
         w->accepted++;
     else
         w->expired++;
-    for (uint32_t i = lease->first; i < lease->first + lease->count; i++)
-        l->job[i].open--;
 }
 
 static const char *lease_state(const mdl_ledger_lease *lease) {
@@ -198,52 +87,129 @@ mdl_rule mdl_ledger_on_expire(mdl_ledger *l, const mdl_msg_expire *m, mdl_breach
     if (!lease || lease->state != MDL_LEASE_OPEN)
         return mdl_ledger_break(breach, MDL_RULE_EXPIRE, "lease %llu %s", (unsigned long long)m->lease,
                                 lease_state(lease));
-    if (m->reason != MDL_REASON_DEADLINE && m->reason != MDL_REASON_LEFT && m->reason != MDL_REASON_REVOKED)
+    if (m->reason != MDL_REASON_DEADLINE && m->reason != MDL_REASON_LEFT && m->reason != MDL_REASON_REVOKED &&
+        m->reason != MDL_REASON_UNREVEALED)
         return mdl_ledger_break(breach, MDL_RULE_EXPIRE, "%u is no reason to end a lease", (unsigned)m->reason);
+    if (m->reason == MDL_REASON_UNREVEALED && lease->commit == 0)
+        return mdl_ledger_break(breach, MDL_RULE_EXPIRE, "lease %llu ends unrevealed, but nothing was committed",
+                                (unsigned long long)m->lease);
+    mdl_duty_expire(l->duty, m->lease);
     mdl_ledger_end_lease(l, lease, MDL_LEASE_EXPIRED);
     return MDL_RULE_OK;
 }
 
-/* ---- results ---- */
+/* ---- commitments and results ---- */
+
+/* The open lease that a worker's record is about. */
+static mdl_rule find_open(const mdl_ledger *l, uint64_t id, const uint8_t *key, mdl_rule rule, const char *what,
+                          mdl_ledger_lease **lease, mdl_breach *breach) {
+    *lease = mdl_ledger_lease_at(l, id);
+    if (!*lease)
+        return mdl_ledger_break(breach, rule, "lease %llu %s", (unsigned long long)id, lease_state(*lease));
+    const mdl_ledger_worker *w = &l->worker[(*lease)->worker];
+    if (memcmp(key, w->key, sizeof w->key) != 0)
+        return mdl_ledger_break(breach, MDL_RULE_SIGNER, "the %s of lease %llu is not signed by its worker", what,
+                                (unsigned long long)id);
+    if ((*lease)->state != MDL_LEASE_OPEN)
+        return mdl_ledger_break(breach, rule, "lease %llu %s", (unsigned long long)id, lease_state(*lease));
+    if (w->banned)
+        return mdl_ledger_break(breach, rule, "the worker is banned");
+    return MDL_RULE_OK;
+}
+
+mdl_rule mdl_ledger_on_commit(mdl_ledger *l, const mdl_msg_commit *m, const uint8_t *key, mdl_breach *breach) {
+    mdl_ledger_lease *lease;
+    mdl_rule rule = find_open(l, m->lease, key, MDL_RULE_COMMIT, "commitment", &lease, breach);
+    if (rule != MDL_RULE_OK)
+        return rule;
+    if (!mdl_ledger_verifies(l))
+        return mdl_ledger_break(breach, MDL_RULE_COMMIT, "a commitment where nothing is verified");
+    if (lease->commit != 0)
+        return mdl_ledger_break(breach, MDL_RULE_COMMIT, "lease %llu has its commitment in record %llu",
+                                (unsigned long long)m->lease, (unsigned long long)lease->commit);
+    lease->commit = l->size;
+    memcpy(lease->commitment, m->commitment, sizeof lease->commitment);
+    return MDL_RULE_OK;
+}
+
+static mdl_rule check_commitment(const mdl_ledger *l, const mdl_ledger_lease *lease, const mdl_msg_result *m,
+                                 const uint8_t *key, mdl_breach *breach) {
+    uint8_t digest[MDL_DIGEST_BYTES];
+    mdl_pledge pledge = {.experiment = l->experiment.id,
+                         .worker = key,
+                         .lease = lease->id,
+                         .generation = lease->generation,
+                         .first = lease->first,
+                         .count = lease->count,
+                         .nonce = m->nonce,
+                         .root = m->root};
+    if (!mdl_ledger_verifies(l))
+        return mdl_ledger_all_zero(m->nonce, sizeof m->nonce)
+                   ? MDL_RULE_OK
+                   : mdl_ledger_break(breach, MDL_RULE_COMMIT, "a nonce where nothing is verified");
+    if (lease->commit == 0)
+        return mdl_ledger_break(breach, MDL_RULE_COMMIT, "the result of lease %llu was not committed before",
+                                (unsigned long long)lease->id);
+    mdl_pledge_digest(&pledge, digest);
+    if (memcmp(digest, lease->commitment, sizeof digest) != 0)
+        return mdl_ledger_break(breach, MDL_RULE_COMMIT, "the result of lease %llu is not what record %llu committed",
+                                (unsigned long long)lease->id, (unsigned long long)lease->commit);
+    return MDL_RULE_OK;
+}
+
+/* The answers into l->answer: their segments have the result's root and sum. */
+static mdl_rule read_answers(mdl_ledger *l, const mdl_msg_result *m, mdl_breach *breach) {
+    mdl_merkle_edge edge;
+    mdl_hash leaf, top;
+    uint64_t sum = 0;
+    memset(&edge, 0, sizeof edge);
+    for (uint32_t i = 0; i < m->count; i++) {
+        mdl_duty_answer *a = &l->answer[i];
+        a->fitness = m->fitness.at[i];
+        mdl_segments_get(m->segments, i, a->segment, &a->updates);
+        if (a->updates > UINT64_MAX - sum)
+            return mdl_ledger_break(breach, MDL_RULE_RESULT, "the sum of synapse updates passes 2^64");
+        sum += a->updates;
+        mdl_merkle_leaf(a->segment, sizeof a->segment, &leaf);
+        mdl_err err = mdl_merkle_append(&edge, &leaf, 1, NULL, NULL);
+        MDL_ASSERT(err == MDL_OK);
+    }
+    mdl_merkle_edge_root(&edge, &top);
+    if (memcmp(top.bytes, m->root, sizeof m->root) != 0)
+        return mdl_ledger_break(breach, MDL_RULE_RESULT, "the root is not that of the segments");
+    if (sum != m->updates)
+        return mdl_ledger_break(breach, MDL_RULE_RESULT, "%llu updates; those of the jobs add up to %llu",
+                                (unsigned long long)m->updates, (unsigned long long)sum);
+    return MDL_RULE_OK;
+}
 
 mdl_rule mdl_ledger_on_result(mdl_ledger *l, const mdl_msg_result *m, const uint8_t *key, mdl_breach *breach) {
-    mdl_ledger_lease *lease = mdl_ledger_lease_at(l, m->lease);
-    if (!lease)
-        return mdl_ledger_break(breach, MDL_RULE_RESULT, "lease %llu %s", (unsigned long long)m->lease,
-                                lease_state(lease));
-    mdl_ledger_worker *w = &l->worker[lease->worker];
-    if (memcmp(key, w->key, sizeof w->key) != 0)
-        return mdl_ledger_break(breach, MDL_RULE_SIGNER, "the result of lease %llu is not signed by its worker",
-                                (unsigned long long)m->lease);
-    if (lease->state != MDL_LEASE_OPEN)
-        return mdl_ledger_break(breach, MDL_RULE_RESULT, "lease %llu %s", (unsigned long long)m->lease,
-                                lease_state(lease));
-    if (w->banned)
-        return mdl_ledger_break(breach, MDL_RULE_RESULT, "the worker is banned");
+    mdl_ledger_lease *lease;
+    mdl_rule rule = find_open(l, m->lease, key, MDL_RULE_RESULT, "result", &lease, breach);
+    if (rule != MDL_RULE_OK)
+        return rule;
     if (m->generation != lease->generation || m->first != lease->first || m->count != lease->count)
         return mdl_ledger_break(breach, MDL_RULE_RESULT,
                                 "generation %u, %u jobs from %u; the lease is of generation %u, %u jobs from %u",
                                 (unsigned)m->generation, (unsigned)m->count, (unsigned)m->first,
                                 (unsigned)lease->generation, (unsigned)lease->count, (unsigned)lease->first);
-    if (m->fitness.count != m->count)
-        return mdl_ledger_break(breach, MDL_RULE_RESULT, "%u fitnesses for %u jobs", (unsigned)m->fitness.count,
-                                (unsigned)m->count);
-    for (uint32_t i = m->first; i < m->first + m->count; i++)
-        if (l->job[i].record != 0)
-            return mdl_ledger_break(breach, MDL_RULE_RESULT, "job %u has its result in record %llu", (unsigned)i,
-                                    (unsigned long long)l->job[i].record);
-    /* l->pending is the sum of all workers' pending. */
-    if (m->updates > UINT64_MAX - l->pending || m->updates > UINT64_MAX - w->credit - w->pending)
+    if (m->fitness.count != m->count || m->segments.count != m->count)
+        return mdl_ledger_break(breach, MDL_RULE_RESULT, "%u fitnesses and %u segments for %u jobs",
+                                (unsigned)m->fitness.count, (unsigned)m->segments.count, (unsigned)m->count);
+    if (!mdl_duty_may_reveal(l->duty, m->lease))
+        return mdl_ledger_break(breach, MDL_RULE_RESULT, "some of the jobs have their result by another lease");
+    rule = check_commitment(l, lease, m, key, breach);
+    if (rule == MDL_RULE_OK)
+        rule = read_answers(l, m, breach);
+    if (rule != MDL_RULE_OK)
+        return rule;
+    if (m->updates > UINT64_MAX - l->sum.accepted)
         return mdl_ledger_break(breach, MDL_RULE_RESULT, "the sum of synapse updates passes 2^64");
 
     mdl_ledger_end_lease(l, lease, MDL_LEASE_DONE);
     lease->result = l->size;
-    w->pending += m->updates;
-    l->pending += m->updates;
-    for (uint32_t i = 0; i < m->count; i++) {
-        l->job[m->first + i].record = l->size;
-        l->fitness[m->first + i] = m->fitness.at[i];
-    }
-    l->jobs_done += m->count;
+    mdl_ledger_earn(l, &l->worker[lease->worker], m->updates);
+    mdl_duty_reveal(l->duty, m->lease, m->nonce, m->root, l->answer);
+    mdl_ledger_verify(l, m->first, m->count);
     return MDL_RULE_OK;
 }

@@ -133,7 +133,8 @@ static int is_range(uint32_t first, uint32_t count) { return count - 1 <= UINT32
 static int has_shape(const mdl_message *m) {
     switch ((int)m->type) {
     case MDL_MSG_RESULT:
-        return m->as.result.fitness.count == m->as.result.count && is_range(m->as.result.first, m->as.result.count);
+        return m->as.result.fitness.count == m->as.result.count && m->as.result.segments.count == m->as.result.count &&
+               is_range(m->as.result.first, m->as.result.count);
     case MDL_MSG_GRANT:
         return is_range(m->as.grant.first, m->as.grant.count);
     case MDL_MSG_LEASE:

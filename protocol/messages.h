@@ -15,7 +15,7 @@
 #include "protocol/messages_table.h"
 #include "protocol/schema.h"
 
-enum { MDL_PROTOCOL_VERSION = 1, MDL_LIST_MAX = 2048 };
+enum { MDL_PROTOCOL_VERSION = 2, MDL_LIST_MAX = 2048 };
 
 typedef enum mdl_role {
     MDL_ROLE_CALL,   /* worker to coordinator                          */
@@ -43,6 +43,7 @@ typedef enum mdl_message_type {
 #define MDL_MEMBER_NOTE(name, hi) char name[(hi) + 1];
 #define MDL_MEMBER_FITNESSES(name, hi) mdl_i64_list name;
 #define MDL_MEMBER_INDICES(name, hi) mdl_u64_list name;
+#define MDL_MEMBER_SEGMENTS(name, hi) mdl_segments name;
 #define MDL_MEMBER(kind, name, lo, hi, text) MDL_MEMBER_##kind(name, hi)
 
 /* mdl_msg_hello, mdl_msg_want, ... ping has no fields of its own; C wants a member. */

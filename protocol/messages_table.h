@@ -8,7 +8,7 @@
 #define MDL_PROTOCOL_MESSAGES_TABLE_H
 
 #define MDL_GENERATION_MAX 1000000
-#define MDL_UNIT_JOBS_MAX 2048
+#define MDL_UNIT_JOBS_MAX 512
 #define MDL_INVITE_BYTES_MAX 1536
 #define MDL_U64_MAX UINT64_MAX
 #define MDL_U32_MAX UINT32_MAX
@@ -35,15 +35,20 @@
 #define MDL_FIELDS_WANT(F)                                                                                             \
     F(U32, jobs, 1, 1048576, "most jobs that the worker can finish in a lease's time")                                 \
     F(U64, speed, 0, MDL_U64_MAX, "measured synapse updates a second, all threads")
+#define MDL_FIELDS_COMMIT(F)                                                                                           \
+    F(U64, lease, 0, MDL_U64_MAX, "lease whose jobs are done")                                                         \
+    F(HEX, commitment, 32, 32, "digest that binds the result to come: section 10.2")
 #define MDL_FIELDS_RESULT(F)                                                                                           \
     F(U64, lease, 0, MDL_U64_MAX, "lease that it answers")                                                             \
     F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the jobs")                                                \
     F(U32, first, 0, MDL_U32_MAX, "first job")                                                                         \
     F(U32, count, 1, MDL_UNIT_JOBS_MAX, "number of jobs")                                                              \
     F(FITNESSES, fitness, 1, MDL_UNIT_JOBS_MAX, "one sum a job, in millionths; as many as count says")                 \
+    F(HEX, nonce, 32, 32, "drawn at random before the commitment; zeros where none is asked for")                      \
     F(HEX, root, 32, 32, "digest of the unit's trace")                                                                 \
     F(U64, updates, 0, MDL_U64_MAX, "synapse updates done")                                                            \
-    F(U64, busy_ms, 0, MDL_U64_MAX, "time it took, all threads added")
+    F(U64, busy_ms, 0, MDL_U64_MAX, "time it took, all threads added")                                                 \
+    F(SEGMENTS, segments, 1, MDL_UNIT_JOBS_MAX, "segment digest and synapse updates of each job")
 #define MDL_FIELDS_SYNC(F) F(U32, generation, 0, MDL_GENERATION_MAX, "first generation whose results are missing")
 #define MDL_FIELDS_FETCH(F) F(BLOB, digest, 32, 32, "blob that is asked for")
 #define MDL_FIELDS_BYE(F) F(TEXT, reason, 0, 64, "why, for people")
@@ -106,7 +111,8 @@
     F(BLOB, document, 32, 32, "the experiment file")                                                                   \
     F(HEX, coordinator, 32, 32, "the coordinator's key, which must have signed this")                                  \
     F(TEXT, origin, 1, 128, "origin of the checkpoints")                                                               \
-    F(TEXT, admission, 1, 160, "rule of admission: section 3.1")
+    F(TEXT, admission, 1, 160, "rule of admission: section 3.1")                                                       \
+    F(HEX, chain, 32, 32, "head of the hash chain: section 10.3; zeros where verification is off")
 #define MDL_FIELDS_ADMIT(F)                                                                                            \
     F(HEX, worker, 32, 32, "the worker's key")                                                                         \
     F(TEXT, name, 0, 64, "what its owner calls it")                                                                    \
@@ -131,12 +137,29 @@
     F(BLOB, results_blob, 32, 32, "a longer list: uint64 little-endian; then `results` is empty")                      \
     F(HEX, before, 32, 32, "digest of the evolution state of this generation")                                         \
     F(HEX, after, 32, 32, "digest of the next one's")                                                                  \
-    F(I64, best, MDL_FITNESS_LO, MDL_FITNESS_HI, "best fitness among training jobs")
+    F(I64, best, MDL_FITNESS_LO, MDL_FITNESS_HI, "best fitness among training jobs")                                   \
+    F(HEX, element, 32, 32, "this generation's element of the hash chain; zeros where verification is off")
+/* The coordinator's own answer of a job, which agrees with all others. */
+#define MDL_FIELDS_CHECK(F)                                                                                            \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the job")                                                 \
+    F(U32, job, 0, MDL_U32_MAX, "the job")                                                                             \
+    F(I64, fitness, MDL_FITNESS_LO, MDL_FITNESS_HI, "its sum, in millionths")                                          \
+    F(U64, updates, 0, MDL_U64_MAX, "synapse updates done")                                                            \
+    F(HEX, segment, 32, 32, "its segment digest")
+/* The same where an answer differs: whoever gave such a one is convicted. */
+#define MDL_FIELDS_VERDICT(F)                                                                                          \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the job")                                                 \
+    F(U32, job, 0, MDL_U32_MAX, "the job")                                                                             \
+    F(I64, fitness, MDL_FITNESS_LO, MDL_FITNESS_HI, "its right sum, in millionths")                                    \
+    F(U64, updates, 0, MDL_U64_MAX, "synapse updates that it takes")                                                   \
+    F(HEX, segment, 32, 32, "its right segment digest")
 #define MDL_FIELDS_CREDIT(F)                                                                                           \
-    F(U32, generation, 0, MDL_GENERATION_MAX, "generation that is paid for")                                           \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation that has closed: section 10.6 says which work is paid")      \
     F(U32, count, 0, MDL_U32_MAX, "number of workers in the blob")                                                     \
     F(U64, updates, 0, MDL_U64_MAX, "sum over them")                                                                   \
-    F(BLOB, workers, 32, 32, "key, then updates as uint64 little-endian, 40 bytes a worker, keys rising")
+    F(BLOB, workers, 32, 32, "key, then updates as uint64 little-endian, 40 bytes a worker, keys rising")              \
+    F(U64, waiting, 0, MDL_U64_MAX, "updates of accepted results that are not paid yet")                               \
+    F(U64, forfeited, 0, MDL_U64_MAX, "updates that convicts have lost, since the beginning")
 #define MDL_FIELDS_CHAMPION(F)                                                                                         \
     F(U32, generation, 0, MDL_GENERATION_MAX, "generation whose validation it won")                                    \
     F(U32, island, 0, 15, "island whose centre it is")                                                                 \
@@ -161,6 +184,7 @@
 #define MDL_MESSAGES(M)                                                                                                \
     M(hello, HELLO, CALL, "opens a session")                                                                           \
     M(want, WANT, CALL, "asks for work")                                                                               \
+    M(commit, COMMIT, CALL, "binds a unit's results before they are shown; becomes a ledger record as it is")          \
     M(result, RESULT, CALL, "hands in a unit's results; becomes a ledger record as it is")                             \
     M(sync, SYNC, CALL, "asks for the results of closed generations")                                                  \
     M(fetch, FETCH, CALL, "asks for a blob")                                                                           \
@@ -178,6 +202,8 @@
     M(admit, ADMIT, RECORD, "a worker was let in")                                                                     \
     M(lease, LEASE, RECORD, "jobs were leased")                                                                        \
     M(expire, EXPIRE, RECORD, "a lease ended without a result; the coordinator's assertion")                           \
+    M(check, CHECK, RECORD, "the coordinator did a job itself, and agrees")                                            \
+    M(verdict, VERDICT, RECORD, "the coordinator did a job itself, and does not: convicts")                            \
     M(close, CLOSE, RECORD, "a generation closed")                                                                     \
     M(credit, CREDIT, RECORD, "work was credited")                                                                     \
     M(champion, CHAMPION, RECORD, "a new champion")                                                                    \

@@ -40,6 +40,8 @@
     X(NOT_FOUND, not_found, 31, "nothing of this name is kept here")                                                   \
     X(INTERNAL, internal, 32, "the coordinator failed; nothing was accepted")                                          \
     X(DUPLICATE, duplicate, 33, "these jobs already have a result in the ledger")                                      \
+    X(NO_COMMIT, no_commit, 34, "the result was not committed before")                                                 \
+    X(BAD_COMMIT, bad_commit, 35, "the result is not the one that was committed, or its segments are not its root's")  \
     X(WAITING_FOR_GENERATION, waiting_for_generation, 100,                                                             \
       "all jobs of the generation are leased; it is about to close")                                                   \
     X(IDLE_PAUSED, idle_paused, 101, "the coordinator is paused: no new leases")                                       \
@@ -49,9 +51,11 @@
     X(SELF_TEST, self_test, 105, "a self-test must pass first")                                                        \
     X(STARTING, starting, 106, "the coordinator is still reading its ledger")                                          \
     X(DISK_FULL, disk_full, 107, "the coordinator has no room to keep results")                                        \
+    X(VERIFYING, verifying, 108, "all jobs have results; what is selected is being done again")                        \
     X(DEADLINE, deadline, 200, "the deadline passed")                                                                  \
     X(LEFT, left, 201, "the worker said goodbye")                                                                      \
-    X(REVOKED, revoked, 202, "the operator or a ban took the lease back")
+    X(REVOKED, revoked, 202, "the operator or a ban took the lease back")                                              \
+    X(UNREVEALED, unrevealed, 203, "the deadline passed, and what was committed was not shown")
 
 typedef enum mdl_reason {
     MDL_REASON_NONE = 0,

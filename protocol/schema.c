@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "protocol/base64.h"
 
 /* Fields are reached through memcpy: offsets are bytes, and members of any type
  * may be read and written as bytes. */
@@ -69,6 +70,66 @@ static mdl_err encode_indices(const mdl_field *f, const uint8_t *at, mdl_print *
     return MDL_OK;
 }
 
+/* ---- segments ---- */
+
+void mdl_segments_get(mdl_segments list, uint32_t i, uint8_t segment[32], uint64_t *updates) {
+    uint8_t bytes[MDL_SEGMENT_BYTES];
+    MDL_ASSERT(i < list.count);
+    mdl_text text = {list.at + (size_t)MDL_SEGMENT_CHARS * i, MDL_SEGMENT_CHARS};
+    mdl_err err = mdl_base64_exact(text, bytes, sizeof bytes);
+    MDL_ASSERT(err == MDL_OK); /* it decoded, or is ours */
+    memcpy(segment, bytes, 32);
+    *updates = 0;
+    for (int k = 0; k < 8; k++) {
+        *updates |= (uint64_t)bytes[32 + k] << 8 * k;
+    }
+}
+
+void mdl_segments_put(char *at, uint32_t i, const uint8_t segment[32], uint64_t updates) {
+    uint8_t bytes[MDL_SEGMENT_BYTES];
+    mdl_text_out out = {at + (size_t)MDL_SEGMENT_CHARS * i, MDL_SEGMENT_CHARS, 0};
+    memcpy(bytes, segment, 32);
+    for (int k = 0; k < 8; k++) {
+        bytes[32 + k] = (uint8_t)(updates >> 8 * k);
+    }
+    mdl_base64_put(&out, bytes, sizeof bytes);
+}
+
+static mdl_err encode_segments(const mdl_field *f, const uint8_t *at, mdl_print *out) {
+    mdl_segments list;
+    memcpy(&list, at, sizeof list);
+    if (!in_u64(f, list.count)) {
+        return MDL_ERANGE;
+    }
+    mdl_print_literal(out, "\"");
+    mdl_print_bytes(out, list.at, (size_t)MDL_SEGMENT_CHARS * list.count);
+    mdl_print_literal(out, "\"");
+    return MDL_OK;
+}
+
+/* The text stays where it is. */
+static mdl_err decode_segments(const mdl_field *f, mdl_scan *in, uint8_t *at) {
+    mdl_segments list = {0, NULL};
+    uint8_t bytes[MDL_SEGMENT_BYTES];
+    if (!mdl_scan_literal(in, "\"")) {
+        return MDL_ETYPE;
+    }
+    list.at = (const char *)in->at;
+    while (!mdl_scan_literal(in, "\"")) {
+        mdl_text text = {(const char *)in->at, MDL_SEGMENT_CHARS};
+        if (in->end - in->at < MDL_SEGMENT_CHARS || mdl_base64_exact(text, bytes, sizeof bytes) != MDL_OK) {
+            return MDL_ESYNTAX;
+        }
+        if (list.count == f->hi) {
+            return MDL_ERANGE;
+        }
+        in->at += MDL_SEGMENT_CHARS;
+        list.count++;
+    }
+    memcpy(at, &list, sizeof list);
+    return in_u64(f, list.count) ? MDL_OK : MDL_ERANGE;
+}
+
 static mdl_err encode_value(const mdl_field *f, const void *body, mdl_print *out) {
     const uint8_t *at = at_offset(body, f);
     uint32_t u32;
@@ -101,6 +162,8 @@ static mdl_err encode_value(const mdl_field *f, const void *body, mdl_print *out
         return encode_fitnesses(f, at, out);
     case MDL_KIND_INDICES:
         return encode_indices(f, at, out);
+    case MDL_KIND_SEGMENTS:
+        return encode_segments(f, at, out);
     }
     MDL_ASSERT(0);
     return MDL_ETYPE;
@@ -240,6 +303,8 @@ static mdl_err decode_value(const mdl_field *f, mdl_scan *in, uint8_t *at, mdl_l
             memcpy(at, &list, sizeof list);
         }
         return err;
+    case MDL_KIND_SEGMENTS:
+        return decode_segments(f, in, at);
     }
     MDL_ASSERT(0);
     return MDL_ETYPE;
@@ -290,6 +355,8 @@ static size_t value_size_max(const mdl_field *f) {
         return 2 + hi * (3 + 17);
     case MDL_KIND_INDICES:
         return 2 + hi * (3 + 19);
+    case MDL_KIND_SEGMENTS:
+        return 2 + hi * MDL_SEGMENT_CHARS;
     }
     MDL_ASSERT(0);
     return 0;
@@ -331,6 +398,7 @@ static void write_limits(const mdl_field *f, char *out, size_t size) {
         return;
     case MDL_KIND_FITNESSES:
     case MDL_KIND_INDICES:
+    case MDL_KIND_SEGMENTS:
         snprintf(out, size, "%llu..%llu elements", (unsigned long long)f->lo, (unsigned long long)f->hi);
         return;
     }

@@ -32,7 +32,8 @@
  *   TEXT   a string of printable ASCII; only \" and \\ are escaped  bytes  char[hi + 1]
  *   NOTE   a string of UTF-8 without control characters but the newline; \" \\ \n  bytes  char[hi + 1]
  *   FITNESSES  a list of I64, each within MDL_FITNESS_ABS_MAX   count  mdl_i64_list
- *   INDICES    a list of U64, each up to MDL_RECORD_INDEX_MAX   count  mdl_u64_list */
+ *   INDICES    a list of U64, each up to MDL_RECORD_INDEX_MAX   count  mdl_u64_list
+ *   SEGMENTS   a string, MDL_SEGMENT_CHARS of base64 a job      count  mdl_segments */
 #define MDL_KIND_MAP(X)                                                                                                \
     X(U32, "number")                                                                                                   \
     X(U64, "u64")                                                                                                      \
@@ -43,7 +44,8 @@
     X(TEXT, "text")                                                                                                    \
     X(NOTE, "note")                                                                                                    \
     X(FITNESSES, "list of i64")                                                                                        \
-    X(INDICES, "list of u64")
+    X(INDICES, "list of u64")                                                                                          \
+    X(SEGMENTS, "segments")
 
 typedef enum mdl_kind {
 #define X(name, text) MDL_KIND_##name,
@@ -62,6 +64,19 @@ typedef struct mdl_u64_list {
     uint32_t count;
     const uint64_t *at;
 } mdl_u64_list;
+
+/* Segment digest and synapse updates (u64, little-endian) of jobs in order: the
+ * base64 of each 40 bytes, one behind the other. The text is the payload's, or
+ * the sender's. */
+enum { MDL_SEGMENT_BYTES = 40, MDL_SEGMENT_CHARS = 56 };
+typedef struct mdl_segments {
+    uint32_t count;
+    const char *at; /* may be NULL when count is 0; not terminated */
+} mdl_segments;
+
+/* Element `i` of a list that decoded or was put. */
+void mdl_segments_get(mdl_segments list, uint32_t i, uint8_t segment[32], uint64_t *updates);
+void mdl_segments_put(char *at, uint32_t i, const uint8_t segment[32], uint64_t updates);
 
 typedef struct mdl_field {
     const char *name;

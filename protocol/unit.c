@@ -150,6 +150,12 @@ void mdl_unit_root(const mdl_job_result *jobs, uint32_t count, uint8_t root[MDL_
     memcpy(root, top.bytes, MDL_DIGEST_BYTES);
 }
 
+mdl_segments mdl_unit_segments(const mdl_job_result *jobs, uint32_t count, char *text) {
+    for (uint32_t i = 0; i < count; i++)
+        mdl_segments_put(text, i, jobs[i].segment, jobs[i].updates);
+    return (mdl_segments){count, text};
+}
+
 void mdl_state_digest(const mdl_evolution *e, uint8_t digest[MDL_DIGEST_BYTES]) {
     gathered g;
     mdl_sink sink = gathered_begin(&g);

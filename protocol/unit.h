@@ -15,6 +15,7 @@
 #include "core/life.h"
 #include "protocol/digest.h"
 #include "protocol/messages_table.h" /* MDL_UNIT_JOBS_MAX */
+#include "protocol/schema.h"
 
 /* The Results version that this build computes: equal experiments give equal
  * bytes exactly where it is equal. */
@@ -58,6 +59,9 @@ void mdl_unit_segment(uint32_t generation, uint32_t index, const mdl_life_row *r
 
 /* The root of count (1..MDL_UNIT_JOBS_MAX) results in order. */
 void mdl_unit_root(const mdl_job_result *jobs, uint32_t count, uint8_t root[MDL_DIGEST_BYTES]);
+
+/* The field `segments` of a result; `text` holds MDL_SEGMENT_CHARS a job. */
+mdl_segments mdl_unit_segments(const mdl_job_result *jobs, uint32_t count, char *text);
 
 /* Digest of an evolution's canonical bytes: `before`, `after` and `state` of the
  * messages. */

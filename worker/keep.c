@@ -157,7 +157,7 @@ mdl_err mdl_keep_settled(const mdl_keep *k, const mdl_settled *s, uint64_t wall_
     snprintf(path, sizeof path, "%s/receipts/log.jsonl", k->directory);
     err = append(path, line, error, error_size);
     cJSON_free(line);
-    for (uint32_t v = 0; err == MDL_OK && v < MDL_WORKER_VERSIONS_MAX; v++) {
+    for (uint32_t v = 0; err == MDL_OK && v < MDL_WORKER_KEPT_MAX; v++) {
         outbox_path(k, s->coordinator, s->lease, v, folder);
         if (remove(folder) != 0 && errno != ENOENT)
             return fail("remove", folder, error, error_size);

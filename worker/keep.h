@@ -1,7 +1,7 @@
 /* What a worker keeps on disk. In its data directory:
  *
  *   lock                           held while a worker runs
- *   outbox/KEY-LEASE-V.envelope    results without a receipt, as they were signed
+ *   outbox/KEY-LEASE-V.envelope    results without a receipt, as they were signed; from V = 5 on their commitments
  *   receipts/log.jsonl             one line a result that is over
  *   receipts/EXPERIMENT-KEY/       KEY: the coordinator's
  *     vkey                         verifier key of the ledger

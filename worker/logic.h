@@ -9,7 +9,9 @@
  * What it does: hello, welcome; the document, checked against the experiment's
  * id; the results of closed generations, checked against the state's digest;
  * then leases, two at a time, so that the threads never wait for the network.
- * A result is kept (outbox) until a receipt for it verifies or it is refused.
+ * Where the experiment is verified a result is committed first, and shown when a
+ * receipt for the commitment verifies. A result is kept (outbox) until a receipt
+ * for it verifies or it is refused.
  * Without a coordinator it goes on computing what it holds. */
 #ifndef MDL_WORKER_LOGIC_H
 #define MDL_WORKER_LOGIC_H
@@ -26,9 +28,10 @@ enum {
     MDL_WORKER_PLACES_MAX = 16, /* coordinators                                          */
     MDL_WORKER_LEASES_MAX = 8,  /* held at once and not yet computed                     */
     MDL_WORKER_LEASES_DEFAULT = 2,
-    MDL_WORKER_UNDELIVERED_MAX = 64, /* results waiting for a receipt: no new leases beyond   */
-    MDL_WORKER_VERSIONS_MAX = 8,     /* envelopes of one result, one a session                */
-    MDL_WORKER_BACKOFF_MS = 1000,    /* first pause after a failure; doubled up to            */
+    MDL_WORKER_UNDELIVERED_MAX = 64,                   /* results waiting for a receipt: no new leases beyond   */
+    MDL_WORKER_VERSIONS_MAX = 5,                       /* envelopes of one result, one a session                */
+    MDL_WORKER_KEPT_MAX = 2 * MDL_WORKER_VERSIONS_MAX, /* and of its commitment              */
+    MDL_WORKER_BACKOFF_MS = 1000,                      /* first pause after a failure; doubled up to            */
     MDL_WORKER_BACKOFF_MS_MAX = 60000,
     MDL_WORKER_PROBE_MS = 60000, /* between looks at the first coordinator                */
     MDL_WORKER_TRIES = 3,        /* failures in a row before the next coordinator         */
@@ -125,7 +128,8 @@ typedef struct mdl_worker_io {
     void (*cancel)(void *ctx);
     /* Call timer() at this time, instead of what was asked before; UINT64_MAX: never. */
     void (*timer)(void *ctx, uint64_t at_ms);
-    /* Keep a result's envelope until settled() or another of the same version. */
+    /* Keep the envelope of a result, version 0 .. MDL_WORKER_VERSIONS_MAX - 1, or of its
+     * commitment, from there on, until settled() or another of the same version. */
     void (*keep)(void *ctx, const uint8_t coordinator[MDL_KEY_BYTES], uint64_t lease, uint32_t version,
                  const uint8_t *envelope, size_t size);
     void (*settled)(void *ctx, const mdl_settled *s);

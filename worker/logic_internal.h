@@ -47,8 +47,11 @@ typedef struct mdl_done {
     int64_t *fitness; /* [of.count] */
     uint8_t root[MDL_DIGEST_BYTES];
     uint64_t updates, busy_ms, took_ms;
-    uint32_t stamps, latest; /* latest: index of the newest version */
-    mdl_version version[MDL_WORKER_VERSIONS_MAX];
+    char *segments;                           /* [of.count] as the message has them */
+    int pledged, committed;                   /* it is committed first; it is */
+    uint8_t nonce[MDL_DIGEST_BYTES];          /* where it is pledged */
+    uint32_t stamps, latest;                  /* latest: index of the newest version */
+    mdl_version version[MDL_WORKER_KEPT_MAX]; /* of the result, then of the commitment */
 } mdl_done;
 
 struct mdl_worker {

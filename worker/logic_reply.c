@@ -31,7 +31,7 @@ static what read_reply(mdl_worker *w, const mdl_sent *s, const uint8_t *bytes, s
         return BAD;
     if (frame->envelope_size == 0) {
         *why = "the answer is a receipt, but no result was sent";
-        return s->type == MDL_MSG_RESULT ? RECEIPT : BAD;
+        return s->type == MDL_MSG_RESULT || s->type == MDL_MSG_COMMIT ? RECEIPT : BAD;
     }
     *why = "the answer is not an envelope";
     if (mdl_envelope_decode(frame->envelope, frame->envelope_size, w->pae, &e) != MDL_OK)
@@ -422,7 +422,7 @@ void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t si
         return;
     }
     int idle = s->type == MDL_MSG_WANT && m.type == MDL_MSG_IDLE;
-    if (!idle && (s->type == MDL_MSG_RESULT || m.type != answer_to(s->type))) {
+    if (!idle && (s->type == MDL_MSG_RESULT || s->type == MDL_MSG_COMMIT || m.type != answer_to(s->type))) {
         spoilt(w, way, "the answer is not one to this call");
         return;
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "protocol/chain.h"
 #include "protocol/tlog_proof.h"
 #include "worker/logic_internal.h"
 
@@ -114,10 +115,11 @@ void mdl_jobs_drive(mdl_worker *w) {
 
 static void smooth(double *mean, double value) { *mean = *mean > 0 ? 0.7 * *mean + 0.3 * value : value; }
 
-/* Where the next form of a result goes: a free place, that of a useless one, or of the oldest. */
-static uint32_t place_for(const mdl_done *d) {
-    uint32_t best = 0;
-    for (uint32_t v = 0; v < MDL_WORKER_VERSIONS_MAX; v++) {
+/* Where the next form of a result, or from `first` on of its commitment, goes: a free place, that of a useless one, or
+ * of the oldest. */
+static uint32_t place_for(const mdl_done *d, uint32_t first) {
+    uint32_t best = first;
+    for (uint32_t v = first; v < first + MDL_WORKER_VERSIONS_MAX; v++) {
         const mdl_version *a = &d->version[v], *b = &d->version[best];
         if (!a->envelope)
             return v;
@@ -127,17 +129,33 @@ static uint32_t place_for(const mdl_done *d) {
     return best;
 }
 
-static void keep_version(mdl_worker *w, mdl_done *d, const uint8_t *envelope, size_t size, int useless) {
+static void keep_version(mdl_worker *w, mdl_done *d, uint32_t first, const uint8_t *envelope, size_t size,
+                         int useless) {
     uint8_t *copy = malloc(size);
     if (!copy) {
         mdl_worker_end(w, MDL_STOP_FAILED, "out of memory");
         return;
     }
     memcpy(copy, envelope, size);
-    d->latest = place_for(d);
+    d->latest = place_for(d, first);
     free(d->version[d->latest].envelope);
     d->version[d->latest] = (mdl_version){copy, size, ++d->stamps, useless};
     w->io.keep(w->io.ctx, d->of.coordinator, d->of.lease, d->latest, envelope, size);
+}
+
+static void fill_commitment(const mdl_worker *w, const mdl_done *d, mdl_message *m) {
+    mdl_pledge pledge = {.experiment = d->of.experiment,
+                         .worker = w->config.key,
+                         .lease = d->of.lease,
+                         .generation = d->of.generation,
+                         .first = d->of.first,
+                         .count = d->of.count,
+                         .nonce = d->nonce,
+                         .root = d->root};
+    memset(m, 0, sizeof *m);
+    m->type = MDL_MSG_COMMIT;
+    m->as.commit.lease = d->of.lease;
+    mdl_pledge_digest(&pledge, m->as.commit.commitment);
 }
 
 static void fill(const mdl_done *d, mdl_message *m) {
@@ -148,6 +166,8 @@ static void fill(const mdl_done *d, mdl_message *m) {
     m->as.result.first = d->of.first;
     m->as.result.count = d->of.count;
     m->as.result.fitness = (mdl_i64_list){d->of.count, d->fitness};
+    m->as.result.segments = (mdl_segments){d->of.count, d->segments};
+    memcpy(m->as.result.nonce, d->nonce, MDL_DIGEST_BYTES);
     memcpy(m->as.result.root, d->root, MDL_DIGEST_BYTES);
     m->as.result.updates = d->updates;
     m->as.result.busy_ms = d->busy_ms;
@@ -161,7 +181,7 @@ static void keep_draft(mdl_worker *w, mdl_done *d) {
     memcpy(m.head.experiment, d->of.experiment, sizeof m.head.experiment);
     mdl_err err = mdl_message_seal(&m, w->config.secret, w->work, w->sealed, sizeof w->sealed, &size);
     MDL_ASSERT(err == MDL_OK);
-    keep_version(w, d, w->sealed, size, 1);
+    keep_version(w, d, 0, w->sealed, size, 1);
 }
 
 void mdl_jobs_computed(mdl_worker *w, const mdl_job_result *jobs, uint64_t busy_ms) {
@@ -188,8 +208,10 @@ void mdl_jobs_computed(mdl_worker *w, const mdl_job_result *jobs, uint64_t busy_
         return;
     }
     int64_t *fitness = malloc(h.count * sizeof *fitness);
-    if (!fitness || w->done_count == sizeof w->done / sizeof w->done[0]) {
+    char *segments = malloc((size_t)h.count * MDL_SEGMENT_CHARS);
+    if (!fitness || !segments || w->done_count == sizeof w->done / sizeof w->done[0]) {
         free(fitness);
+        free(segments);
         mdl_worker_end(w, MDL_STOP_FAILED, "out of memory");
         return;
     }
@@ -197,6 +219,11 @@ void mdl_jobs_computed(mdl_worker *w, const mdl_job_result *jobs, uint64_t busy_
     memset(d, 0, sizeof *d);
     d->of = h;
     d->fitness = fitness;
+    d->segments = segments;
+    mdl_unit_segments(jobs, h.count, segments);
+    d->pledged = w->model && w->model->experiment.verification.used;
+    if (d->pledged)
+        mdl_worker_draw(w, d->nonce, sizeof d->nonce);
     d->busy_ms = busy_ms;
     d->took_ms = took;
     for (uint32_t i = 0; i < h.count; i++) {
@@ -206,7 +233,8 @@ void mdl_jobs_computed(mdl_worker *w, const mdl_job_result *jobs, uint64_t busy_
     mdl_unit_root(jobs, h.count, d->root);
     smooth(&w->jobs_per_ms, (double)h.count / (double)took);
     smooth(&w->speed, (double)d->updates * 1000 / (double)took);
-    if (!w->session_open || !is_here(w, &h) || w->way[MDL_WAY_RESULT].used)
+    /* A nonce that was committed must not be lost. */
+    if (d->pledged || !w->session_open || !is_here(w, &h) || w->way[MDL_WAY_RESULT].used)
         keep_draft(w, d);
 }
 
@@ -220,23 +248,38 @@ int mdl_jobs_undelivered(const mdl_worker *w) {
     return 0;
 }
 
-void mdl_jobs_deliver(mdl_worker *w) {
-    mdl_message m;
-    if (w->stopped || !w->session_open || w->way[MDL_WAY_RESULT].used || w->at.now_ms < w->result_at_ms)
-        return;
+/* What is committed is shown before others are committed: their generation waits for it. */
+static mdl_done *next_to_send(mdl_worker *w) {
+    mdl_done *first = NULL;
     for (uint32_t i = 0; i < w->done_count; i++) {
         mdl_done *d = &w->done[i];
         if (!is_here(w, &d->of))
             continue;
-        w->sending = d->of.lease;
-        fill(d, &m);
-        mdl_worker_send(w, MDL_WAY_RESULT, w->place, NULL, &m);
-        mdl_frame sent;
-        mdl_err err = mdl_frame_decode(w->way[MDL_WAY_RESULT].frame, w->way[MDL_WAY_RESULT].size, &sent);
-        MDL_ASSERT(err == MDL_OK);
-        keep_version(w, d, sent.envelope, sent.envelope_size, 0);
-        return;
+        if (d->committed)
+            return d;
+        first = first ? first : d;
     }
+    return first;
+}
+
+void mdl_jobs_deliver(mdl_worker *w) {
+    mdl_message m;
+    if (w->stopped || !w->session_open || w->way[MDL_WAY_RESULT].used || w->at.now_ms < w->result_at_ms)
+        return;
+    mdl_done *d = next_to_send(w);
+    if (!d)
+        return;
+    int shown = !d->pledged || d->committed;
+    w->sending = d->of.lease;
+    if (shown)
+        fill(d, &m);
+    else
+        fill_commitment(w, d, &m);
+    mdl_worker_send(w, MDL_WAY_RESULT, w->place, NULL, &m);
+    mdl_frame sent;
+    mdl_err err = mdl_frame_decode(w->way[MDL_WAY_RESULT].frame, w->way[MDL_WAY_RESULT].size, &sent);
+    MDL_ASSERT(err == MDL_OK);
+    keep_version(w, d, shown ? 0 : MDL_WORKER_VERSIONS_MAX, sent.envelope, sent.envelope_size, 0);
 }
 
 static mdl_done *find_done(mdl_worker *w) {
@@ -249,7 +292,8 @@ static mdl_done *find_done(mdl_worker *w) {
 
 static void close_done(mdl_done *d) {
     free(d->fitness);
-    for (uint32_t v = 0; v < MDL_WORKER_VERSIONS_MAX; v++)
+    free(d->segments);
+    for (uint32_t v = 0; v < MDL_WORKER_KEPT_MAX; v++)
         free(d->version[v].envelope);
 }
 
@@ -290,11 +334,12 @@ static void settle(mdl_worker *w, mdl_done *d, mdl_settled *s) {
 
 /* Any version of the envelope may be the one in the ledger: the answer to an
  * earlier one may have been lost. */
-static int verify(const mdl_worker *w, const mdl_done *d, const mdl_tlog_proof *proof, const mdl_version **which) {
+static int verify(const mdl_worker *w, const mdl_done *d, uint32_t first, const mdl_tlog_proof *proof,
+                  const mdl_version **which) {
     mdl_log_policy policy;
     memset(&policy, 0, sizeof policy);
     policy.log = w->vkey;
-    for (uint32_t v = 0; v < MDL_WORKER_VERSIONS_MAX; v++) {
+    for (uint32_t v = first; v < first + MDL_WORKER_VERSIONS_MAX; v++) {
         mdl_hash leaf;
         if (!d->version[v].envelope)
             continue;
@@ -312,9 +357,10 @@ void mdl_jobs_receipt(mdl_worker *w, const uint8_t *bytes, size_t size) {
     const mdl_version *which;
     mdl_done *d = find_done(w);
     uint32_t place = w->way[MDL_WAY_RESULT].place;
+    int commit = w->way[MDL_WAY_RESULT].type == MDL_MSG_COMMIT;
     MDL_ASSERT(d);
     if (mdl_tlog_proof_parse((mdl_text){(const char *)bytes, size}, &proof) != MDL_OK ||
-        !verify(w, d, &proof, &which)) {
+        !verify(w, d, commit ? MDL_WORKER_VERSIONS_MAX : 0, &proof, &which)) {
         mdl_notice facts = {.kind = MDL_NOTICE_ERROR, .lease = d->of.lease};
         mdl_worker_again(w, MDL_WAY_RESULT);
         mdl_worker_say(w, &facts,
@@ -325,6 +371,10 @@ void mdl_jobs_receipt(mdl_worker *w, const uint8_t *bytes, size_t size) {
     }
     mdl_worker_answered(w, MDL_WAY_RESULT);
     w->places[place].failures = 0;
+    if (commit) {
+        d->committed = 1;
+        return;
+    }
     w->accepted++;
     w->credit += d->updates;
     mdl_settled s = {.state = MDL_NOTICE_ACCEPTED,
@@ -346,7 +396,7 @@ void mdl_jobs_put_off(mdl_worker *w) {
 void mdl_jobs_refused(mdl_worker *w, mdl_notice_kind state, unsigned reason, const char *text) {
     mdl_done *d = find_done(w);
     MDL_ASSERT(d);
-    const mdl_version *v = &d->version[d->latest];
+    const mdl_version *v = &d->version[d->latest % MDL_WORKER_VERSIONS_MAX];
     if (state == MDL_NOTICE_STALE)
         w->stale++;
     else
@@ -370,22 +420,28 @@ mdl_err mdl_worker_restore(mdl_worker *w, const uint8_t coordinator[MDL_KEY_BYTE
         err = mdl_message_of(&e, (mdl_list_room){w->list, MDL_LIST_MAX}, &m, NULL);
     if (err != MDL_OK)
         return err;
-    if (m.type != MDL_MSG_RESULT || memcmp(e.key, w->config.key, MDL_KEY_BYTES) != 0 ||
-        mdl_message_shape(&m) != MDL_OK || version >= MDL_WORKER_VERSIONS_MAX)
+    int commit = m.type == MDL_MSG_COMMIT;
+    if ((m.type != MDL_MSG_RESULT && !commit) || memcmp(e.key, w->config.key, MDL_KEY_BYTES) != 0 ||
+        mdl_message_shape(&m) != MDL_OK || version / MDL_WORKER_VERSIONS_MAX != (uint32_t)commit)
         return MDL_EMISMATCH;
     const mdl_msg_result *r = &m.as.result;
+    uint64_t lease = commit ? m.as.commit.lease : r->lease;
     mdl_done *d = NULL;
     for (uint32_t i = 0; i < w->done_count; i++) {
-        if (memcmp(w->done[i].of.coordinator, coordinator, MDL_KEY_BYTES) == 0 && w->done[i].of.lease == r->lease &&
+        if (memcmp(w->done[i].of.coordinator, coordinator, MDL_KEY_BYTES) == 0 && w->done[i].of.lease == lease &&
             memcmp(w->done[i].of.experiment, m.head.experiment, 32) == 0)
             d = &w->done[i];
     }
+    if (commit && !d)
+        return MDL_EMISMATCH; /* of a result that is not there */
     uint8_t *copy = malloc(size);
     int64_t *fitness = d ? NULL : malloc(r->count * sizeof *fitness);
-    if (!copy || (!d && (!fitness || w->done_count == MDL_WORKER_UNDELIVERED_MAX))) {
-        err = copy && (d || fitness) ? MDL_ESIZE : MDL_ENOMEM;
+    char *segments = d ? NULL : malloc((size_t)r->count * MDL_SEGMENT_CHARS);
+    if (!copy || (!d && (!fitness || !segments || w->done_count == MDL_WORKER_UNDELIVERED_MAX))) {
+        err = copy && (d || (fitness && segments)) ? MDL_ESIZE : MDL_ENOMEM;
         free(copy);
         free(fitness);
+        free(segments);
         return err;
     }
     if (!d) {
@@ -399,6 +455,10 @@ mdl_err mdl_worker_restore(mdl_worker *w, const uint8_t coordinator[MDL_KEY_BYTE
         d->of.count = r->count;
         d->fitness = fitness;
         memcpy(fitness, r->fitness.at, r->count * sizeof *fitness);
+        d->segments = segments;
+        memcpy(segments, r->segments.at, (size_t)r->count * MDL_SEGMENT_CHARS);
+        memcpy(d->nonce, r->nonce, MDL_DIGEST_BYTES);
+        d->pledged = !mdl_is_zeros(r->nonce, MDL_DIGEST_BYTES);
         memcpy(d->root, r->root, MDL_DIGEST_BYTES);
         d->updates = r->updates;
         d->busy_ms = r->busy_ms;

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "coordinator/logic.h"
+#include "protocol/chain.h"
 #include "protocol/experiment_json.h"
 #include "protocol/session.h"
 #include "protocol/ticket.h"
@@ -51,6 +52,7 @@ typedef struct fake_shell {
     uint64_t next_call, now_ms, wall_ms, news;
     char last_kind[32]; /* of the log */
     uint64_t equivocations, expiries, copies;
+    uint32_t check[MDL_CHECKERS_MAX], checks; /* jobs that the logic wants done */
 } fake_shell;
 
 /* Grows in steps, so tests need no care. */
@@ -128,6 +130,27 @@ static inline void fake_publish(void *ctx, uint64_t after, const uint8_t *envelo
     s->news++;
 }
 
+static inline void fake_on_compute(void *ctx, uint32_t job) {
+    fake_shell *s = ctx;
+    assert_true(s->checks < MDL_CHECKERS_MAX && job < mdl_ledger_jobs(mdl_coordinator_ledger(s->logic)));
+    s->check[s->checks++] = job;
+}
+
+/* Do the oldest of them. 0: there is none. */
+static inline int fake_check(fake_shell *s, mdl_life *life, float *genome) {
+    mdl_job_result r;
+    if (s->checks == 0) {
+        return 0;
+    }
+    uint32_t job = s->check[0];
+    memmove(s->check, s->check + 1, --s->checks * sizeof *s->check);
+    mdl_unit_job(life, mdl_ledger_evolution(mdl_coordinator_ledger(s->logic)), job, genome, NULL, &r);
+    mdl_duty_answer answer = {.fitness = r.fitness, .updates = r.updates};
+    memcpy(answer.segment, r.segment, sizeof answer.segment);
+    mdl_coordinator_computed(s->logic, job, &answer, s->now_ms);
+    return 1;
+}
+
 static inline void fake_log(void *ctx, const char *kind, const uint8_t *key, const char *text) {
     fake_shell *s = ctx;
     (void)key;
@@ -181,8 +204,10 @@ static inline void fake_open(fake_shell *s, const char *document, mdl_admission 
     snprintf(s->config.origin, sizeof s->config.origin, "modulon/test");
     snprintf(s->config.vkey, sizeof s->config.vkey, "modulon/test+key");
     s->config.admission = admission;
-    s->io = (mdl_coordinator_io){s,        fake_append,  fake_put_blob, fake_on_reply, fake_on_receipt, fake_publish,
-                                 fake_log, {fake_get, s}};
+    s->io = (mdl_coordinator_io){
+        s,        fake_append,  fake_put_blob, fake_on_reply, fake_on_receipt, fake_publish, fake_on_compute,
+        fake_log, {fake_get, s}};
+    memset(s->config.chain, 0xc4, sizeof s->config.chain);
     s->now_ms = 1000;
     s->wall_ms = UINT64_C(1700000000000);
     s->next_call = 1;
@@ -196,6 +221,7 @@ static inline void fake_crash(fake_shell *s, const char *document) {
         free(s->record[i].at);
     }
     s->records = s->durable;
+    s->checks = 0;
     fake_drop_waiting(s);
     fake_start(s, document);
 }
@@ -344,6 +370,30 @@ static inline mdl_message fake_want(uint32_t jobs) {
     return m;
 }
 
+/* The root and the segments of a result, in memory that lasts for FAKE_UNITS more. */
+enum { FAKE_UNITS = 64 };
+static inline void fake_answer_with(mdl_message *m, const mdl_job_result *jobs) {
+    static char text[FAKE_UNITS][MDL_UNIT_JOBS_MAX * MDL_SEGMENT_CHARS];
+    static uint32_t next;
+    mdl_msg_result *r = &m->as.result;
+    r->updates = 0;
+    for (uint32_t i = 0; i < r->count; i++) {
+        r->updates += jobs[i].updates;
+    }
+    mdl_unit_root(jobs, r->count, r->root);
+    r->segments = mdl_unit_segments(jobs, r->count, text[next++ % FAKE_UNITS]);
+}
+
+/* The commitment to a result. */
+static inline mdl_message fake_commitment(const fake_worker *w, const mdl_message *result) {
+    mdl_message m = fake_message(MDL_MSG_COMMIT);
+    const mdl_msg_result *r = &result->as.result;
+    mdl_pledge pledge = {w->experiment, w->key, r->lease, r->generation, r->first, r->count, r->nonce, r->root};
+    m.as.commit.lease = r->lease;
+    mdl_pledge_digest(&pledge, m.as.commit.commitment);
+    return m;
+}
+
 /* Compute a grant's jobs for real. `fitness` has room for MDL_UNIT_JOBS_MAX. */
 static inline mdl_message fake_compute(const mdl_evolution *e, mdl_life *life, float *genome,
                                        const mdl_msg_grant *grant, int64_t *fitness) {
@@ -357,9 +407,8 @@ static inline mdl_message fake_compute(const mdl_evolution *e, mdl_life *life, f
     for (uint32_t i = 0; i < grant->count; i++) {
         mdl_unit_job(life, e, grant->first + i, genome, NULL, &jobs[i]);
         fitness[i] = jobs[i].fitness;
-        m.as.result.updates += jobs[i].updates;
     }
-    mdl_unit_root(jobs, grant->count, m.as.result.root);
+    fake_answer_with(&m, jobs);
     m.as.result.fitness = (mdl_i64_list){grant->count, fitness};
     m.as.result.busy_ms = 1;
     free(jobs);

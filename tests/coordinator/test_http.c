@@ -17,8 +17,8 @@
 #include <uv.h>
 
 #include "coordinator/http.h"
-#include "runtime/http_request.h"
 #include "coordinator/page.h"
+#include "runtime/http_request.h"
 #include "runtime/memory.h"
 
 enum { BIG = 3000000, PATIENCE_MS = 10000, ROOM = BIG + 4096 };

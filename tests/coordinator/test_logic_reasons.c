@@ -347,7 +347,10 @@ static void updates_out_of_range_are_refused(void **state) {
     join(c, 0);
     mdl_msg_grant g = take_lease(c, 0, 1);
     mdl_message m = work_out(c, &g);
-    m.as.result.updates = UINT64_MAX;
+    mdl_job_result claim = {.updates = UINT64_MAX};
+    m.as.result.updates--; /* not what the segments say */
+    assert_rejected(fake_ask(&c->s, &c->w[0], m), MDL_REASON_OUT_OF_RANGE);
+    fake_answer_with(&m, &claim);
     deliver(c, 0, m); /* a claim, to be checked by audits */
     g = take_lease(c, 0, 1);
     m = work_out(c, &g);
@@ -523,6 +526,7 @@ static void the_end_is_told(void **state) {
     m.as.result.count = 1;
     m.as.result.fitness = (mdl_i64_list){1, c->fitness};
     c->fitness[0] = 0;
+    fake_answer_with(&m, &(mdl_job_result){.updates = 1});
     assert_rejected(fake_ask(&c->s, &c->w[0], m), MDL_REASON_LEASE_EXPIRED); /* long forgotten */
     char error[256];
     assert_int_equal(mdl_coordinator_admin(c->s.logic, "pause", NULL, "", c->s.now_ms, error, sizeof error),

@@ -49,7 +49,8 @@ typedef struct actor {
     uint64_t call; /* under way; 0: none */
     mdl_message_type asked;
     mdl_message result; /* to deliver, while has_result */
-    int has_result;
+    int has_result, committed, banned;
+    uint32_t lies; /* of a hundred results */
     int64_t fitness[MDL_UNIT_JOBS_MAX];
     uint64_t receipts;
 } actor;
@@ -62,7 +63,8 @@ typedef struct world {
     float *genome;
     mdl_experiment x;
     uint64_t rng;
-    uint32_t crashes, repeats, sessions;
+    uint32_t crashes, repeats, sessions, unrevealed;
+    const char *json;
 } world;
 
 static uint32_t draw(world *w, uint32_t below) {
@@ -72,12 +74,27 @@ static uint32_t draw(world *w, uint32_t below) {
 
 static void say_next(world *w, actor *a) {
     mdl_message m = a->in_session ? fake_want(1 + draw(w, 5)) : fake_hello();
-    if (a->in_session && a->has_result) {
+    if (a->in_session && a->has_result && (a->committed || !w->x.verification.used)) {
         m = a->result;
         m.as.result.fitness.at = a->fitness;
+    } else if (a->in_session && a->has_result) {
+        m = fake_commitment(&a->w, &a->result);
     }
     a->asked = m.type;
     a->call = fake_call(&w->s, &a->w, &m);
+}
+
+/* One bit of one job, in a unit whose root fits. */
+static void lie(world *w, actor *a) {
+    static mdl_job_result jobs[MDL_UNIT_JOBS_MAX];
+    mdl_msg_result *r = &a->result.as.result;
+    for (uint32_t i = 0; i < r->count; i++) {
+        mdl_segments_get(r->segments, i, jobs[i].segment, &jobs[i].updates);
+    }
+    uint32_t at = draw(w, r->count);
+    jobs[at].segment[draw(w, 32)] ^= (uint8_t)(1u << draw(w, 8));
+    a->fitness[at] += 1000000; /* what it is for */
+    fake_answer_with(&a->result, jobs);
 }
 
 static void hear(world *w, actor *a) {
@@ -92,7 +109,13 @@ static void hear(world *w, actor *a) {
         a->call = fake_send(&w->s, a->w.last.at, a->w.last.size);
         return;
     }
-    if (answer.receipt) {
+    if (answer.receipt && a->asked == MDL_MSG_COMMIT) {
+        a->committed = 1;
+        if (draw(w, 12) == 0) { /* it never shows what it committed */
+            a->has_result = 0;
+            w->unrevealed++;
+        }
+    } else if (answer.receipt) {
         assert_int_equal(a->asked, MDL_MSG_RESULT);
         a->has_result = 0;
         a->receipts++;
@@ -104,12 +127,21 @@ static void hear(world *w, actor *a) {
         if (draw(w, 6) != 0 && mdl_evolution_generation(e) == answer.m.as.grant.generation) {
             a->result = fake_compute(e, w->life, w->genome, &answer.m.as.grant, a->fitness);
             a->has_result = 1;
+            a->committed = 0;
+            if (w->x.verification.used) {
+                memset(a->result.as.result.nonce, 1 + (int)draw(w, 255), 32);
+            }
+            if (draw(w, 100) < a->lies) {
+                lie(w, a);
+            }
         }
     } else if (answer.m.type == MDL_MSG_REJECT) {
         uint32_t reason = answer.m.as.reject.reason;
         if (reason == MDL_REASON_NO_SESSION || reason == MDL_REASON_STALE_SESSION) {
             a->in_session = 0;
             fake_new_session(&a->w);
+        } else if (reason == MDL_REASON_BANNED) {
+            a->banned = 1;
         } else {
             assert_true(reason == MDL_REASON_LEASE_EXPIRED || reason == MDL_REASON_DUPLICATE);
             a->has_result = 0;
@@ -121,7 +153,7 @@ static void hear(world *w, actor *a) {
 }
 
 static void crash(world *w) {
-    fake_crash(&w->s, ledger_experiment);
+    fake_crash(&w->s, w->json);
     w->crashes++;
     for (uint32_t i = 0; i < WORKERS; i++) {
         if (w->a[i].call != 0) { /* the transport sends it again */
@@ -132,6 +164,12 @@ static void crash(world *w) {
 
 static void step(world *w) {
     actor *a = &w->a[draw(w, WORKERS)];
+    while (a->banned) {
+        a = &w->a[draw(w, WORKERS)];
+    }
+    if (draw(w, 2) == 0) {
+        fake_check(&w->s, w->life, w->genome);
+    }
     w->s.now_ms += draw(w, 60) == 0 ? 20000 : draw(w, 200);
     if (draw(w, 3) == 0) {
         fake_commit(&w->s);
@@ -152,12 +190,12 @@ static void step(world *w) {
     }
 }
 
-static void world_open(world *w, uint64_t seed) {
+static void world_open(world *w, const char *json, uint64_t seed) {
     memset(w, 0, sizeof *w);
     w->rng = seed;
-    fake_open(&w->s, ledger_experiment, (mdl_admission){MDL_ADMIT_OPEN, 0});
-    assert_int_equal(mdl_experiment_parse((const uint8_t *)ledger_experiment, strlen(ledger_experiment), &w->x, NULL),
-                     MDL_OK);
+    w->json = json;
+    fake_open(&w->s, json, (mdl_admission){MDL_ADMIT_OPEN, 0});
+    assert_int_equal(mdl_experiment_parse((const uint8_t *)json, strlen(json), &w->x, NULL), MDL_OK);
     size_t size = mdl_life_bytes(&w->x, 1);
     w->memory = aligned_alloc(64, (size + 63) / 64 * 64);
     w->life = mdl_life_init(w->memory, &w->x, 1, NULL);
@@ -199,6 +237,19 @@ static void champion_of(world *w, uint8_t digest[MDL_DIGEST_BYTES]) {
     mdl_ledger_free(l);
 }
 
+static uint64_t count_records(const world *w, mdl_message_type type) {
+    static uint8_t pae[MDL_PAE_BYTES_MAX];
+    uint64_t count = 0;
+    for (size_t i = 0; i < w->s.records; i++) {
+        mdl_envelope e;
+        mdl_message_type found;
+        assert_int_equal(mdl_envelope_decode(w->s.record[i].at, w->s.record[i].size, pae, &e), MDL_OK);
+        assert_int_equal(mdl_message_type_of(e.name, &found), MDL_OK);
+        count += found == type;
+    }
+    return count;
+}
+
 static void any_order_gives_the_same_champion(void **state) {
     (void)state;
     uint8_t alone[MDL_DIGEST_BYTES], found[MDL_DIGEST_BYTES];
@@ -208,7 +259,7 @@ static void any_order_gives_the_same_champion(void **state) {
     world *w = malloc(sizeof *w);
     assert_non_null(w);
     for (uint64_t seed = 1; seed <= 20; seed++) {
-        world_open(w, seed);
+        world_open(w, ledger_experiment, seed);
         uint32_t steps = 0;
         while (!mdl_ledger_ended(mdl_coordinator_ledger(w->s.logic))) {
             step(w);
@@ -236,6 +287,83 @@ static void any_order_gives_the_same_champion(void **state) {
     assert_true(crashes > 20 && repeats > 20 && sessions > 20 && expired > 5 && copies > 5 && receipts > 20);
 }
 
+/* What happened in runs with verification and two of five workers that lie. */
+typedef struct liars {
+    uint64_t checks, verdicts, forfeited;
+    uint32_t unrevealed, convicted, same;
+} liars;
+
+static int lied(const world *w, const uint8_t *key) {
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        if (w->a[i].lies > 0 && memcmp(w->a[i].w.key, key, MDL_KEY_BYTES) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void play_liars(world *w, const char *verification, liars *sum) {
+    char json[1024];
+    uint8_t alone[MDL_DIGEST_BYTES], found[MDL_DIGEST_BYTES];
+    memset(sum, 0, sizeof *sum);
+    ledger_verified_experiment(verification, json, sizeof json);
+    champion_alone(json, alone);
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        world_open(w, json, seed);
+        w->a[1].lies = 20;
+        w->a[3].lies = 60;
+        uint32_t steps = 0;
+        while (!mdl_ledger_ended(mdl_coordinator_ledger(w->s.logic))) {
+            step(w);
+            assert_true(++steps < 100000);
+        }
+        champion_of(w, found); /* folds it all again, without the seed of the chain */
+        sum->same += memcmp(found, alone, sizeof alone) == 0;
+        const mdl_ledger *l = mdl_coordinator_ledger(w->s.logic);
+        const mdl_ledger_worker *worker;
+        for (uint32_t i = 0; i < mdl_ledger_workers(l, &worker); i++) {
+            assert_true(worker[i].verdict == 0 || lied(w, worker[i].key)); /* nobody honest */
+            assert_true(worker[i].pending == 0 && worker[i].waiting == 0);
+            assert_true(worker[i].verdict == 0 || worker[i].banned);
+            sum->convicted += worker[i].verdict != 0;
+        }
+        mdl_ledger_sums paid = mdl_ledger_sum(l);
+        assert_true(paid.waiting == 0 && paid.paid + paid.forfeited == paid.accepted);
+        sum->forfeited += paid.forfeited;
+        sum->checks += count_records(w, MDL_MSG_CHECK);
+        sum->verdicts += count_records(w, MDL_MSG_VERDICT);
+        sum->unrevealed += w->unrevealed;
+        world_close(w);
+    }
+    print_message("%llu checks, %llu verdicts, %u of 40 convicted, %llu updates forfeited, %u not revealed, %u of 20 "
+                  "champions the same\n",
+                  (unsigned long long)sum->checks, (unsigned long long)sum->verdicts, sum->convicted,
+                  (unsigned long long)sum->forfeited, sum->unrevealed, sum->same);
+    assert_true(sum->checks > 100 && sum->verdicts >= sum->convicted / 2 && sum->convicted > 20);
+    assert_true(sum->forfeited > 0 && sum->unrevealed > 10);
+}
+
+static void liars_on_probation_change_nothing(void **state) {
+    (void)state;
+    liars sum;
+    world *w = malloc(sizeof *w);
+    assert_non_null(w);
+    play_liars(w, "{\"floor_ppm\":0,\"plant_ppm\":0,\"probation\":1000000,\"window\":2}", &sum);
+    assert_int_equal(sum.same, 20);
+    assert_true(sum.convicted >= 28);
+    free(w);
+}
+
+/* Trusted after two leases: a lie that no draw meets stays, and only where nothing is selected. */
+static void trusted_liars_are_found_by_draws(void **state) {
+    (void)state;
+    liars sum;
+    world *w = malloc(sizeof *w);
+    assert_non_null(w);
+    play_liars(w, "{\"floor_ppm\":300000,\"plant_ppm\":100000,\"probation\":2,\"window\":1}", &sum);
+    free(w);
+}
+
 /* ---- history ---- */
 
 /* A newcomer rebuilds the evolution from what sync answers. */
@@ -243,7 +371,7 @@ static void history_rebuilds_the_evolution(void **state) {
     (void)state;
     world *w = malloc(sizeof *w);
     assert_non_null(w);
-    world_open(w, 77);
+    world_open(w, ledger_experiment, 77);
     while (!mdl_ledger_ended(mdl_coordinator_ledger(w->s.logic))) {
         step(w);
     }
@@ -298,6 +426,8 @@ int main(void) {
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_order_gives_the_same_champion),
+        cmocka_unit_test(liars_on_probation_change_nothing),
+        cmocka_unit_test(trusted_liars_are_found_by_draws),
         cmocka_unit_test(history_rebuilds_the_evolution),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,6 +79,8 @@ static void result(member *m) {
     r->count = m->grant.count;
     r->fitness.at = fitness;
     r->fitness.count = m->grant.count;
+    static char segments[MDL_UNIT_JOBS_MAX * MDL_SEGMENT_CHARS];
+    r->segments = mdl_unit_segments(job, m->grant.count, segments);
     r->busy_ms = (uv_hrtime() - start) / 1000000;
     say(m, &message);
 }

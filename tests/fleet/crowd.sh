@@ -15,7 +15,7 @@ cat >crowd.json <<END
         "generations": 100000, "episodes": 1, "validate_every": 1000, "validate_episodes": 1,
         "islands": [ { "algorithm": "es", "population": $population } ]
     },
-    "test_episodes": 1
+    "verification": "off", "test_episodes": 1
 }
 END
 coordinator ledger crowd.json --listen tcp://127.0.0.1:0 --admission open:0 --lease-ms 20 --quiet

@@ -173,12 +173,21 @@ static void bad_hello(line *l, const stub *s) {
 
 /* ---- in a session ---- */
 
+static mdl_segments made_up_segments(uint32_t count) {
+    static char text[2 * MDL_SEGMENT_CHARS];
+    static const uint8_t segment[MDL_DIGEST_BYTES] = {7};
+    for (uint32_t i = 0; i < count; i++)
+        mdl_segments_put(text, i, segment, 1);
+    return (mdl_segments){count, text};
+}
+
 static mdl_message made_up_result(uint64_t lease, int64_t *fitness) {
     mdl_message m = stub_message(MDL_MSG_RESULT);
     m.as.result.lease = lease;
     m.as.result.count = 1;
     m.as.result.fitness.at = fitness;
     m.as.result.fitness.count = 1;
+    m.as.result.segments = made_up_segments(1);
     return m;
 }
 
@@ -226,6 +235,7 @@ static void in_session(line *l, stub *a, stub *b) {
         m.as.result.first = l->message.as.grant.first;
         m.as.result.count = l->message.as.grant.count;
         m.as.result.fitness.count = m.as.result.count;
+        m.as.result.segments = made_up_segments(m.as.result.count);
         stub_check(m.as.result.count <= 2, "a long lease for a new worker");
         refused(l, "a result for another worker's lease", stub_seal(a, &m, frame), MDL_REASON_NO_LEASE);
     }

@@ -24,10 +24,10 @@ static void names(void **state) {
     (void)state;
     assert_string_equal(mdl_rule_name(MDL_RULE_CLOSE), "CLOSE");
     assert_string_equal(mdl_rule_name(-1), "UNKNOWN");
-    assert_string_equal(mdl_rule_name(18), "UNKNOWN");
-    for (int i = 0; i < 18; i++) {
+    assert_string_equal(mdl_rule_name(24), "UNKNOWN");
+    for (int i = 0; i < 24; i++) {
         assert_string_not_equal(mdl_rule_name(i), "UNKNOWN");
-        assert_string_not_equal(mdl_rule_sentence(i), mdl_rule_sentence(18));
+        assert_string_not_equal(mdl_rule_sentence(i), mdl_rule_sentence(24));
     }
     assert_int_equal(strtol(MDL_RESULTS_VERSION, NULL, 10), MDL_RESULTS);
 }
@@ -333,20 +333,23 @@ static void results(void **state) {
 
     /* 3 + 4 + 5 updates are pending; the sum of all may reach 2^64 - 1, not more. */
     id = lease(&p, 1, 0, 1);
-    LEDGER_SPOILT(&p, ledger_play_unit(&p, id), 1, MDL_RULE_RESULT, msg.as.result.updates = UINT64_MAX - 11);
+    LEDGER_SPOILT(&p, ledger_play_unit(&p, id), 1, MDL_RULE_RESULT, ledger_play_claim(&p, &msg, UINT64_MAX - 11));
+    LEDGER_SPOILT(&p, ledger_play_unit(&p, id), 1, MDL_RULE_RESULT, msg.as.result.updates++); /* not their sum */
+    LEDGER_SPOILT(&p, ledger_play_unit(&p, id), 1, MDL_RULE_RESULT, msg.as.result.root[0] ^= 1);
+    LEDGER_SPOILT(&p, ledger_play_unit(&p, id), 1, MDL_RULE_COMMIT, msg.as.result.nonce[0] ^= 1);
     m = ledger_play_unit(&p, id);
-    m.as.result.updates = UINT64_MAX - 12;
+    ledger_play_claim(&p, &m, UINT64_MAX - 12);
     ledger_play_append(&p, &m, 1);
     LEDGER_SPOILT(&p, ledger_play_unit(&p, lease(&p, 2, 1, 1)), 2, MDL_RULE_RESULT, (void)msg);
     ledger_play_close(&p);
 }
 
-static void credit_of_a_worker_stays_in_range(void **state) {
+static void credit_of_all_stays_in_range(void **state) {
     (void)state;
     ledger_play p;
     open_play(&p, 2);
     mdl_message m = ledger_play_unit(&p, lease(&p, 1, 0, 8));
-    m.as.result.updates = UINT64_MAX;
+    ledger_play_claim(&p, &m, UINT64_MAX);
     ledger_play_append(&p, &m, 1);
     append(&p, ledger_play_closing(&p));
     append(&p, ledger_play_credit(&p));
@@ -354,7 +357,7 @@ static void credit_of_a_worker_stays_in_range(void **state) {
     uint64_t id = lease(&p, 1, 0, 1);
     LEDGER_SPOILT(&p, ledger_play_unit(&p, id), 1, MDL_RULE_RESULT, (void)msg);
     append(&p, ledger_play_expire(&p, id));
-    ledger_play_work(&p, 2, 0, 1); /* another worker's sum is its own */
+    LEDGER_SPOILT(&p, ledger_play_unit(&p, lease(&p, 2, 0, 1)), 2, MDL_RULE_RESULT, (void)msg);
     ledger_play_close(&p);
 }
 
@@ -396,7 +399,7 @@ int main(void) {
         cmocka_unit_test(leases),
         cmocka_unit_test(expiries),
         cmocka_unit_test(results),
-        cmocka_unit_test(credit_of_a_worker_stays_in_range),
+        cmocka_unit_test(credit_of_all_stays_in_range),
         cmocka_unit_test(operator),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

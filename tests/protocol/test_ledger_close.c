@@ -166,7 +166,7 @@ static void credit_for_nothing(void **state) {
     ledger_play p;
     open_play(&p, 1);
     mdl_message m = ledger_play_unit(&p, lease(&p, 1, 0, 8));
-    m.as.result.updates = 0;
+    ledger_play_claim(&p, &m, 0);
     ledger_play_append(&p, &m, 1);
     append(&p, ledger_play_closing(&p));
     m = ledger_play_credit(&p);

@@ -312,7 +312,7 @@ static void any_missing_blob_is_found(void **state) {
 static const char many[] =
     "{\"name\":\"many\",\"seed\":\"7\",\"task\":\"tmaze\",\"network\":{\"neurons\":6,\"ring\":\"dense\"},"
     "\"evolution\":{\"generations\":1,\"episodes\":1,\"validate_every\":1,\"validate_episodes\":1,"
-    "\"islands\":[{\"algorithm\":\"es\",\"population\":2048}]},\"test_episodes\":2}\n";
+    "\"islands\":[{\"algorithm\":\"es\",\"population\":2048}]},\"verification\":\"off\",\"test_episodes\":2}\n";
 
 /* Up to 2,048 results stand in the closing, more in a blob. */
 static void long_lists_of_results_go_to_a_blob(void **state) {

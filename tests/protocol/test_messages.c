@@ -308,6 +308,37 @@ static void check_text(mdl_message_type type, const char *payload, const mdl_fie
     }
 }
 
+static void check_segments(mdl_message_type type, const char *payload, const mdl_field *f) {
+    static char value[MDL_PAYLOAD_BYTES_MAX];
+    const char *whole;
+    uint8_t segment[32];
+    memset(segment, 0xa7, sizeof segment);
+    for (uint64_t count = f->lo; count <= f->hi + 1; count = count == f->lo ? f->hi : count + 1) {
+        value[0] = '"';
+        for (uint32_t i = 0; i < count; i++) {
+            mdl_segments_put(value + 1, i, segment, UINT64_MAX - i);
+        }
+        memcpy(value + 1 + MDL_SEGMENT_CHARS * count, "\"", 2);
+        if (count <= f->hi) {
+            assert_int_equal(decode_with(type, payload, f, value, NULL, &whole), MDL_OK);
+        } else {
+            refuse_value(type, payload, f, value, MDL_ERANGE);
+        }
+    }
+    memcpy(value + 1 + MDL_SEGMENT_CHARS, "\"", 2);
+    refuse_value(type, payload, f, "\"\"", MDL_ERANGE);
+    refuse_value(type, payload, f, "7", MDL_ETYPE);
+    refuse_value(type, payload, f, "[]", MDL_ETYPE);
+    for (size_t i = 1; i <= MDL_SEGMENT_CHARS; i++) { /* any character that base64 does not have there */
+        char kept = value[i];
+        value[i] = i > MDL_SEGMENT_CHARS - 2 ? 'A' : '.';
+        refuse_value(type, payload, f, value, MDL_ESYNTAX);
+        value[i] = kept;
+    }
+    memcpy(value + MDL_SEGMENT_CHARS, "\"", 2); /* one is missing */
+    refuse_value(type, payload, f, value, MDL_ESYNTAX);
+}
+
 static void check_list(mdl_message_type type, const char *payload, const mdl_field *f) {
     static char value[MDL_PAYLOAD_BYTES_MAX];
     const char *whole;
@@ -354,10 +385,11 @@ static void test_fields(void **state) {
             for (size_t i = 0; i < counts[table]; i++) {
                 const mdl_field *f = &tables[table][i];
                 void (*check)(mdl_message_type, const char *, const mdl_field *) =
-                    f->kind <= MDL_KIND_I64       ? check_integer
-                    : f->kind <= MDL_KIND_CARRIED ? check_hex
-                    : f->kind <= MDL_KIND_NOTE    ? check_text
-                                                  : check_list;
+                    f->kind <= MDL_KIND_I64        ? check_integer
+                    : f->kind <= MDL_KIND_CARRIED  ? check_hex
+                    : f->kind <= MDL_KIND_NOTE     ? check_text
+                    : f->kind == MDL_KIND_SEGMENTS ? check_segments
+                                                   : check_list;
                 check((mdl_message_type)type, (const char *)payload, f);
             }
         }
@@ -414,10 +446,13 @@ static void test_shape(void **state) {
         __VA_ARGS__;                                                                                                   \
         assert_int_equal(mdl_message_shape(&m), expected);                                                             \
     } while (0)
-    SHAPE(MDL_OK, MDL_MSG_RESULT, m.as.result.count = m.as.result.fitness.count = 2);
-    SHAPE(MDL_EMISMATCH, MDL_MSG_RESULT, m.as.result.count = 2; m.as.result.fitness.count = 1);
+    SHAPE(MDL_OK, MDL_MSG_RESULT, m.as.result.count = m.as.result.fitness.count = m.as.result.segments.count = 2);
     SHAPE(MDL_EMISMATCH, MDL_MSG_RESULT, m.as.result.count = m.as.result.fitness.count = 2;
-          m.as.result.first = UINT32_MAX);
+          m.as.result.segments.count = 3);
+    SHAPE(MDL_EMISMATCH, MDL_MSG_RESULT, m.as.result.count = m.as.result.segments.count = 2;
+          m.as.result.fitness.count = 1);
+    SHAPE(MDL_EMISMATCH, MDL_MSG_RESULT, m.as.result.count = m.as.result.fitness.count = 2;
+          m.as.result.segments.count = 2; m.as.result.first = UINT32_MAX);
     SHAPE(MDL_OK, MDL_MSG_GRANT, m.as.grant.count = 1; m.as.grant.first = UINT32_MAX);
     SHAPE(MDL_EMISMATCH, MDL_MSG_GRANT, m.as.grant.count = 2; m.as.grant.first = UINT32_MAX);
     SHAPE(MDL_EMISMATCH, MDL_MSG_LEASE, m.as.lease.count = 3; m.as.lease.first = UINT32_MAX - 1);

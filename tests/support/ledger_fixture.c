@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "protocol/chain.h"
 #include "protocol/experiment_json.h"
 #include "protocol/reason.h"
 #include "protocol/unit.h"
@@ -16,7 +17,14 @@ const char ledger_experiment[] =
     "{\"name\":\"ledger\",\"seed\":\"7\",\"task\":\"tmaze\",\"network\":{\"neurons\":6,\"ring\":\"dense\"},"
     "\"evolution\":{\"generations\":3,\"episodes\":1,\"validate_every\":2,\"validate_episodes\":2,"
     "\"islands\":[{\"algorithm\":\"es\",\"population\":4},{\"algorithm\":\"ga\",\"population\":4}]},"
-    "\"test_episodes\":2}\n";
+    "\"verification\":\"off\",\"test_episodes\":2}\n";
+
+void ledger_verified_experiment(const char *verification, char *out, size_t size) {
+    const char *off = strstr(ledger_experiment, "\"off\"");
+    int length = snprintf(out, size, "%.*s%s%s", (int)(off - ledger_experiment), ledger_experiment, verification,
+                          off + strlen("\"off\""));
+    assert_true(length > 0 && (size_t)length < size);
+}
 
 /* Growing lists: `count` elements are in use. */
 static void *with_room(void *at, size_t count, size_t *room, size_t size) {
@@ -96,12 +104,17 @@ void ledger_play_begin(ledger_play *p, const char *json, const char *admission, 
     memcpy(genesis->as.genesis.coordinator, p->key[LEDGER_COORDINATOR], MDL_KEY_BYTES);
     strcpy(genesis->as.genesis.origin, "example.org/ledger");
     snprintf(genesis->as.genesis.admission, sizeof genesis->as.genesis.admission, "%s", admission);
+    memset(p->seed, 0x5e, sizeof p->seed);
+    if (p->experiment.verification.used)
+        mdl_chain_head(p->seed, p->experiment.evolution.generations, genesis->as.genesis.chain);
 }
 
 void ledger_play_open(ledger_play *p, const char *json, const char *admission, int made_up) {
     mdl_message genesis;
     ledger_play_begin(p, json, admission, made_up, &genesis);
     ledger_play_append(p, &genesis, LEDGER_COORDINATOR);
+    if (p->experiment.verification.used)
+        assert_int_equal(mdl_ledger_know(p->ledger, p->seed), MDL_OK);
 }
 
 void ledger_play_close(ledger_play *p) {
@@ -162,6 +175,41 @@ mdl_message ledger_play_admin(const ledger_play *p, const char *action, uint32_t
     return m;
 }
 
+/* What job `index` of the open generation gives. */
+static mdl_job_result answer_of(ledger_play *p, uint32_t index) {
+    mdl_job_result job;
+    memset(&job, 0, sizeof job);
+    if (p->life) {
+        mdl_unit_job(p->life, mdl_ledger_evolution(p->ledger), index, p->genome, NULL, &job);
+        return job;
+    }
+    job.fitness = (int64_t)(index * UINT64_C(2654435761) % 1000003) - 500000;
+    job.updates = index + 1;
+    return job;
+}
+
+mdl_message ledger_play_commit(ledger_play *p, const mdl_message *result, uint32_t worker) {
+    mdl_message m = ledger_play_message(p, MDL_MSG_COMMIT);
+    const mdl_msg_result *r = &result->as.result;
+    mdl_pledge pledge = {p->experiment.id, p->key[worker], r->lease, r->generation,
+                         r->first,         r->count,       r->nonce, r->root};
+    memset(m.head.session, (int)worker, sizeof m.head.session);
+    m.head.seq = p->seq[worker]++;
+    m.as.commit.lease = r->lease;
+    mdl_pledge_digest(&pledge, m.as.commit.commitment);
+    return m;
+}
+
+mdl_message ledger_play_check(ledger_play *p, uint32_t job) {
+    mdl_message m;
+    mdl_job_result right = answer_of(p, job);
+    mdl_duty_answer answer = {.fitness = right.fitness, .updates = right.updates};
+    memcpy(answer.segment, right.segment, sizeof answer.segment);
+    assert_int_equal(mdl_ledger_make_check(p->ledger, job, &answer, &m), MDL_OK);
+    m.head = ledger_play_message(p, m.type).head;
+    return m;
+}
+
 mdl_message ledger_play_unit(ledger_play *p, uint64_t lease) {
     static mdl_job_result job[MDL_UNIT_JOBS_MAX];
     const mdl_ledger_lease *at = mdl_ledger_lease_find(p->ledger, lease);
@@ -172,13 +220,7 @@ mdl_message ledger_play_unit(ledger_play *p, uint64_t lease) {
     m.head.seq = p->seq[worker]++;
     mdl_msg_result *r = &m.as.result;
     for (uint32_t i = 0; i < at->count; i++) {
-        if (p->life) {
-            mdl_unit_job(p->life, mdl_ledger_evolution(p->ledger), at->first + i, p->genome, NULL, &job[i]);
-        } else {
-            memset(&job[i], 0, sizeof job[i]);
-            job[i].fitness = (int64_t)((at->first + i) * UINT64_C(2654435761) % 1000003) - 500000;
-            job[i].updates = at->first + i + 1;
-        }
+        job[i] = answer_of(p, at->first + i);
         p->fitness[i] = job[i].fitness;
         r->updates += job[i].updates;
     }
@@ -189,7 +231,21 @@ mdl_message ledger_play_unit(ledger_play *p, uint64_t lease) {
     r->fitness = (mdl_i64_list){at->count, p->fitness};
     mdl_unit_root(job, at->count, r->root);
     r->busy_ms = 5;
+    r->segments = mdl_unit_segments(job, at->count, p->segments);
+    if (mdl_ledger_verifies(p->ledger))
+        memset(r->nonce, (int)(1 + lease % 255), sizeof r->nonce);
     return m;
+}
+
+void ledger_play_claim(ledger_play *p, mdl_message *result, uint64_t updates) {
+    mdl_msg_result *r = &result->as.result;
+    uint8_t segment[MDL_DIGEST_BYTES];
+    for (uint32_t i = 0; i < r->count; i++) {
+        uint64_t was;
+        mdl_segments_get(r->segments, i, segment, &was);
+        mdl_segments_put(p->segments, i, segment, i == 0 ? updates : 0);
+    }
+    r->updates = updates;
 }
 
 mdl_message ledger_play_closing(ledger_play *p) {
@@ -297,6 +353,10 @@ uint64_t ledger_play_work(ledger_play *p, uint32_t worker, uint32_t first, uint3
     uint64_t lease = m.as.lease.lease;
     ledger_play_append(p, &m, LEDGER_COORDINATOR);
     m = ledger_play_unit(p, lease);
+    if (mdl_ledger_verifies(p->ledger)) {
+        mdl_message commit = ledger_play_commit(p, &m, worker);
+        ledger_play_append(p, &commit, worker);
+    }
     return ledger_play_append(p, &m, worker);
 }
 
@@ -393,6 +453,10 @@ void ledger_fingerprint(const mdl_ledger *l, uint8_t digest[MDL_DIGEST_BYTES]) {
         mdl_put_u32(&s, (uint32_t)lease[i].state);
         mdl_put_u64(&s, lease[i].record);
         mdl_put_u64(&s, lease[i].result);
+        mdl_put_u64(&s, lease[i].commit);
+        mdl_put_bytes(&s, lease[i].commitment, sizeof lease[i].commitment);
+        mdl_put_u8(&s, lease[i].trusted);
+        mdl_put_u8(&s, lease[i].verified);
     }
     mdl_put_u64(&s, mdl_ledger_next_lease(l));
     for (uint32_t i = 0, n = mdl_ledger_workers(l, &worker); i < n; i++) {
@@ -407,9 +471,24 @@ void ledger_fingerprint(const mdl_ledger *l, uint8_t digest[MDL_DIGEST_BYTES]) {
         mdl_put_u64(&s, worker[i].expired);
         mdl_put_u64(&s, worker[i].credit);
         mdl_put_u64(&s, worker[i].pending);
+        mdl_put_u64(&s, worker[i].waiting);
+        mdl_put_u64(&s, worker[i].forfeited);
+        mdl_put_u64(&s, worker[i].verdict);
+        mdl_put_u32(&s, worker[i].verified);
+        mdl_put_u32(&s, worker[i].owner_number);
         assert_ptr_equal(mdl_ledger_worker_find(l, worker[i].key), &worker[i]);
     }
     mdl_put_u8(&s, (uint8_t)mdl_ledger_paused(l));
     mdl_put_u8(&s, (uint8_t)mdl_ledger_ended(l));
+    mdl_ledger_sums sum = mdl_ledger_sum(l);
+    mdl_put_u64(&s, sum.accepted);
+    mdl_put_u64(&s, sum.paid);
+    mdl_put_u64(&s, sum.waiting);
+    mdl_put_u64(&s, sum.forfeited);
+    mdl_put_u64(&s, mdl_ledger_published(l));
+    for (uint32_t i = 0; i < mdl_ledger_jobs(l); i++) {
+        mdl_put_u32(&s, mdl_duty_answers(mdl_ledger_duty(l), i));
+        mdl_put_u8(&s, (uint8_t)mdl_duty_settled(mdl_ledger_duty(l), i));
+    }
     mdl_digest_final(&d, digest);
 }

@@ -9,8 +9,10 @@
 
 enum { LEDGER_COORDINATOR = 0, LEDGER_SIGNERS_MAX = 16, LEDGER_LEASES_MAX = 8192 };
 
-/* Three generations of two islands: 8 jobs, 10, 10. */
+/* Three generations of two islands: 8 jobs, 10, 10. Verification is off. */
 extern const char ledger_experiment[];
+/* The same with verification, which the tests of it fill in: "{...}". */
+void ledger_verified_experiment(const char *verification, char *out, size_t size);
 
 typedef struct ledger_record {
     uint8_t *bytes;
@@ -39,7 +41,9 @@ typedef struct ledger_play {
     mdl_ledger *ledger; /* after all records */
     mdl_life *life;     /* NULL: fitnesses are made up, for tests of many jobs */
     float *genome;
-    int64_t fitness[MDL_UNIT_JOBS_MAX]; /* behind the last message of ledger_play_unit() */
+    int64_t fitness[MDL_UNIT_JOBS_MAX];                   /* behind the last message of ledger_play_unit() */
+    char segments[MDL_UNIT_JOBS_MAX * MDL_SEGMENT_CHARS]; /* the same          */
+    uint8_t seed[MDL_DIGEST_BYTES];                       /* of the hash chain, where there is one */
 } ledger_play;
 
 /* Public and secret key of a signer; any index has one. */
@@ -57,8 +61,14 @@ mdl_message ledger_play_admit(const ledger_play *p, uint32_t worker);         /*
 mdl_message ledger_play_lease(const ledger_play *p, uint32_t worker, uint32_t first, uint32_t count);
 mdl_message ledger_play_expire(const ledger_play *p, uint64_t lease);
 mdl_message ledger_play_admin(const ledger_play *p, const char *action, uint32_t target); /* 0: none */
-/* Runs the jobs. The message's list is p->fitness. */
+/* Runs the jobs. The message's lists are p->fitness and p->segments. */
 mdl_message ledger_play_unit(ledger_play *p, uint64_t lease);
+/* Make its updates add up to this. */
+void ledger_play_claim(ledger_play *p, mdl_message *result, uint64_t updates);
+/* The commitment to such a message. */
+mdl_message ledger_play_commit(ledger_play *p, const mdl_message *result, uint32_t worker);
+/* The coordinator's own answer of a job. */
+mdl_message ledger_play_check(ledger_play *p, uint32_t job);
 /* What is due next, their blobs stored. */
 mdl_message ledger_play_closing(ledger_play *p);
 mdl_message ledger_play_credit(ledger_play *p);
@@ -84,7 +94,7 @@ void ledger_play_breaks(ledger_play *p, const mdl_message *m, uint32_t signer, m
 void ledger_play_store(ledger_play *p, const void *bytes, size_t size, uint8_t digest[MDL_DIGEST_BYTES]);
 
 /* ---- longer pieces ---- */
-/* Lease and result. Returns the result's index. */
+/* Lease, commitment where there is one, and result. Returns the result's index. */
 uint64_t ledger_play_work(ledger_play *p, uint32_t worker, uint32_t first, uint32_t count);
 /* All jobs without result, in units of `unit` jobs, workers 1..workers in turn; then closing and credit. */
 void ledger_play_generation(ledger_play *p, uint32_t workers, uint32_t unit);

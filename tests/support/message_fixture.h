@@ -41,6 +41,18 @@ static inline void fixture_fill(const mdl_field *f, void *body, fixture_size siz
         memset(at, largest ? '"' : 'm', (size_t)v);
         at[v] = '\0';
         break;
+    case MDL_KIND_SEGMENTS: {
+        static char text[MDL_UNIT_JOBS_MAX * MDL_SEGMENT_CHARS];
+        uint8_t segment[32];
+        narrow = size == FIXTURE_MIDDLE ? (uint32_t)f->lo + 2 : narrow;
+        memset(segment, largest ? 0xff : 0x3c, sizeof segment);
+        for (uint32_t i = 0; i < narrow; i++) {
+            mdl_segments_put(text, i, segment, largest ? UINT64_MAX : i);
+        }
+        mdl_segments segments = {narrow, text};
+        memcpy(at, &segments, sizeof segments);
+        break;
+    }
     case MDL_KIND_FITNESSES:
     case MDL_KIND_INDICES: {
         narrow = size == FIXTURE_MIDDLE ? (uint32_t)f->lo + 2 : narrow;

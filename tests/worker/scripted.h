@@ -21,7 +21,7 @@ static const char scripted_document[] =
     "{\"name\":\"s\",\"task\":\"cartpole\",\"network\":{\"neurons\":4,\"ring\":\"dense\"},"
     "\"hmn\":{\"mechanisms\":{\"plasticity_gate\":\"off\"}},"
     "\"evolution\":{\"generations\":3,\"episodes\":1,\"validate_every\":2,\"validate_episodes\":2,"
-    "\"islands\":[{\"algorithm\":\"es\",\"population\":4}]}}";
+    "\"islands\":[{\"algorithm\":\"es\",\"population\":4}]},\"verification\":\"off\"}";
 
 enum { SCRIPTED_LEAVES = 64, SCRIPTED_CALLS = 16, SCRIPTED_JOBS = 8, SCRIPTED_KEPT = 32 };
 

@@ -1,0 +1,154 @@
+#include "coordinator/checker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/logic.h"
+#include "core/assert.h"
+#include "protocol/unit.h"
+#include "runtime/memory.h"
+
+typedef struct checker_thread {
+    mdl_checker *owner;
+    uv_thread_t id;
+    void *memory; /* of the life */
+    float *genome;
+} checker_thread;
+
+typedef struct checked {
+    uint32_t job;
+    mdl_duty_answer answer;
+} checked;
+
+struct mdl_checker {
+    mdl_checker_options o;
+    uv_async_t ready;
+    uv_mutex_t lock; /* guards all below but `thread` */
+    uv_cond_t work;
+    const mdl_evolution *evolution;
+    uint32_t wanted[MDL_CHECKERS_MAX], wanted_count;
+    checked done[MDL_CHECKERS_MAX];
+    uint32_t done_count;
+    int quit;
+    uint32_t threads;
+    checker_thread *thread;
+    uv_close_cb closed;
+};
+
+static void run(void *arg) {
+    checker_thread *t = arg;
+    mdl_checker *c = t->owner;
+    mdl_life *life = mdl_life_init(t->memory, c->o.experiment, 1, NULL);
+    uv_mutex_lock(&c->lock);
+    for (;;) {
+        while (!c->quit && c->wanted_count == 0)
+            uv_cond_wait(&c->work, &c->lock);
+        if (c->quit)
+            break;
+        uint32_t job = c->wanted[0];
+        const mdl_evolution *evolution = c->evolution;
+        memmove(c->wanted, c->wanted + 1, --c->wanted_count * sizeof *c->wanted);
+        uv_mutex_unlock(&c->lock);
+        mdl_job_result result;
+        mdl_unit_job(life, evolution, job, t->genome, NULL, &result);
+        uv_mutex_lock(&c->lock);
+        MDL_ASSERT(c->done_count < MDL_CHECKERS_MAX);
+        checked *done = &c->done[c->done_count++];
+        done->job = job;
+        done->answer = (mdl_duty_answer){.fitness = result.fitness, .updates = result.updates};
+        memcpy(done->answer.segment, result.segment, sizeof result.segment);
+        uv_async_send(&c->ready);
+    }
+    uv_mutex_unlock(&c->lock);
+}
+
+static void on_ready(uv_async_t *handle) {
+    mdl_checker *c = handle->data;
+    checked done[MDL_CHECKERS_MAX];
+    uv_mutex_lock(&c->lock);
+    uint32_t count = c->quit ? 0 : c->done_count;
+    memcpy(done, c->done, count * sizeof *done);
+    c->done_count = 0;
+    uv_mutex_unlock(&c->lock);
+    for (uint32_t i = 0; i < count; i++)
+        c->o.done(c->o.ctx, done[i].job, &done[i].answer);
+}
+
+static void release(mdl_checker *c) {
+    for (uint32_t i = 0; i < c->o.threads; i++) {
+        free(c->thread[i].memory);
+        free(c->thread[i].genome);
+    }
+    free(c->thread);
+    free(c);
+}
+
+static void gone(uv_handle_t *handle) {
+    mdl_checker *c = handle->data;
+    uv_close_cb closed = c->closed;
+    handle->data = c->o.ctx;
+    if (closed)
+        closed(handle);
+    uv_cond_destroy(&c->work);
+    uv_mutex_destroy(&c->lock);
+    release(c);
+}
+
+mdl_err mdl_checker_open(mdl_checker **out, uv_loop_t *loop, const mdl_checker_options *options) {
+    mdl_genome_layout layout;
+    *out = NULL;
+    mdl_checker *c = calloc(1, sizeof *c);
+    checker_thread *thread = calloc(options->threads, sizeof *thread);
+    if (!c || !thread) {
+        free(c);
+        free(thread);
+        return MDL_ENOMEM;
+    }
+    c->o = *options;
+    c->thread = thread;
+    int bad = mdl_genome_layout_of(options->experiment, &layout);
+    MDL_ASSERT(bad == MDL_OK);
+    for (uint32_t i = 0; i < options->threads; i++) {
+        thread[i].owner = c;
+        thread[i].memory = mdl_aligned(mdl_life_bytes(options->experiment, 1));
+        thread[i].genome = malloc(layout.genes * sizeof *thread[i].genome);
+        if (!thread[i].memory || !thread[i].genome) {
+            release(c);
+            return MDL_ENOMEM;
+        }
+    }
+    if (uv_mutex_init(&c->lock) != 0 || uv_cond_init(&c->work) != 0 || uv_async_init(loop, &c->ready, on_ready) != 0) {
+        release(c); /* out of memory or descriptors: the process ends */
+        return MDL_EIO;
+    }
+    c->ready.data = c;
+    while (c->threads < options->threads && uv_thread_create(&thread[c->threads].id, run, &thread[c->threads]) == 0)
+        c->threads++;
+    if (c->threads == 0) {
+        mdl_checker_close(c, NULL, NULL);
+        return MDL_EIO;
+    }
+    *out = c;
+    return MDL_OK;
+}
+
+void mdl_checker_give(mdl_checker *c, const mdl_evolution *evolution, uint32_t job) {
+    uv_mutex_lock(&c->lock);
+    MDL_ASSERT(c->wanted_count < MDL_CHECKERS_MAX);
+    c->evolution = evolution;
+    c->wanted[c->wanted_count++] = job;
+    uv_cond_signal(&c->work);
+    uv_mutex_unlock(&c->lock);
+}
+
+void mdl_checker_close(mdl_checker *c, uv_close_cb closed, void *data) {
+    uv_mutex_lock(&c->lock);
+    c->quit = 1;
+    uv_cond_broadcast(&c->work);
+    uv_mutex_unlock(&c->lock);
+    for (uint32_t i = 0; i < c->threads; i++)
+        uv_thread_join(&c->thread[i].id);
+    c->closed = closed;
+    c->o.ctx = data;
+    uv_close((uv_handle_t *)&c->ready, gone);
+}

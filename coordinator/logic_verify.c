@@ -1,0 +1,164 @@
+/* What the coordinator does itself: disputed jobs, what is selected, and what no
+ * trusted worker of another owner is there for. PROTOCOL chapter 10. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "coordinator/logic_internal.h"
+#include "core/assert.h"
+
+enum { SCAN_MS = 50 };
+
+static int is_checking(const mdl_coordinator *c, uint32_t job) {
+    for (uint32_t i = 0; i < c->checking; i++) {
+        if (c->check[i] == job) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Numbers of up to two owners of trusted workers that are here. */
+typedef struct helpers {
+    uint32_t count, owner[2];
+} helpers;
+
+static helpers find_helpers(const mdl_coordinator *c, uint64_t now_ms) {
+    helpers h = {0, {0, 0}};
+    const mdl_ledger_worker *w;
+    uint32_t workers = mdl_ledger_workers(c->ledger, &w);
+    for (uint32_t i = 0; i < workers && i < c->peers && h.count < 2; i++) {
+        const mdl_peer *p = &c->peer[i];
+        int here = p->open && !p->left && now_ms - p->heard_ms < MDL_ACTIVE_MS;
+        if (here && !w[i].banned && mdl_ledger_trusted(c->ledger, i) &&
+            (h.count == 0 || h.owner[0] != w[i].owner_number)) {
+            h.owner[h.count++] = w[i].owner_number;
+        }
+    }
+    return h;
+}
+
+/* Whether one of them is of another owner than the job's answers. */
+static int can_help(const mdl_coordinator *c, const helpers *h, uint32_t job) {
+    const mdl_duty *duty = mdl_ledger_duty(c->ledger);
+    for (uint32_t i = 0; i < h->count; i++) {
+        if (mdl_duty_may_lease(duty, h->owner[i], job, 1)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* A job that waits for another owner, where there is none, or none came in time. */
+static uint32_t find_waiting(mdl_coordinator *c, uint64_t now_ms) {
+    const mdl_duty *duty = mdl_ledger_duty(c->ledger);
+    if (now_ms - c->scanned_ms < SCAN_MS) {
+        return MDL_DUTY_NONE;
+    }
+    helpers h = find_helpers(c, now_ms);
+    for (uint32_t job = mdl_duty_waiting(duty, 0); job != MDL_DUTY_NONE; job = mdl_duty_waiting(duty, job + 1)) {
+        if (is_checking(c, job)) {
+            continue;
+        }
+        c->waited[job] = c->waited[job] ? c->waited[job] : now_ms;
+        int late = mdl_duty_fresh(duty) == 0 && now_ms - c->waited[job] >= 2 * c->config.lease_ms;
+        if (late || !can_help(c, &h, job)) {
+            return job;
+        }
+    }
+    c->scanned_ms = now_ms; /* nothing to do: do not look again at once */
+    return MDL_DUTY_NONE;
+}
+
+/* Validation is always selected: it can be done before the generation is over. */
+static uint32_t find_validation(const mdl_coordinator *c) {
+    const mdl_experiment *x = mdl_ledger_experiment(c->ledger);
+    const mdl_duty *duty = mdl_ledger_duty(c->ledger);
+    uint32_t job = 0;
+    for (uint32_t k = 0; k < x->evolution.islands; k++) {
+        job += x->evolution.island[k].population;
+    }
+    for (; x->verification.selected && job < c->jobs; job++) {
+        if (mdl_duty_answers(duty, job) > 0 && !mdl_duty_settled(duty, job) && !is_checking(c, job)) {
+            return job;
+        }
+    }
+    return MDL_DUTY_NONE;
+}
+
+static uint32_t find_selected(mdl_coordinator *c) {
+    uint32_t job = mdl_ledger_selected(c->ledger, 0);
+    while (job != MDL_DUTY_NONE && is_checking(c, job)) {
+        job = mdl_ledger_selected(c->ledger, job + 1);
+    }
+    return job;
+}
+
+static uint32_t find_disputed(const mdl_coordinator *c) {
+    const mdl_duty *duty = mdl_ledger_duty(c->ledger);
+    uint32_t job = mdl_duty_disputed(duty, 0);
+    while (job != MDL_DUTY_NONE && is_checking(c, job)) {
+        job = mdl_duty_disputed(duty, job + 1);
+    }
+    return job;
+}
+
+void mdl_verify_drive(mdl_coordinator *c, uint64_t now_ms) {
+    if (!mdl_ledger_verifies(c->ledger) || c->failed || !c->storage_ok || mdl_ledger_jobs(c->ledger) == 0) {
+        return;
+    }
+    while (c->checking < c->config.checkers) {
+        uint32_t job = find_disputed(c);
+        job = job != MDL_DUTY_NONE ? job : find_selected(c);
+        job = job != MDL_DUTY_NONE ? job : find_waiting(c, now_ms);
+        job = job != MDL_DUTY_NONE ? job : find_validation(c);
+        if (job == MDL_DUTY_NONE) {
+            return;
+        }
+        c->check[c->checking++] = job;
+        c->io.compute(c->io.ctx, job);
+    }
+}
+
+/* Those whom the verdict has convicted leave. */
+static void after_verdict(mdl_coordinator *c, uint64_t record, uint32_t job) {
+    const mdl_ledger_worker *w;
+    uint32_t workers = mdl_ledger_workers(c->ledger, &w);
+    mdl_work_follow(c);
+    for (uint32_t i = 0; i < workers; i++) {
+        if (w[i].verdict != record) {
+            continue;
+        }
+        mdl_coordinator_log(c, "verdict", w[i].key,
+                            "convicted by record %" PRIu64 ": its answer of job %" PRIu32
+                            " is not the right one; %" PRIu64 " updates are forfeited",
+                            record, job, w[i].forfeited);
+        mdl_peer_close(&c->peer[i]);
+    }
+    c->active = 0;
+}
+
+void mdl_coordinator_computed(mdl_coordinator *c, uint32_t job, const mdl_duty_answer *answer, uint64_t now_ms) {
+    mdl_message m;
+    uint32_t at = 0;
+    while (at < c->checking && c->check[at] != job) {
+        at++;
+    }
+    MDL_ASSERT(at < c->checking);
+    c->check[at] = c->check[--c->checking];
+    uint64_t record = mdl_ledger_size(c->ledger);
+    /* Its answers may be void by now, or the disk full: then it was for nothing. */
+    if (!c->failed && c->storage_ok && mdl_ledger_make_check(c->ledger, job, answer, &m) == MDL_OK &&
+        mdl_coordinator_record(c, &m)) {
+        if (m.type == MDL_MSG_VERDICT) {
+            c->verdicts++;
+            after_verdict(c, record, job);
+        } else {
+            c->checks++;
+        }
+    }
+    c->scanned_ms = 0;
+    if (c->started && c->storage_ok) {
+        mdl_coordinator_advance(c, now_ms);
+        mdl_verify_drive(c, now_ms);
+    }
+}
