@@ -294,10 +294,19 @@ int mdl_duty_may_reveal(const mdl_duty *d, uint64_t lease) {
     if (at == MDL_DUTY_NONE || d->lease[at].state != OPEN)
         return 0;
     const duty_lease *l = &d->lease[at];
-    for (uint32_t i = l->first; l->kind == MDL_DUTY_FRESH && i < l->first + l->count; i++)
-        if (d->job[i].answers > 0)
+    for (uint32_t i = l->first; i < l->first + l->count; i++)
+        if (l->kind == MDL_DUTY_FRESH ? d->job[i].answers > 0 : has_owner(d, &d->job[i], l->owner))
             return 0;
     return 1;
+}
+
+/* Copies of fresh work that was answered are over: nobody waits for them. */
+static void close_copies(mdl_duty *d, uint32_t first, uint32_t count) {
+    for (uint32_t i = 0; i < d->leases; i++) {
+        duty_lease *l = &d->lease[i];
+        if (l->state == OPEN && l->kind == MDL_DUTY_FRESH && covers(l, first, count))
+            close_lease(d, l, EXPIRED);
+    }
 }
 
 void mdl_duty_reveal(mdl_duty *d, uint64_t lease, const uint8_t nonce[32], const uint8_t root[32],
@@ -309,6 +318,8 @@ void mdl_duty_reveal(mdl_duty *d, uint64_t lease, const uint8_t nonce[32], const
     memcpy(l->root, root, sizeof l->root);
     memcpy(l->answer, answer, l->count * sizeof *answer);
     close_lease(d, l, ANSWERED);
+    if (l->kind == MDL_DUTY_FRESH && d->job[l->first].open > 0)
+        close_copies(d, l->first, l->count);
     note(d, REVEALED, at);
     uint32_t drawn = MDL_DUTY_NONE;
     if (d->secret && l->kind == MDL_DUTY_FRESH && l->trusted) {
@@ -328,6 +339,8 @@ void mdl_duty_reveal(mdl_duty *d, uint64_t lease, const uint8_t nonce[32], const
 void mdl_duty_expire(mdl_duty *d, uint64_t lease) {
     uint32_t at = lease_index(d, lease);
     MDL_ASSERT(at != MDL_DUTY_NONE);
+    if (d->lease[at].state != OPEN)
+        return; /* a copy that was over before */
     close_lease(d, &d->lease[at], EXPIRED);
     note(d, ENDED, at);
     for (uint32_t i = d->lease[at].first; i < d->lease[at].first + d->lease[at].count; i++)

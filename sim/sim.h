@@ -67,7 +67,10 @@ typedef struct mdl_sim_plan {
     double crash_s;      /* mean time between the coordinator's crashes; 0: none  */
     double churn_s;      /* mean time between a worker's crashes; 0: none         */
     uint32_t fold_every; /* closings between whole folds; 0: at the end alone     */
-    int ed25519;         /* 0: keyed BLAKE2b in its place                         */
+    /* the experiment's "verification" */
+    int unverified; /* 1: off */
+    uint32_t floor_ppm, plant_ppm, probation, window;
+    int ed25519; /* 0: keyed BLAKE2b in its place                         */
     /* told after each closing; NULL: nobody */
     void (*progress)(void *ctx, uint32_t generation, uint32_t generations);
     void *ctx;
@@ -94,6 +97,9 @@ typedef struct mdl_sim_report {
     double virtual_s;
     uint64_t events, calls, records, results, receipts, expired, verdicts, checks;
     uint64_t crashes, kills, lost, repeated, refused, folds;
+    uint64_t drawn, draws;            /* units of trusted workers that the beacon drew, of how many */
+    uint64_t drawn_wrong, drawn_free; /* of the drawn jobs, wrong; and confirmed by a ring  */
+    uint64_t forfeited;               /* updates that convicts lost                       */
     uint64_t jobs_closed;             /* jobs of closed generations                       */
     uint64_t updates_closed;          /* their updates                                    */
     uint64_t updates_extra;           /* done again: by workers, and by the coordinator   */
