@@ -120,6 +120,8 @@ typedef struct signed_tree {
     uint64_t size;
     mdl_hash root, found; /* found: over the records */
     int other;            /* from elsewhere          */
+    char *note;           /* kept for a proof, or NULL */
+    size_t note_size;
 } signed_tree;
 
 typedef struct trees {
@@ -129,7 +131,10 @@ typedef struct trees {
     size_t count, room;
 } trees;
 
-static mdl_err keep_tree(trees *t, const mdl_checkpoint *c, int other) {
+static mdl_err keep_tree(trees *t, const mdl_checkpoint *c, int other, mdl_text note) {
+    /* Receipts of one batch stand under one checkpoint. */
+    if (t->count > 0 && t->at[t->count - 1].size == c->size && mdl_hash_equal(&t->at[t->count - 1].root, &c->root))
+        return MDL_OK;
     if (t->count == t->room) {
         size_t room = t->room ? 2 * t->room : 64;
         signed_tree *at = room <= SIZE_MAX / sizeof *at ? realloc(t->at, room * sizeof *at) : NULL;
@@ -138,7 +143,15 @@ static mdl_err keep_tree(trees *t, const mdl_checkpoint *c, int other) {
         t->at = at;
         t->room = room;
     }
-    t->at[t->count++] = (signed_tree){.size = c->size, .root = c->root, .other = other};
+    signed_tree kept = {.size = c->size, .root = c->root, .other = other};
+    if (t->a->options->proofs) {
+        kept.note = malloc(note.size);
+        kept.note_size = note.size;
+        if (!kept.note)
+            return MDL_ENOMEM;
+        memcpy(kept.note, note.at, note.size);
+    }
+    t->at[t->count++] = kept;
     return MDL_OK;
 }
 
@@ -167,7 +180,8 @@ static mdl_err on_checkpoint(void *ctx, uint64_t number, const uint8_t *bytes, s
         return MDL_OK;
     }
     t->a->report->checkpoints++;
-    return c.size <= t->a->report->size ? keep_tree(t, &c, 0) : MDL_OK; /* newer ones come while we read */
+    return c.size <= t->a->report->size ? keep_tree(t, &c, 0, (mdl_text){(const char *)bytes, size})
+                                        : MDL_OK; /* newer ones come while we read */
 }
 
 /* The newest checkpoint: *known 0 when it is not the log's, so that there is nothing to compare with. */
@@ -187,7 +201,8 @@ static mdl_err newest(trees *t, int *known) {
             a->report->size = c.size;
             a->report->root = c.root;
             a->report->checkpoints += a->source->checkpoints == NULL; /* else it comes again */
-            err = keep_tree(t, &c, 0);
+            err = keep_tree(t, &c, 0, (mdl_text){note, size});
+            a->note_size = size;
         } else if (err != MDL_ENOMEM) {
             mdl_audit_found(a, MDL_AUDIT_NO_RECORD, MDL_AUDIT_CHECKPOINT, NULL,
                             "the newest checkpoint: %s. Is the verifier key that of this log? Nothing further was read",
@@ -198,8 +213,57 @@ static mdl_err newest(trees *t, int *known) {
         mdl_audit_found(a, MDL_AUDIT_NO_RECORD, MDL_AUDIT_CHECKPOINT, NULL, "the newest checkpoint: %s", a->error);
         err = MDL_OK;
     }
-    free(note);
+    if (*known)
+        a->note = note;
+    else
+        free(note);
     return err;
+}
+
+/* The policy's witnesses must have cosigned the newest checkpoint, or the one kept for them. */
+static mdl_err check_policy(trees *t) {
+    mdl_audit *a = t->a;
+    mdl_audit_report *r = a->report;
+    mdl_checkpoint c;
+    mdl_checkpoint_seal seal;
+    char *own = NULL;
+    mdl_text note = {a->note, a->note_size};
+    if (!a->options->policy)
+        return MDL_OK;
+    r->has_policy = 1;
+    r->witnesses = a->options->policy->witnesses;
+    if (a->source->witnessed) {
+        own = malloc(MDL_NOTE_MAX);
+        if (!own)
+            return MDL_ENOMEM;
+        mdl_err err = a->source->witnessed(a->source->ctx, own, &note.size, a->error, a->error_size);
+        if (mdl_audit_unreadable(err)) {
+            free(own);
+            return err;
+        }
+        note.at = err == MDL_OK ? own : a->note;
+        note.size = err == MDL_OK ? note.size : a->note_size;
+    }
+    mdl_err err = mdl_tlog_policy_verify(note, a->options->policy, NULL, &c, &seal);
+    r->quorum = err == MDL_OK;
+    r->cosigned = seal.cosigned;
+    r->witnessed_size = c.size;
+    if (err == MDL_ENOMEM) {
+        free(own);
+        return err;
+    }
+    if (err != MDL_OK)
+        mdl_audit_found(a, MDL_AUDIT_NO_RECORD, MDL_AUDIT_QUORUM, NULL,
+                        "%" PRIu32 " of the policy's %" PRIu32 " witnesses have cosigned the checkpoint: %s",
+                        r->cosigned, r->witnesses, err == MDL_ENOENT ? "the quorum is not reached" : note_fault(err));
+    err = err == MDL_OK && own && c.size <= r->size ? keep_tree(t, &c, 1, note) : MDL_OK;
+    free(own);
+    return err;
+}
+
+static mdl_err on_receipt(void *ctx, const mdl_checkpoint *c, mdl_text note) {
+    trees *t = ctx;
+    return c->size <= t->a->report->size ? keep_tree(t, c, 1, note) : MDL_OK;
 }
 
 static mdl_err other_checkpoint(trees *t) {
@@ -216,7 +280,7 @@ static mdl_err other_checkpoint(trees *t) {
     }
     a->report->checkpoints++;
     if (c.size <= a->report->size)
-        return keep_tree(t, &c, 1);
+        return keep_tree(t, &c, 1, (mdl_text){a->options->other, a->options->other_size});
     mdl_audit_found(a, MDL_AUDIT_NO_RECORD, MDL_AUDIT_MISSING, a->options->log.key,
                     "the log signed a checkpoint of %" PRIu64 " records, but shows %" PRIu64, c.size, a->report->size);
     return MDL_OK;
@@ -329,6 +393,7 @@ static mdl_err compare_trees(walk *w) {
                             "a checkpoint %s, signed by the log, gives size %" PRIu64
                             " the root %s; in the log as it stands it is %s",
                             t->at[i].other ? "from elsewhere" : "kept here", t->at[i].size, wrong, right);
+            mdl_proofs_fork(a, t->at[i].note, t->at[i].note_size, t->at[i].size);
         }
     return MDL_OK;
 }
@@ -384,7 +449,7 @@ static mdl_err check_tiles(mdl_audit *a) {
 
 /* ---- step 1 ---- */
 
-static mdl_err tree_step(mdl_audit *a, trees *t) {
+static mdl_err tree_step(mdl_audit *a, trees *t, mdl_receipts **receipts) {
     int known;
     walk w = {.a = a, .t = t};
     t->policy.log = a->options->log;
@@ -398,6 +463,9 @@ static mdl_err tree_step(mdl_audit *a, trees *t) {
         err = MDL_OK;
     }
     err = err == MDL_OK ? other_checkpoint(t) : err;
+    err = err == MDL_OK ? check_policy(t) : err;
+    if (err == MDL_OK && a->options->receipts)
+        err = mdl_receipts_read(a, receipts, on_receipt, t);
     if (err != MDL_OK)
         return err;
     qsort(t->at, t->count, sizeof *t->at, by_size);
@@ -411,6 +479,8 @@ static mdl_err tree_step(mdl_audit *a, trees *t) {
     if (err != MDL_OK)
         mdl_audit_found(a, a->records, MDL_AUDIT_MISSING, NULL, "%s", a->error);
     err = compare_trees(&w);
+    if (err == MDL_OK && *receipts && a->records == size)
+        mdl_receipts_compare(a, *receipts);
     if (err == MDL_OK && a->report->findings == 0 && a->records > 0)
         err = check_tiles(a);
     mdl_audit_progress(a, MDL_AUDIT_TREE_STEP, 1, "records hashed");
@@ -435,24 +505,26 @@ mdl_err mdl_audit_run(const mdl_audit_source *s, const mdl_audit_options *o, mdl
                       size_t error_size) {
     mdl_audit a = {.source = s, .options = o, .report = r, .error = error, .error_size = error_size};
     trees t = {.a = &a};
+    mdl_receipts *receipts = NULL;
     memset(r, 0, sizeof *r);
     mdl_err err = check_options(o, error, error_size);
     if (err != MDL_OK)
         return err;
     snprintf(r->origin, sizeof r->origin, "%s", o->log.name);
     memcpy(r->log_key, o->log.key, sizeof r->log_key);
-    r->sample = o->sample;
+    r->sample = o->quick ? 0 : o->sample;
     r->seed = o->seed;
+    r->quick = o->quick;
     err = mdl_pool_open(&a.pool, o->threads);
     if (err != MDL_OK) {
         snprintf(error, error_size, "cannot start %" PRIu32 " threads", o->threads);
         return MDL_ENOMEM;
     }
     double began = mdl_seconds();
-    err = tree_step(&a, &t);
+    err = tree_step(&a, &t, &receipts);
     r->seconds[MDL_AUDIT_TREE_STEP] = mdl_seconds() - began;
     began = mdl_seconds();
-    if (err == MDL_OK && a.records > 0)
+    if (err == MDL_OK && a.records > 0 && !o->quick)
         err = mdl_audit_fold(&a);
     r->seconds[MDL_AUDIT_FOLD_STEP] = mdl_seconds() - began;
     if (err == MDL_ENOMEM)
@@ -460,7 +532,11 @@ mdl_err mdl_audit_run(const mdl_audit_source *s, const mdl_audit_options *o, mdl
     mdl_ledger_free(a.ledger);
     mdl_rerun_free(a.rerun);
     mdl_pool_close(a.pool);
+    mdl_receipts_free(receipts);
     free(a.leaf);
+    free(a.note);
+    for (size_t i = 0; i < t.count; i++)
+        free(t.at[i].note);
     free(t.at);
     return err;
 }

@@ -21,6 +21,7 @@
 
 #include "protocol/checkpoint.h"
 #include "protocol/ledger.h"
+#include "protocol/tlog_policy.h"
 
 enum {
     MDL_AUDIT_FINDINGS_MAX = 100,
@@ -37,7 +38,9 @@ enum {
     X(MISSING, 104, "every record that a signed checkpoint counts is there, whole")                                    \
     X(TILE, 105, "the hashes that are kept beside the records are theirs")                                             \
     X(ORIGIN, 106, "the genesis names the origin of the checkpoints")                                                  \
-    X(RECOMPUTE, 107, "a result is what its jobs compute: every fitness, the updates and the root")
+    X(RECOMPUTE, 107, "a result is what its jobs compute: every fitness, the updates and the root")                    \
+    X(QUORUM, 108, "the checkpoint is cosigned by the witnesses that the policy asks for")                             \
+    X(RECEIPT, 109, "a record that a signed receipt promises stands where it was promised")
 
 typedef enum mdl_audit_rule {
 #define X(name, number, sentence) MDL_AUDIT_##name = number,
@@ -75,6 +78,8 @@ typedef struct mdl_audit_source {
     /* A blob of at most MDL_AUDIT_BLOB_MAX bytes, the caller's to free(). */
     mdl_err (*blob)(void *ctx, const uint8_t digest[MDL_DIGEST_BYTES], uint8_t **bytes, size_t *size, char *error,
                     size_t error_size);
+    /* The newest checkpoint that witnesses cosigned, where it is kept apart; NULL: the newest. MDL_ENOENT. */
+    mdl_err (*witnessed)(void *ctx, char note[MDL_NOTE_MAX], size_t *size, char *error, size_t error_size);
     /* The log's verifier key as the source itself tells it, terminated: for those who have it from nowhere
      * else. It proves only that the log agrees with itself. */
     mdl_err (*vkey)(void *ctx, char text[MDL_VKEY_TEXT_MAX], char *error, size_t error_size);
@@ -109,6 +114,10 @@ typedef struct mdl_audit_options {
     /* A signed checkpoint of this log that was kept elsewhere; size 0: none. */
     const char *other;
     size_t other_size;
+    int quick;                     /* step 1 alone                                             */
+    const mdl_tlog_policy *policy; /* whose witnesses must have cosigned; NULL: nobody is asked */
+    const char *receipts;          /* a worker's data directory, or one of receipts; NULL: none */
+    const char *proofs;            /* directory for fraud proofs (PROTOCOL 9.7); NULL: none     */
     /* Called often, on the caller's thread; may be NULL. `fraction` of the step, 0..1. */
     void (*progress)(void *ctx, mdl_audit_step step, double fraction, const char *text);
     void *progress_ctx;
@@ -137,8 +146,14 @@ typedef struct mdl_audit_report {
     uint8_t log_key[MDL_NOTE_KEY_BYTES];
     uint64_t size;
     mdl_hash root;
-    uint64_t checkpoints, tiles; /* compared */
-    uint64_t records;            /* hashed   */
+    uint64_t checkpoints, tiles;       /* compared */
+    uint64_t records;                  /* hashed   */
+    int quick, has_policy, quorum;     /* quorum: reached               */
+    uint32_t witnesses, cosigned;      /* of the policy; of them signed */
+    uint64_t witnessed_size;           /* of what they signed           */
+    uint64_t receipts, receipts_other; /* of this log; of none, or broken */
+    uint64_t receipts_ahead;           /* beyond the newest checkpoint: not published yet, or dropped */
+    uint32_t proofs, proofs_failed;    /* files */
     /* Steps 2 and 3. */
     uint64_t signatures, applied; /* records */
     uint64_t blobs, blob_bytes;
@@ -153,7 +168,9 @@ typedef struct mdl_audit_report {
     /* Step 4. */
     double sample;
     uint64_t seed;
-    uint64_t results; /* in the log */
+    uint64_t results;          /* in the log */
+    uint64_t checks, verdicts; /* in the log: jobs that the coordinator did itself, and agreed or not */
+    int unverified;            /* the experiment asks for no verification */
     uint64_t units, jobs, updates, wrong;
     /* So many wrong results among all would have been met with 99 % by the draws;
      * 0: none is computed again. */
@@ -181,6 +198,10 @@ void mdl_audit_report_free(mdl_audit_report *r);
 int mdl_audit_drawn(const mdl_hash *root, uint64_t seed, double sample, uint64_t index);
 /* Smallest w with (1 - sample)^w <= 0.01; 0 for sample 0. */
 uint64_t mdl_audit_confident(double sample);
+
+/* "quick", "rules", "sample" or "full"; what that gives, in a sentence. */
+const char *mdl_audit_tier(const mdl_audit_report *r);
+const char *mdl_audit_confidence(const mdl_audit_report *r);
 
 /* One JSON object, a string to free(); NULL when out of memory. 64-bit sums, hashes
  * and keys are strings. */

@@ -7,6 +7,7 @@
 #include "runtime/pool.h"
 
 typedef struct mdl_rerun mdl_rerun;
+typedef struct mdl_receipts mdl_receipts;
 
 typedef struct mdl_audit {
     const mdl_audit_source *source;
@@ -19,6 +20,9 @@ typedef struct mdl_audit {
     uint64_t records;
     mdl_ledger *ledger; /* NULL before step 2   */
     mdl_rerun *rerun;   /* NULL: nothing is computed again */
+    char *note;         /* the newest checkpoint, when it is the log's */
+    size_t note_size;
+    uint64_t last_close; /* record of the newest closing */
 } mdl_audit;
 
 /* One more finding. `culprit` NULL: nobody signed for it. */
@@ -43,5 +47,24 @@ mdl_err mdl_rerun_add(mdl_rerun *r, uint64_t record, const uint8_t key[MDL_KEY_B
 /* Compute and compare what is queued, while the ledger's evolution is still at
  * their generation. `upto`: records before this one are behind it then. */
 void mdl_rerun_go(mdl_rerun *r, uint64_t upto);
+
+/* ---- proofs.c: files for what was found, where they are asked for; failures are counted ---- */
+/* A signed note of `tree` records that the records contradict. */
+void mdl_proofs_fork(mdl_audit *a, const char *note, size_t size, uint64_t tree);
+void mdl_proofs_dropped(mdl_audit *a, const uint8_t *record, size_t size, const char *receipt, size_t receipt_size,
+                        uint64_t index);
+void mdl_proofs_rule(mdl_audit *a, uint64_t index, int rule);
+void mdl_proofs_withheld(mdl_audit *a, uint64_t index, const uint8_t digest[MDL_DIGEST_BYTES]);
+/* While the ledger is at the generation of the result. */
+void mdl_proofs_result(mdl_audit *a, uint64_t index);
+
+/* ---- receipts.c ---- */
+/* Told of the checkpoint that a receipt stands under. */
+typedef mdl_err (*mdl_receipt_tree)(void *ctx, const mdl_checkpoint *c, mdl_text note);
+/* All receipts of this log below options->receipts. MDL_EIO, MDL_ENOMEM, the callback's. Free *out either way. */
+mdl_err mdl_receipts_read(mdl_audit *a, mdl_receipts **out, mdl_receipt_tree tree, void *ctx);
+/* With the leaf hashes of the records. */
+void mdl_receipts_compare(mdl_audit *a, const mdl_receipts *r);
+void mdl_receipts_free(mdl_receipts *r);
 
 #endif

@@ -20,6 +20,7 @@ typedef struct fold {
     mdl_blobs blobs;
     uint8_t *blob; /* the last one given out */
     mdl_err blob_err;
+    uint8_t blob_missing[MDL_DIGEST_BYTES]; /* the digest of blob_err */
     mdl_buffer bytes;
     mdl_sink sink;
     entry entry[BATCH];
@@ -43,6 +44,7 @@ static mdl_err get_blob(void *ctx, const uint8_t digest[MDL_DIGEST_BYTES], const
     } else {
         f->blob = NULL;
         f->blob_err = err;
+        memcpy(f->blob_missing, digest, sizeof f->blob_missing);
     }
     return err;
 }
@@ -94,11 +96,47 @@ static mdl_err begin(fold *f) {
     return a->ledger ? MDL_OK : MDL_ENOMEM;
 }
 
+/* The coordinator's own answers are claims like any other: checks are drawn as results are, verdicts always are. */
+static mdl_err note_decision(fold *f, uint64_t index, const mdl_envelope *envelope, const mdl_message *m) {
+    mdl_audit *a = f->a;
+    mdl_msg_result claim;
+    const uint8_t *segment;
+    int64_t fitness;
+    memset(&claim, 0, sizeof claim);
+    claim.count = 1;
+    if (m->type == MDL_MSG_CHECK) {
+        a->report->checks++;
+        if (!a->rerun || !mdl_audit_drawn(&a->report->root, a->options->seed, a->options->sample, index))
+            return MDL_OK;
+        claim.first = m->as.check.job;
+        claim.updates = m->as.check.updates;
+        fitness = m->as.check.fitness;
+        segment = m->as.check.segment;
+    } else if (m->type == MDL_MSG_VERDICT) {
+        a->report->verdicts++;
+        if (!a->rerun)
+            return MDL_OK;
+        claim.first = m->as.verdict.job;
+        claim.updates = m->as.verdict.updates;
+        fitness = m->as.verdict.fitness;
+        segment = m->as.verdict.segment;
+    } else {
+        return MDL_OK;
+    }
+    mdl_job_result job = {.fitness = fitness, .updates = claim.updates};
+    memcpy(job.segment, segment, sizeof job.segment);
+    mdl_unit_root(&job, 1, claim.root);
+    claim.fitness = (mdl_i64_list){1, &fitness};
+    return mdl_rerun_add(a->rerun, index, envelope->key, &claim);
+}
+
 /* What the auditor notes of an accepted record. */
 static mdl_err note_record(fold *f, const entry *e, uint64_t index) {
     mdl_audit *a = f->a;
     mdl_envelope envelope;
     mdl_message m;
+    if (index == 0)
+        a->report->unverified = !mdl_ledger_verifies(a->ledger);
     if (index == 0 && a->options->sample > 0) {
         a->rerun = mdl_rerun_new(a);
         return a->rerun ? MDL_OK : MDL_ENOMEM;
@@ -110,11 +148,13 @@ static mdl_err note_record(fold *f, const entry *e, uint64_t index) {
         mdl_err err = message_of(f, e, &envelope, &m);
         return err == MDL_OK ? mdl_rerun_add(a->rerun, index, envelope.key, &m.as.result) : err;
     }
-    if (message_of(f, e, &envelope, &m) == MDL_OK && m.type == MDL_MSG_CHAMPION) {
+    if (message_of(f, e, &envelope, &m) != MDL_OK)
+        return MDL_OK;
+    if (m.type == MDL_MSG_CHAMPION) {
         a->report->has_champion = 1;
         a->report->champion = m.as.champion;
     }
-    return MDL_OK;
+    return note_decision(f, index, &envelope, &m);
 }
 
 static mdl_err apply(fold *f, const entry *e, uint64_t index) {
@@ -133,9 +173,15 @@ static mdl_err apply(fold *f, const entry *e, uint64_t index) {
         f->stopped = 1;
         mdl_audit_found(a, index, (int)rule, memcmp(breach.culprit, nobody, sizeof nobody) ? breach.culprit : NULL,
                         "%s", breach.text);
+        if (f->blob_err != MDL_OK)
+            mdl_proofs_withheld(a, index, f->blob_missing);
+        else
+            mdl_proofs_rule(a, index, (int)rule);
         return MDL_OK;
     }
     a->report->applied++;
+    if (e->closing)
+        a->last_close = index;
     return note_record(f, e, index);
 }
 

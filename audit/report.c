@@ -9,6 +9,18 @@
 #include "audit/audit.h"
 #include "runtime/memory.h"
 
+const char *mdl_audit_tier(const mdl_audit_report *r) {
+    return r->quick ? "quick" : r->sample >= 1 ? "full" : r->sample > 0 ? "sample" : "rules";
+}
+
+const char *mdl_audit_confidence(const mdl_audit_report *r) {
+    return r->quick ? "the log only ever grew, and its tiles are its records'; nothing follows about what they say"
+           : r->sample >= 1 ? "certain: every result that was reached was computed again"
+           : r->sample > 0
+               ? "all that follows from the results follows; a wrong result is missed with probability 1 - sample"
+               : "all that follows from the results follows: states, credit, champion; no result was computed again";
+}
+
 /* ---- JSON: cJSON returns NULL when out of memory, and takes NULL ---- */
 
 static void add_hex(cJSON *o, const char *name, const uint8_t *bytes, size_t size, int *good) {
@@ -107,6 +119,8 @@ char *mdl_audit_json(const mdl_audit_report *r) {
     add_count(root, "records", r->applied, &good);
     add_count(root, "signatures", r->signatures, &good);
     add_count(root, "results", r->results, &good);
+    add_count(root, "checks", r->checks, &good);
+    add_count(root, "verdicts", r->verdicts, &good);
     add_count(root, "blobs", r->blobs, &good);
     add_u64(root, "blob_bytes", r->blob_bytes, &good);
     add_count(root, "generations", r->generations, &good);
@@ -122,7 +136,21 @@ char *mdl_audit_json(const mdl_audit_report *r) {
     add_u64(o, "updates", r->updates, &good);
     add_count(o, "wrong", r->wrong, &good);
     add_number(o, "seconds", r->rerun_seconds, &good);
+    if (r->has_policy) {
+        o = cJSON_AddObjectToObject(root, "witnesses");
+        add_count(o, "of", r->witnesses, &good);
+        add_count(o, "cosigned", r->cosigned, &good);
+        add_count(o, "size", r->witnessed_size, &good);
+        add_bool(o, "quorum", r->quorum, &good);
+    }
+    o = cJSON_AddObjectToObject(root, "receipts");
+    add_count(o, "checked", r->receipts, &good);
+    add_count(o, "not_published_yet", r->receipts_ahead, &good);
+    add_count(o, "of_other_logs", r->receipts_other, &good);
+    add_count(root, "proofs", r->proofs, &good);
+    add_text(root, "tier", mdl_audit_tier(r), &good);
     o = cJSON_AddObjectToObject(root, "confidence");
+    add_text(o, "text", mdl_audit_confidence(r), &good);
     add_number(o, "sample", r->sample, &good);
     add_u64(o, "seed", r->seed, &good);
     add_count(o, "wrong_results_found_with_99_percent", r->confident, &good);
@@ -159,11 +187,27 @@ static void say_steps(mdl_buffer *b, const mdl_audit_report *r) {
     say(b, "log         %s, %" PRIu64 " records\nroot        %s\n", r->origin, r->size, root);
     say(b, "tree        %" PRIu64 " records hashed, %" PRIu64 " checkpoints and %" PRIu64 " tiles compared, %.2f s\n",
         r->records, r->checkpoints, r->tiles, r->seconds[MDL_AUDIT_TREE_STEP]);
+    if (r->has_policy)
+        say(b, "witnesses   %" PRIu32 " of %" PRIu32 " cosigned size %" PRIu64 ": %s\n", r->cosigned, r->witnesses,
+            r->witnessed_size, r->quorum ? "the policy's quorum" : "NO quorum");
+    if (r->receipts + r->receipts_other > 0)
+        say(b, "receipts    %" PRIu64 " of this log, %" PRIu64 " of them not published yet; %" PRIu64 " of others\n",
+            r->receipts, r->receipts_ahead, r->receipts_other);
+    if (r->proofs + r->proofs_failed > 0)
+        say(b, "proofs      %" PRIu32 " written, %" PRIu32 " could not be\n", r->proofs, r->proofs_failed);
+    if (r->quick) {
+        say(b, "confidence  %s\n", mdl_audit_confidence(r));
+        return;
+    }
     say(b, "records     %" PRIu64 " signatures good, %" PRIu64 " records follow the rules, %.2f s\n", r->signatures,
         r->applied, r->seconds[MDL_AUDIT_FOLD_STEP] - r->rerun_seconds);
     say(b, "derived     %" PRIu32 " of %" PRIu32 " generations, %" PRIu64 " blobs of %" PRIu64 " bytes, %s\n",
         r->generations, r->generations_all, r->blobs, r->blob_bytes,
         r->ended ? "ended" : "not ended: more records may follow");
+    if (r->unverified)
+        say(b, "unverified  the experiment asks for NO VERIFICATION: results were believed as they came\n");
+    else
+        say(b, "verified    %" PRIu64 " checks and %" PRIu64 " verdicts of the coordinator\n", r->checks, r->verdicts);
     say(b, "recomputed  %" PRIu64 " of %" PRIu64 " results, %" PRIu64 " jobs, %" PRIu64 " synapse updates, %.2f s\n",
         r->units, r->results, r->jobs, r->updates, r->rerun_seconds);
     if (r->sample > 0 && r->sample < 1)
@@ -172,9 +216,7 @@ static void say_steps(mdl_buffer *b, const mdl_audit_report *r) {
             "with (1 - %g)^w, below 1 %% from w = %" PRIu64 "\n",
             r->sample, r->seed, r->sample, r->confident);
     else
-        say(b, "confidence  %s\n",
-            r->sample > 0 ? "certain: every result that was reached was computed again"
-                          : "none for results: none was computed again");
+        say(b, "confidence  %s\n", mdl_audit_confidence(r));
 }
 
 static void say_findings(mdl_buffer *b, const mdl_audit_report *r) {

@@ -14,6 +14,7 @@ typedef struct unit {
     uint32_t first, count;
     size_t at; /* its jobs in the lists below */
     uint8_t key[MDL_KEY_BYTES], root[MDL_DIGEST_BYTES];
+    int result; /* of a worker */
 } unit;
 
 struct mdl_rerun {
@@ -106,6 +107,7 @@ mdl_err mdl_rerun_add(mdl_rerun *r, uint64_t record, const uint8_t key[MDL_KEY_B
         return MDL_ENOMEM;
     unit *u = &r->unit[r->units++];
     *u = (unit){.record = record, .updates = m->updates, .first = m->first, .count = m->count, .at = r->jobs};
+    u->result = m->segments.count > 0; /* not a check or a verdict */
     memcpy(u->key, key, sizeof u->key);
     memcpy(u->root, m->root, sizeof u->root);
     for (uint32_t i = 0; i < m->count; i++) {
@@ -164,6 +166,8 @@ static void compare(mdl_rerun *r, const unit *u) {
     else
         return;
     report->wrong++;
+    if (u->result)
+        mdl_proofs_result(r->a, u->record);
 }
 
 void mdl_rerun_go(mdl_rerun *r, uint64_t upto) {

@@ -11,6 +11,7 @@
 typedef struct opened {
     mdl_store store;
     char vkey_path[MDL_STORE_PATH_MAX + 16]; /* empty: none */
+    char witnessed_path[MDL_STORE_PATH_MAX + 32];
 } opened;
 
 static mdl_err get_checkpoint(void *ctx, char note[MDL_NOTE_MAX], size_t *size, char *error, size_t error_size) {
@@ -62,6 +63,20 @@ static mdl_err get_vkey(void *ctx, char text[MDL_VKEY_TEXT_MAX], char *error, si
     return err;
 }
 
+/* The coordinator keeps what its witnesses cosigned beside the store. */
+static mdl_err get_witnessed(void *ctx, char note[MDL_NOTE_MAX], size_t *size, char *error, size_t error_size) {
+    const opened *d = ctx;
+    uint8_t *bytes;
+    if (!d->witnessed_path[0])
+        return MDL_ENOENT;
+    mdl_err err = mdl_file_read(d->witnessed_path, MDL_NOTE_MAX, &bytes, size, error, error_size);
+    if (err == MDL_OK) {
+        memcpy(note, bytes, *size);
+        free(bytes);
+    }
+    return err;
+}
+
 static void close_store(void *ctx) {
     opened *d = ctx;
     mdl_store_close(&d->store);
@@ -75,8 +90,8 @@ mdl_err mdl_audit_open_store(mdl_audit_source *s, mdl_store *store) {
         return MDL_ENOMEM;
     d->store = *store;
     *store = (mdl_store){0};
-    *s = (mdl_audit_source){d,          get_checkpoint, get_checkpoints, get_records,
-                            get_hashes, get_blob,       get_vkey,        close_store};
+    *s = (mdl_audit_source){d,        get_checkpoint, get_checkpoints, get_records, get_hashes,
+                            get_blob, get_witnessed,  get_vkey,        close_store};
     return MDL_OK;
 }
 
@@ -97,5 +112,6 @@ mdl_err mdl_audit_open_directory(mdl_audit_source *s, const char *directory, cha
     }
     opened *d = s->ctx;
     snprintf(d->vkey_path, sizeof d->vkey_path, "%s/log.vkey", directory);
+    snprintf(d->witnessed_path, sizeof d->witnessed_path, "%s/witnessed.checkpoint", directory);
     return MDL_OK;
 }

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "audit/audit.h"
-#include "runtime/http_client.h"
 #include "protocol/tile.h"
+#include "runtime/http_client.h"
 
 enum {
     BUNDLE_BYTES_MAX = MDL_TILE_WIDTH * (2 + MDL_RECORD_MAX),
@@ -107,7 +107,9 @@ static mdl_err get_records(void *ctx, uint64_t size, uint64_t from, uint64_t to,
             err = get_tile(r, tile, BUNDLE_BYTES_MAX, &got, error, error_size);
         if (err == MDL_OK)
             err = visit_bundle(&got, i * MDL_TILE_WIDTH, from, to, visit, visit_ctx, error, error_size);
-        if (fresh && got.bytes && got.size <= KEPT_BYTES_MAX - r->kept) {
+        if (fresh && r->bundle[i].bytes) { /* a visitor has read it meanwhile */
+            free(got.bytes);
+        } else if (fresh && got.bytes && got.size <= KEPT_BYTES_MAX - r->kept) {
             r->bundle[i] = got;
             r->kept += got.size;
         } else if (fresh) {
@@ -184,6 +186,6 @@ mdl_err mdl_audit_open_http(mdl_audit_source *s, const char *url, char *error, s
         free(r);
         return err;
     }
-    *s = (mdl_audit_source){r, get_checkpoint, NULL, get_records, get_hashes, get_blob, get_vkey, close_remote};
+    *s = (mdl_audit_source){r, get_checkpoint, NULL, get_records, get_hashes, get_blob, NULL, get_vkey, close_remote};
     return MDL_OK;
 }

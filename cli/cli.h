@@ -58,6 +58,8 @@ int mdl_cmd_audit(int argc, char **argv);
 int mdl_cmd_ledger(int argc, char **argv);
 int mdl_cmd_coordinator(int argc, char **argv);
 int mdl_cmd_worker(int argc, char **argv);
+int mdl_cmd_witness(int argc, char **argv);
+int mdl_cmd_verify_proof(int argc, char **argv);
 int mdl_cmd_keygen(int argc, char **argv);
 int mdl_cmd_invite(int argc, char **argv);
 int mdl_cmd_admin(int argc, char **argv); /* status, workers, pause, resume, ban, unban, champion */

@@ -19,20 +19,24 @@ static const mdl_usage usage = {
             "read is checked, so it needs no TLS): checkpoints and tree, every signature, every rule,\n"
             "every generation, credit and the champion; and compute results again, all or a sample.\n"
             "The log's verifier key must come from elsewhere, or the audit proves little.\n"
+            "Tiers: quick, the log only grew; rules, also signatures, rules, states and credit; sample,\n"
+            "also a draw of results computed again; full, all of them.\n"
             "Exit status 1 means that something is false.",
     .examples = "  modulon audit runs/fleet --vkey vkey.txt --full\n"
                 "  modulon audit http://example.org:8080 --vkey 'modulon/6b86b273ff34fce1+1a2b3c4d+AZ...' --json\n"
-                "  modulon audit runs/fleet --vkey vkey.txt --sample 0.1 --checkpoint kept.txt",
+                "  modulon audit runs/fleet --vkey vkey.txt --sample 0.1 --checkpoint kept.txt\n"
+                "  modulon audit http://example.org:8080 --policy trusted.policy --tier rules\n"
+                "  modulon audit runs/fleet --vkey vkey.txt --receipts worker --proofs proofs",
     .least = 1,
     .most = 1,
 };
 
 typedef struct settings {
-    const char *vkey, *checkpoint;
+    const char *vkey, *checkpoint, *tier, *policy, *receipts, *proofs;
     double sample;
     uint64_t seed;
     uint32_t threads;
-    int full, has_sample, has_seed, json, quiet, first_use;
+    int quick, full, has_sample, has_seed, json, quiet, first_use;
 } settings;
 
 /* ---- progress: a bar for each step ---- */
@@ -120,17 +124,71 @@ static int audit(const char *where, const settings *s, mdl_audit_options *o, mdl
     return code;
 }
 
+/* What --tier asks for. 0: there is no such tier, or it contradicts --full or --sample. */
+static int take_tier(settings *s) {
+    if (!s->tier)
+        return 1;
+    s->quick = strcmp(s->tier, "quick") == 0;
+    if (strcmp(s->tier, "sample") == 0)
+        return !s->full;
+    if (s->has_sample)
+        return 0;
+    if (strcmp(s->tier, "full") == 0) {
+        s->full = 1;
+        return 1;
+    }
+    s->sample = 0;
+    return !s->full && (s->quick || strcmp(s->tier, "rules") == 0);
+}
+
+/* A policy of one log names its key too. */
+static mdl_err take_policy(const settings *s, mdl_tlog_policy *policy, mdl_audit_options *o, char *error,
+                           size_t error_size) {
+    uint8_t *bytes;
+    size_t size;
+    uint32_t line, log = 0;
+    char why[256];
+    mdl_err err = mdl_file_read(s->policy, MDL_POLICY_BYTES_MAX, &bytes, &size, error, error_size);
+    if (err != MDL_OK)
+        return err;
+    err = mdl_tlog_policy_parse((mdl_text){(const char *)bytes, size}, policy, &line, why, sizeof why);
+    free(bytes);
+    if (err != MDL_OK) {
+        snprintf(error, error_size, "%s: %s", s->policy, why);
+        return err;
+    }
+    if (!s->vkey && !s->first_use && policy->logs == 1) {
+        o->log = policy->log[0];
+    } else if (s->vkey) {
+        while (log < policy->logs && memcmp(&policy->log[log], &o->log, sizeof o->log) != 0)
+            log++;
+        if (log == policy->logs) {
+            snprintf(error, error_size, "%s: it does not name the log of --vkey", s->policy);
+            return MDL_EKEY;
+        }
+    } else {
+        snprintf(error, error_size, "%s: it names %u logs; say which with --vkey", s->policy, (unsigned)policy->logs);
+        return MDL_EKEY;
+    }
+    o->policy = policy;
+    return MDL_OK;
+}
+
 int mdl_cmd_audit(int argc, char **argv) {
     settings s = {.sample = 0.05, .threads = 0};
     const mdl_option options[] = {
         {"vkey", MDL_OPT_TEXT, &s.vkey, NULL, 0, 0, "VKEY", "the log's verifier key, or a file with it"},
         {"trust-first-use", MDL_OPT_FLAG, &s.first_use, NULL, 0, 0, NULL,
          "take the key from the ledger itself: proves only that it agrees with itself"},
+        {"policy", MDL_OPT_TEXT, &s.policy, NULL, 0, 0, "FILE", "C2SP tlog-policy: the log and its witnesses' quorum"},
+        {"tier", MDL_OPT_TEXT, &s.tier, NULL, 0, 0, "TIER", "quick, rules, sample or full (sample)"},
         {"full", MDL_OPT_FLAG, &s.full, NULL, 0, 0, NULL, "compute every result again"},
         {"sample", MDL_OPT_F64, &s.sample, &s.has_sample, 0, 1, "P", "each result with probability P (0.05)"},
         {"seed", MDL_OPT_U64, &s.seed, &s.has_seed, 0, 0, "N", "of the sample, to repeat an audit (random)"},
         {"checkpoint", MDL_OPT_TEXT, &s.checkpoint, NULL, 0, 0, "FILE",
          "a signed checkpoint kept from elsewhere: finds forks"},
+        {"receipts", MDL_OPT_TEXT, &s.receipts, NULL, 0, 0, "DIR", "a worker's data: its receipts against the log"},
+        {"proofs", MDL_OPT_TEXT, &s.proofs, NULL, 0, 0, "DIR", "write a fraud proof for each finding"},
         {"threads", MDL_OPT_U32, &s.threads, NULL, 1, MDL_THREADS_MAX, "N", "threads (all CPUs)"},
         {"quiet", MDL_OPT_FLAG, &s.quiet, NULL, 0, 0, NULL, "no progress on stderr"},
         {"json", MDL_OPT_FLAG, &s.json, NULL, 0, 0, NULL, "the report as one JSON object on stdout"},
@@ -145,17 +203,28 @@ int mdl_cmd_audit(int argc, char **argv) {
         return code;
     if (s.full && s.has_sample)
         return mdl_cli_fail(MDL_EXIT_USAGE, "audit: --full and --sample exclude each other");
-    if ((s.vkey != NULL) == (s.first_use != 0))
+    if (!take_tier(&s))
         return mdl_cli_fail(MDL_EXIT_USAGE,
-                            s.vkey
-                                ? "audit: --vkey and --trust-first-use exclude each other"
+                            "audit: --tier %s: allowed are quick, rules, sample and full, and --full or "
+                            "--sample only where they say the same",
+                            s.tier);
+    if ((s.vkey != NULL || s.policy != NULL) == (s.first_use != 0))
+        return mdl_cli_fail(MDL_EXIT_USAGE,
+                            s.first_use
+                                ? "audit: --vkey or --policy and --trust-first-use exclude each other"
                                 : "audit: --vkey is missing: ask the operator, or somebody who has audited before, for "
                                   "the log's verifier key (or, knowing what it means, give --trust-first-use)");
     mdl_audit_options o = {.sample = s.full ? 1 : s.sample, .seed = s.seed};
     o.threads = s.threads ? s.threads : mdl_cpu_count();
     if (!s.has_seed) /* nobody who made the ledger may know the draws */
         randombytes_buf(&o.seed, sizeof o.seed);
+    o.quick = s.quick;
+    o.receipts = s.receipts;
+    o.proofs = s.proofs;
+    static mdl_tlog_policy policy;
     mdl_err err = s.vkey ? mdl_cli_vkey(s.vkey, &o.log, error, sizeof error) : MDL_OK;
+    if (err == MDL_OK && s.policy)
+        err = take_policy(&s, &policy, &o, error, sizeof error);
     if (err == MDL_OK && s.checkpoint)
         err = mdl_file_read(s.checkpoint, MDL_NOTE_MAX, &other, &other_size, error, sizeof error);
     if (err != MDL_OK)

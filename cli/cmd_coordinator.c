@@ -47,6 +47,7 @@ typedef struct program {
     mdl_shell *shell;
     mdl_admin *admin;
     mdl_http *http;
+    mdl_witnesses *witnesses;
     uv_signal_t interrupt, terminate;
     uv_timer_t show, linger;
     mdl_progress progress;
@@ -139,6 +140,7 @@ static void count_updates(program *p) {
 
 static void on_show(uv_timer_t *timer) {
     program *p = timer->data;
+    mdl_cli_witnesses_offer(p->witnesses, p->shell);
     mdl_coordinator_info i;
     char text[160];
     double best = 0, mean = 0;
@@ -215,6 +217,13 @@ static void put_metrics(program *p, const mdl_sink *out) {
     put_metric(out, "paused", "gauge", "1 while no leases are granted", i.paused);
     put_metric(out, "best_fitness", "gauge", "best of the last closed generation, summed over its lives",
                (double)i.best / 1e6);
+    if (p->witnesses) {
+        mdl_witnesses_info w;
+        mdl_witnesses_inform(p->witnesses, &w);
+        put_metric(out, "witnessed_size", "gauge", "newest checkpoint with its quorum of witnesses",
+                   (double)w.cosigned_size);
+        put_metric(out, "published_size", "gauge", "newest checkpoint sent to witnesses", (double)w.offered_size);
+    }
 }
 
 static void put_page(program *p, const mdl_sink *out) {
@@ -262,6 +271,8 @@ static mdl_err on_get(void *ctx, const char *path, uint8_t **bytes, size_t *size
         }
         mdl_put_bytes(&sink, text, strlen(text));
         free(text);
+    } else if (p->witnesses && strcmp(path, "checkpoint") == 0) {
+        return mdl_cli_witnesses_get(p->witnesses, p->shell, bytes, size);
     } else {
         return mdl_shell_read(p->shell, path, bytes, size);
     }
@@ -296,6 +307,8 @@ static void stop(program *p) {
         mdl_admin_close(p->admin, NULL, NULL);
     }
     mdl_shell_close(p->shell, NULL, NULL);
+    mdl_witnesses_close(p->witnesses);
+    p->witnesses = NULL;
 }
 
 static void on_signal(uv_signal_t *handle, int number) {
@@ -342,6 +355,9 @@ static mdl_err open_all(program *p, char *error, size_t error_size) {
     if (err == MDL_OK && p->s->http) {
         mdl_http_options o = {.listen = p->s->http, .connections_max = 256, .get = on_get, .ctx = p};
         err = mdl_http_open(&p->loop, &o, &p->http, error, error_size);
+    }
+    if (err == MDL_OK && p->s->witnesses > 0) {
+        err = mdl_cli_witnesses_open(p->s, p->shell, &p->witnesses, error, error_size);
     }
     if (err == MDL_OK) {
         err = mdl_admin_open(&p->loop, p->shell, p->s->data, &p->admin, error, error_size);
@@ -455,18 +471,6 @@ static mdl_err prepare(program *p, char *error, size_t error_size) {
     return err;
 }
 
-/* --listen may be given several times. */
-static void collect_listen(mdl_coordinator_settings *s, int argc, char **argv) {
-    const uint32_t most = sizeof s->listen / sizeof s->listen[0];
-    for (int i = 1; i < argc && s->listen_count < most; i++) {
-        if (strcmp(argv[i], "--listen") == 0 && i + 1 < argc) {
-            s->listen[s->listen_count++] = argv[++i];
-        } else if (strncmp(argv[i], "--listen=", 9) == 0) {
-            s->listen[s->listen_count++] = argv[i] + 9;
-        }
-    }
-}
-
 static int start(const mdl_coordinator_settings *s, const char *experiment) {
     char error[MDL_ERROR_TEXT] = "";
     program *p = calloc(1, sizeof *p);
@@ -496,12 +500,16 @@ static int start(const mdl_coordinator_settings *s, const char *experiment) {
 
 int mdl_cmd_coordinator(int argc, char **argv) {
     mdl_coordinator_settings s = {.admission = "open:16", .lease_ms = MDL_LEASE_MS_DEFAULT, .workers = 4};
-    const char *listen = NULL;
+    const char *listen = NULL, *witness = NULL;
     int first = 0;
     const mdl_option options[] = {
         {"data", MDL_OPT_TEXT, &s.data, NULL, 0, 0, "DIR", "the ledger, blobs, keys, champion"},
         {"listen", MDL_OPT_TEXT, &listen, NULL, 0, 0, "ADDR", "tcp://, tls+tcp://, ws://, ipc://; several times"},
         {"http", MDL_OPT_TEXT, &s.http, NULL, 0, 0, "HOST:PORT", "serve auditors, metrics and a page"},
+        {"witness", MDL_OPT_TEXT, &witness, NULL, 0, 0, "URL#VKEY", "have checkpoints cosigned there; several times"},
+        {"quorum", MDL_OPT_U32, &s.quorum, &s.has_quorum, 0, MDL_WITNESSES_MAX, "K",
+         "so many cosignatures make a checkpoint good (all)"},
+        {"require-quorum", MDL_OPT_FLAG, &s.require_quorum, NULL, 0, 0, NULL, "serve no checkpoint without them"},
         {"admission", MDL_OPT_TEXT, &s.admission, NULL, 0, 0, "HOW",
          "open[:BITS], list:FILE, invite[:KEY,...] (open:16)"},
         {"lease-ms", MDL_OPT_U32, &s.lease_ms, NULL, 10, 3600000, "N", "what a lease should keep a worker busy (2000)"},
@@ -525,7 +533,16 @@ int mdl_cmd_coordinator(int argc, char **argv) {
     if (argument && strcmp(argument, "backup") == 0) {
         return mdl_cli_coordinator_backup(&s);
     }
-    collect_listen(&s, argc, argv);
+    s.listen_count = mdl_cli_collect("--listen", argc, argv, s.listen, sizeof s.listen / sizeof s.listen[0]);
+    s.witnesses = mdl_cli_collect("--witness", argc, argv, s.witness, MDL_WITNESSES_MAX);
+    if ((s.has_quorum || s.require_quorum) && (s.witnesses == 0 || s.quorum > s.witnesses)) {
+        return mdl_cli_fail(MDL_EXIT_USAGE, "coordinator: a quorum of %u with %u --witness", (unsigned)s.quorum,
+                            (unsigned)s.witnesses);
+    }
+    if (s.witnesses > 0 && !s.http && !s.dry_run) {
+        return mdl_cli_fail(MDL_EXIT_USAGE,
+                            "coordinator: --witness needs --http, where cosigned checkpoints are served");
+    }
     if (!s.data && !s.dry_run) {
         return mdl_cli_fail(MDL_EXIT_USAGE, "coordinator: --data is missing; see modulon coordinator --help");
     }

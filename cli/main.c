@@ -29,6 +29,8 @@ static const struct {
     {"champion", "write the best network of a running coordinator", mdl_cmd_admin},
     {"audit", "re-derive a ledger and name what is false in it", mdl_cmd_audit},
     {"ledger", "show records, make and check offline proofs", mdl_cmd_ledger},
+    {"witness", "watch logs: cosign what continues what was cosigned", mdl_cmd_witness},
+    {"verify-proof", "check a fraud proof: who is convicted of what", mdl_cmd_verify_proof},
     {"worker", "compute for a coordinator, and show what was earned", mdl_cmd_worker},
     {"keygen", "make a key, seal a backup of it or restore one", mdl_cmd_keygen},
     {"invite", "let one worker's key into an experiment", mdl_cmd_invite},
@@ -41,8 +43,8 @@ enum { COMMANDS = sizeof commands / sizeof commands[0] };
 static void show_commands(FILE *out) {
     fprintf(out, "usage: modulon COMMAND [ARGUMENT...]\n\n");
     for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].text);
-    fprintf(out, "  %-11s %s\n\n", "help", "modulon help COMMAND shows its options and examples");
+        fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].text);
+    fprintf(out, "  %-12s %s\n\n", "help", "modulon help COMMAND shows its options and examples");
     fprintf(out, "--version shows the version. Exit status: 0 success, 1 the thing checked is false,\n"
                  "2 usage or bad input, 3 a failure at run time.\n");
 }

@@ -122,7 +122,8 @@ endif()
 file(GLOB interop_tests CONFIGURE_DEPENDS tests/interop/*.sh)
 foreach(script ${interop_tests})
     get_filename_component(stem ${script} NAME_WE)
-    modulon_test(interop.${stem} interop "INTEROP=${PROJECT_BINARY_DIR}/tests/interop" bash ${script})
+    modulon_test(interop.${stem} interop
+        "INTEROP=${PROJECT_BINARY_DIR}/tests/interop;MODULON=${PROJECT_BINARY_DIR}/modulon" bash ${script})
 endforeach()
 
 # The installed layout, units, manual page and image. rootfs.sh and boot.sh take minutes: nightly.

@@ -4,16 +4,18 @@
 #include <string.h>
 
 #include "core/hmn_region.h"
+#include "core/neuraxon_region.h"
 #include "protocol/safetensors.h"
 #include "runtime/champion.h"
 
-enum { TENSORS_MAX = 16, SHAPE = 4 };
+enum { TENSORS_MAX = 20, SHAPE = 4 };
 
 /* The decoded network, copied out of a life. */
 typedef struct network {
     int32_t *shape, *row, *source;
     uint8_t *delay;
-    float *w0, *cos_phi, *sin_phi, *gain, *embedding;
+    float *w0, *cos_phi, *sin_phi, *gain, *embedding; /* HMN; w0 of both models */
+    float *meta0, *above, *below, *tau;               /* Neuraxon                */
     size_t regions, neurons, synapses, sources;
 } network;
 
@@ -27,6 +29,10 @@ static void close_network(network *n) {
     free(n->sin_phi);
     free(n->gain);
     free(n->embedding);
+    free(n->meta0);
+    free(n->above);
+    free(n->below);
+    free(n->tau);
 }
 
 /* Never of size 0, so that NULL always means out of memory. */
@@ -43,52 +49,82 @@ static mdl_err open_network(network *n, const mdl_life *l) {
         mdl_shard_view(&l->shard[0], r, &view);
         n->sources += view.shape->sources;
     }
-    const mdl_hmn_region *first = mdl_shard_region(&l->shard[0], 0);
     n->shape = items(n->regions * SHAPE, sizeof *n->shape);
     n->row = items(n->neurons + 1, sizeof *n->row);
     n->source = items(n->synapses, sizeof *n->source);
     n->delay = items(n->synapses, sizeof *n->delay);
     n->w0 = items(n->synapses, sizeof *n->w0);
+    int shared = n->shape && n->row && n->source && n->delay && n->w0;
+    if (l->experiment->model == MDL_MODEL_NEURAXON) {
+        n->meta0 = items(n->synapses, sizeof *n->meta0);
+        n->above = items(n->neurons, sizeof *n->above);
+        n->below = items(n->neurons, sizeof *n->below);
+        n->tau = items(n->neurons, sizeof *n->tau);
+        return shared && n->meta0 && n->above && n->below && n->tau ? MDL_OK : MDL_ENOMEM;
+    }
+    const mdl_hmn_region *first = mdl_shard_region(&l->shard[0], 0);
     n->gain = items(n->neurons, sizeof *n->gain);
     n->cos_phi = first->cos_phi ? items(n->synapses, sizeof *n->cos_phi) : NULL;
     n->sin_phi = first->sin_phi ? items(n->synapses, sizeof *n->sin_phi) : NULL;
     n->embedding = first->embed ? items(n->sources * 4, sizeof *n->embedding) : NULL;
-    int whole = n->shape && n->row && n->source && n->delay && n->w0 && n->gain && (n->cos_phi || !first->cos_phi) &&
-                (n->sin_phi || !first->sin_phi) && (n->embedding || !first->embed);
+    int whole = shared && n->gain && (n->cos_phi || !first->cos_phi) && (n->sin_phi || !first->sin_phi) &&
+                (n->embedding || !first->embed);
     return whole ? MDL_OK : MDL_ENOMEM;
 }
 
-static void copy_rows(network *n, const mdl_network_spec *spec, const mdl_hmn_region *r, size_t neuron,
-                      size_t *synapse) {
-    for (uint32_t j = 0; j < r->shape.neurons; j++) {
-        uint32_t source[MDL_FAN_IN_MAX], fan = mdl_row_fan(&r->shape, j);
-        size_t cell = mdl_row(&r->shape, j), at = *synapse;
-        mdl_wire_row(spec, &r->shape, j, source, n->delay + at);
-        n->row[neuron + j] = (int32_t)at;
+/* Sources and delays of a region's rows, and what else there is a number of for each synapse: `from` has cells. */
+static void copy_rows(network *n, const mdl_network_spec *spec, const mdl_shape *s, size_t neuron, size_t synapse,
+                      const float *const *from, float *const *to, int parts) {
+    for (uint32_t j = 0; j < s->neurons; j++) {
+        uint32_t source[MDL_FAN_IN_MAX], fan = mdl_row_fan(s, j);
+        mdl_wire_row(spec, s, j, source, n->delay + synapse);
+        n->row[neuron + j] = (int32_t)synapse;
         for (uint32_t k = 0; k < fan; k++)
-            n->source[at + k] = (int32_t)source[k];
-        memcpy(n->w0 + at, r->w0 + cell, fan * sizeof(float));
-        if (n->cos_phi) {
-            memcpy(n->cos_phi + at, r->cos_phi + cell, fan * sizeof(float));
-            memcpy(n->sin_phi + at, r->sin_phi + cell, fan * sizeof(float));
-        }
-        *synapse += fan;
+            n->source[synapse + k] = (int32_t)source[k];
+        for (int i = 0; i < parts; i++)
+            if (to[i])
+                memcpy(to[i] + synapse, from[i] + mdl_row(s, j), fan * sizeof(float));
+        synapse += fan;
     }
 }
 
+static void copy_neuraxon(network *n, const mdl_network_spec *spec, const mdl_neuraxon_region *r, size_t neuron,
+                          size_t synapse) {
+    const float *const cells[] = {r->w0, r->meta0}, *const neurons[] = {r->above, r->below, r->tau};
+    float *const to_cells[] = {n->w0, n->meta0}, *const to_neurons[] = {n->above, n->below, n->tau};
+    copy_rows(n, spec, &r->shape, neuron, synapse, cells, to_cells, 2);
+    for (int i = 0; i < 3; i++)
+        memcpy(to_neurons[i] + neuron, neurons[i], r->shape.neurons * sizeof(float));
+}
+
+static void copy_hmn(network *n, const mdl_network_spec *spec, const mdl_hmn_region *r, size_t neuron, size_t synapse,
+                     size_t source) {
+    const float *const cells[] = {r->w0, r->cos_phi, r->sin_phi};
+    float *const to[] = {n->w0, n->cos_phi, n->sin_phi};
+    copy_rows(n, spec, &r->shape, neuron, synapse, cells, to, 3);
+    memcpy(n->gain + neuron, r->gain, r->shape.neurons * sizeof(float));
+    if (n->embedding)
+        memcpy(n->embedding + 4 * source, r->embed, 4 * (size_t)r->shape.sources * sizeof(float));
+}
+
 static void copy_network(network *n, const mdl_life *l) {
+    const mdl_network_spec *spec = &l->experiment->network;
     size_t neuron = 0, synapse = 0, source = 0;
     for (uint32_t i = 0; i < n->regions; i++) {
-        const mdl_hmn_region *r = mdl_shard_region(&l->shard[0], i);
-        const int32_t shape[SHAPE] = {(int32_t)r->shape.hidden, (int32_t)r->shape.motors, (int32_t)r->shape.sources,
-                                      (int32_t)r->shape.synapses};
+        const void *r = mdl_shard_region(&l->shard[0], i);
+        mdl_region_view view;
+        mdl_shard_view(&l->shard[0], i, &view);
+        const mdl_shape *s = view.shape;
+        const int32_t shape[SHAPE] = {(int32_t)s->hidden, (int32_t)s->motors, (int32_t)s->sources,
+                                      (int32_t)s->synapses};
         memcpy(n->shape + SHAPE * i, shape, sizeof shape);
-        memcpy(n->gain + neuron, r->gain, r->shape.neurons * sizeof(float));
-        if (n->embedding)
-            memcpy(n->embedding + 4 * source, r->embed, 4 * (size_t)r->shape.sources * sizeof(float));
-        copy_rows(n, &l->experiment->network, r, neuron, &synapse);
-        neuron += r->shape.neurons;
-        source += r->shape.sources;
+        if (l->experiment->model == MDL_MODEL_NEURAXON)
+            copy_neuraxon(n, spec, r, neuron, synapse);
+        else
+            copy_hmn(n, spec, r, neuron, synapse, source);
+        neuron += s->neurons;
+        synapse += s->synapses;
+        source += s->sources;
     }
     n->row[neuron] = (int32_t)synapse;
 }
@@ -121,6 +157,10 @@ static mdl_err write_tensors(const mdl_champion *c, const network *n, mdl_buffer
         {"cos_phi", MDL_F32, 1, {n->synapses}, n->cos_phi, NULL, 0},
         {"sin_phi", MDL_F32, 1, {n->synapses}, n->sin_phi, NULL, 0},
         {"embedding", MDL_F32, 2, {n->sources, 4}, n->embedding, NULL, 0},
+        {"meta0", MDL_F32, 1, {n->synapses}, n->meta0, NULL, 0},
+        {"above", MDL_F32, 1, {n->neurons}, n->above, NULL, 0},
+        {"below", MDL_F32, 1, {n->neurons}, n->below, NULL, 0},
+        {"tau", MDL_F32, 1, {n->neurons}, n->tau, NULL, 0},
     };
     mdl_tensor tensor[TENSORS_MAX];
     uint32_t count = 0;

@@ -217,7 +217,7 @@ static mdl_err liar_blob(void *ctx, const uint8_t digest[MDL_DIGEST_BYTES], uint
 }
 
 static mdl_audit_source liar_source(liar *l) {
-    return (mdl_audit_source){l, liar_checkpoint, NULL, liar_records, liar_hashes, liar_blob, NULL, NULL};
+    return (mdl_audit_source){l, liar_checkpoint, NULL, liar_records, liar_hashes, liar_blob, NULL, NULL, NULL};
 }
 
 /* Any bit of any record, changed by whoever serves it: the record is named, twice. */

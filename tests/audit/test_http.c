@@ -7,8 +7,8 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
-#include "runtime/http_client.h"
 #include "protocol/tile.h"
+#include "runtime/http_client.h"
 
 /* How the server answers; set between requests. */
 typedef enum manner {

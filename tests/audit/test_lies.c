@@ -120,9 +120,9 @@ static void play_lie(ledger_play *p, lie what, uint64_t *at) {
     if (what == LIE_FITNESS)
         p->fitness[1] += 1;
     else if (what == LIE_UPDATES)
-        m.as.result.updates += 1;
+        ledger_play_claim(p, &m, m.as.result.updates + 1);
     else
-        m.as.result.root[31] ^= 1;
+        ledger_play_other_segment(p, &m);
     *at = ledger_play_append(p, &m, 2);
     while (mdl_ledger_jobs(p->ledger) > 0)
         ledger_play_generation(p, 2, 4);

@@ -457,11 +457,42 @@ static void test_page(void **state) {
     }
 }
 
+/* POST, where a server takes it. */
+static void test_post(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t body_max;
+        int status;
+        size_t body;
+    } cases[] = {
+        {"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n", 7, 200, 7},
+        {"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", 7, 200, 0},
+        {"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n", 7, 413, 0},
+        {"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999999999999\r\n\r\n", 7, 413, 0},
+        {"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999999999999999\r\n\r\n", 7, 400, 0},
+        {"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", 7, 400, 0},
+        {"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 7, 400, 0},
+        {"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: \r\n\r\n", 7, 400, 0},
+        {"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 7, 400, 0},
+        {"POST /x HTTP/1.1\r\nHost: a\r\n\r\n", 7, 411, 0},
+        {"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n", 0, 405, 0},
+        {"GET /x HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n", 7, 400, 0},
+        {"PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n", 7, 405, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mdl_http_request r;
+        int status = mdl_http_parse((const uint8_t *)cases[i].text, strlen(cases[i].text), cases[i].body_max, &r);
+        if (status != cases[i].status || (status == 200 && r.body_size != cases[i].body))
+            fail_msg("case %zu: status %d", i, status);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_content),   cmocka_unit_test(test_keep_alive), cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_slow),      cmocka_unit_test(test_full),       cmocka_unit_test(test_close_busy),
-        cmocka_unit_test(test_addresses), cmocka_unit_test(test_page),
+        cmocka_unit_test(test_addresses), cmocka_unit_test(test_page),       cmocka_unit_test(test_post),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

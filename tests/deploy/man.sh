@@ -2,7 +2,7 @@
 source tests/deploy/lib.bash
 page=deploy/man/modulon.1
 "$MODULON" --help >"$TEST_TMPDIR/help.txt"
-mapfile -t commands < <(sed -n 's/^  \([a-z]*\)  *[a-z].*/\1/p' "$TEST_TMPDIR/help.txt" | grep -vx help)
+mapfile -t commands < <(sed -n 's/^  \([a-z-]*\)  *[a-z].*/\1/p' "$TEST_TMPDIR/help.txt" | grep -vx help)
 [ "${#commands[@]}" -ge 20 ] || fail "--help lists ${#commands[@]} commands"
 commands+=("analyse activity" "analyse gain" "analyse integration" "analyse dose"
     "worker statement" "ledger show" "ledger proof" "ledger checkpoint" "ledger verify-proof")

@@ -248,6 +248,16 @@ void ledger_play_claim(ledger_play *p, mdl_message *result, uint64_t updates) {
     r->updates = updates;
 }
 
+void ledger_play_other_segment(ledger_play *p, mdl_message *result) {
+    static mdl_job_result job[MDL_UNIT_JOBS_MAX];
+    mdl_msg_result *r = &result->as.result;
+    for (uint32_t i = 0; i < r->count; i++)
+        mdl_segments_get(r->segments, i, job[i].segment, &job[i].updates);
+    job[r->count - 1].segment[31] ^= 1;
+    mdl_unit_segments(job, r->count, p->segments);
+    mdl_unit_root(job, r->count, r->root);
+}
+
 mdl_message ledger_play_closing(ledger_play *p) {
     mdl_message m = ledger_play_message(p, MDL_MSG_CLOSE);
     const uint8_t *bytes;

@@ -65,6 +65,8 @@ mdl_message ledger_play_admin(const ledger_play *p, const char *action, uint32_t
 mdl_message ledger_play_unit(ledger_play *p, uint64_t lease);
 /* Make its updates add up to this. */
 void ledger_play_claim(ledger_play *p, mdl_message *result, uint64_t updates);
+/* Another segment for its last job, with the root that follows. */
+void ledger_play_other_segment(ledger_play *p, mdl_message *result);
 /* The commitment to such a message. */
 mdl_message ledger_play_commit(ledger_play *p, const mdl_message *result, uint32_t worker);
 /* The coordinator's own answer of a job. */

@@ -1,0 +1,246 @@
+#include "audit/verify_proof.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/genome.h"
+#include "protocol/experiment_json.h"
+#include "protocol/messages.h"
+#include "protocol/unit.h"
+#include "runtime/memory.h"
+
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+static void
+say(mdl_fraud_finding *out, mdl_fraud_verdict verdict, const char *format, ...) {
+    va_list list;
+    out->verdict = verdict;
+    va_start(list, format);
+    vsnprintf(out->text, sizeof out->text, format, list);
+    va_end(list);
+}
+
+/* ---- a result computed again ---- */
+
+typedef struct again {
+    mdl_experiment x;
+    mdl_evolution *e;
+    void *memory, *life_memory;
+    float *prior, *genome;
+    mdl_life *life;
+    mdl_message m; /* the result */
+    uint64_t list[MDL_LIST_MAX];
+    uint8_t pae[MDL_PAE_BYTES_MAX];
+    mdl_envelope envelope;
+    mdl_job_result job[MDL_UNIT_JOBS_MAX];
+} again;
+
+static void let_go(again *g) {
+    free(g->memory);
+    free(g->life_memory);
+    free(g->prior);
+    free(g->genome);
+    free(g);
+}
+
+static mdl_err take_message(again *g, const mdl_fraud *f, mdl_fraud_field field, mdl_message *m) {
+    size_t size;
+    uint8_t *bytes = mdl_fraud_bytes(f, field, &size);
+    const mdl_list_room room = {g->list, MDL_LIST_MAX};
+    if (!bytes)
+        return MDL_ENOMEM;
+    mdl_err err = mdl_envelope_decode(bytes, size, g->pae, &g->envelope);
+    if (err == MDL_OK)
+        err = mdl_message_of(&g->envelope, room, m, NULL);
+    free(bytes);
+    return err;
+}
+
+/* The experiment whose SHA-256 the result carries, and memory for its evolution and a life. */
+static mdl_err take_document(again *g, const mdl_fraud *f, mdl_fraud_finding *out) {
+    size_t size;
+    mdl_json_error json;
+    mdl_genome_layout layout;
+    uint8_t *bytes = mdl_fraud_bytes(f, MDL_FRAUD_DOCUMENT_FIELD, &size);
+    if (!bytes)
+        return MDL_ENOMEM;
+    mdl_err err = mdl_experiment_parse(bytes, size, &g->x, &json);
+    free(bytes);
+    if (err == MDL_ENOMEM)
+        return err;
+    if (err != MDL_OK || memcmp(g->x.id, g->m.head.experiment, sizeof g->x.id) != 0) {
+        say(out, MDL_FRAUD_FALSE, "the experiment file in it is not the one that the result names");
+        return MDL_ERANGE;
+    }
+    if (mdl_genome_layout_of(&g->x, &layout) != MDL_OK)
+        return MDL_ERANGE;
+    g->memory = mdl_aligned(mdl_evolution_bytes(&g->x.evolution, layout.genes));
+    g->life_memory = mdl_aligned(mdl_life_bytes(&g->x, 1));
+    g->prior = calloc(layout.genes, 2 * sizeof *g->prior);
+    g->genome = calloc(layout.genes, sizeof *g->genome);
+    if (!g->memory || !g->life_memory || !g->prior || !g->genome)
+        return MDL_ENOMEM;
+    mdl_gene_prior prior = mdl_genome_search_prior(&g->x, &layout, g->prior);
+    g->e = mdl_evolution_init(g->memory, &g->x.evolution, &prior);
+    g->life = mdl_life_init(g->life_memory, &g->x, 1, NULL);
+    return MDL_OK;
+}
+
+/* The state that the log says the result's generation had. */
+static mdl_err take_state(again *g, const mdl_fraud *f, mdl_fraud_finding *out) {
+    mdl_message *closing = calloc(1, sizeof *closing);
+    uint32_t generation = g->m.as.result.generation;
+    size_t size;
+    uint8_t *bytes = mdl_fraud_bytes(f, MDL_FRAUD_STATE_FIELD, &size), digest[MDL_DIGEST_BYTES];
+    mdl_err err = closing && bytes ? MDL_OK : MDL_ENOMEM;
+    if (err == MDL_OK)
+        err = take_message(g, f, MDL_FRAUD_CLOSE_FIELD, closing);
+    if (err == MDL_OK)
+        err = mdl_evolution_load(g->e, bytes, size);
+    if (err == MDL_OK) {
+        mdl_state_digest(g->e, digest);
+        if (memcmp(digest, closing->as.close.after, sizeof digest) != 0 || mdl_evolution_generation(g->e) != generation)
+            err = MDL_EDIGEST;
+    }
+    if (err != MDL_OK && err != MDL_ENOMEM)
+        say(out, MDL_FRAUD_FALSE, "the state in it is not the one that the closing names: %s", mdl_strerror((int)err));
+    free(bytes);
+    free(closing);
+    return err;
+}
+
+static void compute(again *g, uint64_t record, mdl_fraud_finding *out) {
+    /* take_message() for the closing has reused the lists: fitnesses are copied before. */
+    const mdl_msg_result *r = &g->m.as.result;
+    uint8_t root[MDL_DIGEST_BYTES];
+    uint64_t updates = 0;
+    uint32_t jobs = mdl_evolution_job_count(g->e);
+    if (r->count > MDL_UNIT_JOBS_MAX || r->first >= jobs || r->count > jobs - r->first) {
+        say(out, MDL_FRAUD_FALSE, "the result is not for jobs of its generation");
+        return;
+    }
+    for (uint32_t i = 0; i < r->count; i++) {
+        mdl_unit_job(g->life, g->e, r->first + i, g->genome, NULL, &g->job[i]);
+        updates += g->job[i].updates;
+    }
+    mdl_unit_root(g->job, r->count, root);
+    for (uint32_t i = 0; i < r->count; i++)
+        if (g->job[i].fitness != r->fitness.at[i]) {
+            say(out, MDL_FRAUD_PROVEN,
+                "this worker signed record %" PRIu64 ": fitness %" PRId64 " for job %" PRIu32 " of generation %" PRIu32
+                "; computed again it is %" PRId64,
+                record, r->fitness.at[i], r->first + i, r->generation, g->job[i].fitness);
+            return;
+        }
+    if (updates != r->updates)
+        say(out, MDL_FRAUD_PROVEN,
+            "this worker signed record %" PRIu64 ": %" PRIu64 " updates; computed again they are %" PRIu64, record,
+            r->updates, updates);
+    else if (memcmp(root, r->root, sizeof root) != 0)
+        say(out, MDL_FRAUD_PROVEN,
+            "this worker signed record %" PRIu64 ", whose root is not that of its jobs computed again", record);
+    else
+        say(out, MDL_FRAUD_FALSE, "the result of record %" PRIu64 " is right", record);
+}
+
+static mdl_err check_result(const mdl_fraud *f, mdl_fraud_finding *out) {
+    again *g = calloc(1, sizeof *g);
+    if (!g)
+        return MDL_ENOMEM;
+    mdl_err err = take_message(g, f, MDL_FRAUD_RECORD_FIELD, &g->m);
+    if (err == MDL_OK && mdl_message_shape(&g->m) != MDL_OK)
+        err = MDL_EMISMATCH;
+    if (err == MDL_OK)
+        err = take_document(g, f, out);
+    if (err == MDL_OK && g->m.as.result.generation > 0) {
+        err = take_state(g, f, out);
+        if (err == MDL_OK) /* the lists are the result's again */
+            err = take_message(g, f, MDL_FRAUD_RECORD_FIELD, &g->m);
+    }
+    if (err == MDL_OK)
+        compute(g, out->record, out);
+    else if (err != MDL_ENOMEM && out->verdict == MDL_FRAUD_COMPUTE)
+        say(out, MDL_FRAUD_FALSE, "what it carries cannot be computed: %s", mdl_strerror((int)err));
+    if (out->verdict != MDL_FRAUD_PROVEN)
+        out->has_culprit = 0;
+    let_go(g);
+    return err == MDL_ENOMEM ? err : MDL_OK;
+}
+
+/* ---- what the ledger says ---- */
+
+static mdl_err check_rule(const mdl_fraud *f, const mdl_vkey *log, const mdl_audit_source *source,
+                          mdl_fraud_finding *out, char *error, size_t error_size) {
+    mdl_audit_options o = {.log = *log, .threads = 1};
+    mdl_audit_report *r = calloc(1, sizeof *r);
+    uint64_t number = 0;
+    if (!r)
+        return MDL_ENOMEM;
+    (void)mdl_text_decimal(f->field[MDL_FRAUD_NUMBER_FIELD], 999, &number);
+    mdl_err err = mdl_audit_run(source, &o, r, error, error_size);
+    if (err == MDL_OK) {
+        say(out, MDL_FRAUD_FALSE, "in the ledger record %" PRIu64 " does not break rule %" PRIu64, out->record, number);
+        for (uint32_t i = 0; i < r->findings; i++) {
+            const mdl_audit_finding *k = &r->finding[i];
+            if (k->record != out->record || k->rule != (int)number)
+                continue;
+            say(out, MDL_FRAUD_PROVEN, "record %" PRIu64 " breaks rule %s: %s", out->record,
+                mdl_audit_rule_name(k->rule), k->text);
+            out->has_culprit = k->has_culprit;
+            memcpy(out->culprit, k->culprit, sizeof out->culprit);
+        }
+    }
+    mdl_audit_report_free(r);
+    free(r);
+    return err;
+}
+
+static mdl_err check_withheld(const mdl_fraud *f, const mdl_vkey *log, const mdl_audit_source *source,
+                              mdl_fraud_finding *out, char *error, size_t error_size) {
+    uint8_t *blob = NULL, found[MDL_DIGEST_BYTES];
+    size_t size, digest_size;
+    uint8_t *digest = mdl_fraud_bytes(f, MDL_FRAUD_BLOB_FIELD, &digest_size);
+    if (!digest)
+        return MDL_ENOMEM;
+    mdl_err err = source->blob(source->ctx, digest, &blob, &size, error, error_size);
+    if (err == MDL_OK) {
+        mdl_digest_of(blob, size, found);
+        err = memcmp(found, digest, sizeof found) == 0 ? MDL_OK : MDL_EDIGEST;
+    }
+    free(blob);
+    free(digest);
+    if (err == MDL_EIO || err == MDL_ENOMEM)
+        return err;
+    if (err == MDL_OK) {
+        say(out, MDL_FRAUD_FALSE, "the blob is there, %zu bytes with this digest", size);
+    } else {
+        out->has_culprit = 1;
+        memcpy(out->culprit, log->key, sizeof out->culprit);
+        say(out, MDL_FRAUD_PROVEN, "the log %s signed for record %" PRIu64 " and does not give out the blob it names",
+            log->name, out->record);
+    }
+    return MDL_OK;
+}
+
+mdl_err mdl_verify_proof(const mdl_fraud *f, const mdl_vkey *log, const mdl_audit_source *source,
+                         mdl_fraud_finding *out, char *error, size_t error_size) {
+    mdl_vkey own;
+    mdl_fraud_verify(f, log, out);
+    if (out->verdict == MDL_FRAUD_NOMEM) {
+        snprintf(error, error_size, "out of memory");
+        return MDL_ENOMEM;
+    }
+    if (out->verdict == MDL_FRAUD_COMPUTE)
+        return check_result(f, out);
+    if (out->verdict != MDL_FRAUD_LEDGER || !source)
+        return MDL_OK;
+    mdl_err err = mdl_vkey_parse(f->field[MDL_FRAUD_LOG_FIELD], &own);
+    if (err != MDL_OK)
+        return err;
+    return f->kind == MDL_FRAUD_RULE ? check_rule(f, &own, source, out, error, error_size)
+                                     : check_withheld(f, &own, source, out, error, error_size);
+}

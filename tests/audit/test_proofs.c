@@ -1,0 +1,447 @@
+/* Fraud proofs: what the auditor writes convicts by itself; nothing else does. */
+#include "tests/audit/honest.h"
+
+#include <dirent.h>
+
+#include "audit/verify_proof.h"
+#include "protocol/base64.h"
+#include "protocol/tlog_proof.h"
+#include "runtime/file.h"
+
+static uint8_t *proof_bytes;
+static size_t proof_size;
+static mdl_fraud proof;
+static mdl_fraud_finding verdict;
+
+static void verify(const mdl_audit_source *source) {
+    char error[ERROR] = "";
+    assert_int_equal(mdl_verify_proof(&proof, &log_vkey, source, &verdict, error, sizeof error), MDL_OK);
+}
+
+static void parse(void) {
+    static char again[1 << 20];
+    assert_int_equal(mdl_fraud_parse((mdl_text){(char *)proof_bytes, proof_size}, &proof), MDL_OK);
+    mdl_text_out out = {again, sizeof again, 0};
+    mdl_fraud_put(&proof, &out);
+    assert_true(out.size == proof_size && memcmp(again, proof_bytes, proof_size) == 0);
+}
+
+/* The one proof in the folder, of this kind. */
+static void read_proof(const char *folder, const char *kind) {
+    DIR *d = opendir(folder);
+    char path[600] = "", error[ERROR];
+    assert_non_null(d);
+    for (struct dirent *e = readdir(d); e; e = readdir(d))
+        if (e->d_name[0] != '.') {
+            assert_true(path[0] == 0 && strncmp(e->d_name, kind, strlen(kind)) == 0);
+            snprintf(path, sizeof path, "%s/%.80s", folder, e->d_name);
+        }
+    closedir(d);
+    assert_true(path[0] != 0);
+    free(proof_bytes);
+    assert_int_equal(mdl_file_read(path, 1 << 24, &proof_bytes, &proof_size, error, sizeof error), MDL_OK);
+    parse();
+}
+
+/* Every field of the proof changed in turn, at some places: never proven, nor computable. */
+static void spoil_all(void) {
+    for (int field = 0; field < MDL_FRAUD_FIELDS; field++) {
+        mdl_text t = proof.field[field];
+        for (size_t step = 0; t.size > 0 && step < 3; step++) {
+            char *at = (char *)(uintptr_t)t.at + (t.size - 5) * step / 2, was = *at;
+            *at = was == 'B' ? 'C' : 'B';
+            mdl_fraud spoilt;
+            if (mdl_fraud_parse((mdl_text){(char *)proof_bytes, proof_size}, &spoilt) == MDL_OK) {
+                char error[ERROR];
+                mdl_fraud_finding v;
+                assert_int_equal(mdl_verify_proof(&spoilt, &log_vkey, NULL, &v, error, sizeof error), MDL_OK);
+                if (v.verdict != MDL_FRAUD_FALSE)
+                    fail_msg("field %d spoilt: %s", field, v.text);
+            }
+            *at = was;
+        }
+    }
+}
+
+static void audit_with(mdl_audit_source *s, double sample, const char *receipts, const char *proofs) {
+    char error[ERROR] = "";
+    mdl_audit_options o = options_make(sample);
+    o.receipts = receipts;
+    o.proofs = proofs;
+    if (mdl_audit_run(s, &o, &report, error, sizeof error) != MDL_OK)
+        fail_msg("%s", error);
+    mdl_audit_source_close(s);
+}
+
+/* One false result in generation 0 or 1. */
+static void test_result(void **state) {
+    (void)state;
+    for (uint32_t generation = 0; generation < 2; generation++) {
+        ledger_play p;
+        char folder[512], name[32];
+        ledger_play_open(&p, NULL, "open 0", 0);
+        for (uint32_t i = 1; i <= 2; i++) {
+            mdl_message m = ledger_play_admit(&p, i);
+            ledger_play_append(&p, &m, LEDGER_COORDINATOR);
+        }
+        if (generation > 0)
+            ledger_play_generation(&p, 2, 4);
+        mdl_message m = ledger_play_lease(&p, 2, 3, 2);
+        ledger_play_append(&p, &m, LEDGER_COORDINATOR);
+        m = ledger_play_unit(&p, m.as.lease.lease);
+        p.fitness[1] += 7;
+        uint64_t at = ledger_play_append(&p, &m, 2);
+        ledger_play_generation(&p, 2, 4);
+        snprintf(name, sizeof name, "result%u", generation);
+        mdl_audit_source s = source_make(&p, p.record, p.records);
+        audit_with(&s, 1, NULL, in_directory(folder, name));
+        expect_finding(&report, MDL_AUDIT_RECOMPUTE, at);
+        assert_true(report.proofs == 1 && report.proofs_failed == 0);
+        done();
+        read_proof(folder, "result-");
+        verify(NULL);
+        assert_int_equal(verdict.verdict, MDL_FRAUD_PROVEN);
+        assert_true(verdict.has_culprit && memcmp(verdict.culprit, p.key[2], MDL_KEY_BYTES) == 0);
+        assert_non_null(strstr(verdict.text, "computed again it is"));
+        spoil_all();
+        ledger_play_close(&p);
+    }
+}
+
+/* A right result accuses nobody, whoever writes the file. */
+static void test_right_result(void **state) {
+    (void)state;
+    size_t at = find_type(&honest, MDL_MSG_RESULT, 0);
+    mdl_hash leaf[256], root;
+    mdl_merkle_edge edge;
+    memset(&edge, 0, sizeof edge);
+    for (size_t i = 0; i <= at; i++) {
+        mdl_merkle_leaf(honest.record[i].bytes, honest.record[i].size, &leaf[i]);
+        mdl_merkle_append(&edge, &leaf[i], 1, NULL, NULL);
+    }
+    mdl_merkle_edge_root(&edge, &root);
+    /* The newest leaf's path: the peaks left of it. */
+    char note[1024], text[4096], vkey[MDL_VKEY_TEXT_MAX];
+    mdl_tlog_proof p = {.index = at, .checkpoint = {note, note_sign(note, sizeof note, at + 1, &root)}};
+    memset(&edge, 0, sizeof edge);
+    mdl_merkle_append(&edge, leaf, at, NULL, NULL);
+    for (uint32_t l = 0; l < 32; l++)
+        if (at >> l & 1)
+            p.hash[p.count++] = edge.peak[l];
+    mdl_text_out out = {text, sizeof text, 0};
+    mdl_tlog_proof_put(&p, &out);
+    static char field[3][1 << 18];
+    mdl_text_out f[3] = {
+        {field[0], sizeof field[0], 0}, {field[1], sizeof field[1], 0}, {field[2], sizeof field[2], 0}};
+    const uint8_t *document;
+    size_t size;
+    assert_int_equal(honest.source.get(honest.source.ctx, honest.document, &document, &size), MDL_OK);
+    mdl_base64_put(&f[0], honest.record[at].bytes, honest.record[at].size);
+    mdl_base64_put(&f[1], text, out.size);
+    mdl_base64_put(&f[2], document, size);
+    mdl_vkey_print(&log_vkey, vkey);
+    proof = (mdl_fraud){.kind = MDL_FRAUD_RESULT};
+    proof.field[MDL_FRAUD_LOG_FIELD] = mdl_text_of(vkey);
+    proof.field[MDL_FRAUD_RECORD_FIELD] = (mdl_text){field[0], f[0].size};
+    proof.field[MDL_FRAUD_PROOF_FIELD] = (mdl_text){field[1], f[1].size};
+    proof.field[MDL_FRAUD_DOCUMENT_FIELD] = (mdl_text){field[2], f[2].size};
+    verify(NULL);
+    assert_int_equal(verdict.verdict, MDL_FRAUD_FALSE);
+    assert_false(verdict.has_culprit);
+    assert_non_null(strstr(verdict.text, "is right"));
+}
+
+/* Two logs of one key that part at record `k`. */
+static void test_fork(void **state) {
+    (void)state;
+    char folder[512], error[ERROR], name[32];
+    for (size_t k = 3; k + 2 < honest.records; k += 9) {
+        uint8_t *bytes;
+        ledger_record *record = spoil(k, &bytes);
+        bytes[5] ^= 1;
+        mdl_store other;
+        static char note[MDL_NOTE_MAX];
+        size_t size;
+        assert_int_equal(mdl_store_open_memory(&other, error, sizeof error), MDL_OK);
+        store_fill(&other, &honest, record, k + 1);
+        assert_int_equal(other.checkpoint(&other, note, &size, error, sizeof error), MDL_OK);
+        mdl_audit_source s = source_make(&honest, honest.record, honest.records);
+        mdl_audit_options o = options_make(0);
+        snprintf(name, sizeof name, "fork%zu", k);
+        o.other = note;
+        o.other_size = size;
+        o.proofs = in_directory(folder, name);
+        assert_int_equal(mdl_audit_run(&s, &o, &report, error, sizeof error), MDL_OK);
+        expect_finding(&report, MDL_AUDIT_FORK, MDL_AUDIT_NO_RECORD);
+        done();
+        mdl_audit_source_close(&s);
+        mdl_store_close(&other);
+        read_proof(folder, "fork-");
+        verify(NULL);
+        assert_int_equal(verdict.verdict, MDL_FRAUD_PROVEN);
+        assert_memory_equal(verdict.culprit, log_vkey.key, MDL_KEY_BYTES);
+        if (k == 3)
+            spoil_all();
+        /* The same checkpoint twice is no fork. */
+        proof.field[MDL_FRAUD_FIRST_FIELD] = proof.field[MDL_FRAUD_SECOND_FIELD];
+        verify(NULL);
+        assert_int_equal(verdict.verdict, MDL_FRAUD_FALSE);
+        free(bytes);
+        free(record);
+    }
+}
+
+/* The receipt of record `k` in a log of all honest records, as files of a worker. */
+static void keep_receipt(const char *folder, size_t k) {
+    char path[700], error[ERROR], note[MDL_NOTE_MAX], text[8192];
+    mdl_store s;
+    mdl_merkle_proof path_of;
+    size_t size;
+    assert_int_equal(mdl_store_open_memory(&s, error, sizeof error), MDL_OK);
+    store_fill(&s, &honest, honest.record, honest.records);
+    assert_int_equal(s.checkpoint(&s, note, &size, error, sizeof error), MDL_OK);
+    mdl_merkle_lookup lookup = mdl_store_lookup(&s);
+    assert_int_equal(mdl_merkle_prove_inclusion(k, honest.records, &lookup, &path_of), MDL_OK);
+    mdl_tlog_proof p = {.index = k, .count = path_of.count, .checkpoint = {note, size}};
+    memcpy(p.hash, path_of.hash, path_of.count * sizeof *path_of.hash);
+    mdl_text_out out = {text, sizeof text, 0};
+    mdl_tlog_proof_put(&p, &out);
+    snprintf(path, sizeof path, "%s/receipts/x", folder);
+    assert_int_equal(mdl_make_directories(path, error, sizeof error), MDL_OK);
+    snprintf(path, sizeof path, "%s/receipts/x/%zu.tlog-proof", folder, k);
+    assert_int_equal(mdl_file_write(path, text, out.size, error, sizeof error), MDL_OK);
+    snprintf(path, sizeof path, "%s/receipts/x/%zu.envelope", folder, k);
+    assert_int_equal(mdl_file_write(path, honest.record[k].bytes, honest.record[k].size, error, sizeof error), MDL_OK);
+    mdl_store_close(&s);
+}
+
+static void test_receipts(void **state) {
+    (void)state;
+    char worker[512], folder[512];
+    size_t k = find_type(&honest, MDL_MSG_RESULT, 10), later = find_type(&honest, MDL_MSG_RESULT, k + 1);
+    in_directory(worker, "worker");
+    keep_receipt(worker, k);
+    keep_receipt(worker, later);
+    mdl_audit_source s = source_make(&honest, honest.record, honest.records);
+    audit_with(&s, 0, worker, NULL);
+    expect_clean(&report);
+    assert_true(report.receipts == 2 && report.receipts_ahead == 0 && report.receipts_other == 0);
+    done();
+    /* A log that is shorter: nothing is promised yet for its end. */
+    s = source_make(&honest, honest.record, later);
+    audit_with(&s, 0, worker, NULL);
+    expect_clean(&report);
+    assert_true(report.receipts == 2 && report.receipts_ahead == 1);
+    done();
+    /* Another log: these are not its receipts. */
+    mdl_vkey right = log_vkey;
+    log_key_make("example.org/other");
+    mdl_vkey wrong = log_vkey;
+    log_vkey = right;
+    s = source_make(&honest, honest.record, honest.records);
+    char error[ERROR];
+    mdl_audit_options o = options_make(0);
+    o.log = wrong;
+    o.receipts = worker;
+    assert_int_equal(mdl_audit_run(&s, &o, &report, error, sizeof error), MDL_OK);
+    expect_finding(&report, MDL_AUDIT_CHECKPOINT, MDL_AUDIT_NO_RECORD);
+    mdl_audit_source_close(&s);
+    done();
+    /* The log with this result dropped: what follows has moved up. */
+    uint8_t *bytes;
+    ledger_record *record = spoil(k, &bytes);
+    memmove(record + k, record + k + 1, (honest.records - k - 1) * sizeof *record);
+    s = source_make(&honest, record, honest.records - 1);
+    audit_with(&s, 0, worker, in_directory(folder, "dropped"));
+    const mdl_audit_finding *f = expect_finding(&report, MDL_AUDIT_RECEIPT, k);
+    assert_memory_equal(f->culprit, log_vkey.key, MDL_KEY_BYTES);
+    expect_finding(&report, MDL_AUDIT_RECEIPT, later);
+    done();
+    free(bytes);
+    free(record);
+    char path[700];
+    snprintf(path, sizeof path, "%s/dropped-%zu.fraud", folder, k);
+    free(proof_bytes);
+    assert_int_equal(mdl_file_read(path, 1 << 24, &proof_bytes, &proof_size, error, sizeof error), MDL_OK);
+    parse();
+    verify(NULL);
+    assert_int_equal(verdict.verdict, MDL_FRAUD_PROVEN);
+    assert_memory_equal(verdict.culprit, log_vkey.key, MDL_KEY_BYTES);
+    spoil_all();
+}
+
+/* The coordinator's own record breaks a rule: it takes the ledger to see it. */
+static void test_rule(void **state) {
+    (void)state;
+    static uint8_t pae[MDL_PAE_BYTES_MAX];
+    static uint64_t list[MDL_LIST_MAX];
+    char folder[512];
+    size_t k = find_type(&honest, MDL_MSG_CREDIT, 0);
+    mdl_envelope e;
+    mdl_message m;
+    uint8_t *bytes;
+    ledger_record *record = spoil(k, &bytes);
+    assert_int_equal(mdl_envelope_decode(record[k].bytes, record[k].size, pae, &e), MDL_OK);
+    assert_int_equal(mdl_message_of(&e, (mdl_list_room){list, MDL_LIST_MAX}, &m, NULL), MDL_OK);
+    m.as.credit.updates += 1000;
+    ledger_record changed = ledger_play_seal(&honest, &m, LEDGER_COORDINATOR);
+    record[k] = changed;
+    mdl_audit_source s = source_make(&honest, record, honest.records);
+    audit_with(&s, 0, NULL, in_directory(folder, "rule"));
+    done();
+    read_proof(folder, "rule-");
+    verify(NULL);
+    assert_int_equal(verdict.verdict, MDL_FRAUD_LEDGER);
+    assert_false(verdict.has_culprit);
+    s = source_make(&honest, record, honest.records);
+    verify(&s);
+    assert_int_equal(verdict.verdict, MDL_FRAUD_PROVEN);
+    assert_memory_equal(verdict.culprit, honest.key[LEDGER_COORDINATOR], MDL_KEY_BYTES);
+    mdl_audit_source_close(&s);
+    s = source_make(&honest, honest.record, honest.records); /* in which that record is right */
+    verify(&s);
+    assert_int_equal(verdict.verdict, MDL_FRAUD_FALSE);
+    mdl_audit_source_close(&s);
+    /* A signature that is nobody's needs no ledger. */
+    uint8_t *sig = NULL;
+    for (size_t i = 0; i + 7 < changed.size; i++)
+        if (memcmp(changed.bytes + i, "\"sig\":\"", 7) == 0)
+            sig = changed.bytes + i + 7;
+    assert_non_null(sig);
+    sig[10] = sig[10] == 'A' ? 'B' : 'A';
+    s = source_make(&honest, record, honest.records);
+    audit_with(&s, 0, NULL, in_directory(folder, "unsigned"));
+    done();
+    read_proof(folder, "rule-");
+    verify(NULL);
+    assert_int_equal(verdict.verdict, MDL_FRAUD_PROVEN);
+    assert_memory_equal(verdict.culprit, log_vkey.key, MDL_KEY_BYTES);
+    free(changed.bytes);
+    free(bytes);
+    free(record);
+}
+
+static void test_withheld(void **state) {
+    (void)state;
+    char folder[512];
+    ledger_play without = honest;
+    /* The blob of the first closing is not there. */
+    size_t k = find_type(&honest, MDL_MSG_CLOSE, 0);
+    static uint8_t pae[MDL_PAE_BYTES_MAX];
+    static uint64_t list[MDL_LIST_MAX];
+    mdl_envelope e;
+    mdl_message m;
+    assert_int_equal(mdl_envelope_decode(honest.record[k].bytes, honest.record[k].size, pae, &e), MDL_OK);
+    assert_int_equal(mdl_message_of(&e, (mdl_list_room){list, MDL_LIST_MAX}, &m, NULL), MDL_OK);
+    without.blob = malloc(honest.blobs * sizeof *without.blob);
+    assert_non_null(without.blob);
+    without.blobs = 0;
+    for (size_t i = 0; i < honest.blobs; i++)
+        if (memcmp(honest.blob[i].digest, m.as.close.fitness, MDL_DIGEST_BYTES) != 0)
+            without.blob[without.blobs++] = honest.blob[i];
+    assert_true(without.blobs + 1 == honest.blobs);
+    mdl_audit_source s = source_make(&without, honest.record, honest.records);
+    audit_with(&s, 0, NULL, in_directory(folder, "withheld"));
+    expect_finding(&report, MDL_RULE_BLOB, k);
+    done();
+    read_proof(folder, "withheld-");
+    verify(NULL);
+    assert_int_equal(verdict.verdict, MDL_FRAUD_LEDGER);
+    s = source_make(&without, honest.record, honest.records);
+    verify(&s);
+    assert_int_equal(verdict.verdict, MDL_FRAUD_PROVEN);
+    assert_memory_equal(verdict.culprit, log_vkey.key, MDL_KEY_BYTES);
+    mdl_audit_source_close(&s);
+    s = source_make(&honest, honest.record, honest.records);
+    verify(&s);
+    assert_int_equal(verdict.verdict, MDL_FRAUD_FALSE);
+    mdl_audit_source_close(&s);
+    free(without.blob);
+}
+
+static void put_envelope(mdl_fraud_field field, const mdl_message *m, uint32_t signer) {
+    static char text[2][MDL_BASE64_CHARS(MDL_ENVELOPE_BYTES_MAX)];
+    char *at = text[field == MDL_FRAUD_SECOND_FIELD];
+    ledger_record r = ledger_play_seal(&honest, m, signer);
+    mdl_text_out out = {at, sizeof text[0], 0};
+    mdl_base64_put(&out, r.bytes, r.size);
+    proof.field[field] = (mdl_text){at, out.size};
+    free(r.bytes);
+}
+
+static void test_equivocation(void **state) {
+    (void)state;
+    mdl_message a = ledger_play_message(&honest, MDL_MSG_WANT);
+    memset(a.head.session, 7, sizeof a.head.session);
+    a.head.seq = 4;
+    a.as.want.jobs = 5;
+    mdl_message b = a;
+    b.as.want.jobs = 6;
+    proof = (mdl_fraud){.kind = MDL_FRAUD_EQUIVOCATION};
+    put_envelope(MDL_FRAUD_FIRST_FIELD, &a, 2);
+    put_envelope(MDL_FRAUD_SECOND_FIELD, &b, 2);
+    verify(NULL);
+    assert_int_equal(verdict.verdict, MDL_FRAUD_PROVEN);
+    assert_memory_equal(verdict.culprit, honest.key[2], MDL_KEY_BYTES);
+    /* The same twice; another number, session or experiment; another key; no call. */
+    put_envelope(MDL_FRAUD_SECOND_FIELD, &a, 2);
+    verify(NULL);
+    assert_int_equal(verdict.verdict, MDL_FRAUD_FALSE);
+    put_envelope(MDL_FRAUD_SECOND_FIELD, &b, 3);
+    verify(NULL);
+    assert_int_equal(verdict.verdict, MDL_FRAUD_FALSE);
+    for (int i = 0; i < 3; i++) {
+        mdl_message c = b;
+        if (i == 0)
+            c.head.seq++;
+        else if (i == 1)
+            c.head.session[0]++;
+        else
+            c.head.experiment[0] ^= 1;
+        put_envelope(MDL_FRAUD_SECOND_FIELD, &c, 2);
+        verify(NULL);
+        assert_int_equal(verdict.verdict, MDL_FRAUD_FALSE);
+    }
+    mdl_message end = ledger_play_message(&honest, MDL_MSG_END);
+    end.head = a.head;
+    put_envelope(MDL_FRAUD_SECOND_FIELD, &end, 2);
+    verify(NULL);
+    assert_int_equal(verdict.verdict, MDL_FRAUD_FALSE);
+    assert_false(verdict.has_culprit);
+}
+
+static void test_malformed(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        mdl_err err;
+    } bad[] = {
+        {"", MDL_EMAGIC},
+        {"modulon fraud proof v2\nkind fork\n", MDL_EMAGIC},
+        {"modulon fraud proof v1\n", MDL_ESYNTAX},
+        {"modulon fraud proof v1\nkind theft\n", MDL_EMAGIC},
+        {"modulon fraud proof v1\nkind equivocation\n", MDL_EKEY},
+        {"modulon fraud proof v1\nkind equivocation\nfirst AAAA\n", MDL_EKEY},
+        {"modulon fraud proof v1\nkind equivocation\nsecond AAAA\nfirst AAAA\n", MDL_EKEY},
+        {"modulon fraud proof v1\nkind equivocation\nfirst AAAA\nsecond AAAA\nmore AAAA\n", MDL_EKEY},
+        {"modulon fraud proof v1\nkind equivocation\nfirst AAAA\nsecond AAAA\nmore", MDL_ESYNTAX},
+        {"modulon fraud proof v1\nkind equivocation\nfirst AAA\nsecond AAAA\n", MDL_ESYNTAX},
+        {"modulon fraud proof v1\nkind equivocation\nfirst \nsecond AAAA\n", MDL_ESYNTAX},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(mdl_fraud_parse(mdl_text_of(bad[i].text), &proof), bad[i].err);
+}
+
+static int close_all(void **state) {
+    free(proof_bytes);
+    return close_honest(state);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_result),       cmocka_unit_test(test_right_result), cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_receipts),     cmocka_unit_test(test_rule),         cmocka_unit_test(test_withheld),
+        cmocka_unit_test(test_equivocation), cmocka_unit_test(test_malformed),
+    };
+    return cmocka_run_group_tests(tests, play_honest, close_all);
+}
