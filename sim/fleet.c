@@ -340,6 +340,9 @@ mdl_err mdl_sim_run(const mdl_sim_plan *plan, mdl_sim_report *out) {
             mdl_sim_watch_end(s);
             report(s);
             *out = s->report;
+            if (plan->keep) {
+                plan->keep(plan->ctx, &s->store, s->config.key, s->config.secret);
+            }
         }
     }
     mdl_signature_use(NULL);

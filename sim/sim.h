@@ -55,6 +55,8 @@ enum {
     MDL_SIM_MIX_ALL = 101    /* one of each */
 };
 
+struct mdl_sim_store;
+
 typedef struct mdl_sim_plan {
     uint64_t seed;
     uint32_t workers;     /* 1..1000000                                            */
@@ -71,6 +73,8 @@ typedef struct mdl_sim_plan {
     int unverified; /* 1: off */
     uint32_t floor_ppm, plant_ppm, probation, window;
     int ed25519; /* 0: keyed BLAKE2b in its place                         */
+    /* given the whole ledger at the end, for those who want to lie about it; NULL: nobody */
+    void (*keep)(void *ctx, const struct mdl_sim_store *store, const uint8_t key[32], const uint8_t secret[64]);
     /* told after each closing; NULL: nobody */
     void (*progress)(void *ctx, uint32_t generation, uint32_t generations);
     void *ctx;
