@@ -78,6 +78,14 @@ foreach(source ${tests})
     endif()
 endforeach()
 
+# The specification read again in another language: these check the vectors in it.
+find_program(MODULON_PYTHON python3)
+if(MODULON_PYTHON)
+    foreach(stem network modulator)
+        modulon_test(core.${stem}_reference core "" ${MODULON_PYTHON} tests/core/test_${stem}_reference.py)
+    endforeach()
+endif()
+
 if(TARGET modulon)
     file(GLOB cli_tests CONFIGURE_DEPENDS tests/cli/*.sh)
     foreach(script ${cli_tests})
