@@ -24,14 +24,14 @@ _Static_assert((MDL_PAYLOAD_BYTES_MAX + 2) / 3 * 4 + FIXED + MDL_TYPE_NAME_MAX <
 /* What decode promises of its buffer: the PAE is shorter than the envelope. */
 _Static_assert(FIXED >= MDL_PAE_HEAD_MAX + MDL_TYPE_NAME_MAX, "the PAE is shorter than its envelope");
 
-static const mdl_signature_scheme *scheme;
+static const mdl_signature_scheme *in_use;
 
-void mdl_signature_use(const mdl_signature_scheme *other) { scheme = other; }
+void mdl_signature_use(const mdl_signature_scheme *scheme) { in_use = scheme; }
 
 void mdl_signature_sign(uint8_t signature[MDL_SIGNATURE_BYTES], const uint8_t *bytes, size_t size,
                         const uint8_t secret[MDL_SECRET_BYTES]) {
-    if (scheme) {
-        scheme->sign(signature, bytes, size, secret);
+    if (in_use) {
+        in_use->sign(signature, bytes, size, secret);
     } else {
         crypto_sign_detached(signature, NULL, bytes, size, secret);
     }
@@ -39,13 +39,13 @@ void mdl_signature_sign(uint8_t signature[MDL_SIGNATURE_BYTES], const uint8_t *b
 
 int mdl_signature_good(const uint8_t signature[MDL_SIGNATURE_BYTES], const uint8_t *bytes, size_t size,
                        const uint8_t key[MDL_KEY_BYTES]) {
-    return scheme ? scheme->good(signature, bytes, size, key)
+    return in_use ? in_use->good(signature, bytes, size, key)
                   : crypto_sign_verify_detached(signature, bytes, size, key) == 0;
 }
 
 int mdl_signature_pair(const uint8_t secret[MDL_SECRET_BYTES], const uint8_t key[MDL_KEY_BYTES]) {
     uint8_t seed[MDL_SEED_BYTES], own[MDL_KEY_BYTES], whole[MDL_SECRET_BYTES];
-    if (scheme) {
+    if (in_use) {
         return memcmp(secret + MDL_SEED_BYTES, key, MDL_KEY_BYTES) == 0;
     }
     crypto_sign_ed25519_sk_to_seed(seed, secret);
