@@ -348,7 +348,7 @@ static void run_window(void *region, const mdl_params *params, const mdl_modulat
     const mdl_shape *s = &r->shape;
     mdl_levers hold = MDL_LEVERS_NONE;
     if (params->modulators.used)
-        hold = mdl_levels_hold(&m->levels, &params->modulators, &params->receptors, s->region);
+        hold = mdl_levels_hold(&m->levels, &params->modulators, &params->receptors, s->region, r->kernel->levers);
     if (!(m->flags_before & MDL_OUT_FROZEN))
         complete(r, params, m, m->step - 1);
     if (mdl_on(params, MDL_MECH_CRITIC))

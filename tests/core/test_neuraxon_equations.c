@@ -76,7 +76,7 @@ static void window_of(nx_model *m, const mdl_life *l, const mdl_modulation *stat
     }
     mdl_levers levers[8];
     for (uint32_t r = 0; r < m->x->network.regions; r++)
-        levers[r] = mdl_levels_hold(&state->levels, &p->modulators, &p->receptors, r);
+        levers[r] = mdl_levels_hold(&state->levels, &p->modulators, &p->receptors, r, mdl_levers_of);
     nx_window(m, state, obs, levers, (double)state->levels.phasic[MDL_DOPAMINE],
               (double)state->levels.level[MDL_SEROTONIN], (double)mdl_levels_rate(&state->levels, &p->modulators),
               (double)state->levels.arousal);
