@@ -403,11 +403,13 @@ void mdl_work_result(mdl_coordinator *c, const mdl_asked *a) {
     if (!append(c, a)) {
         return;
     }
-    MDL_ASSERT(s && s->open);
+    MDL_ASSERT(s);
     if (!committed) {
         measure(c, a, s);
     }
-    settle(c, s);
+    if (s->open) { /* else it was turned down once, and a verdict has made room for it since */
+        settle(c, s);
+    }
     c->peer[a->worker].patience = 1;
     c->results++;
     mdl_coordinator_give_receipt(c, a, record);
