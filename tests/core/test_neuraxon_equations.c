@@ -62,7 +62,8 @@ static void compare(const mdl_life *l, const nx_model *m, uint32_t window) {
             check("v_j of the critic", window, (double)r->value[j], n->value);
             compare_row(r, n, j, window);
         }
-        check("recurrent gain", window, (double)r->branching.gain, m->region[i].gain);
+        check("recurrent gain", window, (double)r->branching.slow, m->region[i].gain);
+        check("gain in force", window, (double)r->branching.gain, m->region[i].in_force);
     }
 }
 
