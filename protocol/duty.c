@@ -374,10 +374,10 @@ mdl_err mdl_duty_convict(mdl_duty *d, const uint8_t worker[32]) {
         if (was == OPEN)
             close_lease(d, l, EXPIRED);
         for (uint32_t i = l->first; i < l->first + l->count; i++) {
-            if (was == ANSWERED && !confirmed(d, i))
-                drop_answer(d, i, k);
-            else if (was == ANSWERED && settled(&d->job[i]) &&
-                     !same(answer_by(d, k, i), answer_by(d, value_of(d, &d->job[i]), i)))
+            /* What nobody confirmed is lost, and what the coordinator found otherwise. */
+            if (was == ANSWERED &&
+                (!confirmed(d, i) ||
+                 (settled(&d->job[i]) && !same(answer_by(d, k, i), answer_by(d, value_of(d, &d->job[i]), i)))))
                 drop_answer(d, i, k);
             judge(d, i);
             place(d, i);

@@ -17,15 +17,15 @@ static void sodium_sha256(uint8_t first, const void *bytes, size_t size, mdl_has
     crypto_hash_sha256_final(&s, out->bytes);
 }
 
-static mdl_merkle_sha256 sha256 = sodium_sha256;
+static mdl_merkle_sha256 in_use = sodium_sha256;
 
-void mdl_merkle_hash_with(mdl_merkle_sha256 other) { sha256 = other ? other : sodium_sha256; }
+void mdl_merkle_hash_with(mdl_merkle_sha256 sha256) { in_use = sha256 ? sha256 : sodium_sha256; }
 
-void mdl_merkle_leaf(const void *record, size_t size, mdl_hash *out) { sha256(0, record, size, out); }
+void mdl_merkle_leaf(const void *record, size_t size, mdl_hash *out) { in_use(0, record, size, out); }
 
 void mdl_merkle_node(const mdl_hash *left, const mdl_hash *right, mdl_hash *out) {
     const mdl_hash both[2] = {*left, *right};
-    sha256(1, both, sizeof both, out);
+    in_use(1, both, sizeof both, out);
 }
 
 void mdl_merkle_empty(mdl_hash *out) { crypto_hash_sha256(out->bytes, (const uint8_t *)"", 0); }
