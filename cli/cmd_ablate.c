@@ -7,15 +7,18 @@
 
 #include "cli/cli.h"
 #include "cli/files.h"
+#include "cli/hold.h"
 #include "cli/score.h"
+#include "core/mechanism.h"
 #include "runtime/file.h"
 
 static const mdl_usage usage = {
     .name = "ablate",
     .arguments = "DIR|CHAMPION.safetensors",
     .text = "Score a champion on test lives with each of its mechanisms switched off in turn: a\n"
-            "knock-out, the genome stays. The differences are paired: every row has the same\n"
-            "lives. With --evolve each variant is also evolved anew, with the same budget,\n"
+            "knock-out, the genome stays. Modulators are mechanisms too; --clamp adds a row in which\n"
+            "some are held at a level. The differences are paired: every row has the same lives.\n"
+            "With --evolve each variant is also evolved anew, with the same budget,\n"
             "under DIR/ablate, which says whether the mechanism can be done without.",
     .examples = "  modulon ablate runs/t1\n"
                 "  modulon ablate runs/t1 --episodes 1000 --json\n"
@@ -28,6 +31,8 @@ typedef struct settings {
     uint32_t episodes, threads;
     uint64_t seed;
     int has_seed, evolve, json, quiet;
+    const char *clamp;
+    mdl_hold hold; /* where `clamp` */
 } settings;
 
 static void add_score(cJSON *o, const char *prefix, const mdl_score *s) {
@@ -62,26 +67,49 @@ static void show(const char *name, const mdl_score *score, const mdl_score *diff
            difference->mean, difference->lo, difference->hi);
 }
 
+/* The champion whole, then without each mechanism that is on. */
+static uint32_t list_variants(const mdl_champion *c, mdl_variant *v) {
+    const mdl_experiment *x = &c->file.experiment;
+    const float *genome = mdl_champion_genome(c, c->island);
+    uint32_t n = 0;
+    mdl_params params;
+    mdl_genome_decode(x, &c->layout, genome, &params);
+    v[n++] = (mdl_variant){.name = "nothing", .genome = genome};
+    for (uint32_t m = 0; m < MDL_ANY_COUNT; m++)
+        if (mdl_any_on(x, &params, m)) {
+            v[n] = (mdl_variant){.name = mdl_any_key(m), .genome = genome};
+            mdl_knockout_add(&v[n++].out, m);
+        }
+    return n;
+}
+
+/* scores: [2 + MDL_ANY_COUNT][lives], levels: [lives][MDL_CLAMPS] */
+static mdl_err score_all(const mdl_champion *c, const settings *s, uint64_t seed, mdl_lives lives, mdl_variant *v,
+                         uint32_t *variants, double *scores, double *levels) {
+    const mdl_experiment *x = &c->file.experiment;
+    int quiet = s->quiet || s->json;
+    const mdl_scores base = {.score = scores, .levels = levels};
+    *variants = list_variants(c, v);
+    mdl_err err = mdl_score_variants(x, v, 1, seed, lives, s->threads, 1, &base);
+    if (s->clamp)
+        v[*variants] = mdl_hold_variant(&s->hold, &v[0], levels, lives.count);
+    *variants += s->clamp != NULL;
+    const mdl_scores rest = {.score = scores + lives.count};
+    if (err == MDL_OK && *variants > 1)
+        err = mdl_score_variants(x, v + 1, *variants - 1, seed, lives, s->threads, quiet, &rest);
+    return err;
+}
+
 static mdl_err knock_out(const mdl_champion *c, const settings *s, uint64_t seed, mdl_lives lives, double *whole,
                          cJSON *list) {
     const mdl_experiment *x = &c->file.experiment;
-    mdl_variant v[1 + MDL_MECH_COUNT + MDL_NX_COUNT];
-    mdl_params params;
-    uint32_t variants = 0;
-    const float *genome = mdl_champion_genome(c, c->island);
-    mdl_genome_decode(x, &c->layout, genome, &params);
-    v[variants++] = (mdl_variant){.name = "nothing", .genome = genome};
-    for (uint32_t m = 0; m < MDL_MECH_COUNT; m++)
-        if (params.on >> m & 1u)
-            v[variants++] = (mdl_variant){.name = mdl_mechanism_key(m), .genome = genome, .off = 1u << m};
-    for (uint32_t m = 0; x->model == MDL_MODEL_NEURAXON && m < MDL_NX_COUNT; m++)
-        if (params.neuraxon.on >> m & 1u)
-            v[variants++] = (mdl_variant){
-                .name = mdl_neuraxon_mechanism_key(m), .genome = genome, .off = (uint64_t)1 << (MDL_MECH_COUNT + m)};
-    double *scores = malloc((size_t)variants * lives.count * sizeof *scores);
+    mdl_variant v[2 + MDL_ANY_COUNT];
+    uint32_t variants;
+    double *scores = malloc(((size_t)(2 + MDL_ANY_COUNT) + MDL_CLAMPS) * lives.count * sizeof *scores);
     if (!scores)
         return MDL_ENOMEM;
-    mdl_err err = mdl_score_variants(x, v, variants, seed, lives, s->threads, s->quiet || s->json, scores, NULL);
+    double *levels = scores + (size_t)(2 + MDL_ANY_COUNT) * lives.count;
+    mdl_err err = score_all(c, s, seed, lives, v, &variants, scores, levels);
     if (err == MDL_OK) {
         memcpy(whole, scores, lives.count * sizeof *whole);
         if (!s->json)
@@ -97,17 +125,14 @@ static mdl_err knock_out(const mdl_champion *c, const settings *s, uint64_t seed
     return err;
 }
 
-/* Evolve the experiment without a mechanism (Neuraxon's own after MDL_MECH_COUNT) in `directory`; its champion. */
+/* Evolve the experiment without a mechanism in `directory`; its champion. */
 static mdl_err evolve_without(const mdl_experiment *x, uint32_t mechanism, const char *directory, const settings *s,
                               mdl_champion *champion, char *error, size_t error_size) {
     mdl_experiment changed = *x;
     mdl_experiment_file file;
     mdl_runner runner;
     mdl_run_end end;
-    if (mechanism < MDL_MECH_COUNT)
-        changed.hmn.mechanism[mechanism] = MDL_OFF;
-    else
-        changed.neuraxon.mechanism[mechanism - MDL_MECH_COUNT] = MDL_OFF;
+    mdl_any_off(&changed, mechanism);
     mdl_err err = mdl_experiment_file_of(&file, &changed, error, error_size);
     if (err != MDL_OK)
         return err;
@@ -124,8 +149,7 @@ static mdl_err evolve_without(const mdl_experiment *x, uint32_t mechanism, const
 
 static mdl_err evolve_row(const mdl_champion *c, uint32_t mechanism, const char *root, const settings *s, uint64_t seed,
                           mdl_lives lives, const double *whole, cJSON *list, char *error, size_t error_size) {
-    const char *name = mechanism < MDL_MECH_COUNT ? mdl_mechanism_key(mechanism)
-                                                  : mdl_neuraxon_mechanism_key(mechanism - MDL_MECH_COUNT);
+    const char *name = mdl_any_key(mechanism);
     char *directory = mdl_path_join(root, name),
          *file = directory ? mdl_path_join(directory, "champion.safetensors") : NULL;
     double *scores = malloc(lives.count * sizeof *scores);
@@ -141,7 +165,8 @@ static mdl_err evolve_row(const mdl_champion *c, uint32_t mechanism, const char 
         err = mdl_cli_write_champion(&other, file, error, error_size);
         mdl_variant v = {.name = name, .genome = mdl_champion_genome(&other, other.island)};
         if (err == MDL_OK) {
-            err = mdl_score_variants(&other.file.experiment, &v, 1, seed, lives, s->threads, 1, scores, NULL);
+            err = mdl_score_variants(&other.file.experiment, &v, 1, seed, lives, s->threads, 1,
+                                     &(mdl_scores){.score = scores});
             if (err != MDL_OK)
                 snprintf(error, error_size, "ablate: %s", mdl_strerror((int)err));
         }
@@ -166,12 +191,9 @@ static mdl_err evolve_all(const mdl_champion *c, const char *directory, const se
         snprintf(error, error_size, "ablate: out of memory");
     else if (!s->json)
         printf("\n%-20s\n", "evolved without");
-    for (uint32_t m = 0; m < MDL_MECH_COUNT && err == MDL_OK; m++)
-        if (c->file.experiment.hmn.mechanism[m] != MDL_OFF)
+    for (uint32_t m = 0; m < MDL_ANY_COUNT && err == MDL_OK; m++)
+        if (mdl_any_switch(&c->file.experiment, m) != MDL_OFF)
             err = evolve_row(c, m, root, s, seed, lives, whole, list, error, error_size);
-    for (uint32_t m = 0; c->file.experiment.model == MDL_MODEL_NEURAXON && m < MDL_NX_COUNT && err == MDL_OK; m++)
-        if (c->file.experiment.neuraxon.mechanism[m] != MDL_OFF)
-            err = evolve_row(c, MDL_MECH_COUNT + m, root, s, seed, lives, whole, list, error, error_size);
     free(root);
     return err;
 }
@@ -216,6 +238,7 @@ int mdl_cmd_ablate(int argc, char **argv) {
     settings s = {.threads = mdl_cpu_count()};
     const mdl_option options[] = {
         {"episodes", MDL_OPT_U32, &s.episodes, NULL, 2, 65536, "N", "test lives (the experiment's)"},
+        {"clamp", MDL_OPT_TEXT, &s.clamp, NULL, 0, 0, "NAME=X", "a row with levels held, as modulon eval takes it"},
         {"evolve", MDL_OPT_FLAG, &s.evolve, NULL, 0, 0, NULL, "also evolve each variant anew (wants a DIR)"},
         {"test-seed", MDL_OPT_U64, &s.seed, &s.has_seed, 0, 0, "S", "seed of the lives (the genome's digest)"},
         {"threads", MDL_OPT_U32, &s.threads, NULL, 1, MDL_THREADS_MAX, "N", "threads (all CPUs)"},
@@ -235,7 +258,9 @@ int mdl_cmd_ablate(int argc, char **argv) {
     size_t size = strlen(argv[first]);
     if (s.evolve && size > 12 && strcmp(argv[first] + size - 12, ".safetensors") == 0)
         code = mdl_cli_fail(MDL_EXIT_USAGE, "ablate: --evolve wants the directory of a run, not a file");
-    else
+    if (code < 0 && s.clamp && mdl_hold_parse(&s.hold, s.clamp, &c.file.experiment, error, sizeof error) != MDL_OK)
+        code = mdl_cli_fail(MDL_EXIT_USAGE, "ablate: %s", error);
+    if (code < 0)
         code = ablate(&c, &s, argv[first]);
     mdl_champion_close(&c);
     return code;

@@ -6,12 +6,13 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/hold.h"
 #include "cli/score.h"
 #include "runtime/champion.h"
 #include "runtime/policy.h"
 
 /* Double pole: a start of Gruau's grid counts when the poles stay up this long. */
-enum { GRID_STEPS = 1000, VARIANTS_MAX = 4 + MDL_ACTION_MAX };
+enum { GRID_STEPS = 1000, VARIANTS_MAX = 5 + MDL_ACTION_MAX };
 
 static const mdl_usage usage = {
     .name = "eval",
@@ -20,9 +21,14 @@ static const mdl_usage usage = {
             "same genome without plasticity (fixed) and without the global factor G' (no G'),\n"
             "random actions, and the best constant action. The intervals are 95 %, from the\n"
             "normal approximation of the mean over lives. Where a task changes within a life,\n"
-            "`after` is the fraction of right choices after a change.",
+            "`after` is the fraction of right choices after a change. --clamp adds a row in\n"
+            "which modulators or arousal are held at a level (mean: at the champion's own mean\n"
+            "over these lives), --against the champion of another run on the same lives; both\n"
+            "with their difference to the champion, life by life (`less`).",
     .examples = "  modulon eval runs/t1\n"
                 "  modulon eval runs/t1 --episodes 1000 --islands\n"
+                "  modulon eval runs/f1 --clamp arousal=0\n"
+                "  modulon eval runs/f1 --against runs/f2\n"
                 "  modulon eval champion.safetensors --json",
     .least = 1,
     .most = 1,
@@ -32,14 +38,21 @@ typedef struct settings {
     uint32_t episodes, threads;
     uint64_t seed;
     int has_seed, islands, json, quiet;
+    const char *clamp, *against;
+    mdl_hold hold;             /* where `clamp`   */
+    const mdl_champion *other; /* where `against` */
 } settings;
 
-static uint32_t list_variants(const mdl_champion *c, char names[][24], mdl_variant *v) {
+/* The champion first, then what it is set beside. */
+static uint32_t list_variants(const mdl_champion *c, const settings *s, const double *levels, uint32_t lives,
+                              char names[][24], mdl_variant *v) {
     const float *genome = mdl_champion_genome(c, c->island);
     uint32_t n = 0;
     v[n++] = (mdl_variant){.name = "champion", .genome = genome};
-    v[n++] = (mdl_variant){.name = "fixed", .genome = genome, .off = 1u << MDL_MECH_PLASTICITY};
-    v[n++] = (mdl_variant){.name = "no G'", .genome = genome, .off = 1u << MDL_MECH_GLOBAL_TERM};
+    v[n++] = (mdl_variant){.name = "fixed", .genome = genome, .out = {.shared = 1u << MDL_MECH_PLASTICITY}};
+    v[n++] = (mdl_variant){.name = "no G'", .genome = genome, .out = {.shared = 1u << MDL_MECH_GLOBAL_TERM}};
+    if (s->clamp)
+        v[n++] = mdl_hold_variant(&s->hold, &v[0], levels, lives);
     v[n++] = (mdl_variant){.name = "random", .kind = MDL_VARIANT_RANDOM};
     for (uint32_t a = 0; a < mdl_constant_policies(&c->file.experiment.task); a++) {
         snprintf(names[a], sizeof names[a], "constant %" PRIu32, a);
@@ -50,7 +63,8 @@ static uint32_t list_variants(const mdl_champion *c, char names[][24], mdl_varia
 
 static cJSON *score_json(const char *name, const mdl_score *s) {
     cJSON *o = cJSON_CreateObject();
-    cJSON_AddStringToObject(o, "policy", name);
+    if (name)
+        cJSON_AddStringToObject(o, "policy", name);
     cJSON_AddNumberToObject(o, "mean", s->mean);
     cJSON_AddNumberToObject(o, "sd", s->sd);
     cJSON_AddNumberToObject(o, "n", s->n);
@@ -90,7 +104,7 @@ static mdl_err eval_islands(const mdl_champion *c, const settings *s, mdl_lives 
         v[k] = (mdl_variant){.name = names[k], .genome = mdl_champion_genome(c, k)};
     }
     mdl_err err = mdl_score_variants(&c->file.experiment, v, c->islands, seed, range, s->threads, s->quiet || s->json,
-                                     scores, NULL);
+                                     &(mdl_scores){.score = scores});
     cJSON *list = err == MDL_OK ? cJSON_AddArrayToObject(json, "islands") : NULL;
     for (uint32_t k = 0; err == MDL_OK && k < c->islands; k++) {
         mdl_score score = mdl_score_lives(&c->file.experiment, scores + (size_t)k * range.count, range.count);
@@ -121,7 +135,8 @@ static mdl_err eval_doublepole(const mdl_champion *c, const settings *s, uint64_
     mdl_variant v = {.name = "champion", .genome = mdl_champion_genome(c, c->island)};
     double steps;
     uint32_t balanced = 0;
-    mdl_err err = mdl_score_variants(&c->file.experiment, &v, 1, seed, (mdl_lives){0, 1}, 1, 1, &steps, NULL);
+    mdl_err err =
+        mdl_score_variants(&c->file.experiment, &v, 1, seed, (mdl_lives){0, 1}, 1, 1, &(mdl_scores){.score = &steps});
     for (uint32_t i = 0; i < count; i++)
         balanced += scores[i] >= GRID_STEPS;
     cJSON_AddNumberToObject(json, "long_run_steps", steps);
@@ -133,42 +148,94 @@ static mdl_err eval_doublepole(const mdl_champion *c, const settings *s, uint64_
     return err;
 }
 
-static mdl_err eval_policies(const mdl_champion *c, const settings *s, mdl_lives range, uint64_t seed, cJSON *json) {
-    mdl_variant v[VARIANTS_MAX];
-    char names[MDL_ACTION_MAX][24];
-    uint32_t variants = list_variants(c, names, v), best = 0;
-    size_t cells = (size_t)variants * range.count;
-    double *scores = malloc(2 * cells * sizeof *scores), *after = scores ? scores + cells : NULL;
+/* A row of the table: score, score after a change, and where `base` is not
+ * NULL, their differences to the champion's. */
+static void add_row(cJSON *list, const char *name, const mdl_scores *row, const mdl_scores *base,
+                    const mdl_experiment *x, uint32_t lives, int shown) {
+    mdl_score score = mdl_score_lives(x, row->score, lives), after = mdl_score_of_known(row->after, lives);
+    cJSON *o = score_json(name, &score), *adapted = after.n > 0 ? score_json(NULL, &after) : NULL;
+    if (shown)
+        print_score(name, &score);
+    if (base) {
+        mdl_score less = mdl_score_difference(x, row->score, base->score, lives);
+        cJSON_AddItemToObject(o, "difference", score_json(NULL, &less));
+        if (shown)
+            print_score("  less", &less);
+    }
+    if (shown && adapted)
+        print_score("  after", &after);
+    if (base && adapted) {
+        mdl_score less = mdl_score_difference_known(row->after, base->after, lives);
+        cJSON_AddItemToObject(adapted, "difference", score_json(NULL, &less));
+        if (shown)
+            print_score("  less", &less);
+    }
+    if (adapted)
+        cJSON_AddItemToObject(o, "after_change", adapted);
+    cJSON_AddItemToArray(list, o);
+}
+
+/* The champion of another run on the same lives. */
+static mdl_err eval_other(const settings *s, mdl_lives range, uint64_t seed, const mdl_scores *base, cJSON *list) {
+    const mdl_champion *c = s->other;
+    const mdl_variant v = {.name = "against", .genome = mdl_champion_genome(c, c->island)};
+    double *scores = malloc(2 * (size_t)range.count * sizeof *scores);
     if (!scores)
         return MDL_ENOMEM;
-    mdl_err err = mdl_score_variants(&c->file.experiment, v, variants, seed, range, s->threads, s->quiet || s->json,
-                                     scores, after);
-    cJSON *list = err == MDL_OK ? cJSON_AddArrayToObject(json, "policies") : NULL;
-    mdl_score constant = {0};
-    for (uint32_t i = 0; err == MDL_OK && i < variants; i++) {
-        mdl_score score = mdl_score_lives(&c->file.experiment, scores + (size_t)i * range.count, range.count);
-        mdl_score adapted = mdl_score_of_known(after + (size_t)i * range.count, range.count);
-        cJSON *o = score_json(v[i].name, &score);
-        if (adapted.n > 0)
-            cJSON_AddItemToObject(o, "after_change", score_json(v[i].name, &adapted));
-        cJSON_AddItemToArray(list, o);
-        if (v[i].kind == MDL_VARIANT_CONSTANT) {
-            if (best == 0 || score.mean > constant.mean) {
-                best = i;
-                constant = score;
-            }
-        } else if (!s->json) {
-            print_score(v[i].name, &score);
-            if (adapted.n > 0)
-                print_score("  after", &adapted);
+    const mdl_scores row = {.score = scores, .after = scores + range.count};
+    mdl_err err = mdl_score_variants(&c->file.experiment, &v, 1, seed, range, s->threads, s->quiet || s->json, &row);
+    if (err == MDL_OK)
+        add_row(list, v.name, &row, base, &c->file.experiment, range.count, !s->json);
+    free(scores);
+    return err;
+}
+
+/* Rows of `variants` variants whose scores and scores after a change are [variants][lives]. */
+static uint32_t show_rows(const mdl_champion *c, const settings *s, const mdl_variant *v, uint32_t variants,
+                          const mdl_scores *all, uint32_t lives, cJSON *list) {
+    const mdl_experiment *x = &c->file.experiment;
+    uint32_t best = 0;
+    double highest = 0;
+    for (uint32_t i = 0; i < variants; i++) {
+        const mdl_scores row = {.score = all->score + (size_t)i * lives, .after = all->after + (size_t)i * lives};
+        int constant = v[i].kind == MDL_VARIANT_CONSTANT;
+        add_row(list, v[i].name, &row, v[i].out.clamped ? all : NULL, x, lives, !s->json && !constant);
+        double mean = mdl_score_lives(x, row.score, lives).mean;
+        if (constant && (best == 0 || mean > highest)) {
+            best = i;
+            highest = mean;
         }
     }
+    return best;
+}
+
+static mdl_err eval_policies(const mdl_champion *c, const settings *s, mdl_lives range, uint64_t seed, cJSON *json) {
+    const mdl_experiment *x = &c->file.experiment;
+    mdl_variant v[VARIANTS_MAX];
+    char names[MDL_ACTION_MAX][24];
+    uint32_t lives = range.count;
+    size_t cells = (size_t)VARIANTS_MAX * lives;
+    double *scores = malloc((2 * cells + (size_t)MDL_CLAMPS * lives) * sizeof *scores);
+    if (!scores)
+        return MDL_ENOMEM;
+    const mdl_scores all = {.score = scores, .after = scores + cells, .levels = scores + 2 * cells};
+    const mdl_scores rest = {.score = all.score + lives, .after = all.after + lives};
+    v[0] = (mdl_variant){.name = "champion", .genome = mdl_champion_genome(c, c->island)};
+    mdl_err err = mdl_score_variants(x, v, 1, seed, range, s->threads, s->quiet || s->json, &all);
+    uint32_t variants = err == MDL_OK ? list_variants(c, s, all.levels, lives, names, v) : 0;
+    if (err == MDL_OK)
+        err = mdl_score_variants(x, v + 1, variants - 1, seed, range, s->threads, s->quiet || s->json, &rest);
     if (err == MDL_OK) {
+        cJSON *list = cJSON_AddArrayToObject(json, "policies");
+        uint32_t best = show_rows(c, s, v, variants, &all, lives, list);
+        if (s->other)
+            err = eval_other(s, range, seed, &all, list);
         cJSON_AddStringToObject(json, "constant_best", v[best].name);
+        mdl_score constant = mdl_score_lives(x, scores + (size_t)best * lives, lives);
         if (!s->json)
             print_score(v[best].name, &constant);
-        if (c->file.experiment.task.id == MDL_TASK_DOUBLEPOLE)
-            err = eval_doublepole(c, s, seed, scores, range.count, json);
+        if (err == MDL_OK && x->task.id == MDL_TASK_DOUBLEPOLE)
+            err = eval_doublepole(c, s, seed, scores, lives, json);
     }
     free(scores);
     return err;
@@ -212,11 +279,24 @@ static int eval(const mdl_champion *c, const settings *s) {
     return code;
 }
 
+/* The champion to compare with; -1, or the exit code. */
+static int read_other(mdl_champion *other, const char *path, const mdl_champion *c) {
+    char error[MDL_ERROR_TEXT];
+    mdl_err err = mdl_champion_read(other, path, error, sizeof error);
+    if (err != MDL_OK)
+        return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+    if (memcmp(&other->file.experiment.task, &c->file.experiment.task, sizeof(mdl_task_params)) == 0)
+        return -1;
+    return mdl_cli_fail(MDL_EXIT_USAGE, "eval: --against is %s; its task is not the same, so its lives are not", path);
+}
+
 int mdl_cmd_eval(int argc, char **argv) {
     settings s = {.threads = mdl_cpu_count()};
     const mdl_option options[] = {
         {"episodes", MDL_OPT_U32, &s.episodes, NULL, 1, 65536, "N", "test lives (the experiment's)"},
         {"islands", MDL_OPT_FLAG, &s.islands, NULL, 0, 0, NULL, "also the champion of every island"},
+        {"clamp", MDL_OPT_TEXT, &s.clamp, NULL, 0, 0, "NAME=X", "a row with levels held: arousal=0,dopamine=mean"},
+        {"against", MDL_OPT_TEXT, &s.against, NULL, 0, 0, "RUN", "a row with another champion of the same task"},
         {"test-seed", MDL_OPT_U64, &s.seed, &s.has_seed, 0, 0, "S", "seed of the lives (the genome's digest)"},
         {"threads", MDL_OPT_U32, &s.threads, NULL, 1, MDL_THREADS_MAX, "N", "threads (all CPUs)"},
         {"quiet", MDL_OPT_FLAG, &s.quiet, NULL, 0, 0, NULL, "no progress on stderr"},
@@ -232,7 +312,16 @@ int mdl_cmd_eval(int argc, char **argv) {
     mdl_err err = mdl_champion_read(&champion, argv[first], error, sizeof error);
     if (err != MDL_OK)
         return mdl_cli_fail(mdl_cli_code(err), "%s", error);
-    code = eval(&champion, &s);
+    mdl_champion other = {0};
+    if (s.clamp && mdl_hold_parse(&s.hold, s.clamp, &champion.file.experiment, error, sizeof error) != MDL_OK)
+        code = mdl_cli_fail(MDL_EXIT_USAGE, "eval: %s", error);
+    if (code < 0 && s.against) {
+        code = read_other(&other, s.against, &champion);
+        s.other = &other;
+    }
+    if (code < 0)
+        code = eval(&champion, &s);
+    mdl_champion_close(&other);
     mdl_champion_close(&champion);
     return code;
 }

@@ -21,26 +21,38 @@ typedef struct table {
     uint64_t seed;
     mdl_lives lives;
     worker *worker;
-    double *scores, *after;
+    const mdl_scores *scores;
     mdl_progress progress;
     uint32_t jobs;
 } table;
 
-/* The same genome in a network without some mechanisms: the layout stays the
- * original's, decoding sees the switches off. */
 static void decode(worker *w, const mdl_experiment *x, const mdl_variant *v) {
     mdl_life_genome(w->life, v->genome);
-    if (v->off) {
-        mdl_experiment ablated = *x;
-        uint32_t on = w->life->params.on & ~(uint32_t)(v->off & (((uint64_t)1 << MDL_MECH_COUNT) - 1));
-        uint32_t own = w->life->params.neuraxon.on & ~(uint32_t)(v->off >> MDL_MECH_COUNT);
-        for (uint32_t m = 0; m < MDL_MECH_COUNT; m++)
-            ablated.hmn.mechanism[m] = (uint8_t)(on >> m & 1u ? MDL_ON : MDL_OFF); /* genes of switches are resolved */
-        for (uint32_t m = 0; x->model == MDL_MODEL_NEURAXON && m < MDL_NX_COUNT; m++)
-            ablated.neuraxon.mechanism[m] = (uint8_t)(own >> m & 1u ? MDL_ON : MDL_OFF);
-        mdl_genome_decode(&ablated, &w->life->layout, v->genome, &w->life->params);
-    }
+    mdl_genome_decode_without(x, &w->life->layout, v->genome, &v->out, &w->life->params);
     w->decoded = v;
+}
+
+static void add_levels(const mdl_life *l, double *sum) {
+    for (uint32_t a = 0; a < l->agents; a++) {
+        const mdl_levels *at = &(a == 0 ? l : &l->fellow[a - 1])->modulation.levels;
+        for (uint32_t i = 0; i < MDL_MODULATORS && at->used; i++)
+            sum[i] += (double)at->level[i];
+        sum[MDL_CLAMP_AROUSAL] += at->used ? (double)at->arousal : 0;
+    }
+}
+
+/* One life, its score and its mean levels. */
+static int64_t live(mdl_life *l, uint64_t key, uint32_t episode, double *levels) {
+    double sum[MDL_CLAMPS] = {0};
+    int going = 1;
+    mdl_life_begin(l, key, episode, MDL_PART_TEST);
+    while (going) {
+        going = mdl_life_window(l);
+        add_levels(l, sum);
+    }
+    for (uint32_t i = 0; levels && i < MDL_CLAMPS; i++)
+        levels[i] = sum[i] / ((double)l->windows * l->agents);
+    return mdl_task_score(&l->task);
 }
 
 static void run_job(void *shared, uint32_t thread, uint32_t index) {
@@ -53,15 +65,15 @@ static void run_job(void *shared, uint32_t thread, uint32_t index) {
         worker *w = &t->worker[thread];
         if (w->decoded != v)
             decode(w, t->experiment, v);
-        mdl_life_run(w->life, key, episode, MDL_PART_TEST, NULL, &score, NULL);
+        score = live(w->life, key, episode, t->scores->levels ? t->scores->levels + (size_t)index * MDL_CLAMPS : NULL);
         after = mdl_task_score_after(&w->life->task);
     } else {
         mdl_policy_life(&t->experiment->task, v->kind == MDL_VARIANT_RANDOM ? MDL_POLICY_RANDOM : MDL_POLICY_CONSTANT,
                         v->action, key, episode, MDL_PART_TEST, NULL, &score);
     }
-    t->scores[index] = (double)score / 1e6;
-    if (t->after)
-        t->after[index] = (double)after / 1e6;
+    t->scores->score[index] = (double)score / 1e6;
+    if (t->scores->after)
+        t->scores->after[index] = (double)after / 1e6;
 }
 
 static int watch(void *arg, uint32_t done) {
@@ -73,8 +85,8 @@ static int watch(void *arg, uint32_t done) {
 }
 
 mdl_err mdl_score_variants(const mdl_experiment *x, const mdl_variant *variant, uint32_t variants, uint64_t seed,
-                           mdl_lives lives, uint32_t threads, int quiet, double *scores, double *after) {
-    table t = {.experiment = x, .variant = variant, .seed = seed, .lives = lives, .scores = scores, .after = after};
+                           mdl_lives lives, uint32_t threads, int quiet, const mdl_scores *scores) {
+    table t = {.experiment = x, .variant = variant, .seed = seed, .lives = lives, .scores = scores};
     uint64_t jobs = (uint64_t)variants * lives.count;
     mdl_pool *pool = NULL;
     mdl_err err = jobs > UINT32_MAX ? MDL_ERANGE : MDL_OK;
@@ -153,6 +165,22 @@ mdl_score mdl_score_difference(const mdl_experiment *x, const double *scores, co
     for (uint32_t i = 0; i < lives; i++)
         squares += (scores[i] - base[i] - mean) * (scores[i] - base[i] - mean);
     return interval(mean, lives > 1 ? squares / (lives - 1) : 0, lives);
+}
+
+mdl_score mdl_score_difference_known(const double *scores, const double *base, uint32_t lives) {
+    double sum = 0, squares = 0;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < lives; i++)
+        if (scores[i] >= 0 && base[i] >= 0) {
+            sum += scores[i] - base[i];
+            n++;
+        }
+    if (n == 0)
+        return (mdl_score){0};
+    for (uint32_t i = 0; i < lives; i++)
+        if (scores[i] >= 0 && base[i] >= 0)
+            squares += (scores[i] - base[i] - sum / n) * (scores[i] - base[i] - sum / n);
+    return interval(sum / n, n > 1 ? squares / (n - 1) : 0, n);
 }
 
 mdl_lives mdl_test_lives(const mdl_experiment *x, uint32_t wanted) {

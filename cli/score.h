@@ -17,8 +17,7 @@ typedef struct mdl_variant {
     const char *name;
     mdl_variant_kind kind;
     const float *genome;
-    uint64_t
-        off; /* mechanisms switched off in the decoded network, one bit each; Neuraxon's own after MDL_MECH_COUNT */
+    mdl_knockout out; /* of the decoded network */
     uint32_t action;
 } mdl_variant;
 
@@ -36,13 +35,18 @@ typedef struct mdl_lives {
 } mdl_lives;
 mdl_lives mdl_test_lives(const mdl_experiment *x, uint32_t wanted);
 
-/* scores[variant][lives.count] of these lives of `seed`'s test stream,
- * in the task's own units. Equal lives for every variant. `scores` is the
- * caller's. `after` (or NULL) has the same shape: scores after a change within
- * the life (mdl_task_score_after), below 0 where there is none.
+/* Where scores go: [variant][lives.count] each, the caller's; any but the first
+ * may be NULL. */
+typedef struct mdl_scores {
+    double *score;  /* in the task's own units                                      */
+    double *after;  /* after a change within the life (mdl_task_score_after), below 0 where there is none */
+    double *levels; /* [variant][lives.count][MDL_CLAMPS] of modulators and arousal: means over windows and agents */
+} mdl_scores;
+
+/* Of these lives of `seed`'s test stream. Equal lives for every variant.
  * MDL_ENOMEM, MDL_EIO (no threads). */
 mdl_err mdl_score_variants(const mdl_experiment *x, const mdl_variant *variant, uint32_t variants, uint64_t seed,
-                           mdl_lives lives, uint32_t threads, int quiet, double *scores, double *after);
+                           mdl_lives lives, uint32_t threads, int quiet, const mdl_scores *scores);
 
 mdl_score mdl_score_of(const double *scores, uint32_t lives);
 /* Of those values that are not below 0; n is 0 when all are. */
@@ -53,6 +57,9 @@ mdl_score mdl_score_lives(const mdl_experiment *x, const double *scores, uint32_
 /* Score of `scores` minus `base`, paired life by life; with one digits life the
  * difference of two proportions. */
 mdl_score mdl_score_difference(const mdl_experiment *x, const double *scores, const double *base, uint32_t lives);
+
+/* The same over lives where neither is below 0; n is 0 when there are none. */
+mdl_score mdl_score_difference_known(const double *scores, const double *base, uint32_t lives);
 
 /* The seed of a champion's test lives: the first 8 bytes of its digest,
  * little-endian, so that a genome cannot be tuned to the lives it is tested on. */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/assert.h"
 #include "core/err.h"
 #include "core/evolution.h"
 #include "core/num.h"
@@ -155,42 +156,45 @@ uint32_t mdl_phase_of_gene(float half_turns) {
 /* Time constants as decays: tau = 1 + e^x steps gives 1 - 1/tau = sigmoid(x). */
 static float decay(float x) { return mdl_sigmoidf(mdl_clampf(x, -6.0f, 6.0f)); }
 
-/* The modulators' switches stand last. */
-static void modulators_decode(const mdl_experiment *x, const mdl_genome_layout *l, const float *genome, mdl_params *p) {
-    const mdl_modulator_spec *spec = &x->modulators;
-    memset(&p->modulators, 0, sizeof p->modulators);
-    if (!spec->used)
-        return;
-    uint32_t at = l->genes;
-    for (uint32_t m = 0; m < MDL_MOD_COUNT; m++)
-        at -= spec->mechanism[m] == MDL_GENE;
-    mdl_modulator_decode(spec, x->network.regions, genome + l->modulators, genome + at, &p->modulators, &p->receptors);
-}
-
-/* Counted from the end, so that switches resolved by others' hands (ablation) move nothing. */
-static uint32_t neuraxon_switches(const mdl_experiment *x, const mdl_genome_layout *l) {
-    uint32_t at = l->genes;
-    for (uint32_t m = 0; x->modulators.used && m < MDL_MOD_COUNT; m++)
-        at -= x->modulators.mechanism[m] == MDL_GENE;
-    for (uint32_t m = 0; m < MDL_NX_COUNT; m++)
-        at -= x->neuraxon.mechanism[m] == MDL_GENE;
+/* Settles `count` switches: each "gene" by the next gene of the section, then
+ * those of `off` are off. Returns where the next ones stand. */
+static uint32_t settle(uint8_t *mechanism, uint32_t count, const float *genome, uint32_t at, uint32_t off) {
+    for (uint32_t m = 0; m < count; m++) {
+        if (mechanism[m] == MDL_GENE)
+            mechanism[m] = genome[at++] > 0.0f ? MDL_ON : MDL_OFF;
+        if (off >> m & 1u)
+            mechanism[m] = MDL_OFF;
+    }
     return at;
 }
 
 void mdl_genome_decode(const mdl_experiment *x, const mdl_genome_layout *l, const float *genome, mdl_params *p) {
+    mdl_genome_decode_without(x, l, genome, NULL, p);
+}
+
+void mdl_genome_decode_without(const mdl_experiment *x, const mdl_genome_layout *l, const float *genome,
+                               const mdl_knockout *out, mdl_params *p) {
+    static const mdl_knockout nothing;
+    out = out ? out : &nothing;
     const mdl_hmn_spec *spec = &x->hmn;
+    mdl_neuraxon_spec neuraxon = x->neuraxon;
+    mdl_modulator_spec modulators = x->modulators;
+    uint8_t shared[MDL_MECH_COUNT];
+    memcpy(shared, spec->mechanism, sizeof shared);
+    /* The section's order, whatever is taken out: shared ones, Neuraxon's, the modulators'. */
+    uint32_t at = settle(shared, MDL_MECH_COUNT, genome, l->switches, out->shared);
+    if (x->model == MDL_MODEL_NEURAXON)
+        at = settle(neuraxon.mechanism, MDL_NX_COUNT, genome, at, out->neuraxon);
+    if (modulators.used)
+        at = settle(modulators.mechanism, MDL_MOD_COUNT, genome, at, out->modulators);
+    MDL_ASSERT(at == l->genes); /* the layout is this experiment's */
     float g[MDL_GENE_COUNT];
     for (uint32_t i = 0; i < MDL_GENE_COUNT; i++)
         g[i] = mdl_clampf(genome[l->globals + i], -64.0f, 64.0f);
 #define G(name) g[MDL_GENE_##name]
     p->on = 0;
-    uint32_t at = l->switches;
-    for (uint32_t m = 0; m < MDL_MECH_COUNT; m++) {
-        uint32_t on = spec->mechanism[m] == MDL_ON;
-        if (spec->mechanism[m] == MDL_GENE)
-            on = genome[at++] > 0.0f;
-        p->on |= on << m;
-    }
+    for (uint32_t m = 0; m < MDL_MECH_COUNT; m++)
+        p->on |= (uint32_t)(shared[m] == MDL_ON) << m;
     p->activation = spec->activation;
     p->trace = spec->trace;
     p->similarity = spec->similarity;
@@ -235,12 +239,20 @@ void mdl_genome_decode(const mdl_experiment *x, const mdl_genome_layout *l, cons
     p->gate[2] = G(GATE_NOVELTY);
     p->gate_theta = 0.1f * G(GATE_THETA);
 #undef G
-    modulators_decode(x, l, genome, p);
+    memset(&p->modulators, 0, sizeof p->modulators);
+    if (modulators.used) {
+        for (uint32_t i = 0; i < MDL_CLAMPS; i++)
+            modulators.clamp[i] = out->clamped >> i & 1u ? out->clamp[i] : modulators.clamp[i];
+        modulators.clamped |= out->clamped;
+        mdl_modulator_decode(&modulators, x->network.regions, genome + l->modulators, NULL, &p->modulators,
+                             &p->receptors);
+    }
+    memset(&p->neuraxon, 0, sizeof p->neuraxon);
     if (x->model != MDL_MODEL_NEURAXON)
         return;
-    p->weight_max = x->neuraxon.weight_max;
+    p->weight_max = neuraxon.weight_max;
     float own[MDL_NEURAXON_GENE_COUNT];
     for (uint32_t i = 0; i < MDL_NEURAXON_GENE_COUNT; i++)
         own[i] = mdl_clampf(genome[l->neuraxon + i], -64.0f, 64.0f);
-    mdl_neuraxon_decode(&x->neuraxon, own, genome + neuraxon_switches(x, l), &p->neuraxon);
+    mdl_neuraxon_decode(&neuraxon, own, NULL, &p->neuraxon);
 }

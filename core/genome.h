@@ -132,9 +132,21 @@ typedef struct mdl_params {
 
 static inline int mdl_on(const mdl_params *p, mdl_mechanism m) { return (int)(p->on >> m & 1u); }
 
-/* Genes are clamped to [-64, 64] first; any finite genome is valid. */
+/* What is taken out of a network after its switches have been read, so that the
+ * genome and its layout stay what they are; and levels that are held. */
+typedef struct mdl_knockout {
+    uint32_t shared, neuraxon, modulators; /* bit per mechanism of the three maps: off */
+    uint32_t clamped;                      /* bit per MDL_CLAMPS, beside the experiment's */
+    float clamp[MDL_CLAMPS];               /* 0..MDL_LEVEL_MAX where clamped              */
+} mdl_knockout;
+
+/* Genes are clamped to [-64, 64] first; any finite genome is valid. `layout` is
+ * that of `x`. */
 void mdl_genome_decode(const mdl_experiment *x, const mdl_genome_layout *layout, const float *genome,
                        mdl_params *params);
+/* The same network without something; `out` NULL: whole. */
+void mdl_genome_decode_without(const mdl_experiment *x, const mdl_genome_layout *layout, const float *genome,
+                               const mdl_knockout *out, mdl_params *params);
 
 /* A phase gene (half turns) as a fraction of a turn. */
 uint32_t mdl_phase_of_gene(float half_turns);

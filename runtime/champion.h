@@ -13,9 +13,14 @@
  *   source    I32 [synapses]       within the neuron's region
  *   delay     U8  [synapses]       steps
  *   w0        F32 [synapses]       weights at birth
+ * and of HMN
  *   cos_phi   F32 [synapses]       phase_gate only, like sin_phi
  *   gain      F32 [neurons]
  *   embedding F32 [sources, 4]     u0 u1 v0 v1, local_attention only
+ * or of Neuraxon
+ *   meta0     F32 [synapses]       w_meta at birth
+ *   above     F32 [neurons]        thresholds, like below
+ *   tau       F32 [neurons]        gene of the membrane's time constant
  * Metadata, strings: format, results, experiment_id, digest, island, experiment. */
 #ifndef MDL_RUNTIME_CHAMPION_H
 #define MDL_RUNTIME_CHAMPION_H

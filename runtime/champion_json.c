@@ -2,6 +2,8 @@
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 
+#include "core/mechanism.h"
+#include "core/model.h"
 #include "core/small_world.h"
 #include "runtime/champion.h"
 
@@ -51,41 +53,103 @@ static void add_params(cJSON *o, const mdl_params *p) {
     add_list(o, "gate", p->gate, 3);
 }
 
-/* Genes of the model alone. */
-static uint32_t own_genes(const mdl_champion *c) {
-    return c->file.experiment.model == MDL_MODEL_NEURAXON ? MDL_NEURAXON_GENE_COUNT : 0;
+/* Parameters of a Neuraxon, and of the modulators: what their genes decode to. */
+static void add_neuraxon(cJSON *o, const mdl_neuraxon_params *p) {
+    const struct {
+        const char *key;
+        float value;
+    } rows[] = {
+        {"decay_e", p->decay_e},
+        {"decay_fast", p->decay_fast},
+        {"consolidate", p->consolidate},
+        {"relax", p->relax},
+        {"set_point", p->set_point},
+        {"meta_relax", p->meta_relax},
+        {"meta_change", p->meta_change},
+        {"meta_serotonin", p->meta_serotonin},
+        {"arousal_form", p->arousal},
+        {"decay_pre", p->decay_pre},
+        {"decay_post", p->decay_post},
+        {"depression", p->depression},
+        {"adapt_rate", p->adapt_rate},
+        {"adapt_size", p->adapt_size},
+        {"auto_rate", p->auto_rate},
+        {"auto_size", p->auto_size},
+        {"spontaneous", p->spontaneous},
+        {"kick", p->kick},
+        {"osc_size", p->osc_size},
+        {"osc_coupling", p->osc_coupling},
+        {"osc_spread", p->osc_spread},
+        {"osc_slow_turns", (float)p->omega[0] * 0x1p-32f},
+        {"osc_middle_turns", (float)p->omega[1] * 0x1p-32f},
+        {"osc_fast_turns", (float)p->omega[2] * 0x1p-32f},
+        {"homeo_rate", p->homeo_rate},
+        {"balance_rate", p->balance_rate},
+        {"wake", p->wake},
+        {"prune", p->prune},
+        {"form", p->form},
+        {"modulatory", p->modulatory},
+        {"novelty_shift", p->novelty_shift},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        cJSON_AddNumberToObject(o, rows[i].key, (double)rows[i].value);
 }
 
-static void add_gene(cJSON *list, const char *key, float value, const char *decodes) {
-    cJSON *gene = cJSON_CreateObject();
-    cJSON_AddStringToObject(gene, "key", key);
-    cJSON_AddNumberToObject(gene, "gene", (double)value);
-    cJSON_AddStringToObject(gene, "decodes", decodes);
-    cJSON_AddItemToArray(list, gene);
+static void add_modulators(cJSON *o, const mdl_modulator_params *p, const mdl_receptors *r, uint32_t regions) {
+    cJSON_AddNumberToObject(o, "arousal_decay", (double)p->arousal_decay);
+    add_list(o, "arousal_from", p->arousal_from, 3);
+    cJSON_AddNumberToObject(o, "arousal_rate", (double)p->arousal_rate);
+    cJSON_AddNumberToObject(o, "horizon", (double)p->horizon);
+    cJSON_AddNumberToObject(o, "rho_fast", (double)p->rho_fast);
+    cJSON_AddNumberToObject(o, "rho_slow", (double)p->rho_slow);
+    cJSON_AddNumberToObject(o, "rho_novelty", (double)p->rho_novelty);
+    for (uint32_t m = 0; m < MDL_MODULATORS; m++) {
+        cJSON *one = cJSON_AddObjectToObject(o, mdl_modulator_key(m));
+        cJSON_AddNumberToObject(one, "base", (double)p->base[m]);
+        cJSON_AddNumberToObject(one, "decay", (double)p->decay[m]);
+        cJSON_AddNumberToObject(one, "rate", (double)p->rate[m]);
+        cJSON *from = cJSON_AddObjectToObject(one, "coupling");
+        for (uint32_t i = 0; i < MDL_SIGNALS; i++)
+            cJSON_AddNumberToObject(from, mdl_signal_key(i), (double)p->coupling[m][i]);
+        static const char *const affinity[] = {"high_affinity", "low_affinity"};
+        for (uint32_t i = 0; i < 2; i++) {
+            uint32_t c = 2 * m + i;
+            cJSON *receptor = cJSON_AddObjectToObject(one, affinity[i]);
+            cJSON_AddNumberToObject(receptor, "ln_k", (double)r->ln_k[c]);
+            cJSON_AddNumberToObject(receptor, "n", (double)r->n[c]);
+            cJSON *effects = cJSON_AddObjectToObject(receptor, "effect");
+            for (uint32_t k = 0; k < MDL_LEVER_COUNT; k++)
+                cJSON_AddNumberToObject(effects, mdl_lever_key(k), (double)r->effect[c][k]);
+            cJSON *density = cJSON_AddArrayToObject(receptor, "density");
+            for (uint32_t k = 0; k < regions; k++)
+                cJSON_AddItemToArray(density, cJSON_CreateNumber((double)r->density[k][c]));
+        }
+    }
 }
 
-static void add_genes(cJSON *list, const mdl_champion *c) {
-    const float *genome = mdl_champion_genome(c, c->island);
-    for (uint32_t i = 0; i < MDL_GENE_COUNT; i++)
-        add_gene(list, mdl_gene_key(i), genome[c->layout.globals + i], mdl_gene_text(i));
-    for (uint32_t i = 0; i < own_genes(c); i++)
-        add_gene(list, mdl_neuraxon_gene_key(i), genome[c->layout.neuraxon + i], mdl_neuraxon_gene_text(i));
-}
-
-static void add_mechanism(cJSON *o, const char *key, uint8_t choice, uint32_t on) {
-    const char *text = on & 1u ? "on" : "off";
-    if (choice == MDL_GENE)
-        text = on & 1u ? "on, by its gene" : "off, by its gene";
-    cJSON_AddStringToObject(o, key, text);
+/* One section of genes. Returns how many there are. */
+static int add_genes(cJSON *list, const float *genome, const char *(*key)(uint32_t), const char *(*text)(uint32_t)) {
+    int count = 0;
+    for (; key((uint32_t)count); count++) {
+        cJSON *gene = cJSON_CreateObject();
+        cJSON_AddStringToObject(gene, "key", key((uint32_t)count));
+        cJSON_AddNumberToObject(gene, "gene", (double)genome[count]);
+        cJSON_AddStringToObject(gene, "decodes", text((uint32_t)count));
+        cJSON_AddItemToArray(list, gene);
+    }
+    return count;
 }
 
 static void add_mechanisms(cJSON *o, const mdl_experiment *x, const mdl_params *p) {
-    int neuraxon = x->model == MDL_MODEL_NEURAXON;
-    for (uint32_t m = 0; m < MDL_MECH_COUNT; m++)
-        if (!neuraxon || mdl_neuraxon_shares(m))
-            add_mechanism(o, mdl_mechanism_key(m), x->hmn.mechanism[m], p->on >> m);
-    for (uint32_t m = 0; neuraxon && m < MDL_NX_COUNT; m++)
-        add_mechanism(o, mdl_neuraxon_mechanism_key(m), x->neuraxon.mechanism[m], p->neuraxon.on >> m);
+    for (uint32_t m = 0; m < MDL_ANY_COUNT; m++) {
+        if (!mdl_any_read(x, m))
+            continue;
+        int on = mdl_any_on(x, p, m);
+        const char *text = on ? "on" : "off";
+        if (mdl_any_switch(x, m) == MDL_GENE)
+            text = on ? "on, by its gene" : "off, by its gene";
+        cJSON_AddStringToObject(o, mdl_any_key(m), text);
+    }
 }
 
 /* Above this the measures would take longer than they are worth. */
@@ -145,11 +209,24 @@ char *mdl_champion_json(const mdl_champion *c) {
     cJSON_AddNumberToObject(o, "validation", (double)c->validation[c->island] / (1e6 * x->evolution.validate_episodes));
     cJSON_AddNumberToObject(o, "genes", c->layout.genes);
     add_topology(cJSON_AddObjectToObject(o, "topology"), c);
+    cJSON_AddStringToObject(o, "model", mdl_network_model_of(x)->name);
     add_mechanisms(cJSON_AddObjectToObject(o, "mechanisms"), x, &params);
-    add_params(cJSON_AddObjectToObject(o, "parameters"), &params);
-    cJSON *genes = cJSON_AddArrayToObject(o, "global_genes");
-    add_genes(genes, c);
-    int whole = (uint32_t)cJSON_GetArraySize(genes) == MDL_GENE_COUNT + own_genes(c);
+    cJSON *decoded = cJSON_AddObjectToObject(o, "parameters");
+    add_params(decoded, &params);
+    if (x->model == MDL_MODEL_NEURAXON)
+        add_neuraxon(cJSON_AddObjectToObject(decoded, "neuraxon"), &params.neuraxon);
+    if (x->modulators.used)
+        add_modulators(cJSON_AddObjectToObject(decoded, "modulators"), &params.modulators, &params.receptors,
+                       x->network.regions);
+    const float *genome = mdl_champion_genome(c, c->island);
+    int whole = add_genes(cJSON_AddArrayToObject(o, "global_genes"), genome + c->layout.globals, mdl_gene_key,
+                          mdl_gene_text) == MDL_GENE_COUNT;
+    if (x->model == MDL_MODEL_NEURAXON)
+        add_genes(cJSON_AddArrayToObject(o, "neuraxon_genes"), genome + c->layout.neuraxon, mdl_neuraxon_gene_key,
+                  mdl_neuraxon_gene_text);
+    if (x->modulators.used)
+        add_genes(cJSON_AddArrayToObject(o, "modulator_genes"), genome + c->layout.modulators, mdl_modulator_gene_key,
+                  mdl_modulator_gene_text);
     char *text = whole ? cJSON_Print(o) : NULL;
     cJSON_Delete(o);
     return text;

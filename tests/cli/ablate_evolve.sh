@@ -1,9 +1,10 @@
 # ablate --evolve: every variant evolved anew under DIR/ablate, resumable.
 source tests/cli/lib.bash
+small_experiment "$TEST_TMPDIR/plain.json" 3
 sed 's/"network"/"hmn": { "mechanisms": { "phase_gate": "off", "probabilistic": "off", "meta_learning": "off",\
  "local_attention": "off", "global_attention": "off", "uncertainty": "off", "novelty": "off", "noise": "off",\
  "adaptive_bias": "off", "neuron_gain": "off", "critic": "off", "efference_copy": "off", "context_rate": "off",\
- "dropout": "off", "plasticity_gate": "off" } }, "network"/' <(small_experiment /dev/stdout 3) >"$TEST_TMPDIR/x.json"
+ "dropout": "off", "plasticity_gate": "off" } }, "network"/' "$TEST_TMPDIR/plain.json" >"$TEST_TMPDIR/x.json"
 run=$TEST_TMPDIR/run
 expect 0 "$MODULON" evolve "$TEST_TMPDIR/x.json" --out "$run" --quiet
 expect 0 "$MODULON" ablate "$run" --evolve --quiet --json

@@ -11,6 +11,7 @@
 
 #include "core/err.h"
 #include "core/evolution.h"
+#include "core/mechanism.h"
 #include "tests/support/hmn_fixture.h"
 #include "tests/support/vectors.h"
 
@@ -282,6 +283,90 @@ static void test_spec_tables(void **state) {
     assert_int_equal(mechanisms, MDL_MECH_COUNT);
 }
 
+/* What is left of a network when something is taken out: every other mechanism
+ * as its own switch says, wherever that stands in the genome. */
+static void test_knockout(void **state) {
+    (void)state;
+    mdl_experiment x = hmn_experiment(2, 7, 1);
+    x.model = MDL_MODEL_NEURAXON;
+    mdl_neuraxon_spec_defaults(&x.neuraxon, x.hmn.mechanism);
+    mdl_modulator_spec_defaults(&x.modulators);
+    uint32_t read = 0;
+    for (uint32_t m = 0; m < MDL_MECH_COUNT; m++)
+        x.hmn.mechanism[m] = mdl_neuraxon_shares(m) ? MDL_GENE : MDL_OFF;
+    memset(x.neuraxon.mechanism, MDL_GENE, sizeof x.neuraxon.mechanism);
+    memset(x.modulators.mechanism, MDL_GENE, sizeof x.modulators.mechanism);
+    for (uint32_t m = 0; m < MDL_ANY_COUNT; m++)
+        read += (uint32_t)mdl_any_read(&x, m);
+    mdl_genome_layout l;
+    assert_int_equal(mdl_genome_layout_of(&x, &l), MDL_OK);
+    assert_int_equal(l.genes - l.switches, read);
+    float *genome = calloc(l.genes, sizeof *genome);
+    assert_non_null(genome);
+    for (uint32_t odd = 0; odd < 2; odd++) {
+        int on[MDL_ANY_COUNT] = {0};
+        uint32_t at = l.switches;
+        for (uint32_t m = 0; m < MDL_ANY_COUNT; m++)
+            if (mdl_any_read(&x, m)) {
+                on[m] = ((at * 7 + at / 3) % 2 == odd);
+                genome[at++] = on[m] ? 1.0f : -1.0f;
+            }
+        for (uint32_t out = 0; out <= MDL_ANY_COUNT; out++) { /* the last: nothing */
+            mdl_knockout k = {0};
+            mdl_params p;
+            if (out < MDL_ANY_COUNT)
+                mdl_knockout_add(&k, out);
+            mdl_genome_decode_without(&x, &l, genome, &k, &p);
+            for (uint32_t m = 0; m < MDL_ANY_COUNT; m++)
+                if (mdl_any_on(&x, &p, m) != (on[m] && m != out))
+                    fail_msg("%s is wrong without %s", mdl_any_key(m), out < MDL_ANY_COUNT ? mdl_any_key(out) : "");
+        }
+    }
+    free(genome);
+}
+
+/* A knock-out decodes to what an experiment with the mechanism off decodes to. */
+static void test_knockout_is_off(void **state) {
+    (void)state;
+    mdl_experiment x = hmn_experiment(1, 5, 1);
+    mdl_modulator_spec_defaults(&x.modulators);
+    mdl_genome_layout l;
+    assert_int_equal(mdl_genome_layout_of(&x, &l), MDL_OK);
+    float *genome = calloc(3 * (size_t)l.genes, sizeof *genome);
+    assert_non_null(genome);
+    mdl_genome_prior(&x, &l, genome, genome + l.genes);
+    for (uint32_t m = 0; m < MDL_ANY_COUNT; m++) {
+        if (!mdl_any_read(&x, m))
+            continue;
+        mdl_experiment without = x; /* nothing is a gene: the layout of what is always there stays */
+        mdl_knockout k = {0};
+        mdl_params a, b;
+        memset(&a, 0, sizeof a);
+        memset(&b, 0, sizeof b);
+        mdl_any_off(&without, m);
+        assert_int_equal(mdl_any_switch(&without, m), MDL_OFF);
+        mdl_knockout_add(&k, m);
+        mdl_genome_decode(&without, &l, genome, &a);
+        mdl_genome_decode_without(&x, &l, genome, &k, &b);
+        assert_memory_equal(&a, &b, sizeof a);
+    }
+    mdl_knockout held = {.clamped = 1u << MDL_CLAMP_AROUSAL | 1u << MDL_DOPAMINE,
+                         .clamp = {[MDL_CLAMP_AROUSAL] = 1.5f}};
+    mdl_params p;
+    mdl_genome_decode_without(&x, &l, genome, &held, &p);
+    assert_int_equal(p.modulators.clamped, held.clamped);
+    assert_true(p.modulators.clamp[MDL_CLAMP_AROUSAL] == 1.5f && p.modulators.clamp[MDL_DOPAMINE] == 0.0f);
+    free(genome);
+}
+
+static void test_keys_are_unique(void **state) {
+    (void)state;
+    for (uint32_t a = 0; a < MDL_ANY_COUNT; a++)
+        for (uint32_t b = 0; b < a; b++)
+            assert_string_not_equal(mdl_any_key(a), mdl_any_key(b));
+    assert_null(mdl_any_key(MDL_ANY_COUNT));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_direct_layout),
@@ -294,6 +379,9 @@ int main(void) {
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_indirect_distribution),
         cmocka_unit_test(test_spec_tables),
+        cmocka_unit_test(test_knockout),
+        cmocka_unit_test(test_knockout_is_off),
+        cmocka_unit_test(test_keys_are_unique),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
