@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/drive.h"
 #include "core/hmn_kernel.h"
+#include "core/neuraxon_kernel.h"
 #include "core/num.h"
 #include "runtime/memory.h"
 #include "runtime/runner.h"
@@ -45,19 +46,23 @@ const mdl_bench_limits *mdl_bench_limits_of(const char *kernel) {
 #define FEW(n)                                                                                                         \
     "{\"name\":\"b\",\"task\":\"tmaze\"," NETWORK(n) ",\"hmn\":{\"encoding\":\"indirect\"," LEAN "}," ISLANDS "}"
 
+/* Neuraxon with 16 synapses a neuron, a window a step: weights move in each. */
+#define NEURAXON(n)                                                                                                    \
+    "{\"name\":\"b\",\"task\":\"tmaze\",\"model\":\"neuraxon\",\"network\":{\"neurons\":" n                            \
+    ",\"ring\":12,\"sensor_fan\":3,"                                                                                   \
+    "\"motor_fan\":12},\"neuraxon\":{\"encoding\":\"indirect\"}," ISLANDS "}"
+
 static const struct {
     const char *name, *json;
-} cases[] = {{"cache, all", ALL("256")},
-             {"cache, lean", FEW("256")},
-             {"L3, all", ALL("4096")},
-             {"memory, all", ALL("65536")},
-             {"memory, lean", FEW("65536")}};
+} cases[] = {{"cache, all", ALL("256")},    {"cache, lean", FEW("256")},    {"L3, all", ALL("4096")},
+             {"memory, all", ALL("65536")}, {"memory, lean", FEW("65536")}, {"Neuraxon, cache", NEURAXON("2000")}};
 static const char tmaze[] =
     "{\"name\":\"b\",\"task\":\"tmaze\",\"network\":{\"neurons\":6,\"ring\":\"dense\"},\"hmn\":{" LEAN "}," ISLANDS "}";
 
 typedef struct subject {
     mdl_life *life;
-    mdl_hmn_region *region;
+    mdl_hmn_region *region;        /* or NULL, and */
+    mdl_neuraxon_region *neuraxon; /* in its place */
     const mdl_kernel *kernel;
     const mdl_bench_limits *limits;
     uint32_t episode;
@@ -89,12 +94,19 @@ static demand demand_of(const mdl_hmn_region *r, const mdl_params *p) {
     return d;
 }
 
+static void take_kernel(const subject *s) {
+    if (s->region)
+        s->region->kernel = s->kernel;
+    else
+        s->neuraxon->kernel = mdl_neuraxon_kernel_of(s->kernel);
+}
+
 static double run_updates(void *ctx) {
     subject *s = ctx;
     mdl_life *l = s->life;
     static const mdl_task_out out = {.obs = {1.0f, 0.0f, 0.3f, -0.5f}, .reward = 1.0f, .flags = MDL_OUT_REWARD};
     uint32_t windows = 1 + (uint32_t)(200000 / l->synapses);
-    s->region->kernel = s->kernel;
+    take_kernel(s);
     for (uint32_t k = 0; k < windows; k++)
         mdl_drive_window(l, &out, &out);
     return (double)windows * l->experiment->network.window * (double)l->synapses;
@@ -102,7 +114,7 @@ static double run_updates(void *ctx) {
 
 static double run_lives(void *ctx) {
     subject *s = ctx;
-    s->region->kernel = s->kernel;
+    take_kernel(s);
     uint64_t key = mdl_life_key(1, MDL_STREAM_TRAIN, 0, s->episode);
     mdl_life_run(s->life, key, s->episode++, MDL_PART_TRAIN, NULL, NULL, NULL);
     return 1.0;
@@ -183,12 +195,15 @@ static void measure(mdl_bench *b, const char *name, mdl_life *l, size_t bytes, i
     subject subjects[8] = {{0}};
     mdl_bench_case list[8 + 3];
     uint32_t kernels = mdl_kernel_count(), count = 0;
-    mdl_hmn_region *region = mdl_shard_region(&l->shard[0], 0);
+    void *region = mdl_shard_region(&l->shard[0], 0);
+    int hmn = l->experiment->model == MDL_MODEL_HMN;
     MDL_ASSERT(kernels <= 8);
     /* A large network takes the portable kernel seconds for one window. */
     for (uint32_t k = kernels > 1 && l->synapses > 1000000 ? 1 : 0; k < kernels; k++) {
         const mdl_kernel *kernel = mdl_kernel_get(k);
-        subjects[count] = (subject){.life = l, .region = region, .kernel = kernel};
+        subjects[count] = (subject){.life = l, .kernel = kernel};
+        subjects[count].region = hmn ? region : NULL;
+        subjects[count].neuraxon = hmn ? NULL : region;
         subjects[count].limits = mdl_bench_limits_of(kernel->name);
         subjects[count].gate = mdl_on(&l->params, MDL_MECH_PHASE_GATE);
         list[count] =
@@ -197,7 +212,7 @@ static void measure(mdl_bench *b, const char *name, mdl_life *l, size_t bytes, i
     }
     subject *best = &subjects[count - 1];
     uint32_t all = count;
-    if (best->limits && !lives) {
+    if (best->limits && best->region && !lives) {
         double (*const limits[])(void *) = {run_fma, run_stream, run_gather};
         for (int i = 0; i < 3; i++)
             list[all++] = (mdl_bench_case){.run = limits[i], .ctx = best, .clock = mdl_bench_cpu_s};
@@ -252,8 +267,8 @@ void mdl_bench_kernel(mdl_bench *b, const char *experiment, const uint32_t *neur
         b->err = mdl_experiment_file_read(&file, experiment, error, sizeof error);
         if (b->err != MDL_OK) {
             mdl_cli_fail(MDL_EXIT_USAGE, "%s", error);
-        } else if (file.experiment.model != MDL_MODEL_HMN || file.experiment.network.regions != 1) {
-            mdl_cli_fail(MDL_EXIT_USAGE, "%s: bench takes HMN networks of one region", experiment);
+        } else if (file.experiment.network.regions != 1) {
+            mdl_cli_fail(MDL_EXIT_USAGE, "%s: bench takes networks of one region", experiment);
             b->err = MDL_EMISMATCH;
         } else {
             mdl_experiment *x = &file.experiment;

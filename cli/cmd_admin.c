@@ -112,6 +112,8 @@ static const mdl_usage usages[] = {
      "  modulon ban --data runs/c1 <64 hexadecimal digits> \"wrong results\"", 1, 2},
     {"unban", "KEY [REASON]", "Let a banned key work again.", "  modulon unban --data runs/c1 <64 hexadecimal digits>",
      1, 2},
+    {"revoke", "KEY [REASON]", "End a worker's key for good: no unban. For one that was stolen or lost.",
+     "  modulon revoke --data runs/c1 <64 hexadecimal digits> \"laptop stolen\"", 1, 2},
     {"champion", "", "Write the best network so far of a running coordinator to DIR/champion.safetensors.",
      "  modulon champion --data runs/c1", 0, 0},
 };

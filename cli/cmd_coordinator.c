@@ -14,6 +14,7 @@
 #include "coordinator/http.h"
 #include "coordinator/page.h"
 #include "protocol/experiment_json.h"
+#include "protocol/key_change.h"
 #include "protocol/note.h"
 #include "runtime/file.h"
 #include "runtime/memory.h"
@@ -285,6 +286,22 @@ static mdl_err on_get(void *ctx, const char *path, uint8_t **bytes, size_t *size
     return MDL_OK;
 }
 
+/* "rotate|revoke KEY STATEMENT": whoever can sign it may post it. */
+static int on_key_change(void *ctx, const char *line, char *text, size_t text_size) {
+    program *p = ctx;
+    char action[8], hex[2 * MDL_KEY_BYTES + 1], statement[MDL_KEY_CHANGE_TEXT + 1], end;
+    uint8_t key[MDL_KEY_BYTES];
+    if (sscanf(line, "%7[a-z] %64[0-9a-f] %128[A-Za-z0-9+/=]%c", action, hex, statement, &end) != 4 || end != '\n' ||
+        mdl_key_change_of(action) == MDL_KEY_NONE || mdl_unhex(hex, key, sizeof key) != MDL_OK ||
+        !mdl_key_change_is(statement)) {
+        snprintf(text, text_size, "write: rotate or revoke, the key, the statement");
+        return 400;
+    }
+    mdl_err err =
+        mdl_coordinator_admin(mdl_shell_logic(p->shell), action, key, statement, mdl_shell_now_ms(), text, text_size);
+    return err == MDL_OK ? 200 : err == MDL_EIO ? 503 : err == MDL_ENOENT ? 404 : 403;
+}
+
 /* ---- life ---- */
 
 static void stop(program *p) {
@@ -353,7 +370,8 @@ static mdl_err open_all(program *p, char *error, size_t error_size) {
         err = keep_vkey(p, error, error_size);
     }
     if (err == MDL_OK && p->s->http) {
-        mdl_http_options o = {.listen = p->s->http, .connections_max = 256, .get = on_get, .ctx = p};
+        mdl_http_options o = {
+            .listen = p->s->http, .connections_max = 256, .get = on_get, .key_change = on_key_change, .ctx = p};
         err = mdl_http_open(&p->loop, &o, &p->http, error, error_size);
     }
     if (err == MDL_OK && p->s->witnesses > 0) {

@@ -6,10 +6,10 @@
 #include <time.h>
 
 #include "cli/cli.h"
+#include "cli/keys.h"
 #include "protocol/digest.h"
 #include "protocol/invite.h"
 #include "runtime/file.h"
-#include "runtime/keyfile.h"
 #include "runtime/runner.h"
 
 enum { DAY_MS = 86400000, DAYS_MAX = 36500 };
@@ -47,7 +47,7 @@ static int read_signer(const settings *s, uint8_t secret[MDL_SECRET_BYTES], uint
     char *file = s->data ? mdl_path_join(s->data, "experiment.json") : NULL;
     mdl_experiment_file x;
     int code = MDL_EXIT_OK;
-    mdl_err err = mdl_keyfile_read(s->data ? key : s->key, secret, error, sizeof error);
+    mdl_err err = mdl_cli_key(s->data ? key : s->key, 0, secret, NULL, error, sizeof error);
     if (err == MDL_OK && s->data) {
         err = mdl_experiment_file_read(&x, file, error, sizeof error);
         if (err == MDL_OK) {

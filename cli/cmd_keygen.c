@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/keys.h"
 #include "protocol/digest.h"
-#include "runtime/keyfile.h"
+#include "protocol/key_change.h"
+#include "runtime/runner.h"
+#include "runtime/http_client.h"
 
 static const mdl_usage usage = {
     .name = "keygen",
@@ -19,41 +21,26 @@ static const mdl_usage usage = {
     .text = "Make an Ed25519 key, or copy one into or out of a sealed backup. A key is a worker's or\n"
             "a coordinator's identity and history: keep a backup. Files are never replaced.\n"
             "The passphrase of a backup is read from the terminal, or from the first line of\n"
-            "standard input.",
+            "standard input. A sealed file serves as a key file, too: its passphrase is then asked\n"
+            "for, or read from the file that MODULON_PASSPHRASE_FILE names.\n"
+            "--rotate has an old key name the one of --out as its successor; --revoke ends a key. Each\n"
+            "prints a signed statement, for the operator or, with --send, a coordinator's HTTP server.",
     .examples = "  modulon keygen --out worker.key\n"
                 "  modulon keygen --out worker.key --backup worker.sealed\n"
-                "  modulon keygen --out restored.key --restore worker.sealed",
+                "  modulon keygen --out restored.key --restore worker.sealed\n"
+                "  modulon keygen --out new.key --rotate worker.key --experiment tmaze.json --send http://host:8080\n"
+                "  modulon keygen --revoke worker.sealed --experiment tmaze.json --send http://host:8080",
     .least = 0,
     .most = 0,
 };
 
-/* One line without its newline; on a terminal, unseen. */
-static int read_secret_line(const char *prompt, char *out, size_t size) {
-    struct termios seen;
-    int terminal = tcgetattr(STDIN_FILENO, &seen) == 0;
-    if (terminal) {
-        struct termios unseen = seen;
-        unseen.c_lflag &= ~(tcflag_t)ECHO;
-        fprintf(stderr, "%s: ", prompt);
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &unseen);
-    }
-    int got = fgets(out, (int)size, stdin) != NULL;
-    if (terminal) {
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &seen);
-        fputc('\n', stderr);
-    }
-    if (got)
-        out[strcspn(out, "\r\n")] = '\0';
-    return got;
-}
-
 static int read_passphrase(int twice, char out[MDL_PASSPHRASE_MAX + 2]) {
     char again[MDL_PASSPHRASE_MAX + 2];
-    if (!read_secret_line("passphrase", out, MDL_PASSPHRASE_MAX + 2))
+    if (!mdl_cli_secret_line("passphrase", out, MDL_PASSPHRASE_MAX + 2))
         return mdl_cli_fail(MDL_EXIT_USAGE, "keygen: a passphrase is missing on standard input");
     if (!twice || !isatty(STDIN_FILENO))
         return MDL_EXIT_OK;
-    int same = read_secret_line("the same again", again, sizeof again) && strcmp(out, again) == 0;
+    int same = mdl_cli_secret_line("the same again", again, sizeof again) && strcmp(out, again) == 0;
     sodium_memzero(again, sizeof again);
     return same ? MDL_EXIT_OK : mdl_cli_fail(MDL_EXIT_USAGE, "keygen: the two passphrases differ");
 }
@@ -94,23 +81,108 @@ static int make(const char *path, uint8_t secret[MDL_KEYFILE_SECRET]) {
     return err == MDL_OK ? MDL_EXIT_OK : mdl_cli_fail(mdl_cli_code(err), "keygen: %s", error);
 }
 
+/* ---- ends of keys ---- */
+
+typedef struct ending {
+    const char *rotate, *revoke, *worker, *experiment, *send;
+} ending;
+
+/* Hexadecimal, or the SHA-256 of an experiment file. */
+static mdl_err take_experiment(const char *text, uint8_t id[32], char *error, size_t error_size) {
+    mdl_experiment_file file = {0};
+    if (mdl_unhex(text, id, 32) == MDL_OK)
+        return MDL_OK;
+    mdl_err err = mdl_experiment_file_read(&file, text, error, error_size);
+    if (err == MDL_OK)
+        memcpy(id, file.experiment.id, 32);
+    mdl_experiment_file_close(&file);
+    return err;
+}
+
+static int post(const char *url, const char *line) {
+    char error[MDL_ERROR_TEXT] = "";
+    mdl_http_client c;
+    uint8_t *bytes = NULL;
+    size_t size;
+    int status = 0, code = MDL_EXIT_OK;
+    mdl_err err = mdl_http_client_init(&c, url, error, sizeof error);
+    if (err == MDL_OK)
+        err = mdl_http_post(&c, "key-change", line, strlen(line), 4096, &status, NULL, &bytes, &size, error,
+                            sizeof error);
+    if (err != MDL_OK)
+        code = mdl_cli_fail(mdl_cli_code(err), "keygen: %s", error);
+    else if (status != 200)
+        code = mdl_cli_fail(MDL_EXIT_FALSE, "keygen: %s refuses with status %d: %.*s", url, status,
+                            (int)strcspn((const char *)bytes, "\n"), (const char *)bytes);
+    free(bytes);
+    if (err == MDL_OK)
+        mdl_http_client_close(&c);
+    return code;
+}
+
+static int end_key(const ending *e, const char *out) {
+    char error[MDL_ERROR_TEXT] = "", hex[2 * MDL_KEY_BYTES + 1], statement[MDL_KEY_CHANGE_TEXT + 1], line[512];
+    uint8_t secret[MDL_KEYFILE_SECRET], next[MDL_KEYFILE_SECRET], experiment[32], key[MDL_KEY_BYTES];
+    const uint8_t *own = secret + MDL_KEYFILE_SECRET - MDL_KEYFILE_PUBLIC;
+    mdl_err err = take_experiment(e->experiment, experiment, error, sizeof error);
+    if (err == MDL_OK)
+        err = mdl_cli_key(e->rotate ? e->rotate : e->revoke, 0, secret, NULL, error, sizeof error);
+    memcpy(key, own, sizeof key);
+    if (err == MDL_OK && e->worker && mdl_unhex(e->worker, key, sizeof key) != MDL_OK) {
+        snprintf(error, sizeof error, "a key is 64 hexadecimal digits");
+        err = MDL_ESYNTAX;
+    }
+    if (err == MDL_OK && e->rotate)
+        err = mdl_cli_key(out, 1, next, NULL, error, sizeof error);
+    if (err != MDL_OK) {
+        sodium_memzero(secret, sizeof secret);
+        return mdl_cli_fail(mdl_cli_code(err), "keygen: %s", error);
+    }
+    if (e->rotate)
+        mdl_key_change_make(MDL_KEY_ROTATE, experiment, key, next + MDL_KEYFILE_SECRET - MDL_KEYFILE_PUBLIC, secret,
+                            statement);
+    else
+        mdl_key_change_make(MDL_KEY_REVOKE, experiment, key, own, secret, statement);
+    sodium_memzero(secret, sizeof secret);
+    sodium_memzero(next, sizeof next);
+    mdl_hex(key, sizeof key, hex);
+    snprintf(line, sizeof line, "%s %s %s\n", e->rotate ? "rotate" : "revoke", hex, statement);
+    fputs(line, stdout);
+    return e->send ? post(e->send, line) : MDL_EXIT_OK;
+}
+
 int mdl_cmd_keygen(int argc, char **argv) {
     const char *out = NULL, *sealed_out = NULL, *sealed_in = NULL;
+    ending e = {0};
     const mdl_option options[] = {
         {"out", MDL_OPT_TEXT, &out, NULL, 0, 0, "FILE", "the key file"},
         {"backup", MDL_OPT_TEXT, &sealed_out, NULL, 0, 0, "FILE",
          "seal the key of --out (made if it is not there) into this new file"},
         {"restore", MDL_OPT_TEXT, &sealed_in, NULL, 0, 0, "FILE", "write the key sealed in this file to --out"},
+        {"rotate", MDL_OPT_TEXT, &e.rotate, NULL, 0, 0, "OLD",
+         "let the key of this file name that of --out its successor"},
+        {"revoke", MDL_OPT_TEXT, &e.revoke, NULL, 0, 0, "FILE", "end the key of this file for good"},
+        {"worker", MDL_OPT_TEXT, &e.worker, NULL, 0, 0, "KEY", "with --revoke: end this worker's key, as its owner"},
+        {"experiment", MDL_OPT_TEXT, &e.experiment, NULL, 0, 0, "FILE|ID", "that a statement is for"},
+        {"send", MDL_OPT_TEXT, &e.send, NULL, 0, 0, "URL", "post the statement to a coordinator's HTTP server"},
         {0},
     };
     uint8_t secret[MDL_KEYFILE_SECRET];
     int first, code = mdl_cli_options(&usage, options, argc, argv, &first);
     if (code >= 0)
         return code;
+    if (e.rotate && e.revoke)
+        return mdl_cli_fail(MDL_EXIT_USAGE, "keygen: --rotate and --revoke exclude each other");
+    if ((e.rotate || e.revoke) && !e.experiment)
+        return mdl_cli_fail(MDL_EXIT_USAGE, "keygen: --experiment is missing");
+    if (e.revoke)
+        return end_key(&e, NULL);
     if (!out)
         return mdl_cli_fail(MDL_EXIT_USAGE, "keygen: --out is missing");
     if (sealed_out && sealed_in)
         return mdl_cli_fail(MDL_EXIT_USAGE, "keygen: --backup and --restore exclude each other");
+    if (e.rotate)
+        return end_key(&e, out);
     code = sealed_in    ? restore(sealed_in, out, secret)
            : sealed_out ? backup(out, sealed_out, secret)
                         : make(out, secret);

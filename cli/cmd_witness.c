@@ -8,10 +8,10 @@
 #include <time.h>
 
 #include "cli/cli.h"
+#include "cli/keys.h"
 #include "cli/vkey.h"
 #include "protocol/digest.h"
 #include "runtime/file.h"
-#include "runtime/keyfile.h"
 #include "runtime/loop.h"
 #include "runtime/runner.h"
 #include "runtime/witness_server.h"
@@ -66,8 +66,7 @@ static mdl_err take_key(witness *w, char *error, size_t error_size) {
     char name[MDL_NOTE_NAME_MAX + 1];
     char *path = mdl_path_join(w->data, "witness.key");
     uint8_t secret[MDL_KEYFILE_SECRET];
-    mdl_err err =
-        path ? mdl_keyfile_open(w->key_file ? w->key_file : path, secret, NULL, error, error_size) : MDL_ENOMEM;
+    mdl_err err = path ? mdl_cli_key(w->key_file ? w->key_file : path, 1, secret, NULL, error, error_size) : MDL_ENOMEM;
     free(path);
     if (err != MDL_OK)
         return err;

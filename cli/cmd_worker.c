@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/keys.h"
 #include "cli/selftest.h"
 #include "cli/worker_statement.h"
 #include "protocol/digest.h"
 #include "runtime/file.h"
-#include "runtime/keyfile.h"
 #include "runtime/loop.h"
 #include "runtime/pool.h"
 #include "worker/shell.h"
@@ -101,7 +101,7 @@ static int run(const mdl_worker_options *options) {
 static int open_key(const char *path, mdl_worker_options *o) {
     char error[MDL_ERROR_TEXT] = "", hex[2 * MDL_KEY_BYTES + 1];
     int made = 0;
-    mdl_err err = mdl_keyfile_open(path, o->secret, &made, error, sizeof error);
+    mdl_err err = mdl_cli_key(path, 1, o->secret, &made, error, sizeof error);
     if (err != MDL_OK)
         return mdl_cli_fail(mdl_cli_code(err), "worker: %s", error);
     memcpy(o->key, o->secret + MDL_SECRET_BYTES - MDL_KEY_BYTES, MDL_KEY_BYTES);

@@ -10,9 +10,9 @@
 
 #include "cli/cli.h"
 #include "cli/coordinator.h"
+#include "cli/keys.h"
 #include "protocol/ticket.h"
 #include "runtime/file.h"
-#include "runtime/keyfile.h"
 #include "store/store.h"
 
 static const char copy_name[] = "COPY";
@@ -144,7 +144,7 @@ mdl_err mdl_cli_admission(const char *text, mdl_coordinator_config *config, char
 static mdl_err open_key(const char *directory, const char *name, uint8_t secret[MDL_SECRET_BYTES], char *error,
                         size_t error_size) {
     char *path = mdl_path_join(directory, name);
-    mdl_err err = path ? mdl_keyfile_open(path, secret, NULL, error, error_size) : MDL_ENOMEM;
+    mdl_err err = path ? mdl_cli_key(path, 1, secret, NULL, error, error_size) : MDL_ENOMEM;
     if (!path) {
         snprintf(error, error_size, "out of memory");
     }

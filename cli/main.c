@@ -26,6 +26,7 @@ static const struct {
     {"resume", "let it grant leases again", mdl_cmd_admin},
     {"ban", "ban a worker's key", mdl_cmd_admin},
     {"unban", "let a banned key work again", mdl_cmd_admin},
+    {"revoke", "end a worker's key for good", mdl_cmd_admin},
     {"champion", "write the best network of a running coordinator", mdl_cmd_admin},
     {"audit", "re-derive a ledger and name what is false in it", mdl_cmd_audit},
     {"ledger", "show records, make and check offline proofs", mdl_cmd_ledger},

@@ -2,7 +2,7 @@
 # A layer without sources yet is an empty interface to the layers below it.
 function(modulon_layer name)
     file(GLOB sources CONFIGURE_DEPENDS ${name}/*.c)
-    list(FILTER sources EXCLUDE REGEX "/core/(hmn_kernel_vec|neuraxon_kernel)\\.c$")
+    list(FILTER sources EXCLUDE REGEX "/core/(hmn|neuraxon)_kernel_vec\\.c$")
     if(sources)
         add_library(modulon_${name} STATIC ${sources})
         target_link_libraries(modulon_${name} PUBLIC ${ARGN})
@@ -17,25 +17,19 @@ function(modulon_layer name)
     endif()
 endfunction()
 
-# Kernels: sources compiled once per instruction set, MDL_KERNEL naming the suffix
-# of their external symbols: core/hmn_kernel_vec.c, on core/vec16.h, and whatever
-# else is in MODULON_KERNELS. MDL_KERNEL_X86 and MDL_KERNEL_NEON tell the rest of
-# core which of them exist. tests/golden/check.sh does the same by hand.
-set(MODULON_KERNELS hmn_kernel_vec neuraxon_kernel)
+# Kernels: sources on core/vec16.h, compiled once per instruction set, MDL_KERNEL
+# naming the suffix of their external symbols. MDL_KERNEL_X86 and MDL_KERNEL_NEON
+# tell the rest of core which of them exist. tests/golden/check.sh does the same
+# by hand.
+set(MODULON_KERNELS hmn_kernel_vec neuraxon_kernel_vec)
 function(modulon_kernels target)
     foreach(name ${MODULON_KERNELS})
-        if(EXISTS ${PROJECT_SOURCE_DIR}/core/${name}.c)
-            modulon_kernel_versions(${target} core ${name})
-        endif()
+        modulon_kernel_versions(${target} core ${name})
     endforeach()
 endfunction()
 
-# modulon_kernel_versions(TARGET FOLDER NAME): FOLDER/NAME.c for each instruction set; a name
-# that ends in _vec has no portable version.
+# modulon_kernel_versions(TARGET FOLDER NAME): FOLDER/NAME.c for each instruction set.
 function(modulon_kernel_versions target folder name)
-    if(NOT name MATCHES "_vec$")
-        modulon_kernel(${target} ${folder} ${name} portable "")
-    endif()
     if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
         modulon_kernel(${target} ${folder} ${name} v3 "-march=x86-64-v3")
         modulon_kernel(${target} ${folder} ${name} v4 "-march=x86-64-v4;-mprefer-vector-width=512")

@@ -230,7 +230,7 @@ static void act(visitor *v, const char *action, const cJSON *request) {
         answer(v, refusal("a key is 64 hexadecimal digits"));
         return;
     }
-    if (!has_key && (strcmp(action, "ban") == 0 || strcmp(action, "unban") == 0)) {
+    if (!has_key && strcmp(action, "pause") != 0 && strcmp(action, "resume") != 0) {
         answer(v, refusal("whose key?"));
         return;
     }

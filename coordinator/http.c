@@ -60,10 +60,31 @@ static const char *type_of(content c) {
     }
 }
 
+static void take_post(const mdl_http *h, const mdl_http_request *r, const uint8_t *posted, mdl_http_reply *out) {
+    char text[256] = "";
+    if (strcmp(r->path, "/key-change") != 0) {
+        return;
+    }
+    out->status = strlen((const char *)posted) != r->body_size
+                      ? 400
+                      : h->o.key_change(h->o.ctx, (const char *)posted, text, sizeof text - 1);
+    if (*text) {
+        strcat(text, "\n");
+        out->body = malloc(strlen(text));
+        out->size = strlen(text);
+        if (out->body) {
+            memcpy(out->body, text, out->size);
+        }
+    }
+}
+
 static void serve(void *ctx, const mdl_http_request *r, const uint8_t *posted, mdl_http_reply *out) {
     mdl_http *h = ctx;
+    if (r->post) {
+        take_post(h, r, posted, out);
+        return;
+    }
     content what = content_of(r->path + 1, &out->forever);
-    (void)posted;
     mdl_err e = what == NOTHING ? MDL_ENOENT : h->o.get(h->o.ctx, r->path + 1, &out->body, &out->size);
     out->status = e == MDL_OK ? 200 : e == MDL_ENOENT ? 404 : 503;
     out->type = type_of(what);
@@ -86,6 +107,7 @@ mdl_err mdl_http_open(uv_loop_t *loop, const mdl_http_options *options, mdl_http
                                  .connections_max = options->connections_max,
                                  .request_ms = options->request_ms,
                                  .idle_ms = options->idle_ms,
+                                 .body_max = options->key_change ? MDL_HTTP_KEY_CHANGE_MAX : 0,
                                  .serve = serve,
                                  .ctx = h};
     mdl_err err = mdl_http_server_open(loop, &o, &h->server, error, error_size);

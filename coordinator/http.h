@@ -4,6 +4,7 @@
  *   /checkpoint                          text/plain
  *   /tile/L/N[.p/W], /tile/entries/N[.p/W], /blob/<64 hex>   application/octet-stream
  *   /metrics (Prometheus), /status.json, / (HTML)
+ *   POST /key-change                     where it is taken: PROTOCOL section 3.5
  *
  * Anything else is 404. A request has 10 s, an idle connection 30 s, an answer
  * 10 s and one more for every 16 KiB; a full server gives up the connection that
@@ -28,8 +29,12 @@ typedef struct mdl_http_options {
      * *bytes is given away: the server free()s it. MDL_ENOENT becomes 404, every
      * other error 503. */
     mdl_err (*get)(void *ctx, const char *path, uint8_t **bytes, size_t *size);
+    /* A line posted to /key-change, terminated. Returns the status and may set a sentence; NULL: POST is refused. */
+    int (*key_change)(void *ctx, const char *line, char *text, size_t text_size);
     void *ctx;
 } mdl_http_options;
+
+enum { MDL_HTTP_KEY_CHANGE_MAX = 512 /* bytes of a line */ };
 
 /* On failure *out is NULL and `error` a sentence with the address: MDL_ESYNTAX,
  * MDL_ERANGE, MDL_EIO, MDL_ENOMEM; the loop may have a handle left to close by itself. */

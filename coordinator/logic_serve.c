@@ -6,6 +6,7 @@
 
 #include "coordinator/logic_internal.h"
 #include "core/assert.h"
+#include "protocol/key_change.h"
 
 /* ---- the set of blobs that the ledger names ---- */
 
@@ -168,15 +169,38 @@ void mdl_serve_bye(mdl_coordinator *c, const mdl_asked *a) {
 
 /* ---- the operator ---- */
 
+/* A signed statement must be right before it becomes a record. */
+static mdl_err check_statement(const mdl_coordinator *c, const char *action, const mdl_ledger_worker *w,
+                               const char *reason, char *error, size_t error_size) {
+    mdl_key_change kind = mdl_key_change_of(action);
+    uint8_t other[MDL_KEY_BYTES];
+    if (kind == MDL_KEY_REVOKE && !mdl_key_change_is(reason)) {
+        return MDL_OK; /* the operator's word */
+    }
+    mdl_err err = mdl_key_change_check(kind, mdl_ledger_experiment_id(c->ledger), w->key, reason, other);
+    if (err == MDL_OK && kind == MDL_KEY_REVOKE && memcmp(other, w->key, sizeof other) != 0 &&
+        memcmp(other, w->owner, sizeof other) != 0) {
+        err = MDL_EMISMATCH;
+    }
+    if (err == MDL_OK && kind == MDL_KEY_ROTATE && (w->banned || memcmp(other, c->config.key, sizeof other) == 0)) {
+        err = MDL_EMISMATCH;
+    }
+    if (err != MDL_OK) {
+        snprintf(error, error_size, "the statement to %s this key: %s", action, mdl_strerror((int)err));
+    }
+    return err;
+}
+
 mdl_err mdl_coordinator_admin(mdl_coordinator *c, const char *action, const uint8_t *key, const char *reason,
                               uint64_t now_ms, char *error, size_t error_size) {
     int pause = strcmp(action, "pause") == 0, resume = strcmp(action, "resume") == 0;
     int ban = strcmp(action, "ban") == 0, unban = strcmp(action, "unban") == 0;
+    int ends = mdl_key_change_of(action) != MDL_KEY_NONE, of_key = ban || unban || ends;
     mdl_message m;
     memset(&m, 0, sizeof m);
     m.type = MDL_MSG_ADMIN;
     (void)now_ms;
-    if (!pause && !resume && !ban && !unban) {
+    if (!pause && !resume && !of_key) {
         snprintf(error, error_size, "there is no action %.32s", action);
         return MDL_ENOENT;
     }
@@ -198,13 +222,22 @@ mdl_err mdl_coordinator_admin(mdl_coordinator *c, const char *action, const uint
         snprintf(error, error_size, "there is no room to write it down");
         return MDL_EIO;
     }
-    const mdl_ledger_worker *first, *w = ban || unban ? mdl_ledger_worker_find(c->ledger, key) : NULL;
+    const mdl_ledger_worker *first, *w = of_key ? mdl_ledger_worker_find(c->ledger, key) : NULL;
     mdl_ledger_workers(c->ledger, &first);
-    if ((ban || unban) && !w) {
+    if (of_key && !w) {
         snprintf(error, error_size, "no worker of this key was admitted");
         return MDL_ENOENT;
     }
-    if (w ? (w->banned != 0) == ban : mdl_ledger_paused(c->ledger) == pause) {
+    if (w && w->revoked) {
+        snprintf(error, error_size, "this key has ended with record %" PRIu64, w->revoked);
+        return MDL_EMISMATCH;
+    }
+    if (ends) {
+        mdl_err err = check_statement(c, action, w, reason, error, error_size);
+        if (err != MDL_OK) {
+            return err;
+        }
+    } else if (w ? (w->banned != 0) == ban : mdl_ledger_paused(c->ledger) == pause) {
         snprintf(error, error_size, "it is so already");
         return MDL_EMISMATCH;
     }
@@ -219,7 +252,7 @@ mdl_err mdl_coordinator_admin(mdl_coordinator *c, const char *action, const uint
         return MDL_EMISMATCH;
     }
     mdl_coordinator_log(c, "admin", w ? key : NULL, "%s%s%s", action, *reason ? ": " : "", reason);
-    if (ban) {
+    if (ban || ends) {
         mdl_work_revoke(c, worker, MDL_REASON_REVOKED);
         mdl_peer_close(&c->peer[worker]);
         c->active = 0;

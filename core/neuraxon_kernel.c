@@ -1,37 +1,14 @@
-/* The portable kernel is the definition (SPEC 13.3 to 13.6). This file is
- * compiled once per instruction set with MDL_KERNEL set to the path's name;
- * loops over 16 lanes are written so that compilers vectorise them, and nothing
- * here depends on whether they do. */
+/* The portable kernel is the definition (SPEC 13.3 to 13.6). Loops over 16 lanes
+ * are written so that compilers vectorise them, and nothing here depends on
+ * whether they do. */
 #include "core/neuraxon_kernel.h"
-
-#include <string.h>
 
 #include "core/hmn_kernel.h"
 #include "core/num.h"
-#include "core/vec16.h"
-
-#define JOIN2(a, b) a##b
-#define JOIN(a, b) JOIN2(a, b)
-#ifndef MDL_KERNEL
-#define MDL_KERNEL portable
-#endif
-#define STRING2(a) #a
-#define STRING(a) STRING2(a)
 
 #define EACH_LANE for (uint32_t l = 0; l < MDL_LANES; l++)
 
 /* What is drawn for neurons j .. j + 15 in a step: a normal, and word 3. */
-#if MDL_VEC16
-static inline void draw16(uint32_t j, uint32_t region, uint32_t step, uint64_t key, int noisy, float *restrict normal,
-                          uint32_t *restrict word) {
-    vphilox p = vphilox_of(key, region, step);
-    vu out[4];
-    vphilox_run(&p, vw_count(j), MDL_DRAW_NEURON, out);
-    if (noisy)
-        vf_store(normal, vf_gauss(out[0], out[1]));
-    vu_store(word, out[3]);
-}
-#else
 static inline void draw16(uint32_t j, uint32_t region, uint32_t step, uint64_t key, int noisy, float *restrict normal,
                           uint32_t *restrict word) {
     EACH_LANE {
@@ -43,7 +20,6 @@ static inline void draw16(uint32_t j, uint32_t region, uint32_t step, uint64_t k
         word[l] = c[3];
     }
 }
-#endif
 
 /* One block of 16 synapses. `mark` 0: all are awake and alive. */
 typedef struct rule {
@@ -143,15 +119,11 @@ static void balance(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32
     }
 }
 
-static void prepare(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h, int plain) {
+static void prepare(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h) {
     const mdl_shape *shape = &r->shape;
     const uint32_t mute = MDL_CELL_SILENT | MDL_CELL_DEAD;
     int modulatory = mdl_nx_on(p, MDL_NX_MODULATORY);
     float gain = r->branching.gain;
-    if (plain) {
-        memcpy(r->carry, r->w, shape->cells * sizeof(float));
-        return;
-    }
     for (uint32_t j = 0; j < shape->neurons; j++) {
         size_t first = mdl_row(shape, j);
         float inhibit = r->brake[j] * h->inhibit;
@@ -202,7 +174,7 @@ static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl
     const float decay_post = p->decay_post, chance = p->spontaneous, kick = p->kick, auto_size = p->auto_size;
     const float adapt_size = p->adapt_size, adapt_rate = p->adapt_rate, auto_rate = p->auto_rate;
     int noisy = sigma != 0.0f, spontaneous = chance > 0.0f;
-    gather(r, row, r->carry, r->input);
+    gather(r, row, s->plain ? r->w : r->carry, r->input);
     if (modulatory)
         gather(r, row, r->shift, r->bend);
     for (uint32_t j = 0; j < shape->neurons; j += MDL_LANES) {
@@ -258,5 +230,11 @@ static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl
     }
 }
 
-extern const mdl_neuraxon_kernel JOIN(mdl_neuraxon_kernel_, MDL_KERNEL);
-const mdl_neuraxon_kernel JOIN(mdl_neuraxon_kernel_, MDL_KERNEL) = {STRING(MDL_KERNEL), learn, balance, prepare, step};
+static void put(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t) {
+    for (uint32_t j = 0; j < r->shape.hidden; j++)
+        mdl_neuraxon_put(r, p, t, 1 + r->shape.sensors + j, r->z[j]);
+}
+
+extern const mdl_neuraxon_kernel mdl_neuraxon_kernel_portable;
+const mdl_neuraxon_kernel mdl_neuraxon_kernel_portable = {
+    .name = "portable", .learn = learn, .balance = balance, .prepare = prepare, .step = step, .put = put};

@@ -1,5 +1,6 @@
-/* The inner loops of Neuraxon. One portable source, core/neuraxon_kernel.c, is
- * compiled once per instruction set; every build gives the same bytes. */
+/* The inner loops of Neuraxon. core/neuraxon_kernel.c is portable and the
+ * definition; core/neuraxon_kernel_vec.c, on core/vec16.h, is compiled once per
+ * instruction set. Every kernel gives the same bytes. */
 #ifndef MDL_CORE_NEURAXON_KERNEL_H
 #define MDL_CORE_NEURAXON_KERNEL_H
 
@@ -19,6 +20,7 @@ typedef struct mdl_neuraxon_step {
     float sigma;    /* of the noise                                   */
     float cos, sin; /* of the rhythms, amplitude included             */
     float offset;   /* added to both thresholds                       */
+    int plain;      /* cells carry their weights: r->w for r->carry   */
 } mdl_neuraxon_step;
 
 typedef struct mdl_neuraxon_kernel {
@@ -28,14 +30,16 @@ typedef struct mdl_neuraxon_kernel {
                   float weight_max);
     /* Inhibitory gains from the currents of step t, the last of a window. */
     void (*balance)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t);
-    /* r->carry and r->shift from weights, flags, gains and levers. `plain`: there
-     * is nothing but weights. */
-    void (*prepare)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h, int plain);
+    /* r->carry and r->shift from weights, flags, gains and levers; not for a
+     * window of plain steps. */
+    void (*prepare)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h);
     /* One step of all neurons: r->input to r->readout. */
     void (*step)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h, const mdl_neuraxon_step *s);
+    /* mdl_neuraxon_put of all hidden neurons' r->z. */
+    void (*put)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t);
 } mdl_neuraxon_kernel;
 
-/* The build for the same instruction set as `kernel`. */
+/* The kernel for the same instruction set as `kernel`. */
 const mdl_neuraxon_kernel *mdl_neuraxon_kernel_of(const struct mdl_kernel *kernel);
 
 #define MDL_NEURAXON_V_MAX 1024.0f /* bound of inputs and membranes          */

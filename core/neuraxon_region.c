@@ -353,7 +353,9 @@ static void run_window(void *region, const mdl_params *params, const mdl_modulat
     if (s->sensors > 0)
         sense_novelty(r, params, obs);
     const uint32_t changing = 1u << MDL_NX_MODULATORY | 1u << MDL_NX_HOMEOSTASIS | 1u << MDL_NX_BALANCE;
-    r->kernel->prepare(r, p, &hold, !r->flagged && !(p->on & changing) && !params->modulators.used);
+    int plain = !r->flagged && !(p->on & changing) && !params->modulators.used;
+    if (!plain)
+        r->kernel->prepare(r, p, &hold);
     float novelty = mdl_on(params, MDL_MECH_NOVELTY) ? p->novelty_shift * m->e[MDL_E_NOVELTY] : 0.0f;
     for (uint32_t i = 0; i < r->window; i++) {
         uint32_t t = m->step + i;
@@ -362,11 +364,11 @@ static void run_window(void *region, const mdl_params *params, const mdl_modulat
             for (uint32_t k = 1; k < s->sensors; k++)
                 mdl_neuraxon_put(r, p, t, 1 + k, obs[k - 1]);
         }
-        mdl_neuraxon_step step = {.step = t, .sigma = params->sigma, .offset = hold.threshold - novelty};
+        mdl_neuraxon_step step = {
+            .step = t, .sigma = params->sigma, .offset = hold.threshold - novelty, .plain = plain};
         rhythms(r, p, t, &step);
         r->kernel->step(r, p, &hold, &step);
-        for (uint32_t j = 0; j < s->hidden; j++)
-            mdl_neuraxon_put(r, p, t, 1 + s->sensors + j, r->z[j]);
+        r->kernel->put(r, p, t);
         if (mdl_nx_on(p, MDL_NX_HOMEOSTASIS))
             mdl_neuraxon_count(r, p);
     }

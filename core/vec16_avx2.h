@@ -73,6 +73,12 @@ VEC vm vm_bits(uint32_t bits) {
     return (vm){_mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(b, bit), bit)),
                 _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(b, hi), hi))};
 }
+VEC vm vu_test(vu x, vu y) {
+    __m256i a = _mm256_and_si256(x.a, y.a), b = _mm256_and_si256(x.b, y.b), no = _mm256_setzero_si256();
+    __m256i all = _mm256_set1_epi32(-1);
+    return (vm){_mm256_castsi256_ps(_mm256_xor_si256(_mm256_cmpeq_epi32(a, no), all)),
+                _mm256_castsi256_ps(_mm256_xor_si256(_mm256_cmpeq_epi32(b, no), all))};
+}
 VEC vm vm_and(vm x, vm y) { return (vm){_mm256_and_ps(x.a, y.a), _mm256_and_ps(x.b, y.b)}; }
 VEC int vm_any(vm m) { return _mm256_movemask_ps(_mm256_or_ps(m.a, m.b)) != 0; }
 VEC vf vf_keep(vm m, vf x) { return (vf){_mm256_and_ps(m.a, x.a), _mm256_and_ps(m.b, x.b)}; }
@@ -162,6 +168,21 @@ VEC __m256 vec_records2_(const float *base, size_t a, size_t b, size_t c, size_t
         __m256 d_ = vec_records2_(base, AT(10), AT(11), AT(14), AT(15));                                               \
         (out)[0] = (vf){_mm256_shuffle_ps(a_, b_, 0x88), _mm256_shuffle_ps(c_, d_, 0x88)};                             \
         (out)[1] = (vf){_mm256_shuffle_ps(a_, b_, 0xdd), _mm256_shuffle_ps(c_, d_, 0xdd)};                             \
+    } while (0)
+
+/* base[AT(l)] to lane l; one float behind each may be read too. */
+VEC __m256 vec_pick4_(const float *a, const float *b, const float *c, const float *d) {
+    __m128 lo = _mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)a));
+    __m128 hi = _mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)c));
+    lo = _mm_loadh_pi(lo, (const __m64 *)b);
+    hi = _mm_loadh_pi(hi, (const __m64 *)d);
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(lo), hi, 1);
+}
+#define VEC_PICK4_(base, AT, i) vec_pick4_((base) + AT(i), (base) + AT(i + 1), (base) + AT(i + 4), (base) + AT(i + 5))
+#define VEC_PICK(base, AT, out)                                                                                        \
+    do {                                                                                                               \
+        (out).a = _mm256_shuffle_ps(VEC_PICK4_(base, AT, 0), VEC_PICK4_(base, AT, 2), 0x88);                           \
+        (out).b = _mm256_shuffle_ps(VEC_PICK4_(base, AT, 8), VEC_PICK4_(base, AT, 10), 0x88);                          \
     } while (0)
 
 VEC void vf_put_records4(float *to, uint32_t n, const vf in[4]) {

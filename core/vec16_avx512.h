@@ -47,6 +47,7 @@ VEC vm vf_lt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 VEC vm vf_ge(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
 VEC vm vm_first(uint32_t n) { return (vm)((1u << n) - 1u); } /* lanes 0..n-1, n <= 16 */
 VEC vm vm_bits(uint32_t bits) { return (vm)bits; }
+VEC vm vu_test(vu a, vu b) { return _mm512_test_epi32_mask(a, b); } /* where a & b is not 0 */
 VEC vm vm_and(vm a, vm b) { return (vm)(a & b); }
 VEC int vm_any(vm m) { return m != 0; }
 VEC vf vf_keep(vm m, vf a) { return _mm512_maskz_mov_ps(m, a); } /* a where m, else +0 */
@@ -126,6 +127,23 @@ VEC __m256 vec_records2_(const float *base, size_t a, size_t b, size_t c, size_t
         vf v_ = _mm512_insertf32x8(_mm512_castps256_ps512(b_), d_, 1);                                                 \
         (out)[0] = _mm512_shuffle_ps(u_, v_, 0x88);                                                                    \
         (out)[1] = _mm512_shuffle_ps(u_, v_, 0xdd);                                                                    \
+    } while (0)
+
+/* base[AT(l)] to lane l; one float behind each may be read too. */
+VEC __m256 vec_pick4_(const float *a, const float *b, const float *c, const float *d) {
+    __m128 lo = _mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)a));
+    __m128 hi = _mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)c));
+    lo = _mm_loadh_pi(lo, (const __m64 *)b);
+    hi = _mm_loadh_pi(hi, (const __m64 *)d);
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(lo), hi, 1);
+}
+#define VEC_PICK4_(base, AT, i) vec_pick4_((base) + AT(i), (base) + AT(i + 1), (base) + AT(i + 4), (base) + AT(i + 5))
+#define VEC_PICK(base, AT, out)                                                                                        \
+    do {                                                                                                               \
+        vf u_ = _mm512_castps256_ps512(VEC_PICK4_(base, AT, 0)), v_ = _mm512_castps256_ps512(VEC_PICK4_(base, AT, 2)); \
+        u_ = _mm512_insertf32x8(u_, VEC_PICK4_(base, AT, 8), 1);                                                       \
+        v_ = _mm512_insertf32x8(v_, VEC_PICK4_(base, AT, 10), 1);                                                      \
+        (out) = _mm512_shuffle_ps(u_, v_, 0x88);                                                                       \
     } while (0)
 
 /* out[4 i ..] = record i, for i < n; `to` strides 4 floats. */

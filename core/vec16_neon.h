@@ -80,6 +80,7 @@ VEC vm vm_bits(uint32_t bits) {
     static const uint32_t bit[4] = {1, 2, 4, 8};
     VEC_U(vtstq_u32(vdupq_n_u32(bits >> (4 * i)), vld1q_u32(bit)));
 }
+VEC vm vu_test(vu a, vu b) { VEC_U(vtstq_u32(a.v[i], b.v[i])); }
 VEC vm vm_and(vm a, vm b) { return vu_and(a, b); }
 VEC int vm_any(vm m) { return vmaxvq_u32(vorrq_u32(vorrq_u32(m.v[0], m.v[1]), vorrq_u32(m.v[2], m.v[3]))) != 0; }
 VEC vf vf_keep(vm m, vf a) { return vu_float(vu_and(m, vf_bits(a))); }
@@ -133,6 +134,17 @@ VEC void vf_transpose4(const vf in[4], vf out[4]) {
             (out)[1].v[q_] = vuzp2q_f32(a_, b_);                                                                       \
         }                                                                                                              \
     } while (0)
+/* base[AT(l)] to lane l; one float behind each may be read too. */
+#define VEC_PICK(base, AT, out)                                                                                        \
+    do {                                                                                                               \
+        VEC_UNROLL for (int q_ = 0; q_ < 4; q_++) {                                                                    \
+            float32x4_t x_ = vld1q_dup_f32((base) + AT(4 * q_));                                                       \
+            x_ = vld1q_lane_f32((base) + AT(4 * q_ + 1), x_, 1);                                                       \
+            x_ = vld1q_lane_f32((base) + AT(4 * q_ + 2), x_, 2);                                                       \
+            (out).v[q_] = vld1q_lane_f32((base) + AT(4 * q_ + 3), x_, 3);                                              \
+        }                                                                                                              \
+    } while (0)
+
 VEC void vf_put_records4(float *to, uint32_t n, const vf in[4]) {
     vf r[4];
     vf_transpose4(in, r);

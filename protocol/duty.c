@@ -106,7 +106,8 @@ int mdl_duty_may_confirm(const mdl_duty *d, uint32_t job, uint32_t owner) { retu
 /* Puts a job on the waiting list or takes it off, as its state asks for. */
 static void place(mdl_duty *d, uint32_t job) {
     duty_job *j = &d->job[job];
-    int waits = (j->flags & NEEDS) && j->answers > 0 && j->open == 0 && !(j->flags & DISPUTED) && !confirmed(d, job);
+    int waits =
+        (j->flags & NEEDS) && j->answers > 0 && j->confirms == 0 && !(j->flags & DISPUTED) && !confirmed(d, job);
     if (waits == ((j->flags & WAITS) != 0))
         return;
     j->flags ^= WAITS;
@@ -224,8 +225,9 @@ static int covers(const duty_lease *l, uint32_t first, uint32_t count) {
 }
 
 uint32_t mdl_duty_twin(const mdl_duty *d, uint32_t first, uint32_t count) {
+    mdl_duty_kind kind = d->job[first].answers > 0 ? MDL_DUTY_CONFIRM : MDL_DUTY_FRESH;
     for (uint32_t i = d->leases; i > 0; i--)
-        if (d->lease[i - 1].state == OPEN && covers(&d->lease[i - 1], first, count))
+        if (d->lease[i - 1].state == OPEN && d->lease[i - 1].kind == kind && covers(&d->lease[i - 1], first, count))
             return i - 1;
     return MDL_DUTY_NONE;
 }
@@ -234,7 +236,7 @@ int mdl_duty_may_lease(const mdl_duty *d, uint32_t owner, uint32_t first, uint32
     uint32_t open = 0, answered = 0;
     MDL_ASSERT(count > 0 && first < d->jobs && count <= d->jobs - first);
     for (uint32_t i = first; i < first + count; i++) {
-        open += d->job[i].open > 0;
+        open += (d->job[i].answers > 0 ? d->job[i].confirms : d->job[i].open) > 0;
         answered += d->job[i].answers > 0;
         if (d->job[i].answers == MDL_DUTY_ANSWERS || !mdl_duty_may_confirm(d, i, owner))
             return 0;
@@ -272,6 +274,7 @@ mdl_err mdl_duty_lease(mdl_duty *d, uint64_t lease, const uint8_t worker[32], ui
     for (uint32_t i = first; i < first + count; i++) {
         int before = mdl_duty_is_fresh(&d->job[i]);
         d->job[i].open++;
+        d->job[i].confirms += l->kind == MDL_DUTY_CONFIRM;
         count_fresh(d, i, before);
         place(d, i);
     }
@@ -285,6 +288,7 @@ static void close_lease(mdl_duty *d, duty_lease *l, lease_state state) {
     for (uint32_t i = l->first; i < l->first + l->count; i++) {
         int before = mdl_duty_is_fresh(&d->job[i]);
         d->job[i].open--;
+        d->job[i].confirms -= l->kind == MDL_DUTY_CONFIRM;
         count_fresh(d, i, before);
     }
 }

@@ -39,7 +39,7 @@ mdl_duty_words mdl_duty_draw(const mdl_duty *d, const char tag[8], uint64_t leas
 static uint32_t planted_job(const mdl_duty *d, uint64_t word, uint32_t owner) {
     for (uint32_t i = 0; i < PROBES && i < d->jobs; i++) {
         uint32_t job = (uint32_t)((word + i) % d->jobs);
-        if (mdl_duty_settled(d, job) && d->job[job].open == 0 && mdl_duty_may_confirm(d, job, owner) &&
+        if (mdl_duty_settled(d, job) && d->job[job].confirms == 0 && mdl_duty_may_confirm(d, job, owner) &&
             d->job[job].answers < MDL_DUTY_ANSWERS)
             return job;
     }

@@ -23,6 +23,7 @@ enum { NEEDS = 1, SETTLED = 2, DISPUTED = 4, WAITS = 8, CHOSEN = 16 };
 typedef struct duty_job {
     uint32_t by[MDL_DUTY_ANSWERS]; /* indices of leases, in order of their reveals */
     uint32_t open;                 /* open leases over it                          */
+    uint32_t confirms;             /* of them those that confirm; fresh work that was answered counts no more */
     uint8_t answers, flags;
 } duty_job;
 
@@ -70,7 +71,7 @@ static inline int mdl_duty_falls(uint64_t word, uint32_t ppm) { return (word >> 
 static inline int mdl_duty_is_fresh(const duty_job *j) { return j->answers == 0 && j->open == 0; }
 /* No answer of this owner. */
 int mdl_duty_may_confirm(const mdl_duty *d, uint32_t job, uint32_t owner);
-/* An open lease of exactly these jobs. */
+/* An open lease of exactly these jobs that can still be answered. */
 uint32_t mdl_duty_twin(const mdl_duty *d, uint32_t first, uint32_t count);
 
 #endif

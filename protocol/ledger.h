@@ -37,8 +37,8 @@
     X(CHAMPION, 12,                                                                                                    \
       "the champion comes once, after the last credit, and is the genome that the evolution's state names")            \
     X(ADMIN, 13,                                                                                                       \
-      "an action of the operator is one of pause, resume, ban, unban, with a target where it "                         \
-      "needs one; a convict stays banned")                                                                             \
+      "an action of the operator is one of pause, resume, ban, unban, rotate, revoke, with a "                         \
+      "target where it needs one, and the statement of whose key it is; a convict stays banned")                       \
     X(END, 14, "nothing follows the end, and it names the champion")                                                   \
     X(BLOB, 15, "a blob that a record names is stored and has its digest")                                             \
     X(NUMBER, 16, "a record of the coordinator belongs to no session and has its own index as its number")             \
@@ -81,6 +81,8 @@ typedef struct mdl_ledger_worker {
     char name[65];
     uint64_t admitted; /* record                                        */
     uint32_t banned, how;
+    uint64_t revoked;                                 /* record that ended its key for good; 0: none   */
+    uint8_t successor[MDL_KEY_BYTES];                 /* key that it named; zeros: none                */
     uint32_t open;                                    /* leases                                        */
     uint64_t accepted, expired;                       /* leases; `expired` includes those that a closing ended */
     uint64_t credit, pending;                         /* synapse updates: paid; of the current generation */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "protocol/invite.h"
+#include "protocol/key_change.h"
 #include "protocol/ledger_internal.h"
 #include "protocol/reason.h"
 #include "protocol/ticket.h"
@@ -118,10 +119,14 @@ mdl_rule mdl_ledger_on_admin(mdl_ledger *l, const mdl_msg_admin *m, mdl_breach *
         l->paused = pause;
         return MDL_RULE_OK;
     }
+    if (mdl_key_change_of(m->action) != MDL_KEY_NONE)
+        return mdl_ledger_on_key_change(l, m, breach);
     if (ban || strcmp(m->action, "unban") == 0) {
         mdl_ledger_worker *w = mdl_ledger_worker_at(l, m->target);
         if (!w)
             return mdl_ledger_break(breach, MDL_RULE_ADMIN, "%s of a key that was not admitted", m->action);
+        if (w->revoked)
+            return mdl_ledger_break(breach, MDL_RULE_ADMIN, "%s of a key that has ended", m->action);
         if (w->verdict != 0)
             return mdl_ledger_break(breach, MDL_RULE_ADMIN, "%s of a worker that record %llu convicted", m->action,
                                     (unsigned long long)w->verdict);

@@ -73,6 +73,7 @@ mdl_rule mdl_ledger_no_memory(mdl_breach *breach);
 /* One rule function a type; the head, signature and signer are checked. */
 mdl_rule mdl_ledger_on_genesis(mdl_ledger *l, const mdl_message *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_admit(mdl_ledger *l, const mdl_msg_admit *m, mdl_breach *breach);
+mdl_rule mdl_ledger_on_key_change(mdl_ledger *l, const mdl_msg_admin *m, mdl_breach *breach); /* ledger_keys.c */
 mdl_rule mdl_ledger_on_admin(mdl_ledger *l, const mdl_msg_admin *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_lease(mdl_ledger *l, const mdl_msg_lease *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_expire(mdl_ledger *l, const mdl_msg_expire *m, mdl_breach *breach);

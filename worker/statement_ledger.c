@@ -13,6 +13,7 @@ typedef struct entry {
     uint64_t index;
     mdl_statement_line said; /* what the record says */
     int used, closed, paid;
+    char why[120];
 } entry;
 
 typedef struct walk {
@@ -126,6 +127,35 @@ static mdl_err note_close(walk *w, const mdl_msg_close *c) {
     return MDL_OK;
 }
 
+/* Where results are verified, every accepted one is paid, once its time of waiting and its worker's probation are
+ * over, and unless the worker was convicted before. PROTOCOL section 10.6. */
+static void pay(walk *w, uint32_t closed) {
+    const mdl_ledger_worker *first;
+    int last = mdl_evolution_done(mdl_ledger_evolution(w->ledger));
+    uint32_t window = mdl_ledger_experiment(w->ledger)->verification.window;
+    mdl_ledger_workers(w->ledger, &first);
+    for (size_t i = w->unpaid_from; i < w->open_from; i++) {
+        entry *n = &w->entry[i];
+        const mdl_ledger_worker *by = mdl_ledger_worker_find(w->ledger, n->said.worker);
+        n->used = by && by->verdict == 0;
+        if (n->paid || !by)
+            continue;
+        int trusted = mdl_ledger_trusted(w->ledger, (uint32_t)(by - first));
+        if (by->verdict != 0)
+            snprintf(n->why, sizeof n->why, "forfeited: record %" PRIu64 " convicts this worker", by->verdict);
+        else if (last || (trusted && n->said.generation + window <= closed))
+            n->paid = 1;
+        else if (!trusted)
+            snprintf(n->why, sizeof n->why, "on probation: %" PRIu32 " of %" PRIu32 " leases are confirmed",
+                     by->verified, mdl_ledger_experiment(w->ledger)->verification.probation);
+        else
+            snprintf(n->why, sizeof n->why, "waits for %" PRIu32 " more closings",
+                     n->said.generation + window - closed);
+    }
+    while (w->unpaid_from < w->open_from && w->entry[w->unpaid_from].paid)
+        w->unpaid_from++;
+}
+
 static mdl_err visit(void *ctx, uint64_t index, const uint8_t *record, size_t size) {
     walk *w = ctx;
     mdl_envelope e;
@@ -152,7 +182,9 @@ static mdl_err visit(void *ctx, uint64_t index, const uint8_t *record, size_t si
         return note_result(w, index, &e, &m, record, size);
     if (m.type == MDL_MSG_CLOSE)
         return note_close(w, &m.as.close);
-    if (m.type == MDL_MSG_CREDIT) {
+    if (m.type == MDL_MSG_CREDIT && mdl_ledger_verifies(w->ledger)) {
+        pay(w, m.as.credit.generation);
+    } else if (m.type == MDL_MSG_CREDIT) {
         for (; w->unpaid_from < w->open_from; w->unpaid_from++)
             w->entry[w->unpaid_from].paid = w->entry[w->unpaid_from].used;
     }
@@ -164,9 +196,14 @@ static void settle(mdl_statement_line *l, const entry *n) {
         l->state = MDL_EARNED_PAID;
     } else if (n->closed && !n->used) {
         l->state = MDL_EARNED_TAKEN_BACK;
-        snprintf(l->why, sizeof l->why, "the generation closed without using record %" PRIu64, n->index);
+        if (n->why[0])
+            snprintf(l->why, sizeof l->why, "%s", n->why);
+        else
+            snprintf(l->why, sizeof l->why, "the generation closed without using record %" PRIu64, n->index);
     } else {
         l->state = MDL_EARNED_PENDING;
+        if (n->why[0])
+            snprintf(l->why, sizeof l->why, "%s", n->why);
     }
 }
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "tests/support/hmn_fixture.h"
+#include "tests/support/neuraxon_fixture.h"
 
 enum { SCRIPT = 8, KEY = 4242, SAMPLES = 160, WINDOWS = 12, PATHS_MAX = 16 };
 
@@ -53,10 +53,11 @@ static uint32_t paths_of(const mdl_kernel *paths[PATHS_MAX]) {
 }
 
 static void assert_paths_agree(const mdl_experiment *x, uint32_t number, uint32_t windows) {
+    int neuraxon = x->model == MDL_MODEL_NEURAXON;
     const mdl_kernel *paths[PATHS_MAX] = {NULL};
     uint32_t count = paths_of(paths);
     assert_true(count >= 1 && count <= PATHS_MAX);
-    float *genome = hmn_genome(x, number);
+    float *genome = neuraxon ? nx_genome(x, number) : hmn_genome(x, number);
     mdl_life *life[PATHS_MAX] = {NULL};
     void *memory[PATHS_MAX] = {NULL};
     hmn_bytes portable = {NULL, 0, 0}, path = {NULL, 0, 0};
@@ -64,6 +65,8 @@ static void assert_paths_agree(const mdl_experiment *x, uint32_t number, uint32_
         life[k] = hmn_life(x, 1, paths[k], &memory[k]);
         mdl_life_genome(life[k], genome);
         hmn_scripted_begin(life[k], SCRIPT, KEY + number);
+        if (neuraxon) /* every path has both models */
+            assert_string_equal(nx_region_of(life[k], 0)->kernel->name, paths[k]->name);
     }
     for (uint32_t w = 0; w < windows; w++) {
         hmn_scripted_window(life[0], SCRIPT);
@@ -73,7 +76,8 @@ static void assert_paths_agree(const mdl_experiment *x, uint32_t number, uint32_
             hmn_save(life[k], &path);
             assert_int_equal(portable.size, path.size);
             if (memcmp(portable.at, path.at, path.size) != 0)
-                fail_msg("network %u, window %u: kernel %s differs", number, w, paths[k]->name);
+                fail_msg("%s network %u, window %u: kernel %s differs", neuraxon ? "Neuraxon" : "HMN", number, w,
+                         paths[k]->name);
         }
     }
     for (uint32_t k = 0; k < count; k++)
@@ -89,6 +93,45 @@ static void test_paths_agree(void **state) {
     for (uint32_t i = 0; i < SAMPLES; i++) {
         mdl_experiment x = sampled(i, &s);
         assert_paths_agree(&x, i, WINDOWS);
+    }
+}
+
+/* Sample i: the first have all mechanisms on, then one off; the others any. */
+static mdl_experiment sampled_neuraxon(uint32_t i, mdl_stream *s) {
+    mdl_experiment x = nx_experiment(1 + mdl_draw_below(s, 3), 4 + mdl_draw_below(s, 40), 1 + mdl_draw_below(s, 4));
+    x.network.seed = i;
+    x.network.ring = mdl_draw_below(s, 3) ? 4 : 0;
+    x.network.sensors = 1 + mdl_draw_below(s, 40);
+    x.network.motors = 1 + mdl_draw_below(s, MDL_ACTION_MAX);
+    if (mdl_draw_below(s, 8) == 0)
+        x.network.neurons[0] = 16 * (1 + mdl_draw_below(s, 3)) - x.network.motors;
+    x.neuraxon.encoding = (mdl_encoding)mdl_draw_below(s, 2);
+    x.neuraxon.relax = (mdl_neuraxon_relax)mdl_draw_below(s, 2);
+    if (mdl_draw_below(s, 3) == 0)
+        mdl_modulator_spec_defaults(&x.modulators);
+    for (uint32_t m = 0; m < MDL_NX_COUNT; m++)
+        if (i <= MDL_NX_COUNT)
+            x.neuraxon.mechanism[m] = i == m + 1 ? MDL_OFF : MDL_ON;
+        else
+            x.neuraxon.mechanism[m] = (uint8_t)mdl_draw_below(s, 3);
+    return x;
+}
+
+static void test_neuraxon_paths_agree(void **state) {
+    (void)state;
+    mdl_stream s = {2, 0};
+    for (uint32_t i = 0; i < SAMPLES; i++) {
+        mdl_experiment x = sampled_neuraxon(i, &s);
+        assert_paths_agree(&x, i, WINDOWS);
+    }
+    mdl_experiment x = nx_experiment(1, 1997, 1); /* rows of one block, then of many */
+    x.network.ring = 12;
+    x.neuraxon.encoding = MDL_INDIRECT;
+    for (uint32_t i = 0; i < 4; i++) {
+        x.network.delay[1] = i & 1 ? 8 : 1;
+        x.network.motor_fan = i & 2 ? 100 : 0;
+        memset(x.neuraxon.mechanism + MDL_NX_SILENT, i & 1 ? MDL_ON : MDL_OFF, MDL_NX_COUNT - MDL_NX_SILENT);
+        assert_paths_agree(&x, 100 + i, 6);
     }
 }
 
@@ -158,7 +201,8 @@ static void test_choice(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_paths_agree), cmocka_unit_test(test_large),
-                                       cmocka_unit_test(test_closed), cmocka_unit_test(test_choice)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_paths_agree), cmocka_unit_test(test_neuraxon_paths_agree),
+                                       cmocka_unit_test(test_large), cmocka_unit_test(test_closed),
+                                       cmocka_unit_test(test_choice)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

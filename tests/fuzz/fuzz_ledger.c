@@ -20,7 +20,7 @@
 #include "protocol/scan.h"
 #include "protocol/unit.h"
 
-enum { SIGNERS = 4, BLOBS_MAX = 64, STEPS_MAX = 8, REFUSED_MAX = 2, IMAGE_MAX = 1 << 15 };
+enum { SIGNERS = 4, BLOBS_MAX = 64, STEPS_MAX = 8, REFUSED_MAX = 2, IMAGE_MAX = 1 << 16 };
 
 static const char experiment[] =
     "{\"name\":\"fuzz\",\"seed\":\"7\",\"task\":\"bandit\",\"network\":{\"neurons\":2,\"ring\":\"dense\"},"
@@ -120,7 +120,6 @@ static void take_image(const mdl_ledger *l, image *i) {
     uint32_t fresh = l->begun ? mdl_duty_fresh(l->duty) : 0;
     add(i, &fresh, sizeof fresh);
     add(i, l->check, l->jobs_max * sizeof *l->check);
-    add(i, l->fitness, l->jobs_max * sizeof *l->fitness);
     add(i, l->worker, l->workers * sizeof *l->worker);
     add(i, l->by_key, l->workers * sizeof *l->by_key);
     add(i, l->lease, l->leases * sizeof *l->lease);

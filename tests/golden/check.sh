@@ -41,28 +41,26 @@ esac
 sources=()
 for source in "$root"/core/*.c; do
     case ${source##*/} in
-    hmn_kernel_vec.c | neuraxon_kernel.c) ;; # once per instruction set, below
+    *_kernel_vec.c) ;; # once per instruction set, below
     *) sources+=("$source") ;;
     esac
 done
 cd "$temporary"
 # kernel NAME SUFFIX FLAG..., as in cmake/layers.cmake
 kernel() {
-    [ -e "$root/core/$1.c" ] || return 0
     "$compiler" "${flags[@]}" "${@:3}" -DMDL_KERNEL="$2" -c "$root/core/$1.c" -o "$1_$2.o"
 }
-kernel neuraxon_kernel portable
 case $machine in
 x86_64-*)
     flags+=(-DMDL_KERNEL_X86)
-    for name in hmn_kernel_vec neuraxon_kernel; do
+    for name in hmn_kernel_vec neuraxon_kernel_vec; do
         kernel $name v3 -march=x86-64-v3
         kernel $name v4 -march=x86-64-v4 -mprefer-vector-width=512
     done
     ;;
 aarch64-*)
     flags+=(-DMDL_KERNEL_NEON)
-    for name in hmn_kernel_vec neuraxon_kernel; do
+    for name in hmn_kernel_vec neuraxon_kernel_vec; do
         kernel $name neon
     done
     ;;
