@@ -266,12 +266,10 @@ static mdl_err on_receipt(void *ctx, const mdl_checkpoint *c, mdl_text note) {
     return c->size <= t->a->report->size ? keep_tree(t, c, 1, note) : MDL_OK;
 }
 
-static mdl_err other_checkpoint(trees *t) {
+static mdl_err other_checkpoint(trees *t, mdl_text note) {
     mdl_audit *a = t->a;
     mdl_checkpoint c;
-    if (a->options->other_size == 0)
-        return MDL_OK;
-    mdl_err err = mdl_checkpoint_verify((mdl_text){a->options->other, a->options->other_size}, &t->policy, &c, NULL);
+    mdl_err err = mdl_checkpoint_verify(note, &t->policy, &c, NULL);
     if (err == MDL_ENOMEM)
         return err;
     if (err != MDL_OK) {
@@ -280,7 +278,11 @@ static mdl_err other_checkpoint(trees *t) {
     }
     a->report->checkpoints++;
     if (c.size <= a->report->size)
-        return keep_tree(t, &c, 1, (mdl_text){a->options->other, a->options->other_size});
+        return keep_tree(t, &c, 1, note);
+    if (!a->source->checkpoints) { /* what is published may lie behind what is signed */
+        a->report->ahead++;
+        return MDL_OK;
+    }
     mdl_audit_found(a, MDL_AUDIT_NO_RECORD, MDL_AUDIT_MISSING, a->options->log.key,
                     "the log signed a checkpoint of %" PRIu64 " records, but shows %" PRIu64, c.size, a->report->size);
     return MDL_OK;
@@ -462,7 +464,8 @@ static mdl_err tree_step(mdl_audit *a, trees *t, mdl_receipts **receipts) {
         mdl_audit_found(a, MDL_AUDIT_NO_RECORD, MDL_AUDIT_CHECKPOINT, NULL, "%s", a->error);
         err = MDL_OK;
     }
-    err = err == MDL_OK ? other_checkpoint(t) : err;
+    for (uint32_t i = 0; i < a->options->others && err == MDL_OK; i++)
+        err = other_checkpoint(t, a->options->other[i]);
     err = err == MDL_OK ? check_policy(t) : err;
     if (err == MDL_OK && a->options->receipts)
         err = mdl_receipts_read(a, receipts, on_receipt, t);

@@ -25,6 +25,7 @@
 
 enum {
     MDL_AUDIT_FINDINGS_MAX = 100,
+    MDL_AUDIT_OTHERS_MAX = 16,
     MDL_AUDIT_BLOB_MAX = 1 << 28, /* bytes; a larger one is a finding */
     MDL_AUDIT_TEXT = 512
 };
@@ -111,9 +112,9 @@ typedef struct mdl_audit_options {
     double sample;    /* results computed again: 0 none, 1 all, else each with this probability */
     uint64_t seed;    /* of the draws; with the newest root, so that no coordinator can know them */
     uint32_t threads; /* 1..MDL_THREADS_MAX                                     */
-    /* A signed checkpoint of this log that was kept elsewhere; size 0: none. */
-    const char *other;
-    size_t other_size;
+    /* Signed checkpoints of this log that were kept, or shown, elsewhere. */
+    mdl_text other[MDL_AUDIT_OTHERS_MAX];
+    uint32_t others;
     int quick;                     /* step 1 alone                                             */
     const mdl_tlog_policy *policy; /* whose witnesses must have cosigned; NULL: nobody is asked */
     const char *receipts;          /* a worker's data directory, or one of receipts; NULL: none */
@@ -153,6 +154,7 @@ typedef struct mdl_audit_report {
     uint64_t witnessed_size;           /* of what they signed           */
     uint64_t receipts, receipts_other; /* of this log; of none, or broken */
     uint64_t receipts_ahead;           /* beyond the newest checkpoint: not published yet, or dropped */
+    uint32_t ahead;                    /* checkpoints from elsewhere beyond what is published: nothing follows yet */
     uint32_t proofs, proofs_failed;    /* files */
     /* Steps 2 and 3. */
     uint64_t signatures, applied; /* records */

@@ -147,6 +147,7 @@ char *mdl_audit_json(const mdl_audit_report *r) {
     add_count(o, "checked", r->receipts, &good);
     add_count(o, "not_published_yet", r->receipts_ahead, &good);
     add_count(o, "of_other_logs", r->receipts_other, &good);
+    add_count(root, "checkpoints_ahead", r->ahead, &good);
     add_count(root, "proofs", r->proofs, &good);
     add_text(root, "tier", mdl_audit_tier(r), &good);
     o = cJSON_AddObjectToObject(root, "confidence");
@@ -190,6 +191,10 @@ static void say_steps(mdl_buffer *b, const mdl_audit_report *r) {
     if (r->has_policy)
         say(b, "witnesses   %" PRIu32 " of %" PRIu32 " cosigned size %" PRIu64 ": %s\n", r->cosigned, r->witnesses,
             r->witnessed_size, r->quorum ? "the policy's quorum" : "NO quorum");
+    if (r->ahead > 0)
+        say(b,
+            "ahead       %" PRIu32 " checkpoints from elsewhere are of more records than are shown: ask again later\n",
+            r->ahead);
     if (r->receipts + r->receipts_other > 0)
         say(b, "receipts    %" PRIu64 " of this log, %" PRIu64 " of them not published yet; %" PRIu64 " of others\n",
             r->receipts, r->receipts_ahead, r->receipts_other);

@@ -7,8 +7,10 @@
 
 #include "audit/audit.h"
 #include "cli/cli.h"
+#include "cli/coordinator.h"
 #include "cli/vkey.h"
 #include "runtime/file.h"
+#include "runtime/http_client.h"
 #include "runtime/pool.h"
 #include "runtime/progress.h"
 
@@ -174,6 +176,32 @@ static mdl_err take_policy(const settings *s, mdl_tlog_policy *policy, mdl_audit
     return MDL_OK;
 }
 
+/* A note from a file, or from http://HOST/.../NAME: a coordinator's checkpoint, a witness's. */
+static mdl_err take_checkpoint(const char *where, mdl_text *out, char *error, size_t error_size) {
+    char prefix[MDL_HTTP_URL_MAX];
+    const char *last = strrchr(where, '/');
+    uint8_t *bytes = NULL;
+    mdl_http_client c;
+    mdl_err err;
+    if (!is_url(where)) {
+        err = mdl_file_read(where, MDL_NOTE_MAX, &bytes, &out->size, error, error_size);
+    } else {
+        snprintf(prefix, sizeof prefix, "%.*s", (int)(last - where), where);
+        err = mdl_http_client_init(&c, prefix, error, error_size);
+        if (err == MDL_OK) {
+            err = mdl_http_get(&c, last + 1, MDL_NOTE_MAX, &bytes, &out->size, error, error_size);
+            mdl_http_client_close(&c);
+        }
+    }
+    out->at = (const char *)bytes;
+    return err;
+}
+
+static void free_others(mdl_audit_options *o) {
+    for (uint32_t i = 0; i < o->others; i++)
+        free((void *)(uintptr_t)o->other[i].at);
+}
+
 int mdl_cmd_audit(int argc, char **argv) {
     settings s = {.sample = 0.05, .threads = 0};
     const mdl_option options[] = {
@@ -186,7 +214,7 @@ int mdl_cmd_audit(int argc, char **argv) {
         {"sample", MDL_OPT_F64, &s.sample, &s.has_sample, 0, 1, "P", "each result with probability P (0.05)"},
         {"seed", MDL_OPT_U64, &s.seed, &s.has_seed, 0, 0, "N", "of the sample, to repeat an audit (random)"},
         {"checkpoint", MDL_OPT_TEXT, &s.checkpoint, NULL, 0, 0, "FILE",
-         "a signed checkpoint kept from elsewhere: finds forks"},
+         "a checkpoint from elsewhere, a file or http:// address: finds forks; several times"},
         {"receipts", MDL_OPT_TEXT, &s.receipts, NULL, 0, 0, "DIR", "a worker's data: its receipts against the log"},
         {"proofs", MDL_OPT_TEXT, &s.proofs, NULL, 0, 0, "DIR", "write a fraud proof for each finding"},
         {"threads", MDL_OPT_U32, &s.threads, NULL, 1, MDL_THREADS_MAX, "N", "threads (all CPUs)"},
@@ -195,8 +223,7 @@ int mdl_cmd_audit(int argc, char **argv) {
         {0},
     };
     char error[MDL_ERROR_TEXT];
-    uint8_t *other = NULL;
-    size_t other_size = 0;
+    const char *named[MDL_AUDIT_OTHERS_MAX];
     int first;
     int code = mdl_cli_options(&usage, options, argc, argv, &first);
     if (code >= 0)
@@ -225,15 +252,16 @@ int mdl_cmd_audit(int argc, char **argv) {
     mdl_err err = s.vkey ? mdl_cli_vkey(s.vkey, &o.log, error, sizeof error) : MDL_OK;
     if (err == MDL_OK && s.policy)
         err = take_policy(&s, &policy, &o, error, sizeof error);
-    if (err == MDL_OK && s.checkpoint)
-        err = mdl_file_read(s.checkpoint, MDL_NOTE_MAX, &other, &other_size, error, sizeof error);
-    if (err != MDL_OK)
+    o.others = mdl_cli_collect("--checkpoint", argc, argv, named, MDL_AUDIT_OTHERS_MAX);
+    for (uint32_t i = 0; i < o.others && err == MDL_OK; i++)
+        err = take_checkpoint(named[i], &o.other[i], error, sizeof error);
+    if (err != MDL_OK) {
+        free_others(&o);
         return mdl_cli_fail(exit_code(err), "%s", error);
-    o.other = (const char *)other;
-    o.other_size = other_size;
+    }
     mdl_audit_report *report = calloc(1, sizeof *report);
     code = report ? audit(argv[first], &s, &o, report) : mdl_cli_fail(MDL_EXIT_FAILURE, "out of memory");
     free(report);
-    free(other);
+    free_others(&o);
     return code;
 }

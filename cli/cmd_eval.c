@@ -24,7 +24,8 @@ static const mdl_usage usage = {
             "`after` is the fraction of right choices after a change. --clamp adds a row in\n"
             "which modulators or arousal are held at a level (mean: at the champion's own mean\n"
             "over these lives), --against the champion of another run on the same lives; both\n"
-            "with their difference to the champion, life by life (`less`).",
+            "with their difference to the champion, life by life (`less`). --gene changes genes of\n"
+            "the champion first, by the names of its JSON file, and so makes another one.",
     .examples = "  modulon eval runs/t1\n"
                 "  modulon eval runs/t1 --episodes 1000 --islands\n"
                 "  modulon eval runs/f1 --clamp arousal=0\n"
@@ -38,10 +39,52 @@ typedef struct settings {
     uint32_t episodes, threads;
     uint64_t seed;
     int has_seed, islands, json, quiet;
-    const char *clamp, *against;
+    const char *clamp, *against, *gene;
     mdl_hold hold;             /* where `clamp`   */
     const mdl_champion *other; /* where `against` */
 } settings;
+
+/* Where the gene `key` stands; MDL_GENES_ABSENT when this experiment has none. */
+static uint32_t find_gene(const mdl_champion *c, const char *key) {
+    const mdl_genome_layout *l = &c->layout;
+    const struct {
+        const char *(*key)(uint32_t);
+        uint32_t at;
+    } section[] = {
+        {mdl_gene_key, l->globals}, {mdl_neuraxon_gene_key, l->neuraxon}, {mdl_modulator_gene_key, l->modulators}};
+    for (size_t s = 0; s < sizeof section / sizeof section[0]; s++)
+        for (uint32_t i = 0; section[s].at != MDL_GENES_ABSENT && section[s].key(i); i++)
+            if (strcmp(section[s].key(i), key) == 0)
+                return section[s].at + i;
+    return MDL_GENES_ABSENT;
+}
+
+/* Set genes of the chosen genome from "eta_global=0.1,arousal_rate=4". 0: wrong. */
+static int set_genes(mdl_champion *c, const char *text) {
+    float *genome = c->genomes + (size_t)c->island * c->layout.genes;
+    for (const char *at = text;; at++) {
+        char one[96], *end;
+        size_t size = strcspn(at, ",");
+        if (size >= sizeof one)
+            return 0;
+        memcpy(one, at, size);
+        one[size] = '\0';
+        char *equals = strchr(one, '=');
+        if (!equals)
+            return 0;
+        *equals = '\0';
+        double value = strtod(equals + 1, &end);
+        uint32_t gene = find_gene(c, one);
+        if (end == equals + 1 || *end || !(value >= -64 && value <= 64) || gene == MDL_GENES_ABSENT)
+            return 0;
+        genome[gene] = (float)value;
+        at += size;
+        if (!*at)
+            break;
+    }
+    mdl_champion_choose(c, c->island);
+    return 1;
+}
 
 /* The champion first, then what it is set beside. */
 static uint32_t list_variants(const mdl_champion *c, const settings *s, const double *levels, uint32_t lives,
@@ -296,6 +339,7 @@ int mdl_cmd_eval(int argc, char **argv) {
         {"episodes", MDL_OPT_U32, &s.episodes, NULL, 1, 65536, "N", "test lives (the experiment's)"},
         {"islands", MDL_OPT_FLAG, &s.islands, NULL, 0, 0, NULL, "also the champion of every island"},
         {"clamp", MDL_OPT_TEXT, &s.clamp, NULL, 0, 0, "NAME=X", "a row with levels held: arousal=0,dopamine=mean"},
+        {"gene", MDL_OPT_TEXT, &s.gene, NULL, 0, 0, "NAME=X", "a changed champion: eta_global=0.1,arousal_rate=4"},
         {"against", MDL_OPT_TEXT, &s.against, NULL, 0, 0, "RUN", "a row with another champion of the same task"},
         {"test-seed", MDL_OPT_U64, &s.seed, &s.has_seed, 0, 0, "S", "seed of the lives (the genome's digest)"},
         {"threads", MDL_OPT_U32, &s.threads, NULL, 1, MDL_THREADS_MAX, "N", "threads (all CPUs)"},
@@ -313,7 +357,14 @@ int mdl_cmd_eval(int argc, char **argv) {
     if (err != MDL_OK)
         return mdl_cli_fail(mdl_cli_code(err), "%s", error);
     mdl_champion other = {0};
-    if (s.clamp && mdl_hold_parse(&s.hold, s.clamp, &champion.file.experiment, error, sizeof error) != MDL_OK)
+    if (s.gene && !set_genes(&champion, s.gene))
+        code =
+            mdl_cli_fail(MDL_EXIT_USAGE,
+                         "eval: --gene is \"%s\"; allowed: GENE=VALUE, more after commas; a gene is one of those that "
+                         "the champion's JSON file names, a value a number from -64 to 64",
+                         s.gene);
+    if (code < 0 && s.clamp &&
+        mdl_hold_parse(&s.hold, s.clamp, &champion.file.experiment, error, sizeof error) != MDL_OK)
         code = mdl_cli_fail(MDL_EXIT_USAGE, "eval: %s", error);
     if (code < 0 && s.against) {
         code = read_other(&other, s.against, &champion);

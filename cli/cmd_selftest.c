@@ -31,6 +31,10 @@ static const mdl_usage usage = {
     "\"islands\":[" islands "]}"
 #define ISLAND(algorithm) "{\"algorithm\":\"" algorithm "\",\"population\":4}"
 
+#define REGIONS                                                                                                        \
+    "{\"regions\":3,\"neurons\":24,\"ring\":6,\"sources\":2,\"listen\":6,\"fan_in\":4,\"window\":2,\"delay\":[1,3],"   \
+    "\"delay_between\":[2,5]}"
+
 /* Each runs a life of a first candidate, or a small evolution. */
 static const struct {
     const char *name, *json;
@@ -59,6 +63,18 @@ static const struct {
      "{\"name\":\"s\",\"seed\":\"5\",\"task\":\"cartpole\",\"network\":{\"neurons\":4,\"ring\":\"dense\"}," LEARN
      "}," EVOLVE(ISLAND("es") "," ISLAND("ga") "," ISLAND("cma")) "}",
      1},
+    {"neuraxon",
+     "{\"name\":\"s\",\"seed\":\"6\",\"model\":\"neuraxon\",\"task\":{\"name\":\"forage\",\"trials\":200,\"agents\":2},"
+     "\"network\":" REGIONS ",\"neuraxon\":{\"mechanisms\":{\"metaplasticity\":\"on\",\"stdp\":\"on\",\"autoreceptor\":"
+     "\"on\",\"spontaneous\":\"on\",\"oscillators\":\"on\",\"homeostasis\":\"on\",\"balance\":\"on\",\"silent\":\"on\","
+     "\"structure\":\"on\",\"modulatory_synapses\":\"on\",\"meta_learning\":\"on\",\"global_attention\":\"on\","
+     "\"critic\":"
+     "\"on\",\"context_rate\":\"on\"}},\"modulators\":{}," EVOLVE(ISLAND("es")) "}",
+     0},
+    {"modulators",
+     "{\"name\":\"s\",\"seed\":\"7\",\"task\":{\"name\":\"forage\",\"trials\":200},\"network\":" REGIONS "," LEARN
+     "},\"modulators\":{}," EVOLVE(ISLAND("es")) "}",
+     0},
 };
 enum { CASES = sizeof cases / sizeof cases[0], DIGESTS = sizeof mdl_selftest_digests / sizeof mdl_selftest_digests[0] };
 

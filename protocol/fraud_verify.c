@@ -98,7 +98,6 @@ static void fork(checking *c) {
     size_t count = c->size[MDL_FRAUD_HASH_FIELD] / MDL_HASH_BYTES;
     if (first.size == second.size) {
         root = second.root;
-        count = 0;
     } else if (c->size[MDL_FRAUD_ROOT_FIELD] != MDL_HASH_BYTES || count > MDL_MERKLE_PROOF_MAX ||
                c->size[MDL_FRAUD_HASH_FIELD] % MDL_HASH_BYTES != 0) {
         say(c, MDL_FRAUD_FALSE, "the sizes differ, and what connects them is missing");

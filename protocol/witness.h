@@ -72,9 +72,10 @@ void mdl_witness_kept_put(const mdl_witness_kept *k, mdl_text_out *out);
 /* Add the lines of a witness's answer to a checkpoint's note. Only lines of
  * `witness` whose signature verifies are taken, at most one, and only when the
  * note has none of it yet.
+ *   bytes   the checkpoint's note
  *   answer  the body of a 200: one or more signature lines
  * MDL_OK; MDL_ESYNTAX, MDL_ESIZE (the form), MDL_ESIGNATURE, MDL_ENOENT (no line of
  * this witness), MDL_ENOMEM; then `out` may hold anything. */
-mdl_err mdl_witness_attach(mdl_text note, mdl_text answer, const mdl_vkey *witness, mdl_text_out *out);
+mdl_err mdl_witness_attach(mdl_text bytes, mdl_text answer, const mdl_vkey *witness, mdl_text_out *out);
 
 #endif

@@ -59,6 +59,22 @@ mdl_err mdl_champion_of_run(mdl_champion *c, const mdl_runner *r, char *error, s
     return MDL_OK;
 }
 
+mdl_err mdl_champion_of_genome(mdl_champion *c, const mdl_experiment_file *file, const float *genome) {
+    char error[256];
+    memset(c, 0, sizeof *c);
+    mdl_err err = mdl_experiment_file_parse(&c->file, "", file->bytes, file->size, error, sizeof error);
+    if (err == MDL_OK)
+        err = make_room(c);
+    if (err != MDL_OK) {
+        mdl_champion_close(c);
+        return err;
+    }
+    for (uint32_t k = 0; k < c->islands; k++)
+        memcpy(c->genomes + (size_t)k * c->layout.genes, genome, c->layout.genes * sizeof *genome);
+    mdl_champion_choose(c, 0);
+    return MDL_OK;
+}
+
 /* ---- read ---- */
 
 static int is_shape(const mdl_tensor *t, mdl_dtype dtype, uint32_t rank, uint64_t first, uint64_t second) {

@@ -48,6 +48,9 @@ void mdl_genome_digest(const float *genome, uint32_t genes, uint8_t digest[MDL_D
 
 /* From a run. MDL_ENOENT before its first validation. */
 mdl_err mdl_champion_of_run(mdl_champion *c, const mdl_runner *r, char *error, size_t error_size);
+/* From one genome, which every island gets; nothing was validated. The file is
+ * copied. MDL_ENOMEM. */
+mdl_err mdl_champion_of_genome(mdl_champion *c, const mdl_experiment_file *file, const float *genome);
 /* From a file, or from champion.safetensors in a directory. Everything is
  * checked: the experiment against its id, the genome against its digest, every
  * tensor against the others. MDL_E* with a sentence; `c` then closed. */

@@ -11,6 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "protocol/base64.h"
+#include "protocol/fraud.h"
+#include "protocol/tlog_proof.h"
 #include "runtime/file.h"
 
 enum { NAME_MAX_CHARS = 160, PATH_CHARS = MDL_KEEP_PATH_MAX + 400 };
@@ -125,6 +128,70 @@ static mdl_err append(const char *path, const char *line, char *error, size_t er
     return MDL_OK;
 }
 
+/* The log's key signed both notes for one size: a fork, which is a proof as it stands. */
+static mdl_err put_conflict(const char *folder, const char *vkey, mdl_text older, mdl_text newer, uint64_t tree,
+                            char *error, size_t error_size) {
+    char path[PATH_CHARS + 40], *text[2] = {NULL, NULL}, *all = NULL;
+    const mdl_text note[2] = {older, newer};
+    mdl_fraud f = {.kind = MDL_FRAUD_FORK};
+    f.field[MDL_FRAUD_LOG_FIELD] = mdl_text_of(vkey);
+    mdl_err err = MDL_OK;
+    for (int i = 0; i < 2; i++) {
+        mdl_text_out out = {malloc(MDL_BASE64_CHARS(note[i].size)), MDL_BASE64_CHARS(note[i].size), 0};
+        text[i] = out.at;
+        if (out.at)
+            mdl_base64_put(&out, note[i].at, note[i].size);
+        f.field[i ? MDL_FRAUD_SECOND_FIELD : MDL_FRAUD_FIRST_FIELD] = (mdl_text){text[i], out.size};
+        err = out.at ? err : MDL_ENOMEM;
+    }
+    if (err == MDL_OK) {
+        mdl_text_out size = {NULL, 0, 0};
+        mdl_fraud_put(&f, &size);
+        all = malloc(size.size);
+        mdl_text_out out = {all, size.size, 0};
+        err = all ? MDL_OK : MDL_ENOMEM;
+        if (all)
+            mdl_fraud_put(&f, &out);
+        snprintf(path, sizeof path, "%s/fork-%" PRIu64 ".fraud", folder, tree);
+        if (all)
+            err = put(path, all, out.size, error, error_size);
+    }
+    if (err == MDL_ENOMEM)
+        snprintf(error, error_size, "out of memory");
+    free(text[0]);
+    free(text[1]);
+    free(all);
+    return err;
+}
+
+/* Keep the newest checkpoint of this log, to be compared with what others were shown. What comes is verified;
+ * what lies there is ours. */
+static mdl_err keep_checkpoint(const char *folder, const mdl_settled *s, char *error, size_t error_size) {
+    char path[PATH_CHARS + 40];
+    mdl_tlog_proof proof;
+    mdl_note note;
+    mdl_checkpoint newest, kept;
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    if (mdl_tlog_proof_parse((mdl_text){(const char *)s->proof, s->proof_size}, &proof) != MDL_OK ||
+        mdl_note_parse(proof.checkpoint, &note) != MDL_OK || mdl_checkpoint_parse(note.text, &newest) != MDL_OK)
+        return MDL_OK;
+    snprintf(path, sizeof path, "%s/checkpoint", folder);
+    mdl_err err = mdl_file_read(path, MDL_NOTE_MAX, &bytes, &size, error, error_size);
+    mdl_text old = {(const char *)bytes, size};
+    if (err == MDL_OK && mdl_note_parse(old, &note) == MDL_OK && mdl_checkpoint_parse(note.text, &kept) == MDL_OK) {
+        int same = kept.size == newest.size;
+        if (same && !mdl_hash_equal(&kept.root, &newest.root))
+            err = put_conflict(folder, s->vkey, old, proof.checkpoint, kept.size, error, error_size);
+        if (same || kept.size > newest.size) {
+            free(bytes);
+            return err;
+        }
+    }
+    free(bytes);
+    return put(path, proof.checkpoint.at, proof.checkpoint.size, error, error_size);
+}
+
 mdl_err mdl_keep_settled(const mdl_keep *k, const mdl_settled *s, uint64_t wall_ms, char *error, size_t error_size) {
     char coordinator[2 * MDL_KEY_BYTES + 1], experiment[MDL_DIGEST_HEX], folder[PATH_CHARS], path[PATH_CHARS + 40];
     mdl_hex(s->coordinator, MDL_KEY_BYTES, coordinator);
@@ -140,6 +207,8 @@ mdl_err mdl_keep_settled(const mdl_keep *k, const mdl_settled *s, uint64_t wall_
     if (err == MDL_OK && s->state == MDL_NOTICE_ACCEPTED) {
         snprintf(path, sizeof path, "%s/%" PRIu64 ".tlog-proof", folder, s->lease);
         err = put(path, s->proof, s->proof_size, error, error_size);
+        if (err == MDL_OK)
+            err = keep_checkpoint(folder, s, error, error_size);
     }
     snprintf(path, sizeof path, "%s/vkey", folder);
     if (err == MDL_OK && access(path, F_OK) != 0) {

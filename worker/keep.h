@@ -7,6 +7,8 @@
  *     vkey                         verifier key of the ledger
  *     LEASE.envelope               the ledger's record
  *     LEASE.tlog-proof             that it is in the ledger (C2SP tlog-proof)
+ *     checkpoint                   the newest one seen, for modulon audit --checkpoint
+ *     fork-SIZE.fraud              two of one size that contradict each other: a proof (PROTOCOL 9.7)
  *
  * Files appear whole or not at all and survive a kill at any instant. They are
  * not synced one by one: after a power cut a result may be missing, and the

@@ -327,8 +327,7 @@ static void audit_other(const char *note, size_t size) {
     char error[ERROR] = "";
     mdl_audit_source s = source_make(&honest, honest.record, honest.records);
     mdl_audit_options o = options_make(0);
-    o.other = note;
-    o.other_size = size;
+    o.other[o.others++] = (mdl_text){note, size};
     assert_int_equal(mdl_audit_run(&s, &o, &report, error, sizeof error), MDL_OK);
     mdl_audit_source_close(&s);
 }
@@ -367,8 +366,7 @@ static void test_forked(void **state) {
     mdl_audit_options o = options_make(0);
     mdl_audit_source s = source_make(&honest, honest.record, honest.records);
     note[size - 10] = note[size - 10] == 'A' ? 'B' : 'A';
-    o.other = note;
-    o.other_size = size;
+    o.other[o.others++] = (mdl_text){note, size};
     assert_int_equal(mdl_audit_run(&s, &o, &report, error, sizeof error), MDL_ESIGNATURE);
     mdl_audit_source_close(&s);
     done();

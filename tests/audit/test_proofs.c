@@ -168,8 +168,7 @@ static void test_fork(void **state) {
         mdl_audit_source s = source_make(&honest, honest.record, honest.records);
         mdl_audit_options o = options_make(0);
         snprintf(name, sizeof name, "fork%zu", k);
-        o.other = note;
-        o.other_size = size;
+        o.other[o.others++] = (mdl_text){note, size};
         o.proofs = in_directory(folder, name);
         assert_int_equal(mdl_audit_run(&s, &o, &report, error, sizeof error), MDL_OK);
         expect_finding(&report, MDL_AUDIT_FORK, MDL_AUDIT_NO_RECORD);

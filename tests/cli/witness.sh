@@ -84,6 +84,12 @@ wait_for 15 whole || fail "no cosigned checkpoint: $(cat sealed.out second.err w
 expect 0 "$MODULON" audit "$url" --policy both.policy --full --quiet --json --receipts worker
 grep -q '"tier":"full"' out.txt && grep -q '"witnesses":{"of":2,"cosigned":2' out.txt || fail "$(cat out.txt)"
 grep -q '"receipts":{"checked":[1-9]' out.txt || fail "no receipts: $(cat out.txt)"
+# What the witness and the worker were shown lies on its line.
+hex=$(printf %s "${vkey%%+*}" | sha256sum | cut -d' ' -f1)
+expect 0 "$MODULON" audit "$url" --vkey "$vkey" --tier quick --quiet --json \
+    --checkpoint "$url1/$hex/checkpoint" --checkpoint "$url/checkpoint" --checkpoint worker/receipts/*/checkpoint
+grep -q '"compared":4' out.txt || fail "not all compared: $(cat out.txt)"
+expect 2 "$MODULON" audit "$url" --vkey "$vkey" --tier quick --quiet --checkpoint "$url2/$hex/nothing"
 # The directory keeps the cosigned one.
 expect 0 "$MODULON" audit run --policy both.policy --tier rules --quiet
 grep -q "witnesses   2 of 2 cosigned" out.txt || fail "$(cat out.txt)"
