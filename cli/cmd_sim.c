@@ -95,7 +95,7 @@ static void add(total *t, const mdl_sim_report *r, uint64_t seed) {
     ADD(closed), ADD(virtual_s), ADD(events), ADD(calls), ADD(records), ADD(results), ADD(receipts), ADD(expired);
     ADD(verdicts), ADD(checks), ADD(crashes), ADD(kills), ADD(lost), ADD(repeated), ADD(refused), ADD(folds);
     ADD(jobs_closed), ADD(updates_closed), ADD(updates_extra), ADD(late_closed), ADD(late_extra);
-    ADD(wrong_selected), ADD(violations);
+    ADD(wrong_selected), ADD(violations), ADD(drawn), ADD(draws), ADD(drawn_wrong), ADD(drawn_free), ADD(forfeited);
 #undef ADD
     s->ended += r->ended;
     s->call_ms_p50 = r->call_ms_p50 > s->call_ms_p50 ? r->call_ms_p50 : s->call_ms_p50;
@@ -111,6 +111,13 @@ static void add(total *t, const mdl_sim_report *r, uint64_t seed) {
     }
 }
 
+/* Units with a wrong result that a worker who is honest at first hands in before it is banned. */
+static double slips_of(const total *t) {
+    const mdl_sim_kind *a = &t->sum.kind[MDL_SIM_TURNCOAT], *b = &t->sum.kind[MDL_SIM_GAMBLER];
+    uint32_t banned = a->banned + b->banned;
+    return banned ? (double)(a->units_wrong + b->units_wrong) / banned : 0;
+}
+
 static double share(uint64_t part, uint64_t whole) { return whole ? (double)part / (double)whole : 0; }
 
 /* ---- telling ---- */
@@ -120,9 +127,11 @@ static void replay_of(const request *q, uint64_t seed, char *out, size_t size) {
     const mdl_sim_plan *p = &q->plan;
     snprintf(out, size,
              "modulon sim --seeds %" PRIu64 " --workers %u --generations %u --population %u --adversaries %g --mix %s "
-             "--latency %g --loss %g --repeat %g --crash %g --churn %g --signatures %s",
+             "--latency %g --loss %g --repeat %g --crash %g --churn %g --floor %u --probation %u --window %u%s "
+             "--signatures %s",
              seed, (unsigned)p->workers, (unsigned)p->generations, (unsigned)p->population, p->adversaries, q->mix,
-             p->latency_ms, p->loss, p->repeat, p->crash_s, p->churn_s, p->ed25519 ? "ed25519" : "quick");
+             p->latency_ms, p->loss, p->repeat, p->crash_s, p->churn_s, (unsigned)p->floor_ppm, (unsigned)p->probation,
+             (unsigned)p->window, p->unverified ? " --unverified" : "", p->ed25519 ? "ed25519" : "quick");
 }
 
 static const char *signatures_of(const request *q) {
@@ -164,6 +173,18 @@ static void show(const request *q, const total *t) {
     printf("%" PRIu64 " wrong among what was selected (elites, validation, champions)\n", s->wrong_selected);
     printf("work done again: %.2f %% of all, %.2f %% in the later half of the generations\n",
            100 * share(s->updates_extra, s->updates_closed), 100 * share(s->late_extra, s->late_closed));
+    if (s->draws > 0) {
+        double lo, hi;
+        mdl_sim_interval(s->drawn, s->draws, 1.96, &lo, &hi);
+        printf("drawn: %" PRIu64 " of %" PRIu64
+               " units of trusted workers, %.2f %% (95 %%: %.2f to %.2f); the floor is "
+               "%.2f %%\n",
+               s->drawn, s->draws, 100 * share(s->drawn, s->draws), 100 * lo, 100 * hi, q->plan.floor_ppm / 1e4);
+        printf("of the drawn jobs %" PRIu64 " were wrong; %" PRIu64 " of those were confirmed by their own ring\n",
+               s->drawn_wrong, s->drawn_free);
+        printf("units with a wrong result of turncoats and gamblers for each one banned: %.1f; 1 / floor is %.0f\n",
+               slips_of(t), q->plan.floor_ppm ? 1e6 / q->plan.floor_ppm : 0);
+    }
     printf("an honest call waited %.2f ms (p50), %.2f ms (p99), in the worst fleet\n", s->call_ms_p50, s->call_ms_p99);
     printf(
         "BOINC's adaptive replication beside: %.2f %% done again, %.2f %% in the last tenth; %.3f %% of the accepted "
@@ -218,6 +239,13 @@ static void show_json(const request *q, const total *t) {
            ",\"refused\":%" PRIu64 ",\"folds\":%" PRIu64 ",",
            s->crashes, s->kills, s->lost, s->repeated, s->refused, s->folds);
     show_json_kinds(t);
+    double lo, hi;
+    mdl_sim_interval(s->drawn, s->draws, 1.96, &lo, &hi);
+    printf("\"draws\":%" PRIu64 ",\"drawn\":%" PRIu64
+           ",\"drawn_share\":[%.6f,%.6f],\"floor\":%.6f,\"drawn_wrong\":%" PRIu64 ",\"drawn_free\":%" PRIu64
+           ",\"units_wrong_to_ban\":%.3f,\"forfeited\":%" PRIu64 ",",
+           s->draws, s->drawn, lo, hi, q->plan.floor_ppm / 1e6, s->drawn_wrong, s->drawn_free, slips_of(t),
+           s->forfeited);
     printf("\"jobs_closed\":%" PRIu64 ",\"wrong_selected\":%" PRIu64
            ",\"overhead\":%.6f,\"overhead_late\":%.6f,\"call_ms_p50\":%.3f,\"call_ms_p99\":%.3f,",
            s->jobs_closed, s->wrong_selected, share(s->updates_extra, s->updates_closed),
@@ -306,6 +334,11 @@ int mdl_cmd_sim(int argc, char **argv) {
         {"crash", MDL_OPT_F64, &q.plan.crash_s, NULL, 0, 1e6, "S",
          "mean time between crashes of the coordinator; 0: none (20)"},
         {"churn", MDL_OPT_F64, &q.plan.churn_s, NULL, 0, 1e6, "S", "and of a worker (60)"},
+        {"floor", MDL_OPT_U32, &q.plan.floor_ppm, NULL, 0, 1000000, "PPM",
+         "of trusted units of which a job is done again (20000)"},
+        {"probation", MDL_OPT_U32, &q.plan.probation, NULL, 0, 1000000, "N", "confirmed leases until trust (10)"},
+        {"window", MDL_OPT_U32, &q.plan.window, NULL, 0, 16, "G", "generations that credit waits (3)"},
+        {"unverified", MDL_OPT_FLAG, &q.plan.unverified, NULL, 0, 0, NULL, "with verification off"},
         {"signatures", MDL_OPT_TEXT, &q.signatures, NULL, 0, 0, "HOW",
          "ed25519, quick (keyed BLAKE2b) or auto: quick above 64 workers"},
         {"json", MDL_OPT_FLAG, &q.json, NULL, 0, 0, NULL, "one JSON object on stdout"},

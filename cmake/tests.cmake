@@ -78,6 +78,14 @@ foreach(source ${tests})
     endif()
 endforeach()
 
+# The specification read again in another language: these check the vectors in it.
+find_program(MODULON_PYTHON python3)
+if(MODULON_PYTHON)
+    foreach(stem network modulator)
+        modulon_test(core.${stem}_reference core "" ${MODULON_PYTHON} tests/core/test_${stem}_reference.py)
+    endforeach()
+endif()
+
 if(TARGET modulon)
     file(GLOB cli_tests CONFIGURE_DEPENDS tests/cli/*.sh)
     foreach(script ${cli_tests})
@@ -90,10 +98,14 @@ endif()
 # A thousand small fleets; nightly, more of them and one of 100,000 workers.
 if(TARGET modulon AND NOT MODULON_INSTRUMENTED)
     foreach(seeds 1..250 251..500 501..750 751..1000)
-        modulon_test(sim.seeds_${seeds} sim "" modulon sim --quiet --signatures quick --seeds ${seeds})
+        modulon_test(sim.seeds_${seeds} sim "" modulon sim --quiet --signatures quick --adversaries 0.3
+            --seeds ${seeds})
     endforeach()
     if(MODULON_NIGHTLY)
-        modulon_test(sim.more_seeds sim "" modulon sim --quiet --signatures quick --seeds 1001..20000)
+        modulon_test(sim.more_seeds sim "" modulon sim --quiet --signatures quick --adversaries 0.3
+            --seeds 1001..20000)
+        modulon_test(sim.mature sim "" modulon sim --quiet --signatures quick --adversaries 0.3 --workers 100
+            --population 2000 --generations 40)
         modulon_test(sim.large sim "" modulon sim --quiet --workers 100000 --generations 2 --crash 0 --churn 0)
     endif()
 endif()

@@ -68,13 +68,12 @@ static void take_post(const mdl_http *h, const mdl_http_request *r, const uint8_
     out->status = strlen((const char *)posted) != r->body_size
                       ? 400
                       : h->o.key_change(h->o.ctx, (const char *)posted, text, sizeof text - 1);
-    if (*text) {
-        strcat(text, "\n");
-        out->body = malloc(strlen(text));
-        out->size = strlen(text);
-        if (out->body) {
-            memcpy(out->body, text, out->size);
-        }
+    size_t size = strlen(text);
+    out->body = size > 0 ? malloc(size + 1) : NULL;
+    if (out->body) {
+        memcpy(out->body, text, size);
+        out->body[size] = '\n';
+        out->size = size + 1;
     }
 }
 

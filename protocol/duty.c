@@ -298,8 +298,8 @@ int mdl_duty_may_reveal(const mdl_duty *d, uint64_t lease) {
     if (at == MDL_DUTY_NONE || d->lease[at].state != OPEN)
         return 0;
     const duty_lease *l = &d->lease[at];
-    for (uint32_t i = l->first; l->kind == MDL_DUTY_FRESH && i < l->first + l->count; i++)
-        if (d->job[i].answers > 0)
+    for (uint32_t i = l->first; i < l->first + l->count; i++)
+        if (l->kind == MDL_DUTY_FRESH ? d->job[i].answers > 0 : has_owner(d, &d->job[i], l->owner))
             return 0;
     return 1;
 }

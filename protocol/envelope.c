@@ -43,6 +43,19 @@ int mdl_signature_good(const uint8_t signature[MDL_SIGNATURE_BYTES], const uint8
                   : crypto_sign_verify_detached(signature, bytes, size, key) == 0;
 }
 
+int mdl_signature_pair(const uint8_t secret[MDL_SECRET_BYTES], const uint8_t key[MDL_KEY_BYTES]) {
+    uint8_t seed[MDL_SEED_BYTES], own[MDL_KEY_BYTES], whole[MDL_SECRET_BYTES];
+    if (scheme) {
+        return memcmp(secret + MDL_SEED_BYTES, key, MDL_KEY_BYTES) == 0;
+    }
+    crypto_sign_ed25519_sk_to_seed(seed, secret);
+    crypto_sign_seed_keypair(own, whole, seed);
+    int pair = memcmp(own, key, sizeof own) == 0 && sodium_memcmp(whole, secret, sizeof whole) == 0;
+    sodium_memzero(seed, sizeof seed);
+    sodium_memzero(whole, sizeof whole);
+    return pair;
+}
+
 /* The PAE up to the payload, in MDL_PAE_HEAD_MAX bytes. */
 static size_t write_pae_head(const char *name, size_t payload_size, uint8_t *out) {
     static const char before[] = "application/vnd.modulon.", after[] = ".v1+json";

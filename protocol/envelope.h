@@ -45,6 +45,8 @@ void mdl_signature_sign(uint8_t signature[MDL_SIGNATURE_BYTES], const uint8_t *b
 /* 1 or 0. */
 int mdl_signature_good(const uint8_t signature[MDL_SIGNATURE_BYTES], const uint8_t *bytes, size_t size,
                        const uint8_t key[MDL_KEY_BYTES]);
+/* Whether a whole secret key belongs to this public one. 1 or 0. */
+int mdl_signature_pair(const uint8_t secret[MDL_SECRET_BYTES], const uint8_t key[MDL_KEY_BYTES]);
 
 typedef struct mdl_envelope {
     char name[MDL_TYPE_NAME_MAX + 1]; /* <name> of the type */

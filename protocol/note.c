@@ -290,12 +290,7 @@ mdl_err mdl_note_sign(mdl_text text, const mdl_vkey *key, const uint8_t secret[M
         return MDL_ERANGE;
     }
     /* Signing with a public key that is not the secret's own gives the secret away. */
-    uint8_t seed[crypto_sign_SEEDBYTES], own[MDL_NOTE_KEY_BYTES], whole[MDL_NOTE_SECRET_BYTES];
-    crypto_sign_ed25519_sk_to_seed(seed, secret);
-    crypto_sign_seed_keypair(own, whole, seed);
-    int foreign = memcmp(own, key->key, sizeof own) != 0 || sodium_memcmp(whole, secret, sizeof whole) != 0;
-    sodium_memzero(seed, sizeof seed);
-    sodium_memzero(whole, sizeof whole);
+    int foreign = !mdl_signature_pair(secret, key->key);
     if (foreign) {
         return MDL_EMISMATCH;
     }

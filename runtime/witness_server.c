@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/assert.h"
 #include "protocol/digest.h"
 #include "runtime/file.h"
 #include "runtime/http_server.h"
@@ -153,37 +154,46 @@ static int cosign(mdl_witness_server *w, witnessed *l, mdl_text body, const mdl_
     return out->status;
 }
 
-static witnessed *log_of(mdl_witness_server *w, mdl_text body) {
+/* The log that a request names; NULL with the status: 400 for its form, 404 for another log. */
+static witnessed *log_of(mdl_witness_server *w, mdl_text body, int *status) {
     mdl_witness_request r;
     mdl_note note;
     mdl_checkpoint c;
+    *status = 400;
     if (mdl_witness_request_parse(body, &r) != MDL_OK || mdl_note_parse(r.checkpoint, &note) != MDL_OK ||
         mdl_checkpoint_parse(note.text, &c) != MDL_OK)
         return NULL;
+    *status = 404;
     for (uint32_t i = 0; i < w->logs; i++)
         if (mdl_text_equal(c.origin, mdl_text_of(w->log[i].key.name)))
             return &w->log[i];
     return NULL;
 }
 
+static void tell(const mdl_witness_server *w, const witnessed *l, int status, const char *trouble) {
+    if (w->o.told)
+        w->o.told(w->o.ctx, l ? l->key.name : "", status, l ? l->state.size : 0, trouble);
+}
+
 static void add_checkpoint(mdl_witness_server *w, mdl_text body, mdl_http_reply *out) {
     mdl_witness_state next;
     mdl_checkpoint c;
     char error[512] = "";
-    witnessed *l = log_of(w, body);
-    /* Of no log that we know: 400 or 404, by any of them. */
-    int status = mdl_witness_decide(l ? &l->state : &w->log[0].state, l ? &l->key : &w->log[0].key, body, &next, &c);
-    out->status = status;
-    if (status == 200) {
+    witnessed *l = log_of(w, body, &out->status);
+    if (!l) {
+        tell(w, NULL, out->status, "");
+        return;
+    }
+    out->status = mdl_witness_decide(&l->state, &l->key, body, &next, &c);
+    if (out->status == 200) {
         out->status = cosign(w, l, body, &next, out, error, sizeof error);
-    } else if (status == 409) {
+    } else if (out->status == 409) {
         char size[32];
         int n = snprintf(size, sizeof size, "%" PRIu64 "\n", l->state.size);
         out->type = "text/x.tlog.size";
         reply_text(out, 409, size, (size_t)n);
     }
-    if (w->o.told)
-        w->o.told(w->o.ctx, l ? l->key.name : "", out->status, l ? l->state.size : 0, error);
+    tell(w, l, out->status, error);
 }
 
 static void serve(void *ctx, const mdl_http_request *r, const uint8_t *body, mdl_http_reply *out) {
@@ -224,6 +234,7 @@ static mdl_err take_logs(mdl_witness_server *w, const mdl_witness_options *o, ch
         snprintf(error, error_size, "a witness watches 1 to %d logs", MDL_WITNESS_LOGS_MAX);
         return MDL_ERANGE;
     }
+    MDL_ASSERT(o->log);
     for (uint32_t i = 0; i < o->logs; i++) {
         witnessed *l = &w->log[i];
         l->key = o->log[i];

@@ -148,6 +148,23 @@ static void on_publish(void *ctx, uint64_t after, const uint8_t *envelope, size_
     mdl_sim_bytes_drop(b);
 }
 
+/* The coordinator does a job itself. */
+static void on_compute(void *ctx, uint32_t job) {
+    mdl_sim *s = ctx;
+    uint32_t generation = mdl_evolution_generation(mdl_ledger_evolution(mdl_coordinator_ledger(s->logic)));
+    uint64_t updates = mdl_sim_truth(s, generation, job, NULL);
+    mdl_sim_at(s, s->now_us + 1000 * updates / CHECK_SPEED, MDL_EV_CHECKED, (uint32_t)s->incarnation, job, NULL);
+}
+
+static void computed(mdl_sim *s, uint32_t job) {
+    uint32_t generation = mdl_evolution_generation(mdl_ledger_evolution(mdl_coordinator_ledger(s->logic)));
+    mdl_job_result r;
+    mdl_sim_truth(s, generation, job, &r);
+    mdl_duty_answer answer = {.fitness = r.fitness, .updates = r.updates};
+    memcpy(answer.segment, r.segment, sizeof answer.segment);
+    mdl_coordinator_computed(s->logic, job, &answer, mdl_sim_ms(s));
+}
+
 static void on_log(void *ctx, const char *kind, const uint8_t *key, const char *text) {
     mdl_sim *s = ctx;
     (void)key;
@@ -168,6 +185,7 @@ void mdl_sim_coordinator_start(mdl_sim *s) {
         .reply = on_reply,
         .receipt = on_receipt,
         .publish = on_publish,
+        .compute = on_compute,
         .log = on_log,
         .blobs = {mdl_sim_store_get, &s->store},
     };
@@ -343,6 +361,11 @@ void mdl_sim_coordinator_event(mdl_sim *s, const mdl_sim_event *e) {
         if (e->token == s->incarnation) {
             mdl_coordinator_tick(s->logic, mdl_sim_ms(s), WALL_MS + mdl_sim_ms(s));
             mdl_sim_at(s, s->now_us + TICK_US, MDL_EV_TICK, 0, s->incarnation, NULL);
+        }
+        break;
+    case MDL_EV_CHECKED:
+        if (e->worker == (uint32_t)s->incarnation) {
+            computed(s, (uint32_t)e->token);
         }
         break;
     case MDL_EV_CRASH:

@@ -22,6 +22,10 @@ void mdl_sim_plan_init(mdl_sim_plan *p) {
                         .crash_s = 20,
                         .churn_s = 60,
                         .fold_every = 2,
+                        .floor_ppm = 20000,
+                        .plant_ppm = 5000,
+                        .probation = 10,
+                        .window = 3,
                         .ed25519 = 1};
 }
 
@@ -90,7 +94,8 @@ static int quick_good(const uint8_t signature[MDL_SIGNATURE_BYTES], const uint8_
 static mdl_err write_document(mdl_sim *s) {
     enum { ROOM = 2048 };
     uint32_t n = s->candidates;
-    char islands[256];
+    const mdl_sim_plan *p = &s->plan;
+    char islands[256], verification[128] = "\"off\"";
     s->document = malloc(ROOM);
     if (!s->document) {
         return MDL_ENOMEM;
@@ -107,13 +112,21 @@ static mdl_err write_document(mdl_sim *s) {
                  "{\"algorithm\":\"cma\",\"population\":%u,\"count\":2}",
                  (unsigned)n / 8, (unsigned)n / 8, (unsigned)n / 8);
     }
+    if (!p->unverified) {
+        snprintf(verification, sizeof verification,
+                 "{\"floor_ppm\":%u,\"plant_ppm\":%u,\"probation\":%u,\"window\":%u}", (unsigned)p->floor_ppm,
+                 (unsigned)p->plant_ppm, (unsigned)p->probation, (unsigned)p->window);
+    }
     int size = snprintf(s->document, ROOM,
                         "{\"name\":\"sim\",\"seed\":\"%llu\",\"task\":\"cartpole\","
                         "\"network\":{\"neurons\":4,\"ring\":\"dense\"},"
-                        "\"hmn\":{\"mechanisms\":{\"plasticity_gate\":\"off\"}},"
+                        "\"hmn\":{\"mechanisms\":{\"phase_gate\":\"off\",\"probabilistic\":\"off\","
+                        "\"local_attention\":\"off\",\"meta_learning\":\"off\",\"global_attention\":\"off\","
+                        "\"adaptive_bias\":\"off\",\"context_rate\":\"off\",\"dropout\":\"off\","
+                        "\"plasticity_gate\":\"off\",\"critic\":\"off\"}},"
                         "\"evolution\":{\"generations\":%u,\"episodes\":1,\"validate_every\":2,"
-                        "\"validate_episodes\":1,\"islands\":[%s]},\"verification\":\"off\"}",
-                        (unsigned long long)s->plan.seed, (unsigned)s->plan.generations, islands);
+                        "\"validate_episodes\":1,\"islands\":[%s]},\"verification\":%s}",
+                        (unsigned long long)p->seed, (unsigned)p->generations, islands, verification);
     if (size < 0 || size >= ROOM) {
         return MDL_ESIZE;
     }
@@ -211,6 +224,9 @@ static mdl_err open_fleet(mdl_sim *s) {
     s->config.admission.how = MDL_ADMIT_LIST;
     s->config.listed = s->listed;
     s->config.listed_count = s->workers;
+    s->config.checkers = MDL_SIM_CHECKERS;
+    memset(s->config.chain, 7, sizeof s->config.chain);
+    memcpy(s->config.chain, &s->plan.seed, sizeof s->plan.seed);
     return err;
 }
 
@@ -222,12 +238,15 @@ static void close_fleet(mdl_sim *s) {
     for (uint32_t i = 0; i < MDL_SIM_TAPPED; i++) {
         mdl_sim_bytes_drop(s->tapped[i]);
     }
+    mdl_sim_model_close(s);
     mdl_sim_queue_close(&s->queue);
     mdl_sim_store_close(&s->store);
     free(s->worker);
     free(s->listed);
     free(s->by_key);
     free(s->job);
+    free(s->unit);
+    free(s->wrong);
     free(s->document);
     free(s);
 }
@@ -294,7 +313,8 @@ static void report(mdl_sim *s) {
 static int sound(const mdl_sim_plan *p) {
     return p->workers >= 1 && p->workers <= 1000000 && p->generations >= 1 && p->generations <= 10000 &&
            p->adversaries >= 0 && p->adversaries <= 0.9 && p->latency_ms >= 0 && p->loss >= 0 && p->loss <= 0.5 &&
-           p->repeat >= 0 && p->repeat <= 0.5 && p->crash_s >= 0 && p->churn_s >= 0 &&
+           p->repeat >= 0 && p->repeat <= 0.5 && p->crash_s >= 0 && p->churn_s >= 0 && p->floor_ppm <= 1000000 &&
+           p->plant_ppm <= 1000000 && p->probation <= 1000000 && p->window <= MDL_VERIFY_WINDOW_MAX &&
            (p->mix < MDL_SIM_BEHAVIOURS || p->mix == MDL_SIM_MIX_WORST || p->mix == MDL_SIM_MIX_ALL);
 }
 
@@ -309,6 +329,7 @@ mdl_err mdl_sim_run(const mdl_sim_plan *plan, mdl_sim_report *out) {
     }
     s->plan = *plan;
     mdl_signature_use(plan->ed25519 ? NULL : &quick);
+    mdl_model_follow_with(mdl_sim_follow, s);
     mdl_err err = open_fleet(s);
     if (err == MDL_OK) {
         mdl_sim_at(s, 0, MDL_EV_RESTART, 0, 0, NULL);
@@ -319,9 +340,13 @@ mdl_err mdl_sim_run(const mdl_sim_plan *plan, mdl_sim_report *out) {
             mdl_sim_watch_end(s);
             report(s);
             *out = s->report;
+            if (plan->keep) {
+                plan->keep(plan->ctx, &s->store, s->config.key, s->config.secret);
+            }
         }
     }
     mdl_signature_use(NULL);
+    mdl_model_follow_with(NULL, NULL);
     close_fleet(s);
     return err;
 }

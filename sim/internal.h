@@ -16,6 +16,7 @@ enum {
     MDL_SIM_KEPT = 160,     /* envelopes in one worker's outbox   */
     MDL_SIM_TAPPED = 64,    /* frames that eavesdroppers keep     */
     MDL_SIM_HISTOGRAM = 64, /* of waiting times, by powers of 2^(1/2) us */
+    MDL_SIM_CHECKERS = 2,   /* jobs that the coordinator does at once */
     MDL_SIM_OWNERS = 6      /* results of one job that are watched */
 };
 
@@ -82,11 +83,27 @@ typedef struct mdl_sim_waiting {
     mdl_sim_bytes *frame;
 } mdl_sim_waiting;
 
+/* A unit of fresh work of a trusted worker, until its generation closes. */
+typedef struct mdl_sim_fresh {
+    uint64_t lease;
+    uint32_t worker, first, count;
+    uint8_t nonce[32], root[32];
+} mdl_sim_fresh;
+
 /* What the watch knows of a job of the open generation. */
 typedef struct mdl_sim_job {
     uint32_t by[MDL_SIM_OWNERS]; /* workers whose results were recorded */
+    int64_t told[MDL_SIM_OWNERS];
     uint32_t count;
 } mdl_sim_job;
+
+/* An evolution's bytes after some generations, by what led there. */
+typedef struct mdl_sim_state {
+    uint32_t from, to;
+    uint8_t digest[MDL_DIGEST_BYTES]; /* of the fitnesses */
+    uint8_t *bytes;
+    size_t size, room;
+} mdl_sim_state;
 
 typedef struct mdl_sim {
     mdl_sim_plan plan;
@@ -119,9 +136,16 @@ typedef struct mdl_sim {
     mdl_sim_bytes *tapped[MDL_SIM_TAPPED];
     uint32_t taps;
 
+    mdl_sim_state *state;
+    uint32_t states, states_room;
+
     /* the watch */
     mdl_sim_job *job;
     uint32_t jobs_room, generation;
+    mdl_sim_fresh *unit;
+    uint32_t units, units_room;
+    uint8_t *wrong; /* [wrong_room] whether a job's first result was wrong */
+    uint32_t wrong_room;
     int fold_due;
     uint64_t paid, accepted_updates;
     uint64_t open_updates, open_extra;
@@ -168,6 +192,11 @@ void mdl_sim_worker_close(mdl_sim *s, mdl_sim_worker *w);
 /* What job `job` of `generation` really gives; `result` may be NULL: the updates alone. */
 uint64_t mdl_sim_truth(const mdl_sim *s, uint32_t generation, uint32_t job, mdl_job_result *result);
 int64_t mdl_sim_true_fitness(const mdl_sim *s, uint32_t generation, uint32_t job);
+
+/* ---- model.c ---- */
+/* mdl_model_follower: what one worker has computed, the others take over. `ctx` is the mdl_sim. */
+mdl_err mdl_sim_follow(void *ctx, mdl_model *m, const uint8_t *fitness, size_t size, uint32_t to);
+void mdl_sim_model_close(mdl_sim *s);
 
 /* ---- behaviour.c ---- */
 /* What share of the honest time a computation takes. */

@@ -55,6 +55,8 @@ enum {
     MDL_SIM_MIX_ALL = 101    /* one of each */
 };
 
+struct mdl_sim_store;
+
 typedef struct mdl_sim_plan {
     uint64_t seed;
     uint32_t workers;     /* 1..1000000                                            */
@@ -67,7 +69,12 @@ typedef struct mdl_sim_plan {
     double crash_s;      /* mean time between the coordinator's crashes; 0: none  */
     double churn_s;      /* mean time between a worker's crashes; 0: none         */
     uint32_t fold_every; /* closings between whole folds; 0: at the end alone     */
-    int ed25519;         /* 0: keyed BLAKE2b in its place                         */
+    /* the experiment's "verification" */
+    int unverified; /* 1: off */
+    uint32_t floor_ppm, plant_ppm, probation, window;
+    int ed25519; /* 0: keyed BLAKE2b in its place                         */
+    /* given the whole ledger at the end, for those who want to lie about it; NULL: nobody */
+    void (*keep)(void *ctx, const struct mdl_sim_store *store, const uint8_t key[32], const uint8_t secret[64]);
     /* told after each closing; NULL: nobody */
     void (*progress)(void *ctx, uint32_t generation, uint32_t generations);
     void *ctx;
@@ -94,6 +101,9 @@ typedef struct mdl_sim_report {
     double virtual_s;
     uint64_t events, calls, records, results, receipts, expired, verdicts, checks;
     uint64_t crashes, kills, lost, repeated, refused, folds;
+    uint64_t drawn, draws;            /* units of trusted workers that the beacon drew, of how many */
+    uint64_t drawn_wrong, drawn_free; /* of the drawn jobs, wrong; and confirmed by a ring  */
+    uint64_t forfeited;               /* updates that convicts lost                       */
     uint64_t jobs_closed;             /* jobs of closed generations                       */
     uint64_t updates_closed;          /* their updates                                    */
     uint64_t updates_extra;           /* done again: by workers, and by the coordinator   */

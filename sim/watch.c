@@ -21,41 +21,76 @@ void mdl_sim_violated(mdl_sim *s, const char *format, ...) {
 /* ---- results ---- */
 
 static int is_right(const mdl_sim *s, const mdl_msg_result *r, uint32_t i) {
-    return r->fitness.at[i] == mdl_sim_true_fitness(s, r->generation, r->first + i);
+    mdl_job_result truth;
+    uint8_t segment[MDL_DIGEST_BYTES];
+    uint64_t updates;
+    mdl_sim_truth(s, r->generation, r->first + i, &truth);
+    mdl_segments_get(r->segments, i, segment, &updates);
+    return r->fitness.at[i] == truth.fitness && updates == truth.updates &&
+           memcmp(segment, truth.segment, sizeof segment) == 0;
+}
+
+static void note_answer(mdl_sim *s, const mdl_msg_result *r, uint32_t i, uint32_t worker, int wrong) {
+    uint32_t job = r->first + i;
+    mdl_sim_job *j = &s->job[job];
+    for (uint32_t k = 0; k < j->count; k++) {
+        if (memcmp(s->worker[j->by[k]].owner, s->worker[worker].owner, MDL_KEY_BYTES) == 0) {
+            mdl_sim_violated(s, "job %u of generation %u was done twice by one owner, workers %u and %u", (unsigned)job,
+                             (unsigned)r->generation, (unsigned)j->by[k], (unsigned)worker);
+        }
+    }
+    if (j->count > 0) {
+        uint64_t updates = mdl_sim_truth(s, r->generation, job, NULL);
+        s->report.updates_extra += updates;
+        s->open_extra += updates;
+    } else {
+        s->wrong[job] = (uint8_t)wrong;
+    }
+    if (j->count < MDL_SIM_OWNERS) {
+        j->told[j->count] = r->fitness.at[i];
+        j->by[j->count++] = worker;
+    }
+}
+
+/* Fresh work of a trusted worker: the beacon will say whether a job of it is drawn. */
+static void note_unit(mdl_sim *s, const mdl_msg_result *r, uint32_t worker) {
+    const mdl_ledger_lease *lease = mdl_ledger_lease_find(mdl_coordinator_ledger(s->logic), r->lease);
+    if (!lease || !lease->trusted || s->plan.unverified) {
+        return;
+    }
+    for (uint32_t i = r->first; i < r->first + r->count; i++) {
+        if (s->job[i].count > 1) {
+            return; /* a confirmation */
+        }
+    }
+    if (!mdl_sim_grow((void **)&s->unit, &s->units_room, s->units + 1, sizeof *s->unit)) {
+        mdl_sim_fail(s, MDL_ENOMEM);
+        return;
+    }
+    mdl_sim_fresh *u = &s->unit[s->units++];
+    *u = (mdl_sim_fresh){.lease = r->lease, .worker = worker, .first = r->first, .count = r->count};
+    memcpy(u->nonce, r->nonce, sizeof u->nonce);
+    memcpy(u->root, r->root, sizeof u->root);
 }
 
 static void on_result(mdl_sim *s, const mdl_msg_result *r, const uint8_t *key) {
-    uint32_t worker = mdl_sim_find(s, key), wrong = 0;
-    uint64_t updates = 0;
+    uint32_t worker = mdl_sim_find(s, key), wrong = 0, jobs = r->first + r->count;
     if (worker == UINT32_MAX) {
         mdl_sim_violated(s, "a result of a key that is no worker's");
         return;
     }
     mdl_sim_worker *w = &s->worker[worker];
-    if (!mdl_sim_grow((void **)&s->job, &s->jobs_room, r->first + r->count, sizeof *s->job)) {
+    if (!mdl_sim_grow((void **)&s->job, &s->jobs_room, jobs, sizeof *s->job) ||
+        !mdl_sim_grow((void **)&s->wrong, &s->wrong_room, jobs, sizeof *s->wrong)) {
         mdl_sim_fail(s, MDL_ENOMEM);
         return;
     }
     for (uint32_t i = 0; i < r->count; i++) {
-        mdl_sim_job *j = &s->job[r->first + i];
-        for (uint32_t k = 0; k < j->count; k++) {
-            if (memcmp(s->worker[j->by[k]].owner, w->owner, MDL_KEY_BYTES) == 0) {
-                mdl_sim_violated(s, "job %u of generation %u was done twice by one owner, workers %u and %u",
-                                 (unsigned)(r->first + i), (unsigned)r->generation, (unsigned)j->by[k],
-                                 (unsigned)worker);
-            }
-        }
-        uint64_t truth = mdl_sim_truth(s, r->generation, r->first + i, NULL);
-        updates += truth;
-        if (j->count > 0) {
-            s->report.updates_extra += truth;
-            s->open_extra += truth;
-        }
-        if (j->count < MDL_SIM_OWNERS) {
-            j->by[j->count++] = worker;
-        }
-        wrong += !is_right(s, r, i);
+        int bad = !is_right(s, r, i);
+        wrong += (uint32_t)bad;
+        note_answer(s, r, i, worker, bad);
     }
+    note_unit(s, r, worker);
     s->report.results++;
     s->accepted_updates += r->updates;
     w->accepted += r->updates;
@@ -65,10 +100,90 @@ static void on_result(mdl_sim *s, const mdl_msg_result *r, const uint8_t *key) {
     if (wrong > 0 && w->first_wrong_us == 0) {
         w->first_wrong_us = s->now_us;
     }
-    if (!mdl_sim_is_evil(w->behaviour) && (wrong > 0 || r->updates != updates)) {
+    if (!mdl_sim_is_evil(w->behaviour) && wrong > 0) {
         mdl_sim_violated(s, "honest worker %u has %u wrong results in lease %" PRIu64, (unsigned)worker,
                          (unsigned)wrong, r->lease);
     }
+}
+
+/* ---- bans ---- */
+
+static void look_for_ban(mdl_sim *s, uint32_t worker) {
+    mdl_sim_worker *w = &s->worker[worker];
+    const mdl_ledger_worker *known = mdl_ledger_worker_find(mdl_coordinator_ledger(s->logic), w->key);
+    if (w->banned_us != 0 || !known || !known->banned) {
+        return;
+    }
+    w->banned_us = s->now_us;
+    if (!mdl_sim_is_evil(w->behaviour)) {
+        mdl_sim_violated(s, "honest worker %u (%s) was banned", (unsigned)worker, mdl_sim_behaviour_name(w->behaviour));
+    }
+}
+
+static void look_for_bans(mdl_sim *s) {
+    for (uint32_t i = 0; i < s->workers; i++) {
+        look_for_ban(s, i);
+    }
+}
+
+/* The coordinator did a job itself. */
+static void on_check(mdl_sim *s, uint32_t generation, uint32_t job, int64_t fitness) {
+    uint64_t updates = mdl_sim_truth(s, generation, job, NULL);
+    s->report.checks++;
+    s->report.updates_extra += updates;
+    s->open_extra += updates;
+    if (fitness != mdl_sim_true_fitness(s, generation, job)) {
+        mdl_sim_violated(s, "the coordinator's own answer of job %u is wrong", (unsigned)job);
+    }
+    for (uint32_t k = 0; job < s->jobs_room && k < s->job[job].count; k++) {
+        look_for_ban(s, s->job[job].by[k]);
+    }
+}
+
+/* The draw of PROTOCOL chapter 10, as a reader of the ledger makes it. */
+static uint64_t draw_check(const uint8_t element[32], const mdl_sim_fresh *u, uint64_t *which) {
+    static const uint8_t domain[16] = "modulon draw v1", tag[8] = "check";
+    mdl_digest d;
+    uint8_t out[MDL_DIGEST_BYTES];
+    mdl_digest_init(&d);
+    mdl_sink sink = mdl_digest_sink(&d);
+    mdl_put_bytes(&sink, domain, sizeof domain);
+    mdl_put_bytes(&sink, tag, sizeof tag);
+    mdl_put_bytes(&sink, element, 32);
+    mdl_put_u64(&sink, u->lease);
+    mdl_put_bytes(&sink, u->nonce, sizeof u->nonce);
+    mdl_put_bytes(&sink, u->root, sizeof u->root);
+    mdl_digest_final(&d, out);
+    mdl_reader r = {out, sizeof out, 0};
+    uint64_t word = mdl_get_u64(&r);
+    *which = mdl_get_u64(&r);
+    return word;
+}
+
+/* Who gave a wrong answer of a job that was drawn is convicted by now, unless one of its ring confirmed it. */
+static void check_draws(mdl_sim *s, const uint8_t element[32]) {
+    for (uint32_t i = 0; i < s->units; i++) {
+        const mdl_sim_fresh *u = &s->unit[i];
+        uint64_t which, word = draw_check(element, u, &which);
+        int hit = (word >> 32) * 1000000 < (uint64_t)s->plan.floor_ppm << 32;
+        s->report.draws++;
+        s->report.drawn += (uint64_t)hit;
+        if (!hit || !s->wrong[u->first + which % u->count]) {
+            continue;
+        }
+        s->report.drawn_wrong++;
+        look_for_ban(s, u->worker);
+        uint32_t behaviour = s->worker[u->worker].behaviour;
+        if (s->worker[u->worker].banned_us != 0) {
+            continue;
+        }
+        s->report.drawn_free++; /* its ring confirmed it */
+        if (behaviour != MDL_SIM_RING && behaviour != MDL_SIM_TURNCOAT) {
+            mdl_sim_violated(s, "lease %" PRIu64 " was drawn and wrong, and worker %u goes free", u->lease,
+                             (unsigned)u->worker);
+        }
+    }
+    s->units = 0;
 }
 
 /* ---- closings ---- */
@@ -109,10 +224,10 @@ static void check_selected(mdl_sim *s, const int64_t *fitness, uint32_t jobs, ui
 }
 
 /* Who told the wrong fitness that was used: the first of the job's results that says so. */
-static void blame(mdl_sim *s, uint32_t job) {
+static void blame(mdl_sim *s, uint32_t job, int64_t fitness) {
     for (uint32_t k = 0; job < s->jobs_room && k < s->job[job].count; k++) {
         mdl_sim_worker *w = &s->worker[s->job[job].by[k]];
-        if (mdl_sim_is_evil(w->behaviour)) {
+        if (s->job[job].told[k] == fitness) {
             w->slipped++;
             return;
         }
@@ -137,7 +252,7 @@ static void on_close(mdl_sim *s, const mdl_msg_close *m) {
         fitness[i] = mdl_get_i64(&r);
         updates += mdl_sim_truth(s, m->generation, i, NULL);
         if (fitness[i] != mdl_sim_true_fitness(s, m->generation, i)) {
-            blame(s, i);
+            blame(s, i, fitness[i]);
         }
     }
     check_selected(s, fitness, m->jobs, m->generation);
@@ -153,6 +268,7 @@ static void on_close(mdl_sim *s, const mdl_msg_close *m) {
         s->report.late_extra += s->open_extra;
     }
     s->open_extra = 0;
+    check_draws(s, m->element);
     memset(s->job, 0, s->jobs_room * sizeof *s->job);
     if (s->plan.fold_every > 0 && s->report.closed % s->plan.fold_every == 0) {
         s->fold_due = 1;
@@ -201,26 +317,6 @@ static void on_champion(mdl_sim *s, const mdl_msg_champion *m) {
     }
 }
 
-/* ---- bans ---- */
-
-static void look_for_ban(mdl_sim *s, uint32_t worker) {
-    mdl_sim_worker *w = &s->worker[worker];
-    const mdl_ledger_worker *known = mdl_ledger_worker_find(mdl_coordinator_ledger(s->logic), w->key);
-    if (w->banned_us != 0 || !known || !known->banned) {
-        return;
-    }
-    w->banned_us = s->now_us;
-    if (!mdl_sim_is_evil(w->behaviour)) {
-        mdl_sim_violated(s, "honest worker %u (%s) was banned", (unsigned)worker, mdl_sim_behaviour_name(w->behaviour));
-    }
-}
-
-static void look_for_bans(mdl_sim *s) {
-    for (uint32_t i = 0; i < s->workers; i++) {
-        look_for_ban(s, i);
-    }
-}
-
 /* ---- records and receipts ---- */
 
 void mdl_sim_watch_record(mdl_sim *s, uint64_t index) {
@@ -236,6 +332,13 @@ void mdl_sim_watch_record(mdl_sim *s, uint64_t index) {
     switch (m.type) {
     case MDL_MSG_RESULT:
         on_result(s, &m.as.result, e.key);
+        break;
+    case MDL_MSG_CHECK:
+        on_check(s, m.as.check.generation, m.as.check.job, m.as.check.fitness);
+        break;
+    case MDL_MSG_VERDICT:
+        s->report.verdicts++;
+        on_check(s, m.as.verdict.generation, m.as.verdict.job, m.as.verdict.fitness);
         break;
     case MDL_MSG_CLOSE:
         on_close(s, &m.as.close);
@@ -300,6 +403,12 @@ static void digest_of(const mdl_ledger *l, uint8_t out[MDL_DIGEST_BYTES]) {
         mdl_put_u64(&sink, w[i].expired);
         mdl_put_u64(&sink, w[i].credit);
         mdl_put_u64(&sink, w[i].pending);
+        mdl_put_u64(&sink, w[i].waiting);
+        mdl_put_u64(&sink, w[i].forfeited);
+        mdl_put_u64(&sink, w[i].verdict);
+        mdl_put_u64(&sink, w[i].held);
+        mdl_put_u32(&sink, w[i].verified);
+        mdl_put_u32(&sink, w[i].owner_number);
     }
     for (uint32_t i = 0; i < leases; i++) {
         mdl_put_u64(&sink, lease[i].id);
@@ -307,6 +416,9 @@ static void digest_of(const mdl_ledger *l, uint8_t out[MDL_DIGEST_BYTES]) {
         mdl_put_u32(&sink, lease[i].first);
         mdl_put_u32(&sink, lease[i].count);
         mdl_put_u32(&sink, (uint32_t)lease[i].state);
+        mdl_put_u64(&sink, lease[i].commit);
+        mdl_put_u32(&sink, lease[i].trusted);
+        mdl_put_u32(&sink, lease[i].verified);
     }
     for (uint32_t i = 0; i < mdl_ledger_jobs(l); i++) {
         int64_t fitness = 0;
@@ -322,17 +434,20 @@ static void digest_of(const mdl_ledger *l, uint8_t out[MDL_DIGEST_BYTES]) {
 static void check_credit(mdl_sim *s, const mdl_ledger *l) {
     const mdl_ledger_worker *w;
     uint32_t workers = mdl_ledger_workers(l, &w);
-    uint64_t held = 0;
+    uint64_t held = 0, forfeited = 0;
     for (uint32_t i = 0; i < workers; i++) {
         uint32_t worker = mdl_sim_find(s, w[i].key);
-        held += w[i].credit + w[i].pending;
+        held += w[i].credit + w[i].pending + w[i].waiting;
+        forfeited += w[i].forfeited;
         if (worker == UINT32_MAX || s->worker[worker].paid != w[i].credit) {
             mdl_sim_violated(s, "the fold gives worker %u %" PRIu64 " credits, the records %" PRIu64, (unsigned)i,
                              w[i].credit, worker == UINT32_MAX ? 0 : s->worker[worker].paid);
         }
     }
-    if (held != s->accepted_updates) {
-        mdl_sim_violated(s, "credit is not conserved: %" PRIu64 " of %" PRIu64 " updates", held, s->accepted_updates);
+    s->report.forfeited = forfeited;
+    if (held + forfeited != s->accepted_updates) {
+        mdl_sim_violated(s, "credit is not conserved: %" PRIu64 " of %" PRIu64 " updates", held + forfeited,
+                         s->accepted_updates);
     }
 }
 

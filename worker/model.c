@@ -52,7 +52,19 @@ void mdl_model_free(mdl_model *m) {
     free(m);
 }
 
+static mdl_model_follower follower;
+static void *follower_ctx;
+
+void mdl_model_follow_with(mdl_model_follower other, void *ctx) {
+    follower = other;
+    follower_ctx = ctx;
+}
+
 mdl_err mdl_model_follow(mdl_model *m, const uint8_t *fitness, size_t size, uint32_t to) {
+    return follower ? follower(follower_ctx, m, fitness, size, to) : mdl_model_compute(m, fitness, size, to);
+}
+
+mdl_err mdl_model_compute(mdl_model *m, const uint8_t *fitness, size_t size, uint32_t to) {
     mdl_reader in = {fitness, size, 0};
     while (mdl_model_generation(m) < to) {
         uint32_t jobs = mdl_evolution_job_count(m->evolution);

@@ -38,5 +38,12 @@ static inline uint32_t mdl_model_generation(const mdl_model *m) { return mdl_evo
  * (a sum out of range, or generations past the last), MDL_ENOMEM; after a
  * failure the model stands at some generation on the way. */
 mdl_err mdl_model_follow(mdl_model *m, const uint8_t *fitness, size_t size, uint32_t to);
+/* The same, always by computing it. */
+mdl_err mdl_model_compute(mdl_model *m, const uint8_t *fitness, size_t size, uint32_t to);
+
+/* For a simulation whose workers are one process: from now on mdl_model_follow()
+ * asks this, which must give what mdl_model_compute() would; NULL: no longer. */
+typedef mdl_err (*mdl_model_follower)(void *ctx, mdl_model *m, const uint8_t *fitness, size_t size, uint32_t to);
+void mdl_model_follow_with(mdl_model_follower follower, void *ctx);
 
 #endif

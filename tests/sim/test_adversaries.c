@@ -1,0 +1,122 @@
+/* Fleets with liars: what they gain, how they are found, and that without
+ * verification they win, so that the invariants are seen to bite. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+/* after those four */
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "sim/sim.h"
+#include "sim/statistics.h"
+
+static mdl_sim_plan plan_of(uint64_t seed, uint32_t mix) {
+    mdl_sim_plan p;
+    mdl_sim_plan_init(&p);
+    p.seed = seed;
+    p.ed25519 = 0;
+    p.workers = 15;
+    p.adversaries = 0.3;
+    p.mix = mix;
+    return p;
+}
+
+static mdl_sim_report run(const mdl_sim_plan *p) {
+    mdl_sim_report r;
+    memset(&r, 0, sizeof r);
+    assert_int_equal(mdl_sim_run(p, &r), MDL_OK);
+    return r;
+}
+
+static mdl_sim_report run_clean(const mdl_sim_plan *p) {
+    mdl_sim_report r = run(p);
+    if (r.violations > 0 || !r.ended) {
+        fail_msg("seed %d, %s: %s", (int)p->seed, mdl_sim_behaviour_name(p->mix), r.violation);
+    }
+    assert_int_equal(r.wrong_selected, 0);
+    return r;
+}
+
+/* Each kind alone, a third of the fleet. Who lies is banned; nobody earns more
+ * than the work that it did. */
+static void test_each_kind(void **state) {
+    (void)state;
+    for (uint32_t kind = 0; kind < MDL_SIM_BEHAVIOURS; kind++) {
+        if (!mdl_sim_is_evil(kind)) {
+            continue;
+        }
+        mdl_sim_kind sum = {0};
+        for (uint64_t seed = 1; seed <= 3; seed++) {
+            mdl_sim_plan p = plan_of(100 * kind + seed, kind);
+            mdl_sim_report r = run_clean(&p);
+            sum.workers += r.kind[kind].workers;
+            sum.banned += r.kind[kind].banned;
+            sum.wrong += r.kind[kind].wrong;
+            sum.slipped += r.kind[kind].slipped;
+            sum.jobs += r.kind[kind].jobs;
+            sum.paid += r.kind[kind].paid;
+            sum.worked += r.kind[kind].worked;
+        }
+        int liar = kind == MDL_SIM_LAZY || kind == MDL_SIM_RANDOM || kind == MDL_SIM_RING || kind == MDL_SIM_COPIER ||
+                   kind == MDL_SIM_FLIPPER || kind == MDL_SIM_HIDER;
+        assert_true(sum.workers == 15);
+        if (liar) { /* from the first unit on: probation finds them all */
+            assert_true(sum.wrong > 0 && sum.banned >= sum.workers - 1);
+            assert_int_equal(sum.slipped, 0);
+            assert_int_equal(sum.paid, 0);
+        }
+        if (kind == MDL_SIM_TURNCOAT || kind == MDL_SIM_GAMBLER) {
+            assert_true(sum.wrong > 0 && sum.banned > 0);
+        }
+        if (sum.paid >= sum.worked) {
+            fail_msg("%s was paid %d of %d", mdl_sim_behaviour_name(kind), (int)(sum.paid / 1000),
+                     (int)(sum.worked / 1000));
+        }
+    }
+}
+
+/* The beacon draws at the floor's rate, and what it draws wrong is convicted. */
+static void test_draws(void **state) {
+    (void)state;
+    uint64_t draws = 0, drawn = 0, wrong = 0, free_ones = 0;
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        mdl_sim_plan p = plan_of(seed, MDL_SIM_MIX_WORST);
+        p.floor_ppm = 100000;
+        p.population = 200;
+        mdl_sim_report r = run_clean(&p);
+        draws += r.draws;
+        drawn += r.drawn;
+        wrong += r.drawn_wrong;
+        free_ones += r.drawn_free;
+    }
+    double lo, hi;
+    mdl_sim_interval(drawn, draws, 3.3, &lo, &hi); /* one seed in a thousand would miss */
+    assert_true(draws > 1000 && lo <= 0.1 && hi >= 0.1);
+    assert_true(wrong > 0 && free_ones <= wrong);
+}
+
+/* Without verification wrong networks are selected, and the watch sees it. */
+static void test_canary(void **state) {
+    (void)state;
+    uint32_t selected = 0, slipped = 0;
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        mdl_sim_plan p = plan_of(seed, MDL_SIM_RING);
+        p.unverified = 1;
+        mdl_sim_report r = run(&p);
+        selected += r.wrong_selected > 0 && r.violations > 0;
+        slipped += r.kind[MDL_SIM_RING].slipped > 0;
+    }
+    assert_int_equal(selected, 4);
+    assert_int_equal(slipped, 4);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_kind),
+        cmocka_unit_test(test_draws),
+        cmocka_unit_test(test_canary),
+    };
+    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+}
