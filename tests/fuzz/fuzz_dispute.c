@@ -60,7 +60,8 @@ static void check_question(const mdl_dispute *d) {
 }
 
 static void check_refused(mdl_dispute *d, uint32_t side, const uint8_t (*digest)[MDL_DIGEST_BYTES], uint32_t count) {
-    mdl_dispute before = *d;
+    mdl_dispute before;
+    memcpy(&before, d, sizeof before);
     MDL_ASSERT(mdl_dispute_answer(d, side, digest, count) != MDL_OK);
     MDL_ASSERT(memcmp(&before, d, sizeof before) == 0);
 }

@@ -377,6 +377,26 @@ static void bytes_of_no_life_are_refused(void **state) {
     close_setting(&s);
 }
 
+/* At birth a task that reads readouts has none yet. */
+static void a_birth_is_a_point_like_any_other(void **state) {
+    (void)state;
+    static const char json[] =
+        "{\"name\":\"poles\",\"seed\":\"7\",\"task\":\"doublepole\",\"network\":{\"neurons\":6,\"ring\":\"dense\"},"
+        "\"evolution\":{\"generations\":1,\"episodes\":1,\"validate_every\":1,\"validate_episodes\":1,"
+        "\"islands\":[{\"algorithm\":\"es\",\"population\":4}]},\"verification\":\"off\",\"test_episodes\":1}\n";
+    setting s;
+    bytes b = {0};
+    uint8_t next[32], want[32];
+    uint32_t one = 1;
+    open_setting(&s, json);
+    assert_int_equal(mdl_point_save(s.life, &s.at, 0, &(mdl_sink){append, &b}), MDL_OK);
+    assert_int_equal(mdl_point_step(s.life, &s.at, b.at, b.size, next), MDL_OK);
+    assert_int_equal(mdl_point_digests(s.life, &s.at, &one, 1, &want), MDL_OK);
+    assert_memory_equal(next, want, sizeof want);
+    free(b.at);
+    close_setting(&s);
+}
+
 /* ---- vectors of the document ---- */
 
 /* Lengths said, first point that differs, a list of points for each round. */
@@ -472,6 +492,7 @@ int main(void) {
         cmocka_unit_test(a_window_of_a_network_decides),
         cmocka_unit_test(the_end_decides_where_all_points_agree),
         cmocka_unit_test(bytes_of_no_life_are_refused),
+        cmocka_unit_test(a_birth_is_a_point_like_any_other),
         cmocka_unit_test(vectors_of_the_document),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
