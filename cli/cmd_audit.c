@@ -201,7 +201,7 @@ static mdl_err take_checkpoint(const char *where, mdl_text *out, char *error, si
 
 static void free_others(mdl_audit_options *o) {
     for (uint32_t i = 0; i < o->others; i++)
-        free((void *)(uintptr_t)o->other[i].at);
+        free((void *)o->other[i].at);
 }
 
 int mdl_cmd_audit(int argc, char **argv) {

@@ -35,7 +35,7 @@ mdl_err mdl_cli_witnesses_open(const mdl_coordinator_settings *s, mdl_shell *she
                                .quorum = s->has_quorum ? s->quorum : s->witnesses,
                                .required = s->require_quorum,
                                .say = on_witness,
-                               .ctx = (void *)(uintptr_t)s};
+                               .ctx = (void *)s};
     mdl_err err = mdl_vkey_parse(mdl_text_of(mdl_shell_vkey(shell)), &o.log);
     return err == MDL_OK ? mdl_witnesses_open(&o, out, error, error_size) : err;
 }

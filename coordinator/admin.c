@@ -101,6 +101,8 @@ char *mdl_admin_status(mdl_shell *shell) {
     add_u64(o, "records", i.records);
     add_u64(o, "durable", i.durable);
     add_u64(o, "results", i.results);
+    add_u64(o, "checks", i.checks);
+    add_u64(o, "verdicts", i.verdicts);
     add_u64(o, "expired", i.expired);
     add_u64(o, "duplicates", i.duplicates);
     add_u64(o, "rejected", i.rejected);

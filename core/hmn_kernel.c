@@ -251,4 +251,6 @@ const mdl_kernel mdl_kernel_portable = {
     .neurons = neurons,
     .values = values,
     .put = put,
+    .sense = mdl_hmn_sense,
+    .partials = mdl_hmn_partials,
 };

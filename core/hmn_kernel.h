@@ -6,6 +6,7 @@
 #define MDL_CORE_HMN_KERNEL_H
 
 #include "core/hmn_region.h"
+#include "core/num.h"
 
 /* What is the same for all synapses in a step's completion. */
 typedef struct mdl_completion {
@@ -33,6 +34,10 @@ typedef struct mdl_kernel {
     /* Activity x[count] of step t of sources `first` and on, with its embedding,
      * into the delay line. Steps of a source are put in order. */
     void (*put)(mdl_hmn_region *r, const mdl_params *p, uint32_t t, uint32_t first, uint32_t count, const float *x);
+    /* Novelty of a window's observations: r->novelty, r->sensor_mean. */
+    void (*sense)(mdl_hmn_region *r, const mdl_params *p, const float *obs);
+    /* Activity, novelty and with `critic` value, added to `sum`. */
+    void (*partials)(const mdl_hmn_region *r, int critic, mdl_partials *sum);
 } mdl_kernel;
 
 /* Number of kernels that this build has and this CPU can run; 0 is portable,
@@ -65,5 +70,30 @@ enum {
     MDL_DRAW_SYNAPSE = 16 /* + slot group of 64: eq. (5); counter 0 is the lane,
                              in its upper bits the neuron                   */
 };
+
+/* The same loops for all kernels, here so that each compiles them for its
+ * instruction set. */
+/* Deviation of the window's sensors from their running means, summed exactly. */
+static inline void mdl_hmn_sense(mdl_hmn_region *r, const mdl_params *p, const float *obs) {
+    r->novelty = 0;
+    for (uint32_t i = 0; i + 1 < r->shape.sensors; i++) {
+        float d = obs[i] - r->sensor_mean[i];
+        r->novelty += mdl_fix(d * d);
+        r->sensor_mean[i] = mdl_flushf(mdl_fmaf(p->rho_novelty, d, r->sensor_mean[i]));
+    }
+}
+
+/* Modulo 2^64, so that even 2^22 neurons at the bounds of value and relu give
+ * the same bits in any order. */
+static inline void mdl_hmn_partials(const mdl_hmn_region *r, int critic, mdl_partials *sum) {
+    uint64_t activity = (uint64_t)sum->activity, value = (uint64_t)sum->value;
+    for (uint32_t j = 0; j < r->shape.neurons; j++)
+        activity += (uint64_t)mdl_fix(r->z[j]);
+    for (uint32_t j = 0; critic && j < r->shape.neurons; j++)
+        value += (uint64_t)mdl_fix(r->value[j] * r->z[j]);
+    sum->activity = (int64_t)activity;
+    sum->value = (int64_t)value;
+    sum->novelty = (int64_t)((uint64_t)sum->novelty + (uint64_t)r->novelty);
+}
 
 #endif

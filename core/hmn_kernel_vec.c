@@ -345,10 +345,11 @@ static void run_rows(mdl_hmn_region *r, const mdl_params *p, const mdl_completio
               .base = mdl_line_at(r, c->step),
               .attention = mdl_on(p, MDL_MECH_LOCAL_ATTENTION),
               .gain_on = mdl_on(p, MDL_MECH_NEURON_GAIN),
-              .next = next,
-              .draws = vphilox_of(r->key, shape->region, c->step)};
+              .next = next};
     int learn = c->eta != 0.0f;
     int gated = learn && mdl_on(p, MDL_MECH_PHASE_GATE), probabilistic = learn && mdl_on(p, MDL_MECH_PROBABILISTIC);
+    if (probabilistic)
+        s.draws = vphilox_of(r->key, shape->region, c->step);
     float lanes[GROUP * MDL_LANES];
     group g;
     memset(lanes, 0, sizeof lanes);
@@ -374,18 +375,41 @@ static void run_rows(mdl_hmn_region *r, const mdl_params *p, const mdl_completio
 
 static void complete(mdl_hmn_region *r, const mdl_params *p, const mdl_completion *c) { run_rows(r, p, c, 0); }
 
+/* What is drawn for 16 neurons in a step. */
+typedef struct drawn16 {
+    vf noise, uniform; /* N(0, 1); for dropout */
+} drawn16;
+
+VEC drawn16 draw_neurons(const vphilox *draws, uint32_t j, int noisy) {
+    vu words[4];
+    vphilox_run(draws, vw_count(j), MDL_DRAW_NEURON, words);
+    drawn16 c = {.uniform = vf_mul(vf_of_int(vu_shr(words[2], 8)), vf_set(0x1p-24f))};
+    c.noise = noisy ? vf_gauss(words[0], words[1]) : vf_set(0.0f);
+    return c;
+}
+
+/* Draws of the first 16 neurons in step t, if it needs any: so early that their
+ * long chains of operations run beside those of the rows. */
+VEC drawn16 draw_first(const mdl_hmn_region *r, const mdl_params *p, uint32_t t, float drop) {
+    if (p->sigma == 0.0f && !(drop > 0.0f))
+        return (drawn16){vf_set(0.0f), vf_set(0.0f)};
+    vphilox draws = vphilox_of(r->key, r->shape.region, t);
+    return draw_neurons(&draws, 0, p->sigma != 0.0f);
+}
+
 /* Noise, f and dropout of step t, from r->a. */
-static void fire(mdl_hmn_region *r, const mdl_params *p, uint32_t t, float drop) {
+VEC void fire(mdl_hmn_region *r, const mdl_params *p, uint32_t t, float drop, drawn16 drawn) {
     const mdl_shape *shape = &r->shape;
-    int noisy = p->sigma != 0.0f, dropping = drop > 0.0f;
-    vphilox draws = vphilox_of(r->key, shape->region, t);
+    int noisy = p->sigma != 0.0f, dropping = drop > 0.0f, any = noisy || dropping;
+    vphilox draws = {0};
+    if (any && shape->neurons > MDL_LANES)
+        draws = vphilox_of(r->key, shape->region, t);
     for (uint32_t j = 0; j < shape->neurons; j += MDL_LANES) {
         vf a = vf_load(r->a + j), z;
-        vu words[4];
-        if (noisy || dropping)
-            vphilox_run(&draws, vw_count(j), MDL_DRAW_NEURON, words);
+        if (any && j > 0)
+            drawn = draw_neurons(&draws, j, noisy);
         if (noisy) {
-            a = vf_fma(vf_set(p->sigma), vf_gauss(words[0], words[1]), a);
+            a = vf_fma(vf_set(p->sigma), drawn.noise, a);
             vf_store(r->a + j, a);
         }
         if (p->activation == MDL_TANH)
@@ -397,8 +421,7 @@ static void fire(mdl_hmn_region *r, const mdl_params *p, uint32_t t, float drop)
         z = vf_flush(z);
         if (dropping && j < shape->hidden) {
             uint32_t hidden = shape->hidden - j < MDL_LANES ? shape->hidden - j : MDL_LANES;
-            vf u = vf_mul(vf_of_int(vu_shr(words[2], 8)), vf_set(0x1p-24f));
-            z = vf_select(vm_and(vf_lt(u, vf_set(drop)), vm_first(hidden)), vf_set(0.0f), z);
+            z = vf_select(vm_and(vf_lt(drawn.uniform, vf_set(drop)), vm_first(hidden)), vf_set(0.0f), z);
         }
         vf_store(r->z + j, z);
     }
@@ -408,6 +431,7 @@ static void activate(mdl_hmn_region *r, const mdl_params *p, uint32_t t, float d
     const mdl_shape *shape = &r->shape;
     const constants s = {
         .base = mdl_line_at(r, t - 1), .index16 = r->index16, .index32 = r->index32, .wide = r->record == 4};
+    drawn16 drawn = draw_first(r, p, t, drop);
     float lanes[GROUP * MDL_LANES];
     memset(lanes, 0, sizeof lanes);
     for (uint32_t j = 0; j < shape->neurons; j += GROUP) {
@@ -425,12 +449,13 @@ static void activate(mdl_hmn_region *r, const mdl_params *p, uint32_t t, float d
         }
         vf_store(r->a + j, vf_add(vf_fold_rows(lanes), vf_load(r->bias + j)));
     }
-    fire(r, p, t, drop);
+    fire(r, p, t, drop, drawn);
 }
 
 static void step(mdl_hmn_region *r, const mdl_params *p, const mdl_completion *c, float drop) {
+    drawn16 drawn = draw_first(r, p, c->step + 1, drop);
     run_rows(r, p, c, 1);
-    fire(r, p, c->step + 1, drop);
+    fire(r, p, c->step + 1, drop, drawn);
 }
 
 static void neurons(mdl_hmn_region *r, const mdl_params *p) {
@@ -504,4 +529,6 @@ const mdl_kernel JOIN(mdl_kernel_, MDL_KERNEL) = {
     .neurons = neurons,
     .values = values,
     .put = put,
+    .sense = mdl_hmn_sense,
+    .partials = mdl_hmn_partials,
 };

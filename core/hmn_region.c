@@ -191,16 +191,6 @@ static void region_birth(void *region, const mdl_params *p, uint64_t noise_key) 
     wipe(r, p);
 }
 
-/* Deviation of the window's sensors from their running means, summed exactly. */
-static void sense_novelty(mdl_hmn_region *r, const mdl_params *p, const float *obs) {
-    r->novelty = 0;
-    for (uint32_t i = 0; i + 1 < r->shape.sensors; i++) {
-        float d = obs[i] - r->sensor_mean[i];
-        r->novelty += mdl_fix(d * d);
-        r->sensor_mean[i] = mdl_flushf(mdl_fmaf(p->rho_novelty, d, r->sensor_mean[i]));
-    }
-}
-
 /* First part of the completion of step t, with state m: contexts and biases.
  * Returns what eqs. (2)-(5), (8), (9) need. */
 static mdl_completion begin_completion(mdl_hmn_region *r, const mdl_params *p, const mdl_modulation *m, uint32_t t,
@@ -228,7 +218,8 @@ static void region_window(void *region, const mdl_params *p, const mdl_modulatio
     mdl_levers hold = MDL_LEVERS_NONE;
     if (levers)
         hold = mdl_levels_hold(&m->levels, &p->modulators, &p->receptors, s->region);
-    float view[1 + MDL_OBS_MAX] = {1.0f}; /* the constant, then what the window shows */
+    float view[1 + MDL_OBS_MAX]; /* the constant, then what the window shows */
+    view[0] = 1.0f;
     for (uint32_t k = 1; k < s->sensors; k++)
         view[k] = obs[k - 1];
     for (uint32_t i = 0; i < r->window; i++) {
@@ -246,7 +237,7 @@ static void region_window(void *region, const mdl_params *p, const mdl_modulatio
             if (wiped)
                 wipe(r, p);
             if (s->sensors > 0)
-                sense_novelty(r, p, obs);
+                r->kernel->sense(r, p, obs);
         }
         r->kernel->put(r, p, t, 1, s->sensors, view);
         if (levers)
@@ -259,19 +250,9 @@ static void region_window(void *region, const mdl_params *p, const mdl_modulatio
     }
 }
 
-/* Modulo 2^64, so that even 2^22 neurons at the bounds of value and relu give
- * the same bits in any order. */
-static int64_t plus(int64_t sum, int64_t term) { return (int64_t)((uint64_t)sum + (uint64_t)term); }
-
 static void region_partials(const void *region, const mdl_params *p, mdl_partials *sum) {
     const mdl_hmn_region *r = region;
-    int critic = mdl_on(p, MDL_MECH_CRITIC);
-    for (uint32_t j = 0; j < r->shape.neurons; j++) {
-        sum->activity = plus(sum->activity, mdl_fix(r->z[j]));
-        if (critic)
-            sum->value = plus(sum->value, mdl_fix(r->value[j] * r->z[j]));
-    }
-    sum->novelty = plus(sum->novelty, r->novelty);
+    r->kernel->partials(r, mdl_on(p, MDL_MECH_CRITIC), sum);
 }
 
 static void region_send(const void *region, uint32_t last, float *activity) {

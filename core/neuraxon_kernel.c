@@ -230,9 +230,10 @@ static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl
     }
 }
 
-static void put(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t) {
-    for (uint32_t j = 0; j < r->shape.hidden; j++)
-        mdl_neuraxon_put(r, p, t, 1 + r->shape.sensors + j, r->z[j]);
+static void put(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t, uint32_t first, uint32_t count,
+                const float *x) {
+    for (uint32_t i = 0; i < count; i++)
+        mdl_neuraxon_put(r, p, t, first + i, x[i]);
 }
 
 extern const mdl_neuraxon_kernel mdl_neuraxon_kernel_portable;

@@ -35,8 +35,9 @@ typedef struct mdl_neuraxon_kernel {
     void (*prepare)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h);
     /* One step of all neurons: r->input to r->readout. */
     void (*step)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h, const mdl_neuraxon_step *s);
-    /* mdl_neuraxon_put of all hidden neurons' r->z. */
-    void (*put)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t);
+    /* mdl_neuraxon_put of x[count], from source `first` on: sensors, or others. */
+    void (*put)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t, uint32_t first, uint32_t count,
+                const float *x);
 } mdl_neuraxon_kernel;
 
 /* The kernel for the same instruction set as `kernel`. */
@@ -46,5 +47,7 @@ const mdl_neuraxon_kernel *mdl_neuraxon_kernel_of(const struct mdl_kernel *kerne
 #define MDL_NEURAXON_META_MAX 4.0f /* bound of w_meta                        */
 #define MDL_NEURAXON_BRAKE_MIN 0.125f
 #define MDL_NEURAXON_BRAKE_MAX 8.0f
+/* Sensors beyond these are +1 and -1 for plasticity. */
+#define MDL_NEURAXON_TRIT 0.5f
 
 #endif

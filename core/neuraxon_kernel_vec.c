@@ -196,6 +196,24 @@ VEC void gather(const mdl_neuraxon_region *r, const float *row, const float *car
     }
 }
 
+/* What is drawn for neurons j .. j + 15 in a step: a normal, and word 3. */
+typedef struct drawn16 {
+    vf noise;
+    vu word;
+} drawn16;
+
+VEC drawn16 draw_neurons(const vphilox *draws, uint32_t j, int noisy, int spontaneous) {
+    drawn16 c = {vf_set(0.0f), vu_set(0)};
+    if (noisy || spontaneous) {
+        vu word[4];
+        vphilox_run(draws, vw_count(j), MDL_DRAW_NEURON, word);
+        c.word = word[3];
+        if (noisy)
+            c.noise = vf_gauss(word[0], word[1]);
+    }
+    return c;
+}
+
 static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h,
                  const mdl_neuraxon_step *s) {
     const mdl_shape *shape = &r->shape;
@@ -207,7 +225,10 @@ static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl
     vf turn_cos = vf_set(s->cos), turn_sin = vf_set(s->sin), decay_post = vf_set(p->decay_post);
     vf adapt_size = vf_set(p->adapt_size), adapt_rate = vf_set(p->adapt_rate), auto_rate = vf_set(p->auto_rate);
     vf auto_size = vf_set(p->auto_size), chance = vf_set(p->spontaneous), kick = vf_set(p->kick);
-    vphilox draws = vphilox_of(r->key, shape->region, s->step);
+    vphilox draws = {0};
+    if (noisy || spontaneous)
+        draws = vphilox_of(r->key, shape->region, s->step);
+    drawn16 drawn = draw_neurons(&draws, 0, noisy, spontaneous); /* early: long chains beside those of the rows */
     gather(r, row, s->plain ? r->w : r->carry, r->input);
     if (modulatory)
         gather(r, row, r->shift, r->bend);
@@ -225,13 +246,13 @@ static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl
         }
         vf drive = vf_fma(vf_load(r->decay + j), vf_sub(v, u), u);
         if (noisy || spontaneous) {
-            vu word[4];
-            vphilox_run(&draws, vw_count(j), MDL_DRAW_NEURON, word);
+            if (j > 0)
+                drawn = draw_neurons(&draws, j, noisy, spontaneous);
             if (noisy)
-                drive = vf_fma(sigma, vf_gauss(word[0], word[1]), drive);
+                drive = vf_fma(sigma, drawn.noise, drive);
             if (spontaneous) {
-                vf unit = vf_mul(vf_of_int(vu_shr(word[3], 8)), vf_set(0x1p-24f));
-                vf size = vf_select(vu_test(word[3], vu_set(1)), kick, vf_neg(kick));
+                vf unit = vf_mul(vf_of_int(vu_shr(drawn.word, 8)), vf_set(0x1p-24f));
+                vf size = vf_select(vu_test(drawn.word, vu_set(1)), kick, vf_neg(kick));
                 drive = vf_add(drive, vf_keep(vf_lt(unit, chance), size));
             }
         }
@@ -257,16 +278,19 @@ static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl
     }
 }
 
-static void put(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t) {
+static void put(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t, uint32_t first, uint32_t count,
+                const float *from) {
     const mdl_shape *s = &r->shape;
-    size_t first = 1 + s->sensors, twin = (size_t)s->slots * s->sources;
+    size_t twin = (size_t)s->slots * s->sources;
     size_t now = (size_t)(t & (s->slots - 1)) * s->sources + first;
     size_t back = (size_t)((t - 1) & (s->slots - 1)) * s->sources + first;
-    vf decay = vf_set(p->decay_pre);
-    for (uint32_t j = 0; j < s->hidden; j += MDL_LANES) {
-        uint32_t n = s->hidden - j < MDL_LANES ? s->hidden - j : MDL_LANES;
-        vf x = vf_load(r->z + j);
-        vf trace = vf_flush(vf_fma(decay, vf_sub(vf_load_n(r->line_pre + back + j, n), x), x));
+    vf decay = vf_set(p->decay_pre), trit = vf_set(MDL_NEURAXON_TRIT), one = vf_set(1.0f);
+    for (uint32_t j = 0; j < count; j += MDL_LANES) {
+        uint32_t n = count - j < MDL_LANES ? count - j : MDL_LANES;
+        vf x = vf_load_n(from + j, n), y = x;
+        if (first <= s->sensors)
+            y = vf_select(vf_lt(trit, x), one, vf_keep(vf_lt(x, vf_neg(trit)), vf_neg(one)));
+        vf trace = vf_flush(vf_fma(decay, vf_sub(vf_load_n(r->line_pre + back + j, n), y), y));
         vf_store_n(r->line + now + j, n, x);
         vf_store_n(r->line + now + twin + j, n, x);
         vf_store_n(r->line_pre + now + j, n, trace);

@@ -7,8 +7,6 @@
 #include "core/num.h"
 
 #define CRITIC_MAX 8.0f
-/* Sensors beyond these are +1 and -1 for plasticity. */
-#define TRIT 0.5f
 
 static uint32_t padded(uint32_t n) { return (n + MDL_LANES - 1) / MDL_LANES * MDL_LANES; }
 
@@ -188,7 +186,7 @@ void mdl_neuraxon_put(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint
     size_t at = (size_t)(t & (s->slots - 1)) * s->sources + source, twin = at + (size_t)s->slots * s->sources;
     size_t back = (size_t)((t - 1) & (s->slots - 1)) * s->sources + source;
     r->line[at] = r->line[twin] = x;
-    float y = source > s->sensors ? x : x > TRIT ? 1.0f : x < -TRIT ? -1.0f : 0.0f;
+    float y = source > s->sensors ? x : x > MDL_NEURAXON_TRIT ? 1.0f : x < -MDL_NEURAXON_TRIT ? -1.0f : 0.0f;
     r->line_pre[at] = r->line_pre[twin] = mdl_flushf(mdl_fmaf(p->decay_pre, r->line_pre[back] - y, y));
 }
 
@@ -357,18 +355,18 @@ static void run_window(void *region, const mdl_params *params, const mdl_modulat
     if (!plain)
         r->kernel->prepare(r, p, &hold);
     float novelty = mdl_on(params, MDL_MECH_NOVELTY) ? p->novelty_shift * m->e[MDL_E_NOVELTY] : 0.0f;
+    float shown[1 + MDL_OBS_MAX]; /* the constant, then what the window shows */
+    shown[0] = 1.0f;
+    for (uint32_t k = 1; k < s->sensors; k++)
+        shown[k] = obs[k - 1];
     for (uint32_t i = 0; i < r->window; i++) {
         uint32_t t = m->step + i;
-        if (s->sensors > 0) {
-            mdl_neuraxon_put(r, p, t, 1, 1.0f);
-            for (uint32_t k = 1; k < s->sensors; k++)
-                mdl_neuraxon_put(r, p, t, 1 + k, obs[k - 1]);
-        }
+        r->kernel->put(r, p, t, 1, s->sensors, shown);
         mdl_neuraxon_step step = {
             .step = t, .sigma = params->sigma, .offset = hold.threshold - novelty, .plain = plain};
         rhythms(r, p, t, &step);
         r->kernel->step(r, p, &hold, &step);
-        r->kernel->put(r, p, t);
+        r->kernel->put(r, p, t, 1 + s->sensors, s->hidden, r->z);
         if (mdl_nx_on(p, MDL_NX_HOMEOSTASIS))
             mdl_neuraxon_count(r, p);
     }

@@ -188,8 +188,10 @@ static void took_document(mdl_worker *w, uint32_t place, const mdl_message *m, c
     mdl_notice facts = {.kind = MDL_NOTICE_EXPERIMENT};
     char hex[MDL_DIGEST_HEX];
     mdl_hex(w->experiment, 32, hex);
-    mdl_worker_say(w, &facts, "experiment %s, id %.16s, %" PRIu32 " genes", w->model->experiment.name, hex,
-                   w->model->layout.genes);
+    mdl_worker_say(w, &facts, "experiment %s, id %.16s, %" PRIu32 " genes%s", w->model->experiment.name, hex,
+                   w->model->layout.genes,
+                   w->model->experiment.verification.used ? ""
+                                                          : "; VERIFICATION IS OFF: results are believed as they come");
     if (w->target == 0 && state_is(w, place, w->target_state))
         tell_generation(w);
 }
