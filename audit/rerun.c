@@ -145,7 +145,7 @@ static void compare(mdl_rerun *r, const unit *u) {
     }
     mdl_unit_root(job, u->count, root);
     mdl_audit_report *report = r->a->report;
-    report->units++;
+    report->units += (uint64_t)(u->result != 0); /* checks and verdicts are no results */
     report->jobs += u->count;
     report->updates += updates;
     unsigned generation = mdl_evolution_generation(mdl_ledger_evolution(r->a->ledger));

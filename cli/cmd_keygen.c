@@ -12,8 +12,8 @@
 #include "cli/keys.h"
 #include "protocol/digest.h"
 #include "protocol/key_change.h"
-#include "runtime/runner.h"
 #include "runtime/http_client.h"
+#include "runtime/runner.h"
 
 static const mdl_usage usage = {
     .name = "keygen",

@@ -3,6 +3,7 @@
  * they do. */
 #include "core/hmn_kernel.h"
 
+#include "core/hmn_levers.h"
 #include "core/num.h"
 
 #define EACH_LANE for (uint32_t l = 0; l < MDL_LANES; l++)
@@ -247,6 +248,7 @@ const mdl_kernel mdl_kernel_portable = {
     .name = "portable",
     .complete = complete,
     .activate = activate,
+    .levered = mdl_hmn_levers_activate,
     .step = step,
     .neurons = neurons,
     .values = values,

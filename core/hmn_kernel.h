@@ -29,6 +29,8 @@ typedef struct mdl_kernel {
     /* Eq. (1) of step t: writes r->a and r->z, motors included. `drop`: the
      * dropout probability of hidden neurons. */
     void (*activate)(mdl_hmn_region *r, const mdl_params *p, uint32_t t, float drop);
+    /* The same under the modulators' levers (core/hmn_levers.h); writes r->lag too. */
+    void (*levered)(mdl_hmn_region *r, const mdl_params *p, const mdl_levers *hold, uint32_t t, float drop);
     /* complete(c), then activate(c->step + 1), in one pass. */
     void (*step)(mdl_hmn_region *r, const mdl_params *p, const mdl_completion *c, float drop);
     /* Activity x[count] of step t of sources `first` and on, with its embedding,

@@ -14,6 +14,7 @@
 #include "core/vec16.h"
 
 #include "core/hmn_kernel.h"
+#include "core/hmn_levers.h"
 #include "core/num.h"
 
 #if !MDL_VEC16
@@ -397,33 +398,39 @@ VEC drawn16 draw_first(const mdl_hmn_region *r, const mdl_params *p, uint32_t t,
     return draw_neurons(&draws, 0, p->sigma != 0.0f);
 }
 
+/* f of 16 neurons' a, and dropout. */
+VEC vf respond(const mdl_hmn_region *r, const mdl_params *p, uint32_t j, vf a, float drop, vf uniform) {
+    vf z;
+    if (p->activation == MDL_TANH)
+        z = vf_tanh(a);
+    else if (p->activation == MDL_SIGMOID)
+        z = vf_sigmoid(a);
+    else
+        z = vf_clamp(a, 0.0f, MDL_RELU_MAX);
+    z = vf_flush(z);
+    if (drop > 0.0f && j < r->shape.hidden) {
+        uint32_t hidden = r->shape.hidden - j < MDL_LANES ? r->shape.hidden - j : MDL_LANES;
+        z = vf_select(vm_and(vf_lt(uniform, vf_set(drop)), vm_first(hidden)), vf_set(0.0f), z);
+    }
+    return z;
+}
+
 /* Noise, f and dropout of step t, from r->a. */
 VEC void fire(mdl_hmn_region *r, const mdl_params *p, uint32_t t, float drop, drawn16 drawn) {
     const mdl_shape *shape = &r->shape;
-    int noisy = p->sigma != 0.0f, dropping = drop > 0.0f, any = noisy || dropping;
+    int noisy = p->sigma != 0.0f, any = noisy || drop > 0.0f;
     vphilox draws = {0};
     if (any && shape->neurons > MDL_LANES)
         draws = vphilox_of(r->key, shape->region, t);
     for (uint32_t j = 0; j < shape->neurons; j += MDL_LANES) {
-        vf a = vf_load(r->a + j), z;
+        vf a = vf_load(r->a + j);
         if (any && j > 0)
             drawn = draw_neurons(&draws, j, noisy);
         if (noisy) {
             a = vf_fma(vf_set(p->sigma), drawn.noise, a);
             vf_store(r->a + j, a);
         }
-        if (p->activation == MDL_TANH)
-            z = vf_tanh(a);
-        else if (p->activation == MDL_SIGMOID)
-            z = vf_sigmoid(a);
-        else
-            z = vf_clamp(a, 0.0f, MDL_RELU_MAX);
-        z = vf_flush(z);
-        if (dropping && j < shape->hidden) {
-            uint32_t hidden = shape->hidden - j < MDL_LANES ? shape->hidden - j : MDL_LANES;
-            z = vf_select(vm_and(vf_lt(drawn.uniform, vf_set(drop)), vm_first(hidden)), vf_set(0.0f), z);
-        }
-        vf_store(r->z + j, z);
+        vf_store(r->z + j, respond(r, p, j, a, drop, drawn.uniform));
     }
 }
 
@@ -450,6 +457,53 @@ static void activate(mdl_hmn_region *r, const mdl_params *p, uint32_t t, float d
         vf_store(r->a + j, vf_add(vf_fold_rows(lanes), vf_load(r->bias + j)));
     }
     fire(r, p, t, drop, drawn);
+}
+
+/* core/hmn_levers.c is the definition. */
+static void levered(mdl_hmn_region *r, const mdl_params *p, const mdl_levers *h, uint32_t t, float drop) {
+    const mdl_shape *shape = &r->shape;
+    const constants s = {
+        .base = mdl_line_at(r, t - 1), .index16 = r->index16, .index32 = r->index32, .wide = r->record == 4};
+    int noisy = p->sigma != 0.0f, any = noisy || drop > 0.0f;
+    vphilox draws = {0};
+    if (any)
+        draws = vphilox_of(r->key, shape->region, t);
+    vf zero = vf_set(0.0f), excite = vf_set(h->excite), inhibit = vf_set(h->inhibit);
+    vf forward = vf_set(h->feedforward), back = vf_set(h->feedback), own = vf_set(1.0f);
+    float lanes[GROUP * MDL_LANES];
+    memset(lanes, 0, sizeof lanes);
+    for (uint32_t j = 0; j < shape->neurons; j += GROUP) {
+        uint32_t n = shape->neurons - j < GROUP ? shape->neurons - j : GROUP;
+        drawn16 drawn = {zero, zero};
+        if (any)
+            drawn = draw_neurons(&draws, j, noisy);
+        for (uint32_t i = 0; i < n; i++) {
+            size_t row = mdl_row(shape, j + i);
+            uint32_t stride = mdl_row_stride(shape, j + i);
+            vf sum = zero;
+            for (uint32_t b = 0; b < stride; b += MDL_LANES) {
+                vf x, next, w = vf_load(r->w + row + b);
+                records2(&s, row + b, &x, &next);
+                vu way = vu_load8(r->pathway + row + b);
+                vf path = vf_select(vu_test(way, vu_set(MDL_PATH_BACK)), back, own);
+                path = vf_select(vu_test(way, vu_set(MDL_PATH_FORWARD)), forward, path);
+                vf carried = vf_mul(vf_mul(w, vf_select(vf_lt(w, zero), inhibit, excite)), path);
+                sum = vf_fma(carried, next, sum);
+            }
+            vf_store(lanes + (size_t)i * MDL_LANES, sum);
+        }
+        vf in = vf_fold_rows(lanes), lag = vf_load_n(r->lag + j, n);
+        lag = vf_flush(vf_fma(vf_set(MDL_SLOW_RATE), vf_sub(in, lag), lag));
+        vf_store_n(r->lag + j, n, lag);
+        in = vf_fma(vf_set(h->slow), vf_sub(lag, in), in);
+        vf u = vf_add(vf_add(in, vf_load(r->bias + j)), vf_set(h->rest));
+        if (noisy)
+            u = vf_fma(vf_set(p->sigma), drawn.noise, u);
+        vf shift = vf_fma(vf_set(h->spread), vf_load_n(r->offset + j, n), vf_set(h->threshold));
+        vf a = vf_mul(vf_set(h->slope), vf_sub(u, shift));
+        vf_store(r->a + j, a);
+        vf_store(r->z + j, respond(r, p, j, a, drop, drawn.uniform));
+    }
 }
 
 static void step(mdl_hmn_region *r, const mdl_params *p, const mdl_completion *c, float drop) {
@@ -525,6 +579,7 @@ const mdl_kernel JOIN(mdl_kernel_, MDL_KERNEL) = {
     .name = STRING(MDL_KERNEL),
     .complete = complete,
     .activate = activate,
+    .levered = levered,
     .step = step,
     .neurons = neurons,
     .values = values,

@@ -5,7 +5,7 @@
 
 #include "core/hmn_region.h"
 
-/* Where a synapse comes from. */
+/* Where a synapse comes from: bits. */
 typedef enum mdl_pathway {
     MDL_PATH_OWN = 0,     /* the region's own neurons     */
     MDL_PATH_FORWARD = 1, /* sensors, regions of lower number */
@@ -20,7 +20,7 @@ enum { MDL_DRAW_OFFSET = 8 };
 void mdl_hmn_levers_init(mdl_hmn_region *r, mdl_arena *arena);
 void mdl_hmn_levers_wire(mdl_hmn_region *r, const mdl_network_spec *network);
 
-/* Eq. (1) of step t: writes r->lag, r->a and r->z, motors included. */
+/* The definition of mdl_kernel.levered, eq. (1) of step t: writes r->lag, r->a and r->z, motors included. */
 void mdl_hmn_levers_activate(mdl_hmn_region *r, const mdl_params *p, const mdl_levers *hold, uint32_t t, float drop);
 
 #endif

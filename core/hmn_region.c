@@ -241,7 +241,7 @@ static void region_window(void *region, const mdl_params *p, const mdl_modulatio
         }
         r->kernel->put(r, p, t, 1, s->sensors, view);
         if (levers)
-            mdl_hmn_levers_activate(r, p, &hold, t, m->drop);
+            r->kernel->levered(r, p, &hold, t, m->drop);
         else if (learn && !wiped)
             r->kernel->step(r, p, &c, m->drop);
         else

@@ -29,6 +29,11 @@ VEC vu vu_set(uint32_t x) { return (vu){_mm256_set1_epi32((int)x), _mm256_set1_e
 VEC vu vu_load(const uint32_t *p) {
     return (vu){_mm256_loadu_si256((const __m256i *)p), _mm256_loadu_si256((const __m256i *)(p + 8))};
 }
+/* Sixteen bytes. */
+VEC vu vu_load8(const uint8_t *p) {
+    return (vu){_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)),
+                _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p + 8)))};
+}
 VEC void vu_store(uint32_t *p, vu v) {
     _mm256_storeu_si256((__m256i *)p, v.a);
     _mm256_storeu_si256((__m256i *)(p + 8), v.b);

@@ -16,6 +16,8 @@ VEC void vf_store_n(float *p, uint32_t n, vf a) { _mm512_mask_storeu_ps(p, (__mm
 VEC vf vf_set(float x) { return _mm512_set1_ps(x); }
 VEC vu vu_set(uint32_t x) { return _mm512_set1_epi32((int)x); }
 VEC vu vu_load(const uint32_t *p) { return _mm512_loadu_si512(p); }
+/* Sixteen bytes. */
+VEC vu vu_load8(const uint8_t *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
 VEC void vu_store(uint32_t *p, vu a) { _mm512_storeu_si512(p, a); }
 VEC vu vu_count(uint32_t from) {
     return _mm512_add_epi32(vu_set(from), _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));

@@ -37,6 +37,13 @@ VEC void vf_store_n(float *p, uint32_t n, vf a) {
 VEC vf vf_set(float x) { VEC_F(vdupq_n_f32(x)); }
 VEC vu vu_set(uint32_t x) { VEC_U(vdupq_n_u32(x)); }
 VEC vu vu_load(const uint32_t *p) { VEC_U(vld1q_u32(p + 4 * i)); }
+/* Sixteen bytes. */
+VEC vu vu_load8(const uint8_t *p) {
+    uint8x16_t b = vld1q_u8(p);
+    uint16x8_t lo = vmovl_u8(vget_low_u8(b)), hi = vmovl_u8(vget_high_u8(b));
+    return (vu){{vmovl_u16(vget_low_u16(lo)), vmovl_u16(vget_high_u16(lo)), vmovl_u16(vget_low_u16(hi)),
+                 vmovl_u16(vget_high_u16(hi))}};
+}
 VEC void vu_store(uint32_t *p, vu a) { VEC_EACH vst1q_u32(p + 4 * i, a.v[i]); }
 VEC vu vu_count(uint32_t from) {
     static const uint32_t count[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};

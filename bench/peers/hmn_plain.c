@@ -176,8 +176,11 @@ int main(int argc, char **argv) {
         net[j].gain = 1.0f;
         for (uint32_t k = 0; k < K; k++)
             s[(size_t)j * K + k] = (synapse){k < 60 ? (uint32_t)(uniform() * (float)n) % n : n + k - 60,
-                                             k < 60 ? 1 + (uint32_t)(uniform() * 8.0f) : 0, 0.25f * normal(), 0.0f,
-                                             0.0f, 6.2831853f * uniform()};
+                                             k < 60 ? 1 + (uint32_t)(uniform() * 8.0f) : 0,
+                                             0.25f * normal(),
+                                             0.0f,
+                                             0.0f,
+                                             6.2831853f * uniform()};
     }
     for (int i = 0; i < 2; i++)
         step(t++);

@@ -32,6 +32,8 @@ static mdl_experiment sampled(uint32_t i, mdl_stream *s) {
             x.hmn.mechanism[m] = i == m + 1 ? MDL_OFF : MDL_ON;
         else if (m != MDL_MECH_PLASTICITY)
             x.hmn.mechanism[m] = (uint8_t)mdl_draw_below(s, 3);
+    if (mdl_draw_below(s, 3) == 0)
+        mdl_modulator_spec_defaults(&x.modulators);
     return x;
 }
 

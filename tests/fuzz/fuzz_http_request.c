@@ -4,8 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "runtime/http_request.h"
 #include "core/assert.h"
+#include "runtime/http_request.h"
 
 enum { BODY_MAX = 65536 };
 

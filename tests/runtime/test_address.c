@@ -36,7 +36,6 @@ static void test_good(void **state) {
         {"ws://a:80/x/y", "ws://a:80/x/y", "ws://a:81/x/y"},
         {"ws://[::1]:80", "ws://[::1]:80", "ws://[::1]:81"},
         {"ipc:///run/a.socket", "ipc:///run/a.socket", "ipc:///run/a.socket.news"},
-        
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         for (int keyed = 0; keyed < 2; keyed++) {
