@@ -47,6 +47,7 @@ expect 0 "$MODULON" ledger show run
 grep -q "^     0  genesis" out.txt || fail "no genesis: $(head -n 1 out.txt)"
 tail -n 1 out.txt | grep -q "end       after 4 generations" || fail "no end"
 records=$(wc -l <out.txt)
+grep -q 'NO RECORD' out.txt && fail "records without words: $(grep 'NO RECORD' out.txt | head -n 1)"
 check=$(awk '$2 == "check" { print $1; exit }' out.txt)
 [ -n "$check" ] || fail "the coordinator has checked nothing"
 expect 0 "$MODULON" ledger show run --from 2 --to 3 --json
