@@ -107,9 +107,8 @@ static mdl_err get_records(void *ctx, uint64_t size, uint64_t from, uint64_t to,
             err = get_tile(r, tile, BUNDLE_BYTES_MAX, &got, error, error_size);
         if (err == MDL_OK)
             err = visit_bundle(&got, i * MDL_TILE_WIDTH, from, to, visit, visit_ctx, error, error_size);
-        if (fresh && r->bundle[i].bytes) { /* a visitor has read it meanwhile */
-            free(got.bytes);
-        } else if (fresh && got.bytes && got.size <= KEPT_BYTES_MAX - r->kept) {
+        int read_meanwhile = r->bundle[i].bytes != NULL; /* by a visitor */
+        if (fresh && !read_meanwhile && got.bytes && got.size <= KEPT_BYTES_MAX - r->kept) {
             r->bundle[i] = got;
             r->kept += got.size;
         } else if (fresh) {

@@ -27,7 +27,7 @@ static const mdl_usage usage = {
             "simulated beside, with as many adversaries of the same patience.",
     .examples = "  modulon sim --seeds 1..100\n"
                 "  modulon sim --workers 50 --generations 20 --adversaries 0.3 --mix worst --json\n"
-                "  modulon sim --workers 100000 --generations 2 --crash 0 --churn 0",
+                "  modulon sim --workers 20000 --generations 2 --crash 0 --churn 0",
     .least = 0,
     .most = 0,
 };

@@ -5,6 +5,6 @@ static const char *const mdl_selftest_digests[] = {
     "a08167125b5d76848d21bdddd0cfc5ecf23b843cfde1517e3d29790913f01a39", /* indirect */
     "3b4a8f114ad31800b814fe44abecba36129d53b23a3f77ab8fc41679450620cf", /* doublepole */
     "4aa38bc2284cbc4c65cd23ef8e9da73e4fd7593dfa584fa28e7043e82bca61d7", /* evolution */
-    "5a155b588d71d7bde7bb6b01528be9651d086902b8167d8ec7ae67177b8516e1", /* neuraxon */
+    "9a6a87410ea693f283bb66c01510ae953aecec1d4993e8b7af1f6dc116454a83", /* neuraxon */
     "6679b3862699d68b341963714024ee770e6259d5cd82b00a9154cd5600aae102", /* modulators */
 };

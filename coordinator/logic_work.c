@@ -197,12 +197,11 @@ static int may_copy(const mdl_coordinator *c, uint32_t worker, const mdl_lease_s
 static mdl_lease_slot *find_late(mdl_coordinator *c, const mdl_asked *a) {
     for (uint32_t i = c->lease_open; i < c->leases; i++) {
         mdl_lease_slot *s = &c->lease[i];
-        if (!s->open || s->copied || is_done(c, s) || (s->worker == a->worker && !s->orphan) ||
-            !may_copy(c, a->worker, s)) {
-            continue;
-        }
         uint64_t late_ms = s->orphan ? s->expected_ms / 2 : 2 * s->expected_ms;
-        if (a->now_ms - s->granted_ms >= (late_ms > COPY_MS_MIN ? late_ms : COPY_MS_MIN)) {
+        late_ms = late_ms > COPY_MS_MIN ? late_ms : COPY_MS_MIN;
+        /* What is cheap to see comes first: all open leases are looked at for each request. */
+        if (s->open && !s->copied && a->now_ms - s->granted_ms >= late_ms && (s->worker != a->worker || s->orphan) &&
+            !is_done(c, s) && may_copy(c, a->worker, s)) {
             return s;
         }
     }
@@ -404,11 +403,13 @@ void mdl_work_result(mdl_coordinator *c, const mdl_asked *a) {
     if (!append(c, a)) {
         return;
     }
-    MDL_ASSERT(s && s->open);
+    MDL_ASSERT(s);
     if (!committed) {
         measure(c, a, s);
     }
-    settle(c, s);
+    if (s->open) { /* else it was turned down once, and a verdict has made room for it since */
+        settle(c, s);
+    }
     c->peer[a->worker].patience = 1;
     c->results++;
     mdl_coordinator_give_receipt(c, a, record);

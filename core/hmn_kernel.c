@@ -255,4 +255,5 @@ const mdl_kernel mdl_kernel_portable = {
     .put = put,
     .sense = mdl_hmn_sense,
     .partials = mdl_hmn_partials,
+    .levers = mdl_levers_of,
 };

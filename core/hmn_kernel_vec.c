@@ -15,6 +15,7 @@
 
 #include "core/hmn_kernel.h"
 #include "core/hmn_levers.h"
+#include "core/lever_loops.h"
 #include "core/num.h"
 
 #if !MDL_VEC16
@@ -586,4 +587,5 @@ const mdl_kernel JOIN(mdl_kernel_, MDL_KERNEL) = {
     .put = put,
     .sense = mdl_hmn_sense,
     .partials = mdl_hmn_partials,
+    .levers = mdl_lever_loops,
 };

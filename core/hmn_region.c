@@ -217,7 +217,7 @@ static void region_window(void *region, const mdl_params *p, const mdl_modulatio
     int levers = p->modulators.used != 0;
     mdl_levers hold = MDL_LEVERS_NONE;
     if (levers)
-        hold = mdl_levels_hold(&m->levels, &p->modulators, &p->receptors, s->region);
+        hold = mdl_levels_hold(&m->levels, &p->modulators, &p->receptors, s->region, r->kernel->levers);
     float view[1 + MDL_OBS_MAX]; /* the constant, then what the window shows */
     view[0] = 1.0f;
     for (uint32_t k = 1; k < s->sensors; k++)

@@ -1,6 +1,6 @@
 #include "core/lever.h"
 
-#include "core/num.h"
+#include "core/lever_loops.h"
 
 /* ln 0.3 and ln 1.5: affinities high and low. */
 #define LN_K_HIGH (-0x1.34379p+0f)
@@ -12,14 +12,10 @@ static const char *const modulator_key[] = {
 #undef X
 };
 
-enum { FACTOR, SUM };
-
 static const struct {
     const char *key, *text;
-    float lo, hi;
-    int how;
 } levers[MDL_LEVER_COUNT] = {
-#define X(name, field, key, how, lo, hi, text) {key, text, lo, hi, how},
+#define X(name, field, key, how, lo, hi, text) {key, text},
     MDL_LEVER_MAP(X)
 #undef X
 };
@@ -60,26 +56,8 @@ void mdl_receptors_defaults(mdl_receptors *r) {
     }
 }
 
-float mdl_occupancy(float level, float ln_k, float n) {
-    if (!(level > 0x1p-40f))
-        return 0.0f;
-    return mdl_sigmoidf(mdl_clampf(n * (mdl_logf(level) - ln_k), -80.0f, 80.0f));
-}
+float mdl_occupancy(float level, float ln_k, float n) { return mdl_lever_occupancy(level, mdl_logf(level), ln_k, n); }
 
 mdl_levers mdl_levers_of(const mdl_receptors *r, uint32_t region, const float *level) {
-    float x[MDL_LEVER_COUNT] = {0.0f};
-    for (uint32_t c = 0; c < MDL_RECEPTOR_CLASSES; c++) {
-        float bound = r->density[region][c] * mdl_occupancy(level[c / 2], r->ln_k[c], r->n[c]);
-        for (uint32_t i = 0; i < MDL_LEVER_COUNT; i++)
-            x[i] = mdl_fmaf(r->effect[c][i], bound, x[i]);
-    }
-    for (uint32_t i = 0; i < MDL_LEVER_COUNT; i++) {
-        x[i] = mdl_clampf(x[i], levers[i].lo, levers[i].hi);
-        x[i] = levers[i].how == FACTOR ? mdl_expf(x[i]) : mdl_flushf(x[i]);
-    }
-    return (mdl_levers){
-#define X(name, field, key, how, lo, hi, text) .field = x[MDL_LEVER_##name],
-        MDL_LEVER_MAP(X)
-#undef X
-    };
+    return mdl_lever_loops(r, region, level);
 }

@@ -94,5 +94,7 @@ float mdl_occupancy(float level, float ln_k, float n);
 
 /* The levers of a region whose modulators stand at level[MDL_MODULATORS]. */
 mdl_levers mdl_levers_of(const mdl_receptors *r, uint32_t region, const float *level);
+/* It, or a kernel's build of it, which gives the same bytes. */
+typedef mdl_levers mdl_levers_fn(const mdl_receptors *r, uint32_t region, const float *level);
 
 #endif

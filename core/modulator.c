@@ -83,10 +83,10 @@ float mdl_levels_discount(const mdl_levels *l, const mdl_modulator_params *p, fl
 }
 
 mdl_levers mdl_levels_hold(const mdl_levels *l, const mdl_modulator_params *p, const mdl_receptors *receptors,
-                           uint32_t region) {
+                           uint32_t region, mdl_levers_fn *levers) {
     if (!p->used || !mdl_mod_on(p, MDL_MOD_RECEPTORS))
         return MDL_LEVERS_NONE;
-    return mdl_levers_of(receptors, region, l->level);
+    return levers(receptors, region, l->level);
 }
 
 float mdl_levels_rate(const mdl_levels *l, const mdl_modulator_params *p) {

@@ -114,7 +114,7 @@ void mdl_levels_next(mdl_levels *l, const mdl_modulator_params *p, const mdl_eva
 float mdl_levels_discount(const mdl_levels *l, const mdl_modulator_params *p, float logit);
 /* The levers on a region: identity while modulators or receptors are off. */
 mdl_levers mdl_levels_hold(const mdl_levels *l, const mdl_modulator_params *p, const mdl_receptors *receptors,
-                           uint32_t region);
+                           uint32_t region, mdl_levers_fn *levers);
 /* 1 + k arousal; 1 while modulators or arousal are off. */
 float mdl_levels_rate(const mdl_levels *l, const mdl_modulator_params *p);
 

@@ -237,5 +237,10 @@ static void put(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t
 }
 
 extern const mdl_neuraxon_kernel mdl_neuraxon_kernel_portable;
-const mdl_neuraxon_kernel mdl_neuraxon_kernel_portable = {
-    .name = "portable", .learn = learn, .balance = balance, .prepare = prepare, .step = step, .put = put};
+const mdl_neuraxon_kernel mdl_neuraxon_kernel_portable = {.name = "portable",
+                                                          .learn = learn,
+                                                          .balance = balance,
+                                                          .prepare = prepare,
+                                                          .step = step,
+                                                          .put = put,
+                                                          .levers = mdl_levers_of};

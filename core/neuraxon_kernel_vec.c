@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/hmn_kernel.h"
+#include "core/lever_loops.h"
 #include "core/neuraxon_kernel.h"
 #include "core/num.h"
 
@@ -299,5 +300,10 @@ static void put(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t
 }
 
 extern const mdl_neuraxon_kernel JOIN(mdl_neuraxon_kernel_, MDL_KERNEL);
-const mdl_neuraxon_kernel JOIN(mdl_neuraxon_kernel_, MDL_KERNEL) = {
-    .name = STRING(MDL_KERNEL), .learn = learn, .balance = balance, .prepare = prepare, .step = step, .put = put};
+const mdl_neuraxon_kernel JOIN(mdl_neuraxon_kernel_, MDL_KERNEL) = {.name = STRING(MDL_KERNEL),
+                                                                    .learn = learn,
+                                                                    .balance = balance,
+                                                                    .prepare = prepare,
+                                                                    .step = step,
+                                                                    .put = put,
+                                                                    .levers = mdl_lever_loops};

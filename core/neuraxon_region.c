@@ -7,6 +7,11 @@
 #include "core/num.h"
 
 #define CRITIC_MAX 8.0f
+/* Homeostasis (SPEC 13.6): the share of active neurons that the gain is steered
+ * to, the most by which it counts as exceeded, and how far activity divides the gain. */
+#define SHARE_WANTED 0.03
+#define LOAD_MAX 5.0f
+#define CROWDING 2.0f
 
 static uint32_t padded(uint32_t n) { return (n + MDL_LANES - 1) / MDL_LANES * MDL_LANES; }
 
@@ -238,7 +243,7 @@ static void birth(void *region, const mdl_params *params, uint64_t noise_key) {
     memset(r->value, 0, padded(s->neurons) * sizeof(float));
     memset(r->post, 0, padded(s->neurons) * sizeof(float));
     memset(r->sensor_mean, 0, s->sensors * sizeof(float));
-    r->branching = (mdl_branching){.before = UINT32_MAX, .ratio = 1.0f, .gain = 1.0f};
+    r->branching = (mdl_branching){.before = UINT32_MAX, .ratio = 1.0f, .gain = 1.0f, .slow = 1.0f};
     r->novelty = 0;
     r->key = noise_key;
     wipe(r);
@@ -301,14 +306,16 @@ static void rhythms(const mdl_neuraxon_region *r, const mdl_neuraxon_params *p, 
 }
 
 void mdl_neuraxon_count(mdl_neuraxon_region *r, const mdl_neuraxon_params *p) {
-    enum { PAIRS = 256, DECAY_SHIFT = 5 };
+    enum { PAIRS = 256 };
     mdl_branching *b = &r->branching;
     uint32_t hidden = r->shape.hidden, before = b->before;
     int64_t sum = 0;
+    if (hidden == 0)
+        return;
     for (uint32_t j = 0; j < hidden; j++)
         sum += mdl_fix(mdl_absf(r->z[j]));
-    b->before = (uint32_t)(sum >> 32);
-    if (before == UINT32_MAX || hidden == 0)
+    b->before = (uint32_t)((sum + (INT64_C(1) << 31)) >> 32);
+    if (before == UINT32_MAX)
         return;
     int64_t x = before, y = b->before;
     b->n++;
@@ -318,21 +325,21 @@ void mdl_neuraxon_count(mdl_neuraxon_region *r, const mdl_neuraxon_params *p) {
     b->xy += x * y;
     if (++b->pairs < PAIRS)
         return;
-    b->pairs = 0;
     double n = (double)b->n, sx = (double)b->x, sy = (double)b->y;
     double covariance = n * (double)b->xy - sx * sy, variance = n * (double)b->xx - sx * sx;
-    double share = sx / (n * (double)hidden), ratio;
-    if (share > 0.5) /* drowned: the slope says nothing any more */
-        ratio = 5.0;
-    else if (variance <= 0.0)
-        ratio = 0.0;
-    else
-        ratio = covariance / variance / (1.0 - share);
-    b->ratio = share > 0.5 ? (float)ratio : mdl_clampf((float)ratio, 0.0f, 2.0f);
-    b->gain = mdl_clampf(mdl_fmaf(p->homeo_rate * b->gain, 1.0f - b->ratio, b->gain), 0x1p-8f, 0x1p8f);
-    int64_t *sums[] = {&b->n, &b->x, &b->y, &b->xx, &b->xy};
-    for (int i = 0; i < 5; i++)
-        *sums[i] -= *sums[i] >> DECAY_SHIFT;
+    b->ratio = variance > 0.0 ? mdl_clampf((float)(covariance / variance), 0.0f, 2.0f) : 0.0f;
+    float load = mdl_minf((float)(sx / (n * (double)hidden) / SHARE_WANTED), LOAD_MAX);
+    b->slow = mdl_clampf(mdl_fmaf(p->homeo_rate * b->slow, 1.0f - load, b->slow), 0x1p-8f, 0x1p8f);
+    b->n = b->x = b->y = b->xx = b->xy = 0;
+    b->pairs = 0;
+}
+
+/* The gain of this window: less while many are active. */
+static float gain_now(const mdl_neuraxon_region *r, const mdl_neuraxon_params *p) {
+    const mdl_branching *b = &r->branching;
+    if (!mdl_nx_on(p, MDL_NX_HOMEOSTASIS) || b->before == UINT32_MAX)
+        return b->slow;
+    return b->slow / mdl_fmaf(CROWDING, (float)(int32_t)b->before / (float)(int32_t)r->shape.hidden, 1.0f);
 }
 
 static void run_window(void *region, const mdl_params *params, const mdl_modulation *m, const float *obs) {
@@ -341,7 +348,7 @@ static void run_window(void *region, const mdl_params *params, const mdl_modulat
     const mdl_shape *s = &r->shape;
     mdl_levers hold = MDL_LEVERS_NONE;
     if (params->modulators.used)
-        hold = mdl_levels_hold(&m->levels, &params->modulators, &params->receptors, s->region);
+        hold = mdl_levels_hold(&m->levels, &params->modulators, &params->receptors, s->region, r->kernel->levers);
     if (!(m->flags_before & MDL_OUT_FROZEN))
         complete(r, params, m, m->step - 1);
     if (mdl_on(params, MDL_MECH_CRITIC))
@@ -352,6 +359,7 @@ static void run_window(void *region, const mdl_params *params, const mdl_modulat
         sense_novelty(r, params, obs);
     const uint32_t changing = 1u << MDL_NX_MODULATORY | 1u << MDL_NX_HOMEOSTASIS | 1u << MDL_NX_BALANCE;
     int plain = !r->flagged && !(p->on & changing) && !params->modulators.used;
+    r->branching.gain = gain_now(r, p);
     if (!plain)
         r->kernel->prepare(r, p, &hold);
     float novelty = mdl_on(params, MDL_MECH_NOVELTY) ? p->novelty_shift * m->e[MDL_E_NOVELTY] : 0.0f;

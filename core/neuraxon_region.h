@@ -24,14 +24,15 @@ enum {
     MDL_CELL_SAVED = MDL_CELL_SILENT | MDL_CELL_DEAD | MDL_CELL_FORMED
 };
 
-/* What regression of the number of active neurons on the step before needs, over
- * about the last 8192 steps; exact. */
+/* What homeostasis knows of the number of active neurons, exact, since it last
+ * moved the gain; and the gain. */
 typedef struct mdl_branching {
     int64_t n, x, y, xx, xy; /* pairs (x before, y after): count and sums         */
-    uint32_t pairs;          /* since the gain was last moved                     */
+    uint32_t pairs;          /* as n                                              */
     uint32_t before;         /* active neurons a step ago; UINT32_MAX: none known */
-    float ratio;             /* last estimate, 0..5                               */
-    float gain;              /* g, on recurrent input                             */
+    float ratio;             /* slope of y over x when g was last moved, 0..2     */
+    float slow;              /* g                                                 */
+    float gain;              /* on recurrent input in this window; from g and `before`, not saved */
 } mdl_branching;
 
 typedef struct mdl_neuraxon_region {

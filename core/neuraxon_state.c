@@ -8,7 +8,7 @@
 #define SENSOR_MAX 1024.0f
 #define TRACE_MAX 0x1p25f
 #define ADAPT_MAX 8.0f
-enum { PAIRS_MAX = 8448 };
+enum { PAIRS_MAX = 255 };
 
 enum { NEURON_FIELDS = 9 };
 
@@ -47,7 +47,7 @@ void mdl_neuraxon_save(const void *region, const mdl_params *p, uint32_t last, c
     mdl_put_u32(sink, b->pairs);
     mdl_put_u32(sink, b->before);
     mdl_put_f32(sink, b->ratio);
-    mdl_put_f32(sink, b->gain);
+    mdl_put_f32(sink, b->slow);
     for (uint32_t back = s->delay_max + 1; back-- > 0;) { /* oldest step first; steps before birth are 0 */
         const float *const lines[] = {mdl_neuraxon_at(r, r->line, last - back),
                                       mdl_neuraxon_at(r, r->line_pre, last - back)};
@@ -104,15 +104,15 @@ static void load_branching(mdl_neuraxon_region *r, mdl_reader *reader) {
     b->pairs = mdl_get_u32(reader);
     b->before = mdl_get_u32(reader);
     b->ratio = mdl_get_f32(reader);
-    b->gain = mdl_get_f32(reader);
+    b->slow = mdl_get_f32(reader);
     int bad = b->n < 0 || b->n > PAIRS_MAX;
     int64_t n = bad ? 0 : b->n;
     bad |= b->x < 0 || b->x > n * h || b->y < 0 || b->y > n * h;
     bad |= b->xx < 0 || b->xx > n * h * h || b->xy < 0 || b->xy > n * h * h;
-    bad |= b->pairs > 255 || (b->before != UINT32_MAX && b->before > r->shape.hidden);
-    bad |= !(b->ratio >= 0.0f && b->ratio <= 5.0f) || !(b->gain >= 0x1p-8f && b->gain <= 0x1p8f);
+    bad |= (int64_t)b->pairs != b->n || (b->before != UINT32_MAX && b->before > r->shape.hidden);
+    bad |= !(b->ratio >= 0.0f && b->ratio <= 2.0f) || !(b->slow >= 0x1p-8f && b->slow <= 0x1p8f);
     if (bad) { /* nothing that could trap is left, whatever the caller does */
-        *b = (mdl_branching){.before = UINT32_MAX, .ratio = 1.0f, .gain = 1.0f};
+        *b = (mdl_branching){.before = UINT32_MAX, .ratio = 1.0f, .gain = 1.0f, .slow = 1.0f};
         reader->bad = 1;
     }
 }

@@ -299,7 +299,8 @@ int mdl_duty_may_reveal(const mdl_duty *d, uint64_t lease) {
         return 0;
     const duty_lease *l = &d->lease[at];
     for (uint32_t i = l->first; i < l->first + l->count; i++)
-        if (l->kind == MDL_DUTY_FRESH ? d->job[i].answers > 0 : has_owner(d, &d->job[i], l->owner))
+        if (l->kind == MDL_DUTY_FRESH ? d->job[i].answers > 0
+                                      : d->job[i].answers == MDL_DUTY_ANSWERS || has_owner(d, &d->job[i], l->owner))
             return 0;
     return 1;
 }

@@ -80,10 +80,11 @@ int mdl_duty_may_lease(const mdl_duty *d, uint32_t owner, uint32_t first, uint32
 mdl_err mdl_duty_lease(mdl_duty *d, uint64_t lease, const uint8_t worker[32], uint32_t owner, int trusted,
                        uint32_t first, uint32_t count);
 /* Whether an open lease may still be answered: not when it is fresh work and
- * another lease's answer came first. */
+ * another lease's answer came first, nor when it confirms and a job of it has
+ * MDL_DUTY_ANSWERS, or one of its owner's by another lease. */
 int mdl_duty_may_reveal(const mdl_duty *d, uint64_t lease);
 /* It was answered, answer[count]. `nonce`, `root` of the reveal. Afterwards the
- * lease is closed. An answer to a job that has MDL_DUTY_ANSWERS is dropped. */
+ * lease is closed. */
 void mdl_duty_reveal(mdl_duty *d, uint64_t lease, const uint8_t nonce[32], const uint8_t root[32],
                      const mdl_duty_answer *answer);
 /* It ended without an answer. */

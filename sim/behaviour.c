@@ -56,7 +56,6 @@ double mdl_sim_effort(const mdl_sim *s, const mdl_sim_worker *w) {
         return 0.9;
     case MDL_SIM_RANDOM:
     case MDL_SIM_COPIER:
-        return 0.02;
     case MDL_SIM_RING:
         return 0.02;
     case MDL_SIM_TURNCOAT:

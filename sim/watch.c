@@ -211,6 +211,10 @@ static void check_selected(mdl_sim *s, const int64_t *fitness, uint32_t jobs, ui
     uint32_t first = 0;
     for (uint32_t k = 0; k < spec->islands; k++) {
         const mdl_island_spec *island = &spec->island[k];
+        if (island->population > jobs - first) {
+            mdl_sim_violated(s, "generation %u closed with %u jobs", (unsigned)generation, (unsigned)jobs);
+            return;
+        }
         check_elite(s, fitness, first, island->population, island->algorithm == MDL_GA ? island->elite : 1, generation);
         first += island->population;
     }
@@ -241,7 +245,7 @@ static void on_close(mdl_sim *s, const mdl_msg_close *m) {
         mdl_sim_violated(s, "the fitnesses of generation %u are not stored", (unsigned)m->generation);
         return;
     }
-    int64_t *fitness = malloc(m->jobs * sizeof *fitness);
+    int64_t *fitness = calloc(m->jobs, sizeof *fitness);
     if (!fitness) {
         mdl_sim_fail(s, MDL_ENOMEM);
         return;

@@ -35,8 +35,11 @@ static int build(mdl_neuraxon_v1 *n, uint32_t neurons) {
     n->synapse_count = (neurons - INPUTS) * K;
     n->neuron = calloc(neurons, sizeof *n->neuron);
     n->synapse = calloc(n->synapse_count, sizeof *n->synapse);
-    if (!n->neuron || !n->synapse)
+    if (!n->neuron || !n->synapse) {
+        free(n->neuron);
+        free(n->synapse);
         return 0;
+    }
     for (uint32_t i = 0; i < neurons; i++) {
         n->neuron[i].active = 1;
         n->neuron[i].health = 1.0;

@@ -62,7 +62,8 @@ static void compare(const mdl_life *l, const nx_model *m, uint32_t window) {
             check("v_j of the critic", window, (double)r->value[j], n->value);
             compare_row(r, n, j, window);
         }
-        check("recurrent gain", window, (double)r->branching.gain, m->region[i].gain);
+        check("recurrent gain", window, (double)r->branching.slow, m->region[i].gain);
+        check("gain in force", window, (double)r->branching.gain, m->region[i].in_force);
     }
 }
 
@@ -75,7 +76,7 @@ static void window_of(nx_model *m, const mdl_life *l, const mdl_modulation *stat
     }
     mdl_levers levers[8];
     for (uint32_t r = 0; r < m->x->network.regions; r++)
-        levers[r] = mdl_levels_hold(&state->levels, &p->modulators, &p->receptors, r);
+        levers[r] = mdl_levels_hold(&state->levels, &p->modulators, &p->receptors, r, mdl_levers_of);
     nx_window(m, state, obs, levers, (double)state->levels.phasic[MDL_DOPAMINE],
               (double)state->levels.level[MDL_SEROTONIN], (double)mdl_levels_rate(&state->levels, &p->modulators),
               (double)state->levels.arousal);

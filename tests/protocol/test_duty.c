@@ -268,6 +268,22 @@ static void of_two_copies_the_first_counts(void **state) {
     end(&g);
 }
 
+/* A confirmation and its copy may lie with two workers of one owner; one answer of them counts. */
+static void two_confirmations_of_one_owner(void **state) {
+    (void)state;
+    game g;
+    begin(&g, 6, (mdl_duty_rules){.floor_ppm = 0, .plant_ppm = 0, .selected = 0});
+    give(&g, 0, 0, 0, JOBS); /* on probation: all of it is to be confirmed */
+    reveal(&g, 17, 0, JOBS, MDL_DUTY_NONE);
+    give(&g, 1, 1, 0, 5);
+    give(&g, 1, 1, 0, 5);
+    reveal(&g, 18, 0, 5, MDL_DUTY_NONE);
+    assert_false(mdl_duty_may_reveal(g.live, 19));
+    assert_false(mdl_duty_may_reveal(g.seen, 19));
+    assert_int_equal(mdl_duty_answers(g.live, 0), 2);
+    end(&g);
+}
+
 /* Of n units a share `floor` is drawn, within 5 standard deviations. */
 static void draws_keep_to_their_rate(void **state) {
     (void)state;
@@ -295,6 +311,7 @@ int main(void) {
         cmocka_unit_test(answers_that_differ_are_disputed_until_settled),
         cmocka_unit_test(a_convicts_unconfirmed_answers_are_void),
         cmocka_unit_test(of_two_copies_the_first_counts),
+        cmocka_unit_test(two_confirmations_of_one_owner),
         cmocka_unit_test(draws_keep_to_their_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

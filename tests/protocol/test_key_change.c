@@ -21,7 +21,9 @@ static void test_statement(void **state) {
     char text[MDL_KEY_CHANGE_TEXT + 1];
     for (uint32_t i = 0; i < 3; i++)
         ledger_key(i + 1, key[i], secret[i]);
-    for (int kind = MDL_KEY_ROTATE; kind <= MDL_KEY_REVOKE; kind++) {
+    static const mdl_key_change kinds[2] = {MDL_KEY_ROTATE, MDL_KEY_REVOKE};
+    for (size_t k = 0; k < 2; k++) {
+        mdl_key_change kind = kinds[k];
         int signer = kind == MDL_KEY_ROTATE ? 0 : 1;
         mdl_key_change_make(kind, experiment, key[0], key[1], secret[signer], text);
         assert_int_equal(strlen(text), MDL_KEY_CHANGE_TEXT);
@@ -29,7 +31,7 @@ static void test_statement(void **state) {
         assert_int_equal(mdl_key_change_check(kind, experiment, key[0], text, other), MDL_OK);
         assert_memory_equal(other, key[1], 32);
         /* For another deed, experiment or key it is nothing. */
-        assert_int_equal(mdl_key_change_check(3 - kind, experiment, key[0], text, other), MDL_ESIGNATURE);
+        assert_int_equal(mdl_key_change_check(kinds[1 - k], experiment, key[0], text, other), MDL_ESIGNATURE);
         uint8_t elsewhere[32] = {1};
         assert_int_equal(mdl_key_change_check(kind, elsewhere, key[0], text, other), MDL_ESIGNATURE);
         assert_int_equal(mdl_key_change_check(kind, experiment, key[2], text, other), MDL_ESIGNATURE);

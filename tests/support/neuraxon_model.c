@@ -380,7 +380,7 @@ static void count(const nx_model *m, nx_region *r) {
     double now = 0.0, before = r->before, h = r->shape.hidden;
     for (uint32_t j = 0; j < r->shape.hidden; j++)
         now += fabs(r->neuron[j].z);
-    r->before = now = floor(now);
+    r->before = now = floor(now + 0.5);
     if (before < 0.0)
         return;
     const double terms[5] = {1.0, before, now, before * before, before * now};
@@ -389,13 +389,10 @@ static void count(const nx_model *m, nx_region *r) {
     if (++r->pairs < 256)
         return;
     r->pairs = 0;
-    const double *q = r->sums;
-    double variance = q[0] * q[3] - q[1] * q[1], share = q[1] / (q[0] * h);
-    double ratio = share > 0.5 ? 5.0 : variance <= 0.0 ? 0.0 : (q[0] * q[4] - q[1] * q[2]) / variance / (1.0 - share);
-    r->gain += 0.04 * squash(GENE(HOMEO_RATE)) * r->gain * (1.0 - (share > 0.5 ? ratio : within(ratio, 0.0, 2.0)));
+    double load = r->sums[1] / (r->sums[0] * h) / 0.03;
+    r->gain += 0.04 * squash(GENE(HOMEO_RATE)) * r->gain * (1.0 - (load < 5.0 ? load : 5.0));
     r->gain = within(r->gain, 1.0 / 256.0, 256.0);
-    for (int i = 0; i < 5; i++)
-        r->sums[i] -= floor(r->sums[i] / 32.0);
+    memset(r->sums, 0, sizeof r->sums);
 }
 
 static void complete(const nx_model *m, nx_region *r, const mdl_modulation *state, double dopamine, double serotonin,
@@ -444,6 +441,8 @@ void nx_window(nx_model *m, const mdl_modulation *state, const float *obs, const
         if (state->flags & MDL_OUT_WIPE)
             wipe(r, m->t);
         r->in_force = r->gain;
+        if (ON(HOMEOSTASIS) && r->before > 0.0)
+            r->in_force /= 1.0 + 2.0 * r->before / r->shape.hidden;
     }
     double novelty = SHARED(NOVELTY) ? 0.3 * GENE(NOVELTY_SHIFT) * (double)state->e[2] : 0.0;
     for (uint32_t w = 0; w < n->window; w++, m->t++) {
