@@ -140,7 +140,8 @@ typedef struct mdl_audit_credit {
     uint8_t key[MDL_KEY_BYTES], owner[MDL_KEY_BYTES];
     char name[65];
     uint32_t banned;
-    uint64_t updates, leases;
+    uint64_t convicted; /* record of the verdict; 0: none */
+    uint64_t updates, forfeited, leases;
 } mdl_audit_credit;
 
 /* What was said of a disputed job, by whom. */

@@ -250,7 +250,11 @@ static mdl_err sum_up(mdl_audit *a) {
     r->credits = count;
     for (uint32_t i = 0; i < count; i++) {
         mdl_audit_credit *c = &r->credit[i];
-        *c = (mdl_audit_credit){.banned = worker[i].banned, .updates = worker[i].credit, .leases = worker[i].accepted};
+        *c = (mdl_audit_credit){.banned = worker[i].banned,
+                                .convicted = worker[i].verdict,
+                                .forfeited = worker[i].forfeited,
+                                .updates = worker[i].credit,
+                                .leases = worker[i].accepted};
         memcpy(c->key, worker[i].key, sizeof c->key);
         memcpy(c->owner, worker[i].owner, sizeof c->owner);
         memcpy(c->name, worker[i].name, sizeof c->name);

@@ -97,6 +97,8 @@ static void add_credits(cJSON *root, const mdl_audit_report *r, int *good) {
         add_u64(o, "updates", c->updates, good);
         add_count(o, "leases", c->leases, good);
         add_bool(o, "banned", c->banned != 0, good);
+        add_count(o, "convicted", c->convicted, good);
+        add_u64(o, "forfeited", c->forfeited, good);
     }
 }
 
@@ -306,7 +308,13 @@ char *mdl_audit_text(const mdl_audit_report *r) {
         const mdl_audit_credit *c = &r->credit[i];
         mdl_hex(c->key, sizeof c->key, key);
         say(&b, "credit      %20" PRIu64 " updates, %" PRIu64 " leases, %.16s %s%s\n", c->updates, c->leases, key,
-            c->name, c->banned ? " (banned)" : "");
+            c->name,
+            c->convicted ? ""
+            : c->banned  ? " (banned)"
+                         : "");
+        if (c->convicted)
+            say(&b, "convicted   %.16s by record %" PRIu64 "; %" PRIu64 " updates forfeited\n", key, c->convicted,
+                c->forfeited);
     }
     if (r->dispute.settled)
         say_dispute(&b, &r->dispute);
