@@ -119,6 +119,8 @@ typedef struct mdl_audit_options {
     const mdl_tlog_policy *policy; /* whose witnesses must have cosigned; NULL: nobody is asked */
     const char *receipts;          /* a worker's data directory, or one of receipts; NULL: none */
     const char *proofs;            /* directory for fraud proofs (PROTOCOL 9.7); NULL: none     */
+    int has_dispute;
+    uint64_t dispute; /* a verdict's or check's record to look into */
     /* Called often, on the caller's thread; may be NULL. `fraction` of the step, 0..1. */
     void (*progress)(void *ctx, mdl_audit_step step, double fraction, const char *text);
     void *progress_ctx;
@@ -138,8 +140,31 @@ typedef struct mdl_audit_credit {
     uint8_t key[MDL_KEY_BYTES], owner[MDL_KEY_BYTES];
     char name[65];
     uint32_t banned;
-    uint64_t updates, leases;
+    uint64_t convicted; /* record of the verdict; 0: none */
+    uint64_t updates, forfeited, leases;
 } mdl_audit_credit;
+
+/* What was said of a disputed job, by whom. */
+typedef struct mdl_audit_answer {
+    int worker, right, convicted; /* worker: not the coordinator; convicted: by this verdict */
+    uint64_t record;
+    uint8_t key[MDL_KEY_BYTES];
+    char name[65];
+    int64_t fitness;
+    uint64_t updates;
+    uint8_t segment[MDL_DIGEST_BYTES];
+} mdl_audit_answer;
+
+/* A verdict or a check, and what its job computes. */
+typedef struct mdl_audit_dispute {
+    int settled, verdict; /* settled: the record was reached, and all below holds */
+    uint64_t record;
+    uint32_t generation, job, answers;
+    mdl_audit_answer answer[MDL_DUTY_ANSWERS + 1]; /* the first one is the coordinator's */
+    int64_t fitness;
+    uint64_t updates;
+    uint8_t segment[MDL_DIGEST_BYTES];
+} mdl_audit_dispute;
 
 typedef struct mdl_audit_report {
     /* Step 1. `size` and `root` are of the newest checkpoint, when it is the log's. */
@@ -178,6 +203,7 @@ typedef struct mdl_audit_report {
      * 0: none is computed again. */
     uint64_t confident;
 
+    mdl_audit_dispute dispute;                      /* where one is asked for */
     double seconds[MDL_AUDIT_STEPS], rerun_seconds; /* the rerun is part of the fold's step */
     uint32_t findings, more;                        /* `more` were found than fit */
     mdl_audit_finding finding[MDL_AUDIT_FINDINGS_MAX];
@@ -186,7 +212,7 @@ typedef struct mdl_audit_report {
 /* Audit. MDL_OK: the report says what was found; zero findings is a clean ledger.
  * Else nothing follows, `error` says why: MDL_EIO (the source), MDL_ENOMEM,
  * MDL_ENOENT (no checkpoint yet), MDL_EMAGIC (records of a version that this
- * program does not compute), MDL_ERANGE (options), MDL_ESIGNATURE (`other` is not
+ * program does not compute), MDL_ERANGE (options; the record of `dispute`), MDL_ESIGNATURE (`other` is not
  * signed by the log). Free the report either way. */
 mdl_err mdl_audit_run(const mdl_audit_source *s, const mdl_audit_options *o, mdl_audit_report *r, char *error,
                       size_t error_size);

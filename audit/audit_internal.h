@@ -58,6 +58,13 @@ void mdl_proofs_withheld(mdl_audit *a, uint64_t index, const uint8_t digest[MDL_
 /* While the ledger is at the generation of the result. */
 void mdl_proofs_result(mdl_audit *a, uint64_t index);
 
+/* ---- decision.c ---- */
+/* The record that options->dispute names, before it is applied: the verdict's
+ * losers answer no more behind it. 0, with an error: it is of another type. */
+int mdl_decision_note(mdl_audit *a, uint64_t index, const mdl_message *m);
+/* It was applied: compute the job. MDL_OK or MDL_ENOMEM. */
+mdl_err mdl_decision_settle(mdl_audit *a);
+
 /* ---- receipts.c ---- */
 /* Told of the checkpoint that a receipt stands under. */
 typedef mdl_err (*mdl_receipt_tree)(void *ctx, const mdl_checkpoint *c, mdl_text note);

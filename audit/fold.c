@@ -29,6 +29,7 @@ typedef struct fold {
     uint8_t *pae;   /* [threads][MDL_PAE_BYTES_MAX] */
     uint64_t list[MDL_LIST_MAX];
     int stopped; /* at a breach */
+    int refused; /* options->dispute is no record to look into */
 } fold;
 
 static mdl_err get_blob(void *ctx, const uint8_t digest[MDL_DIGEST_BYTES], const uint8_t **bytes, size_t *size) {
@@ -161,6 +162,13 @@ static mdl_err apply(fold *f, const entry *e, uint64_t index) {
     mdl_audit *a = f->a;
     mdl_breach breach;
     static const uint8_t nobody[MDL_KEY_BYTES];
+    int disputed = a->options->has_dispute && a->options->dispute == index && index > 0;
+    mdl_envelope envelope;
+    mdl_message m;
+    if (disputed && message_of(f, e, &envelope, &m) == MDL_OK && !mdl_decision_note(a, index, &m)) {
+        f->refused = 1;
+        return MDL_ERANGE;
+    }
     if (a->rerun && e->closing)
         mdl_rerun_go(a->rerun, index); /* closing moves the state on */
     f->blob_err = MDL_OK;
@@ -182,7 +190,8 @@ static mdl_err apply(fold *f, const entry *e, uint64_t index) {
     a->report->applied++;
     if (e->closing)
         a->last_close = index;
-    return note_record(f, e, index);
+    mdl_err err = note_record(f, e, index);
+    return err == MDL_OK && disputed ? mdl_decision_settle(a) : err;
 }
 
 static mdl_err flush(fold *f) {
@@ -241,7 +250,11 @@ static mdl_err sum_up(mdl_audit *a) {
     r->credits = count;
     for (uint32_t i = 0; i < count; i++) {
         mdl_audit_credit *c = &r->credit[i];
-        *c = (mdl_audit_credit){.banned = worker[i].banned, .updates = worker[i].credit, .leases = worker[i].accepted};
+        *c = (mdl_audit_credit){.banned = worker[i].banned,
+                                .convicted = worker[i].verdict,
+                                .forfeited = worker[i].forfeited,
+                                .updates = worker[i].credit,
+                                .leases = worker[i].accepted};
         memcpy(c->key, worker[i].key, sizeof c->key);
         memcpy(c->owner, worker[i].owner, sizeof c->owner);
         memcpy(c->name, worker[i].name, sizeof c->name);
@@ -263,10 +276,15 @@ mdl_err mdl_audit_fold(mdl_audit *a) {
         err = a->source->records(a->source->ctx, a->report->size, 0, a->records, on_record, f, a->error, a->error_size);
     if (f->stopped && err == MDL_ERANGE)
         err = MDL_OK;
-    else if (err != MDL_OK && err != MDL_ENOMEM && err != MDL_EMAGIC)
+    else if (err != MDL_OK && err != MDL_ENOMEM && err != MDL_EMAGIC && !f->refused)
         err = MDL_EIO; /* step 1 could read it */
     if (err == MDL_OK && f->count > 0)
         err = flush(f);
+    if (err == MDL_OK && a->options->has_dispute && !a->report->dispute.settled && !f->stopped) {
+        snprintf(a->error, a->error_size, "there is no verdict or check at record %" PRIu64 " of %" PRIu64,
+                 a->options->dispute, a->records);
+        err = MDL_ERANGE;
+    }
     if (err == MDL_OK && a->rerun)
         mdl_rerun_go(a->rerun, a->records); /* of a generation that is open, or that broke a rule */
     if (err == MDL_OK)

@@ -97,6 +97,38 @@ static void add_credits(cJSON *root, const mdl_audit_report *r, int *good) {
         add_u64(o, "updates", c->updates, good);
         add_count(o, "leases", c->leases, good);
         add_bool(o, "banned", c->banned != 0, good);
+        add_count(o, "convicted", c->convicted, good);
+        add_u64(o, "forfeited", c->forfeited, good);
+    }
+}
+
+static void add_dispute(cJSON *root, const mdl_audit_dispute *d, int *good) {
+    char fitness[24];
+    cJSON *o = cJSON_AddObjectToObject(root, "dispute");
+    cJSON *list = cJSON_AddArrayToObject(o, "answers");
+    *good &= o && list;
+    snprintf(fitness, sizeof fitness, "%" PRId64, d->fitness);
+    add_count(o, "record", d->record, good);
+    add_text(o, "type", d->verdict ? "verdict" : "check", good);
+    add_count(o, "generation", d->generation, good);
+    add_count(o, "job", d->job, good);
+    add_text(o, "fitness", fitness, good);
+    add_u64(o, "updates", d->updates, good);
+    add_hex(o, "segment", d->segment, sizeof d->segment, good);
+    for (uint32_t i = 0; i < d->answers && *good; i++) {
+        const mdl_audit_answer *a = &d->answer[i];
+        cJSON *said = cJSON_CreateObject();
+        *good &= said && cJSON_AddItemToArray(list, said);
+        snprintf(fitness, sizeof fitness, "%" PRId64, a->fitness);
+        add_bool(said, "right", a->right, good);
+        add_bool(said, "convicted", a->convicted, good);
+        add_count(said, "record", a->record, good);
+        add_text(said, "who", a->worker ? "worker" : "coordinator", good);
+        add_hex(said, "key", a->key, sizeof a->key, good);
+        add_text(said, "name", a->name, good);
+        add_text(said, "fitness", fitness, good);
+        add_u64(said, "updates", a->updates, good);
+        add_hex(said, "segment", a->segment, sizeof a->segment, good);
     }
 }
 
@@ -149,6 +181,8 @@ char *mdl_audit_json(const mdl_audit_report *r) {
     add_count(o, "of_other_logs", r->receipts_other, &good);
     add_count(root, "checkpoints_ahead", r->ahead, &good);
     add_count(root, "proofs", r->proofs, &good);
+    if (r->dispute.settled)
+        add_dispute(root, &r->dispute, &good);
     add_text(root, "tier", mdl_audit_tier(r), &good);
     o = cJSON_AddObjectToObject(root, "confidence");
     add_text(o, "text", mdl_audit_confidence(r), &good);
@@ -224,6 +258,26 @@ static void say_steps(mdl_buffer *b, const mdl_audit_report *r) {
         say(b, "confidence  %s\n", mdl_audit_confidence(r));
 }
 
+static void say_dispute(mdl_buffer *b, const mdl_audit_dispute *d) {
+    char hex[MDL_DIGEST_HEX];
+    mdl_hex(d->segment, sizeof d->segment, hex);
+    say(b, "dispute     record %" PRIu64 ": %s on job %" PRIu32 " of generation %" PRIu32 "\n", d->record,
+        d->verdict ? "verdict" : "check", d->job, d->generation);
+    say(b, "            computed again: fitness %" PRId64 ", %" PRIu64 " updates, segment %.16s\n", d->fitness,
+        d->updates, hex);
+    for (uint32_t i = 0; i < d->answers; i++) {
+        const mdl_audit_answer *a = &d->answer[i];
+        char who[96] = "the coordinator", key[2 * MDL_KEY_BYTES + 1];
+        mdl_hex(a->segment, sizeof a->segment, hex);
+        mdl_hex(a->key, sizeof a->key, key);
+        if (a->worker)
+            snprintf(who, sizeof who, "worker %.16s %s", key, a->name);
+        say(b, "            %s: fitness %" PRId64 ", %" PRIu64 " updates, segment %.16s, record %" PRIu64 ", %s%s\n",
+            a->right ? "right" : "WRONG", a->fitness, a->updates, hex, a->record, who,
+            a->convicted ? ", convicted" : "");
+    }
+}
+
 static void say_findings(mdl_buffer *b, const mdl_audit_report *r) {
     for (uint32_t i = 0; i < r->findings; i++) {
         const mdl_audit_finding *f = &r->finding[i];
@@ -254,8 +308,16 @@ char *mdl_audit_text(const mdl_audit_report *r) {
         const mdl_audit_credit *c = &r->credit[i];
         mdl_hex(c->key, sizeof c->key, key);
         say(&b, "credit      %20" PRIu64 " updates, %" PRIu64 " leases, %.16s %s%s\n", c->updates, c->leases, key,
-            c->name, c->banned ? " (banned)" : "");
+            c->name,
+            c->convicted ? ""
+            : c->banned  ? " (banned)"
+                         : "");
+        if (c->convicted)
+            say(&b, "convicted   %.16s by record %" PRIu64 "; %" PRIu64 " updates forfeited\n", key, c->convicted,
+                c->forfeited);
     }
+    if (r->dispute.settled)
+        say_dispute(&b, &r->dispute);
     say_findings(&b, r);
     if (r->findings == 0)
         say(&b, "ok          nothing false was found\n");

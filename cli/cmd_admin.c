@@ -41,17 +41,21 @@ static double number_of(const cJSON *o, const char *name) {
 
 static void show_workers(const cJSON *answer) {
     const cJSON *w, *list = cJSON_GetObjectItemCaseSensitive(answer, "workers");
-    printf("%-16s  %-16s  %-8s  %6s  %10s  %8s  %8s  %14s\n", "key", "name", "state", "leases", "lives/s", "accepted",
-           "expired", "credit");
+    printf("%-16s  %-16s  %-9s  %6s  %10s  %8s  %8s  %9s  %14s  %14s\n", "key", "name", "state", "leases", "lives/s",
+           "accepted", "expired", "verified", "waiting", "credit");
     cJSON_ArrayForEach(w, list) {
         int banned = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(w, "banned"));
         int session = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(w, "session"));
-        printf("%.16s  %-16.16s  %-8s  %6.0f  %10.4g  %8s  %8s  %14s\n", text_of(w, "key"), text_of(w, "name"),
-               banned    ? "banned"
+        int convicted = strcmp(text_of(w, "convicted"), "0") != 0;
+        int probation = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(w, "probation"));
+        printf("%.16s  %-16.16s  %-9s  %6.0f  %10.4g  %8s  %8s  %8.0f%c  %14s  %14s\n", text_of(w, "key"),
+               text_of(w, "name"),
+               convicted ? "convicted"
+               : banned  ? "banned"
                : session ? "here"
                          : "away",
                number_of(w, "leases"), number_of(w, "lives_per_s"), text_of(w, "accepted"), text_of(w, "expired"),
-               text_of(w, "credit"));
+               number_of(w, "verified"), probation ? '?' : ' ', text_of(w, "waiting"), text_of(w, "credit"));
     }
     if (number_of(answer, "not_shown") > 0) {
         printf("and %.0f more\n", number_of(answer, "not_shown"));

@@ -28,7 +28,8 @@ static const mdl_usage usage = {
                 "  modulon audit http://example.org:8080 --vkey 'modulon/6b86b273ff34fce1+1a2b3c4d+AZ...' --json\n"
                 "  modulon audit runs/fleet --vkey vkey.txt --sample 0.1 --checkpoint kept.txt\n"
                 "  modulon audit http://example.org:8080 --policy trusted.policy --tier rules\n"
-                "  modulon audit runs/fleet --vkey vkey.txt --receipts worker --proofs proofs",
+                "  modulon audit runs/fleet --vkey vkey.txt --receipts worker --proofs proofs\n"
+                "  modulon audit runs/fleet --vkey vkey.txt --tier rules --dispute 1234",
     .least = 1,
     .most = 1,
 };
@@ -38,7 +39,8 @@ typedef struct settings {
     double sample;
     uint64_t seed;
     uint32_t threads;
-    int quick, full, has_sample, has_seed, json, quiet, first_use;
+    uint64_t dispute;
+    int quick, full, has_sample, has_seed, has_dispute, json, quiet, first_use;
 } settings;
 
 /* ---- progress: a bar for each step ---- */
@@ -217,6 +219,8 @@ int mdl_cmd_audit(int argc, char **argv) {
          "a checkpoint from elsewhere, a file or http:// address: finds forks; several times"},
         {"receipts", MDL_OPT_TEXT, &s.receipts, NULL, 0, 0, "DIR", "a worker's data: its receipts against the log"},
         {"proofs", MDL_OPT_TEXT, &s.proofs, NULL, 0, 0, "DIR", "write a fraud proof for each finding"},
+        {"dispute", MDL_OPT_U64, &s.dispute, &s.has_dispute, 0, 0, "N",
+         "look into record N, a verdict or a check: every answer beside what is computed"},
         {"threads", MDL_OPT_U32, &s.threads, NULL, 1, MDL_THREADS_MAX, "N", "threads (all CPUs)"},
         {"quiet", MDL_OPT_FLAG, &s.quiet, NULL, 0, 0, NULL, "no progress on stderr"},
         {"json", MDL_OPT_FLAG, &s.json, NULL, 0, 0, NULL, "the report as one JSON object on stdout"},
@@ -230,6 +234,8 @@ int mdl_cmd_audit(int argc, char **argv) {
         return code;
     if (s.full && s.has_sample)
         return mdl_cli_fail(MDL_EXIT_USAGE, "audit: --full and --sample exclude each other");
+    if (s.has_dispute && s.tier && strcmp(s.tier, "quick") == 0)
+        return mdl_cli_fail(MDL_EXIT_USAGE, "audit: --dispute needs the records, which --tier quick does not read");
     if (!take_tier(&s))
         return mdl_cli_fail(MDL_EXIT_USAGE,
                             "audit: --tier %s: allowed are quick, rules, sample and full, and --full or "
@@ -248,6 +254,8 @@ int mdl_cmd_audit(int argc, char **argv) {
     o.quick = s.quick;
     o.receipts = s.receipts;
     o.proofs = s.proofs;
+    o.has_dispute = s.has_dispute;
+    o.dispute = s.dispute;
     static mdl_tlog_policy policy;
     mdl_err err = s.vkey ? mdl_cli_vkey(s.vkey, &o.log, error, sizeof error) : MDL_OK;
     if (err == MDL_OK && s.policy)

@@ -104,6 +104,21 @@ void mdl_words_of(mdl_words *w, const uint8_t *record, size_t size, char *out, s
     case MDL_MSG_RESULT:
         say_result(w, &m.as.result, e.key, out, out_size);
         break;
+    case MDL_MSG_COMMIT:
+        who(w, e.key, name);
+        mdl_hex(m.as.commit.commitment, 8, hex);
+        snprintf(out, out_size, "commit    %s: lease %" PRIu64 ", commitment %s", name, m.as.commit.lease, hex);
+        break;
+    case MDL_MSG_CHECK:
+        snprintf(out, out_size, "check     generation %" PRIu32 ", job %" PRIu32 ", fitness %" PRId64 ": all agree",
+                 m.as.check.generation, m.as.check.job, m.as.check.fitness);
+        break;
+    case MDL_MSG_VERDICT:
+        snprintf(out, out_size,
+                 "verdict   generation %" PRIu32 ", job %" PRIu32 ", fitness %" PRId64
+                 " is right: who differs is convicted",
+                 m.as.verdict.generation, m.as.verdict.job, m.as.verdict.fitness);
+        break;
     case MDL_MSG_CLOSE:
         mdl_hex(m.as.close.after, 8, hex);
         snprintf(out, out_size, "close     generation %" PRIu32 ", %" PRIu32 " jobs, best %" PRId64 ", next state %s",

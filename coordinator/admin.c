@@ -121,6 +121,8 @@ char *mdl_admin_status(mdl_shell *shell) {
 static char *list_workers(mdl_shell *shell) {
     mdl_coordinator_info i;
     const mdl_coordinator *logic = mdl_shell_logic(shell);
+    const mdl_ledger *ledger = mdl_coordinator_ledger(logic);
+    int verifies = mdl_ledger_size(ledger) > 0 && mdl_ledger_verifies(ledger);
     uint64_t now_ms = mdl_shell_now_ms();
     mdl_coordinator_inform(logic, &i);
     cJSON *o = cJSON_CreateObject();
@@ -144,6 +146,11 @@ static char *list_workers(mdl_shell *shell) {
         add_u64(item, "expired", w.worker->expired);
         add_u64(item, "credit", w.worker->credit);
         add_u64(item, "pending", w.worker->pending);
+        add_u64(item, "waiting", w.worker->waiting);
+        add_u64(item, "forfeited", w.worker->forfeited);
+        add_u64(item, "convicted", w.worker->verdict);
+        cJSON_AddNumberToObject(item, "verified", w.worker->verified);
+        cJSON_AddBoolToObject(item, "probation", verifies && !mdl_ledger_trusted(ledger, k));
         cJSON_AddItemToArray(list, item);
     }
     return print_and_delete(o);

@@ -110,9 +110,9 @@ static mdl_err load(mdl_life *life, const mdl_place *at, const uint8_t *bytes, s
     uint32_t windows = mdl_get_u32(&r);
     if (r.bad || memcmp(magic, domain, sizeof domain) != 0)
         return MDL_EMAGIC;
-    if (windows > r.left / (p->agents + 4 * (size_t)p->motors))
+    if (windows > r.left / (p->agents + 4 * (size_t)p->motors) || windows >= UINT32_MAX / 2)
         return MDL_ESIZE;
-    if (!past_room(p, windows))
+    if (!past_room(p, windows + 1)) /* so that there are lists at birth, too */
         return MDL_ENOMEM;
     for (size_t i = 0; i < (size_t)windows * p->agents; i++)
         p->action[i] = mdl_get_u8(&r);

@@ -47,9 +47,18 @@ expect 0 "$MODULON" ledger show run
 grep -q "^     0  genesis" out.txt || fail "no genesis: $(head -n 1 out.txt)"
 tail -n 1 out.txt | grep -q "end       after 4 generations" || fail "no end"
 records=$(wc -l <out.txt)
+grep -q 'NO RECORD' out.txt && fail "records without words: $(grep 'NO RECORD' out.txt | head -n 1)"
+check=$(awk '$2 == "check" { print $1; exit }' out.txt)
+[ -n "$check" ] || fail "the coordinator has checked nothing"
 expect 0 "$MODULON" ledger show run --from 2 --to 3 --json
 [ "$(wc -l <out.txt)" -eq 2 ] || fail "not two lines"
 expect 2 "$MODULON" ledger show run --from "$records"
+expect 0 "$MODULON" audit run --vkey "$vkey" --tier rules --dispute "$check" --json --quiet
+grep -q "\"dispute\":{.*\"record\":$check,\"type\":\"check\"" out.txt || fail "no dispute: $(cat out.txt)"
+grep -q '"right":false' out.txt && fail "an answer is wrong: $(cat out.txt)"
+expect 2 "$MODULON" audit run --vkey "$vkey" --tier rules --dispute 0
+says "no verdict or check"
+expect 2 "$MODULON" audit run --vkey "$vkey" --tier quick --dispute "$check"
 expect 0 "$MODULON" ledger proof run 3 --out three.tlog-proof
 expect 0 "$MODULON" ledger verify-proof three.tlog-proof --vkey "$vkey"
 expect 1 "$MODULON" ledger verify-proof three.tlog-proof --vkey "$vkey" --record small.json

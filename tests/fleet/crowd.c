@@ -1,17 +1,22 @@
-/* crowd ADDRESS#KEY EXPERIMENT.json STUBS SECONDS DIR: a crowd of light workers in one process, each with its own key,
- * session and connection, all computing honestly from one shared model. After SECONDS each hands in what it has and
- * says goodbye. Receipts are checked and kept in DIR as a worker keeps them. Prints latencies; exit status 1 when an
- * answer is missing or is not what the protocol says. */
+/* crowd ADDRESS#KEY EXPERIMENT.json STUBS SECONDS DIR [LIARS]: a crowd of light workers in one process, each with its
+ * own key, session and connection, all computing from one shared model. Where the experiment is verified each commits
+ * before it shows. After SECONDS each hands in what it has and says goodbye. Receipts are checked, those of results are
+ * kept in DIR as a worker keeps them. Prints latencies; exit status 1 when an answer is missing or is not what the
+ * protocol says.
+ *
+ * The first LIARS stubs (default 0) lie: in each result they turn one bit of the first job, the even ones of its
+ * fitness, the odd ones of its segment. They stay until they are banned, whose keys are printed, or fail. */
 #include <inttypes.h>
 #include <sys/stat.h>
 
 #include "core/life.h"
+#include "protocol/chain.h"
 #include "protocol/tlog_proof.h"
 #include "runtime/file.h"
 #include "tests/fleet/stub.h"
 #include "worker/model.h"
 
-enum { CALL_MS = 20000, STUBS_MAX = 10000, TIMES_MAX = 1 << 20, OPEN_AT_ONCE = 50 };
+enum { CALL_MS = 20000, STUBS_MAX = 10000, TIMES_MAX = 1 << 20, OPEN_AT_ONCE = 50, JOBS = 8 };
 
 typedef struct member {
     stub s;
@@ -19,9 +24,12 @@ typedef struct member {
     uv_timer_t again;
     uint64_t sent_ns;
     mdl_message_type asked;
-    int entered, left, has_grant;
+    int entered, left, has_grant, computed, committed, lies;
     mdl_msg_grant grant;
-    uint8_t frame[8192]; /* the result on its way, for its receipt */
+    mdl_msg_result result; /* of the grant; its lists are the two here */
+    int64_t fitness[JOBS];
+    char segments[JOBS * MDL_SEGMENT_CHARS];
+    uint8_t frame[8192]; /* the commitment or result on its way, for its receipt */
     size_t frame_size;
 } member;
 
@@ -43,6 +51,7 @@ static float *genome;
 static mdl_log_policy policy;
 static int has_policy, leaving, following;
 static times taken[MDL_MSG_COUNT];
+static uint32_t liars, banned;
 static uint64_t receipts, began_ns, full_ns, refused[64];
 
 static void next(member *m);
@@ -53,7 +62,7 @@ static void say(member *m, mdl_message *message) {
     size_t size = stub_seal(&m->s, message, frame);
     m->asked = message->type;
     m->sent_ns = uv_hrtime();
-    if (message->type == MDL_MSG_RESULT) {
+    if (message->type == MDL_MSG_RESULT || message->type == MDL_MSG_COMMIT) {
         stub_check(size <= sizeof m->frame, "a long result");
         memcpy(m->frame, frame, size);
         m->frame_size = size;
@@ -61,15 +70,19 @@ static void say(member *m, mdl_message *message) {
     stub_check(mdl_client_call(m->client, 1, frame, size, CALL_MS) == MDL_OK, "call");
 }
 
-static void result(member *m) {
-    static mdl_job_result job[MDL_UNIT_JOBS_MAX];
-    static int64_t fitness[MDL_UNIT_JOBS_MAX];
-    mdl_message message = stub_message(MDL_MSG_RESULT);
-    mdl_msg_result *r = &message.as.result;
+static void compute(member *m) {
+    mdl_job_result job[JOBS];
+    mdl_msg_result *r = &m->result;
     uint64_t start = uv_hrtime();
+    stub_check(m->grant.count <= JOBS, "more jobs than wanted");
+    memset(r, 0, sizeof *r);
     for (uint32_t i = 0; i < m->grant.count; i++) {
         mdl_unit_job(life, model->evolution, m->grant.first + i, genome, NULL, &job[i]);
-        fitness[i] = job[i].fitness;
+        if (i == 0 && m->lies && (m - crowd) % 2 == 0)
+            job[i].fitness ^= 1;
+        if (i == 0 && m->lies && (m - crowd) % 2 == 1)
+            job[i].segment[0] ^= 1;
+        m->fitness[i] = job[i].fitness;
         r->updates += job[i].updates;
     }
     mdl_unit_root(job, m->grant.count, r->root);
@@ -77,13 +90,38 @@ static void result(member *m) {
     r->generation = m->grant.generation;
     r->first = m->grant.first;
     r->count = m->grant.count;
-    r->fitness.at = fitness;
-    r->fitness.count = m->grant.count;
-    static char segments[MDL_UNIT_JOBS_MAX * MDL_SEGMENT_CHARS];
-    r->segments = mdl_unit_segments(job, m->grant.count, segments);
+    r->fitness = (mdl_i64_list){m->grant.count, m->fitness};
+    r->segments = mdl_unit_segments(job, m->grant.count, m->segments);
+    if (model->experiment.verification.used)
+        randombytes_buf(r->nonce, sizeof r->nonce);
     r->busy_ms = (uv_hrtime() - start) / 1000000;
+    m->computed = 1;
+    m->committed = !model->experiment.verification.used;
+}
+
+static void commit(member *m) {
+    const mdl_msg_result *r = &m->result;
+    mdl_message message = stub_message(MDL_MSG_COMMIT);
+    mdl_pledge pledge = {m->s.experiment, stub_key(&m->s), r->lease, r->generation,
+                         r->first,        r->count,        r->nonce, r->root};
+    message.as.commit.lease = r->lease;
+    mdl_pledge_digest(&pledge, message.as.commit.commitment);
     say(m, &message);
 }
+
+static void result(member *m) {
+    mdl_message message = stub_message(MDL_MSG_RESULT);
+    if (!m->computed)
+        compute(m);
+    if (!m->committed) {
+        commit(m);
+        return;
+    }
+    message.as.result = m->result;
+    say(m, &message);
+}
+
+static void forget(member *m) { m->has_grant = m->computed = m->committed = 0; }
 
 /* What the member says now. */
 static void next(member *m) {
@@ -96,7 +134,7 @@ static void next(member *m) {
         result(m);
         return;
     } else if (m->has_grant && m->grant.generation < mdl_model_generation(model)) {
-        m->has_grant = 0; /* the others were faster */
+        forget(m); /* the others were faster */
         next(m);
         return;
     } else if (m->has_grant && following) {
@@ -106,26 +144,30 @@ static void next(member *m) {
         following = 1;
         message = stub_message(MDL_MSG_SYNC);
         message.as.sync.generation = mdl_model_generation(model);
-    } else if (leaving) {
+    } else if (leaving && !m->lies) {
         message = stub_message(MDL_MSG_BYE);
     } else {
         message = stub_message(MDL_MSG_WANT);
-        message.as.want.jobs = 8;
+        message.as.want.jobs = JOBS;
     }
     say(m, &message);
 }
 
-static void keep_receipt(member *m, const mdl_frame *f) {
+static void take_receipt(member *m, const mdl_frame *f) {
     char path[4096];
     mdl_tlog_proof proof;
     mdl_hash leaf;
     const uint8_t *record = m->frame + MDL_FRAME_HEAD_BYTES;
     size_t size = m->frame_size - MDL_FRAME_HEAD_BYTES;
     mdl_text text = {(const char *)f->blob, f->blob_size};
-    stub_check(m->asked == MDL_MSG_RESULT, "a receipt for nothing");
+    stub_check(m->asked == MDL_MSG_RESULT || m->asked == MDL_MSG_COMMIT, "a receipt for nothing");
     stub_check(mdl_tlog_proof_parse(text, &proof) == MDL_OK, "a receipt is no proof");
     mdl_merkle_leaf(record, size, &leaf);
     stub_check(mdl_tlog_proof_verify(&proof, &leaf, &policy, NULL, NULL) == MDL_OK, "a receipt proves nothing");
+    if (m->asked == MDL_MSG_COMMIT) {
+        m->committed = 1;
+        return;
+    }
     for (int i = 0; i < 2; i++) {
         snprintf(path, sizeof path, "%s/receipts/%" PRIu64 ".%s", directory, proof.index,
                  i ? "tlog-proof" : "envelope");
@@ -135,6 +177,7 @@ static void keep_receipt(member *m, const mdl_frame *f) {
         stub_check(put == (i ? f->blob_size : size) && fclose(out) == 0, path);
     }
     receipts++;
+    forget(m);
 }
 
 static void leave(member *m) {
@@ -161,11 +204,13 @@ static uint64_t on_message(member *m, const mdl_message *message, const mdl_fram
         open_more(1);
         return 0;
     case MDL_MSG_GRANT:
+        forget(m);
         m->grant = message->as.grant;
         m->has_grant = 1;
         return 0;
     case MDL_MSG_IDLE:
         stub_check(message->as.idle.reason == MDL_REASON_WAITING_FOR_GENERATION ||
+                       message->as.idle.reason == MDL_REASON_VERIFYING ||
                        message->as.idle.reason == MDL_REASON_IDLE_FINISHED,
                    message->as.idle.text);
         return message->as.idle.retry_ms + 1;
@@ -183,12 +228,19 @@ static uint64_t on_message(member *m, const mdl_message *message, const mdl_fram
     }
     stub_check(message->type == MDL_MSG_REJECT, mdl_message_name(message->type));
     uint32_t reason = message->as.reject.reason;
+    if (reason == MDL_REASON_BANNED && m->lies) {
+        char hex[2 * MDL_KEY_BYTES + 1];
+        printf("banned %s\n", sodium_bin2hex(hex, sizeof hex, stub_key(&m->s), MDL_KEY_BYTES));
+        banned++;
+        leave(m);
+        return 0;
+    }
     stub_check(reason == MDL_REASON_DUPLICATE || reason == MDL_REASON_LEASE_EXPIRED ||
                    reason == MDL_REASON_RATE_LIMITED,
                message->as.reject.text);
     refused[reason % 64]++;
-    if (m->asked == MDL_MSG_RESULT && reason != MDL_REASON_RATE_LIMITED)
-        m->has_grant = 0;
+    if ((m->asked == MDL_MSG_RESULT || m->asked == MDL_MSG_COMMIT) && reason != MDL_REASON_RATE_LIMITED)
+        forget(m);
     if (m->asked == MDL_MSG_SYNC)
         following = 0;
     return message->as.reject.retry_ms;
@@ -205,8 +257,7 @@ static void on_reply(void *ctx, uint64_t token, mdl_err status, const uint8_t *b
         t->ms[t->count++] = (float)((double)(uv_hrtime() - m->sent_ns) / 1e6);
     uint64_t wait_ms = 0;
     if (stub_read(bytes, size, coordinator, &f, &message)) {
-        keep_receipt(m, &f);
-        m->has_grant = 0;
+        take_receipt(m, &f);
     } else {
         wait_ms = on_message(m, &message, &f);
     }
@@ -221,6 +272,7 @@ static void open_more(uint32_t count) {
         mdl_client_options o = {.url = url, .receive_max = MDL_FRAME_REPLY_MAX, .calls_max = 1};
         o.on_reply = on_reply;
         o.ctx = m;
+        m->lies = opened < liars;
         stub_init(&m->s, 100000 + opened);
         uv_timer_init(&loop, &m->again);
         m->again.data = m;
@@ -258,13 +310,15 @@ int main(int argc, char **argv) {
     int has_key;
     uint8_t *document;
     size_t size;
-    stub_check(argc == 6 && sodium_init() >= 0, "usage: crowd ADDRESS#KEY EXPERIMENT.json STUBS SECONDS DIR");
+    stub_check((argc == 6 || argc == 7) && sodium_init() >= 0,
+               "usage: crowd ADDRESS#KEY EXPERIMENT.json STUBS SECONDS DIR [LIARS]");
     stub_check(mdl_address_parse(argv[1], url, news, coordinator, &has_key, error, sizeof error) == MDL_OK, error);
     stub_check(mdl_file_read(argv[2], 1 << 20, &document, &size, error, sizeof error) == MDL_OK, error);
     model = mdl_model_new(document, size, error, sizeof error);
     stub_check(model != NULL, error);
     stubs = (uint32_t)strtoul(argv[3], NULL, 10);
     stub_check(stubs > 0 && stubs <= STUBS_MAX, "STUBS is not 1..10000");
+    liars = argc == 7 ? (uint32_t)strtoul(argv[6], NULL, 10) : 0;
     directory = argv[5];
     snprintf(path, sizeof path, "%s/receipts", directory);
     mkdir(directory, 0777);
@@ -283,6 +337,7 @@ int main(int argc, char **argv) {
     uv_run(&loop, UV_RUN_DEFAULT);
     double seconds = (double)(uv_hrtime() - began_ns) / 1e9;
     stub_check(entered == stubs, "not all stubs came in");
+    stub_check(banned == liars, "a liar was not banned");
     printf("%" PRIu32 " stubs, all in after %.1f s; %.1f s in all\n", stubs, (double)(full_ns - began_ns) / 1e9,
            seconds);
     uint64_t calls = 0;

@@ -1,4 +1,4 @@
-# A crowd of connected workers that speak the real protocol: 100 for 5 s, nightly 1,000 for 60 s. Every call is
+# A crowd of connected workers that speak the real protocol, commitments too: 100 for 5 s, nightly 1,000 for 60 s. Every call is
 # answered, every receipt is in the ledger, every result computed again; the latencies are printed.
 . tests/fleet/lib.bash
 cd "$TEST_TMPDIR"
@@ -15,7 +15,7 @@ cat >crowd.json <<END
         "generations": 100000, "episodes": 1, "validate_every": 1000, "validate_episodes": 1,
         "islands": [ { "algorithm": "es", "population": $population } ]
     },
-    "verification": "off", "test_episodes": 1
+    "test_episodes": 1
 }
 END
 coordinator ledger crowd.json --listen tcp://127.0.0.1:0 --admission open:0 --lease-ms 20 --quiet

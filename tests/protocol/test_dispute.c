@@ -2,6 +2,7 @@
  * formula says. PROTOCOL section 11. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "protocol/experiment_json.h"
 #include "protocol/point.h"
 #include "tests/support/ledger_fixture.h"
+#include "tests/support/vectors.h"
 
 /* ---- a machine of hashes: long lives for nothing ---- */
 
@@ -375,6 +377,109 @@ static void bytes_of_no_life_are_refused(void **state) {
     close_setting(&s);
 }
 
+/* At birth a task that reads readouts has none yet. */
+static void a_birth_is_a_point_like_any_other(void **state) {
+    (void)state;
+    static const char json[] =
+        "{\"name\":\"poles\",\"seed\":\"7\",\"task\":\"doublepole\",\"network\":{\"neurons\":6,\"ring\":\"dense\"},"
+        "\"evolution\":{\"generations\":1,\"episodes\":1,\"validate_every\":1,\"validate_episodes\":1,"
+        "\"islands\":[{\"algorithm\":\"es\",\"population\":4}]},\"verification\":\"off\",\"test_episodes\":1}\n";
+    setting s;
+    bytes b = {0};
+    uint8_t next[32], want[32];
+    uint32_t one = 1;
+    open_setting(&s, json);
+    assert_int_equal(mdl_point_save(s.life, &s.at, 0, &(mdl_sink){append, &b}), MDL_OK);
+    assert_int_equal(mdl_point_step(s.life, &s.at, b.at, b.size, next), MDL_OK);
+    assert_int_equal(mdl_point_digests(s.life, &s.at, &one, 1, &want), MDL_OK);
+    assert_memory_equal(next, want, sizeof want);
+    free(b.at);
+    close_setting(&s);
+}
+
+/* ---- vectors of the document ---- */
+
+/* Lengths said, first point that differs, a list of points for each round. */
+static void check_questions(void *ctx, size_t count, char **field) {
+    mdl_dispute d;
+    uint32_t differs = (uint32_t)vectors_u64(field[2]);
+    size_t round = 3;
+    (void)ctx;
+    mdl_dispute_begin(&d, (uint32_t)vectors_u64(field[0]), (uint32_t)vectors_u64(field[1]));
+    while (d.stage == MDL_DISPUTE_ASK) {
+        uint8_t digest[2][MDL_DISPUTE_POINTS][32];
+        uint32_t asked = d.count;
+        char *at = field[round];
+        assert_true(round++ < count);
+        memset(digest, 0, sizeof digest);
+        for (uint32_t i = 0; i < asked; i++) {
+            assert_int_equal(strtoul(at, &at, 10), d.point[i]);
+            assert_int_equal(*at, i + 1 < asked ? ',' : 0);
+            at++;
+            for (uint32_t side = 0; side < 2 && d.point[i] <= d.windows[side]; side++)
+                digest[side][i][0] = d.point[i] < differs ? 1 : (uint8_t)(2 + side);
+        }
+        for (uint32_t side = 0; side < 2; side++)
+            assert_int_equal(mdl_dispute_answer(&d, side, (const uint8_t(*)[32])digest[side], asked), MDL_OK);
+    }
+    assert_int_equal(round, count);
+    assert_int_equal(d.stage, MDL_DISPUTE_STEP);
+    assert_int_equal(d.hi, differs);
+    assert_int_equal(d.rounds, count - 3);
+}
+
+/* Windows, fitness, updates, end digest of the life. */
+static void check_row(void *ctx, size_t count, char **field) {
+    const setting *s = ctx;
+    uint8_t end[32];
+    assert_int_equal(count, 4);
+    assert_int_equal(s->row.windows, vectors_u64(field[0]));
+    assert_int_equal(s->row.fitness, vectors_i64(field[1]));
+    assert_int_equal(s->row.updates, vectors_u64(field[2]));
+    vectors_hex(field[3], end, sizeof end);
+    assert_memory_equal(s->row.end, end, sizeof end);
+}
+
+/* Windows, size of the bytes, their first bytes, digest. */
+static void check_point(void *ctx, size_t count, char **field) {
+    setting *s = ctx;
+    bytes b = {0};
+    uint8_t head[64], want[32], digest[32];
+    uint32_t windows = (uint32_t)vectors_u64(field[0]);
+    assert_int_equal(count, 4);
+    size_t size = strlen(field[2]) / 2;
+    assert_true(size <= sizeof head);
+    assert_int_equal(mdl_point_save(s->life, &s->at, windows, &(mdl_sink){append, &b}), MDL_OK);
+    assert_int_equal(b.size, vectors_u64(field[1]));
+    vectors_hex(field[2], head, size);
+    assert_memory_equal(b.at, head, size);
+    vectors_hex(field[3], want, sizeof want);
+    mdl_digest_of(b.at, b.size, digest);
+    assert_memory_equal(digest, want, sizeof want);
+    if (windows < s->row.windows) {
+        assert_int_equal(mdl_point_step(s->life, &s->at, b.at, b.size, want), MDL_OK);
+        windows++;
+        assert_int_equal(mdl_point_digests(s->life, &s->at, &windows, 1, &digest), MDL_OK);
+        assert_memory_equal(digest, want, sizeof want);
+    }
+    free(b.at);
+}
+
+static void vectors_of_the_document(void **state) {
+    (void)state;
+    setting s;
+    char text[65536] = "";
+    FILE *f = fopen("examples/tmaze-quick.json", "rb");
+    assert_non_null(f);
+    assert_true(fread(text, 1, sizeof text - 1, f) > 0);
+    fclose(f);
+    open_setting(&s, text);
+    assert_true(vectors_load("dispute-questions", check_questions, NULL) >= 4);
+    assert_true(vectors_load("dispute-row", check_row, &s) == 1);
+    assert_true(vectors_load("dispute-points", check_point, &s) >= 4);
+    close_setting(&s);
+}
+
 int main(void) {
     assert_true(sodium_init() >= 0);
     const struct CMUnitTest tests[] = {
@@ -387,6 +492,8 @@ int main(void) {
         cmocka_unit_test(a_window_of_a_network_decides),
         cmocka_unit_test(the_end_decides_where_all_points_agree),
         cmocka_unit_test(bytes_of_no_life_are_refused),
+        cmocka_unit_test(a_birth_is_a_point_like_any_other),
+        cmocka_unit_test(vectors_of_the_document),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

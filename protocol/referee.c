@@ -1,0 +1,329 @@
+#include "protocol/referee.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/assert.h"
+#include "protocol/point.h"
+
+enum { MOVE_ROWS = 1, MOVE_POINTS, MOVE_JUDGE, MOVE_SILENT };
+
+const char *mdl_fault_sentence(int fault) {
+    switch (fault) {
+    case MDL_FAULT_NONE:
+        return "nothing was found";
+    case MDL_FAULT_SUMS:
+        return "its rows add up to another fitness or number of updates than it answered";
+    case MDL_FAULT_LENGTH:
+        return "it says that a life has no windows";
+    case MDL_FAULT_WINDOW:
+        return "one window from the agreed state gives another state than it says";
+    case MDL_FAULT_END:
+        return "the agreed end of the life gives another row than it says";
+    case MDL_FAULT_STATE:
+        return "it agreed to a state that no life has";
+    case MDL_FAULT_SILENT:
+        return "it did not answer in time";
+    default:
+        return "unknown";
+    }
+}
+
+void mdl_referee_begin(mdl_referee *r, mdl_life *life, const mdl_job *job, uint32_t index,
+                       const mdl_job_result answer[MDL_DISPUTE_SIDES], const mdl_sink *log) {
+    memset(r, 0, sizeof *r);
+    r->life = life;
+    r->job = *job;
+    r->index = index;
+    memcpy(r->answer, answer, sizeof r->answer);
+    if (log)
+        r->log = *log;
+}
+
+void mdl_referee_end(mdl_referee *r) {
+    for (uint32_t s = 0; s < MDL_DISPUTE_SIDES; s++) {
+        free(r->rows[s]);
+        r->rows[s] = NULL;
+    }
+}
+
+int mdl_referee_waits(const mdl_referee *r, uint32_t side) {
+    MDL_ASSERT(side < MDL_DISPUTE_SIDES);
+    switch (r->stage) {
+    case MDL_REFEREE_ROWS:
+        return r->rows[side] == NULL;
+    case MDL_REFEREE_POINTS:
+        return !r->dispute.answered[side];
+    case MDL_REFEREE_JUDGE:
+        return r->dispute.lo > 0 && !r->silent[side];
+    default:
+        return 0;
+    }
+}
+
+int mdl_referee_state(const mdl_referee *r, uint32_t *windows, uint8_t digest[MDL_DIGEST_BYTES]) {
+    MDL_ASSERT(r->stage == MDL_REFEREE_JUDGE);
+    *windows = r->dispute.lo;
+    memcpy(digest, r->dispute.agreed, MDL_DIGEST_BYTES);
+    return r->dispute.lo > 0;
+}
+
+static void note(const mdl_referee *r, uint8_t kind, uint32_t side, const void *bytes, size_t size) {
+    if (!r->log.write)
+        return;
+    mdl_put_u8(&r->log, kind);
+    mdl_put_u8(&r->log, (uint8_t)side);
+    mdl_put_u32(&r->log, (uint32_t)size);
+    mdl_put_bytes(&r->log, bytes, size);
+}
+
+/* ---- rows ---- */
+
+void mdl_row_put(const mdl_life_row *row, const mdl_sink *sink) {
+    mdl_put_u32(sink, row->windows);
+    mdl_put_u64(sink, (uint64_t)row->fitness);
+    mdl_put_u64(sink, row->updates);
+    mdl_put_bytes(sink, row->end, sizeof row->end);
+}
+
+static int same_row(const mdl_life_row *a, const mdl_life_row *b) {
+    return a->windows == b->windows && a->fitness == b->fitness && a->updates == b->updates &&
+           memcmp(a->end, b->end, sizeof a->end) == 0;
+}
+
+/* Their sums fit, so that they can be added. */
+static mdl_err read_rows(mdl_life_row *rows, uint32_t lives, const uint8_t *bytes, size_t size) {
+    mdl_reader in = {bytes, size, 0};
+    int64_t fitness = 0;
+    uint64_t updates = 0;
+    for (uint32_t i = 0; i < lives; i++) {
+        mdl_life_row *row = &rows[i];
+        row->windows = mdl_get_u32(&in);
+        row->fitness = (int64_t)mdl_get_u64(&in);
+        row->updates = mdl_get_u64(&in);
+        mdl_get_bytes(&in, row->end, sizeof row->end);
+        int beyond = row->fitness > 0 ? fitness > INT64_MAX - row->fitness : fitness < INT64_MIN - row->fitness;
+        if (beyond || updates > UINT64_MAX - row->updates)
+            return MDL_ERANGE;
+        fitness += row->fitness;
+        updates += row->updates;
+    }
+    MDL_ASSERT(!in.bad && in.left == 0);
+    return MDL_OK;
+}
+
+/* Both have shown rows, each that of its segment and answer: a life differs. */
+static void find_life(mdl_referee *r) {
+    r->which = 0;
+    while (r->which < r->job.episodes && same_row(&r->rows[0][r->which], &r->rows[1][r->which]))
+        r->which++;
+    MDL_ASSERT(r->which < r->job.episodes); /* the answers differ */
+    for (uint32_t s = 0; s < MDL_DISPUTE_SIDES; s++)
+        if (r->rows[s][r->which].windows == 0) {
+            r->fault[s] = MDL_FAULT_LENGTH;
+            r->stage = MDL_REFEREE_OVER;
+        }
+    if (r->stage == MDL_REFEREE_OVER)
+        return;
+    r->stage = MDL_REFEREE_POINTS;
+    mdl_dispute_begin(&r->dispute, r->rows[0][r->which].windows, r->rows[1][r->which].windows);
+}
+
+mdl_err mdl_referee_rows(mdl_referee *r, uint32_t side, const uint8_t *bytes, size_t size) {
+    mdl_job_result found;
+    uint32_t lives = r->job.episodes;
+    if (r->stage != MDL_REFEREE_ROWS || !mdl_referee_waits(r, side))
+        return MDL_EMISMATCH;
+    if (size != (size_t)lives * MDL_ROW_BYTES)
+        return MDL_ESIZE;
+    mdl_life_row *rows = malloc(lives * sizeof *rows);
+    if (!rows)
+        return MDL_ENOMEM;
+    mdl_err err = read_rows(rows, lives, bytes, size);
+    if (err == MDL_OK) {
+        mdl_unit_segment(r->job.generation, r->index, rows, lives, &found);
+        if (memcmp(found.segment, r->answer[side].segment, sizeof found.segment) != 0)
+            err = MDL_EMISMATCH;
+    }
+    if (err != MDL_OK) {
+        free(rows);
+        return err;
+    }
+    note(r, MOVE_ROWS, side, bytes, size);
+    r->rows[side] = rows;
+    for (uint32_t s = 0; s < MDL_DISPUTE_SIDES; s++) { /* one segment: one set of rows */
+        const mdl_job_result *said = &r->answer[s];
+        if (memcmp(found.segment, said->segment, sizeof found.segment) == 0 &&
+            (found.fitness != said->fitness || found.updates != said->updates)) {
+            r->fault[s] = MDL_FAULT_SUMS;
+            r->stage = MDL_REFEREE_OVER;
+        }
+    }
+    if (r->stage == MDL_REFEREE_ROWS && r->rows[1 - side])
+        find_life(r);
+    return MDL_OK;
+}
+
+/* ---- points ---- */
+
+mdl_err mdl_referee_points(mdl_referee *r, uint32_t side, const uint8_t (*digest)[MDL_DIGEST_BYTES], uint32_t count) {
+    if (r->stage != MDL_REFEREE_POINTS)
+        return MDL_EMISMATCH;
+    mdl_err err = mdl_dispute_answer(&r->dispute, side, digest, count);
+    if (err != MDL_OK)
+        return err;
+    note(r, MOVE_POINTS, side, digest, count * sizeof digest[0]);
+    if (r->dispute.stage != MDL_DISPUTE_ASK)
+        r->stage = MDL_REFEREE_JUDGE;
+    return MDL_OK;
+}
+
+/* ---- the judgement ---- */
+
+typedef struct grown {
+    uint8_t *at;
+    size_t size, room;
+    int bad;
+} grown;
+
+static void grow(void *ctx, const void *bytes, size_t size) {
+    grown *g = ctx;
+    if (!g->bad && size > g->room - g->size) {
+        size_t room = 2 * g->room + size + 4096;
+        uint8_t *at = realloc(g->at, room);
+        g->bad = at == NULL;
+        g->at = at ? at : g->at;
+        g->room = at ? room : g->room;
+    }
+    if (!g->bad) {
+        memcpy(g->at + g->size, bytes, size);
+        g->size += size;
+    }
+}
+
+/* The digest one window after the birth, which nobody need show. */
+static mdl_err step_from_birth(mdl_referee *r, const mdl_place *at, uint8_t next[MDL_DIGEST_BYTES]) {
+    grown g = {0};
+    mdl_err err = mdl_point_save(r->life, at, 0, &(mdl_sink){grow, &g});
+    if (err == MDL_OK && g.bad)
+        err = MDL_ENOMEM;
+    if (err == MDL_OK)
+        err = mdl_point_step(r->life, at, g.at, g.size, next);
+    free(g.at);
+    return err;
+}
+
+static uint32_t both_wrong(void) { return (1u << MDL_DISPUTE_SIDES) - 1; }
+
+/* Who is wrong about the window after the agreed state. */
+static mdl_err judge_window(mdl_referee *r, const mdl_place *at, const uint8_t *bytes, size_t size, uint32_t *wrong,
+                            mdl_fault *fault) {
+    uint8_t truth[MDL_DIGEST_BYTES];
+    mdl_err err = r->dispute.lo == 0 ? step_from_birth(r, at, truth) : mdl_point_step(r->life, at, bytes, size, truth);
+    *fault = MDL_FAULT_WINDOW;
+    if (err == MDL_ENOMEM)
+        return err;
+    if (err == MDL_EMISMATCH) /* over already */
+        memset(truth, 0, sizeof truth);
+    if (err == MDL_OK || err == MDL_EMISMATCH) {
+        *wrong = mdl_dispute_judge(&r->dispute, truth);
+    } else {
+        *wrong = both_wrong();
+        *fault = MDL_FAULT_STATE;
+    }
+    return MDL_OK;
+}
+
+/* All states agree: what follows from the last one? */
+static mdl_err judge_end(mdl_referee *r, const mdl_place *at, const uint8_t *bytes, size_t size, uint32_t *wrong,
+                         mdl_fault *fault) {
+    mdl_life_row truth;
+    mdl_err err = mdl_point_row(r->life, at, bytes, size, &truth);
+    *fault = err == MDL_OK || err == MDL_EMISMATCH ? MDL_FAULT_END : MDL_FAULT_STATE;
+    if (err == MDL_ENOMEM)
+        return err;
+    *wrong = err == MDL_OK ? 0 : both_wrong(); /* no end at all, or no state */
+    for (uint32_t s = 0; err == MDL_OK && s < MDL_DISPUTE_SIDES; s++)
+        if (!same_row(&r->rows[s][r->which], &truth))
+            *wrong |= 1u << s;
+    return MDL_OK;
+}
+
+mdl_err mdl_referee_judge(mdl_referee *r, const uint8_t *bytes, size_t size) {
+    uint8_t digest[MDL_DIGEST_BYTES];
+    uint32_t wrong = 0;
+    mdl_fault fault;
+    if (r->stage != MDL_REFEREE_JUDGE)
+        return MDL_EMISMATCH;
+    if (r->dispute.lo > 0) {
+        mdl_digest_of(bytes, size, digest);
+        if (memcmp(digest, r->dispute.agreed, sizeof digest) != 0)
+            return MDL_EMISMATCH;
+    } else if (size > 0) {
+        return MDL_EMISMATCH;
+    }
+    mdl_place at = mdl_unit_place(r->life->experiment, &r->job, r->which);
+    int end = r->dispute.stage == MDL_DISPUTE_SAME;
+    mdl_err err =
+        end ? judge_end(r, &at, bytes, size, &wrong, &fault) : judge_window(r, &at, bytes, size, &wrong, &fault);
+    if (err != MDL_OK)
+        return err;
+    note(r, MOVE_JUDGE, 0, bytes, size);
+    for (uint32_t s = 0; s < MDL_DISPUTE_SIDES; s++)
+        r->fault[s] = wrong >> s & 1 ? fault : MDL_FAULT_NONE;
+    r->stage = MDL_REFEREE_OVER;
+    return MDL_OK;
+}
+
+mdl_err mdl_referee_silent(mdl_referee *r, uint32_t side) {
+    if (!mdl_referee_waits(r, side))
+        return MDL_EMISMATCH;
+    note(r, MOVE_SILENT, side, NULL, 0);
+    r->silent[side] = 1;
+    if (r->stage == MDL_REFEREE_JUDGE && !r->silent[1 - side])
+        return MDL_OK;
+    for (uint32_t s = 0; s < MDL_DISPUTE_SIDES; s++)
+        if (r->silent[s])
+            r->fault[s] = MDL_FAULT_SILENT;
+    r->stage = MDL_REFEREE_OVER;
+    return MDL_OK;
+}
+
+/* ---- transcripts ---- */
+
+static mdl_err move(mdl_referee *r, uint8_t kind, uint32_t side, const uint8_t *bytes, uint32_t size) {
+    uint8_t digest[MDL_DISPUTE_POINTS][MDL_DIGEST_BYTES];
+    if (side >= MDL_DISPUTE_SIDES)
+        return MDL_ERANGE;
+    switch (kind) {
+    case MOVE_ROWS:
+        return mdl_referee_rows(r, side, bytes, size);
+    case MOVE_POINTS:
+        if (size > sizeof digest || size % MDL_DIGEST_BYTES != 0)
+            return MDL_ESIZE;
+        memcpy(digest, bytes, size);
+        return mdl_referee_points(r, side, (const uint8_t(*)[MDL_DIGEST_BYTES])digest, size / MDL_DIGEST_BYTES);
+    case MOVE_JUDGE:
+        return side == 0 ? mdl_referee_judge(r, bytes, size) : MDL_ERANGE;
+    case MOVE_SILENT:
+        return size == 0 ? mdl_referee_silent(r, side) : MDL_ESIZE;
+    default:
+        return MDL_ERANGE;
+    }
+}
+
+mdl_err mdl_referee_replay(mdl_referee *r, const uint8_t *bytes, size_t size) {
+    mdl_reader in = {bytes, size, 0};
+    while (in.left > 0) {
+        uint8_t kind = mdl_get_u8(&in), side = mdl_get_u8(&in);
+        uint32_t length = mdl_get_u32(&in);
+        if (in.bad || length > in.left)
+            return MDL_ESIZE;
+        mdl_err err = move(r, kind, side, in.at, length);
+        if (err != MDL_OK)
+            return err;
+        in.at += length;
+        in.left -= length;
+    }
+    return r->stage == MDL_REFEREE_OVER ? MDL_OK : MDL_EMISMATCH;
+}
