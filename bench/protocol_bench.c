@@ -1,9 +1,9 @@
-/* How many results a coordinator takes a second: protocol_bench [ROUNDS] (default 8), in a directory made here and
- * removed afterwards. The real shell (sockets, decoding, signatures on the pool, logic, group commit, receipts) in
- * this process; its workers are a child process, which has signed everything beforehand and only sends and counts. In
- * each round a generation of 2048 leases is granted, not measured; then all results but one come at once, measured
- * until the last receipt; then the last one, which closes the generation: that step of the evolution is work for a
- * generation, not for a message, and measured apart.
+/* How many results a coordinator takes a second: protocol_bench [ROUNDS] [verified] (default 8, not verified), in a
+ * directory made here and removed afterwards. The real shell (sockets, decoding, signatures on the pool, logic, group
+ * commit, receipts) in this process; its workers are a child process, which has signed everything beforehand and only
+ * sends and counts. In each round a generation of 2048 leases is granted, not measured; then all results but one come
+ * at once, measured until the last receipt; then the last one, which closes the generation: that step of the evolution
+ * is work for a generation, not for a message, and measured apart.
  *
  * Right after each round, while the coordinator rests, the child verifies the round's signatures alone, on as many
  * threads as there are CPUs: crypto and nothing else, the envelopes taken apart beforehand. Two ratios come of it, each
@@ -12,7 +12,12 @@
  *   CPU   CPU seconds of one verification / CPU seconds of the coordinator's process a result, all its threads and
  *         its share of the kernel. 1 would mean that a result costs nothing but its signature. The goal is held
  *         against this one: it leaves out the senders and nothing else.
- * At the end the store's group commit alone, with batches as large as they were. */
+ * At the end the store's group commit alone, with batches as large as they were.
+ *
+ * Without `verified` the experiment asks for no verification: a result alone is sent. With it all leases are committed
+ * to first, measured apart, and then their results are shown, measured as above: a unit costs both, two signatures.
+ * Nothing is drawn, selected or on probation there, for these results are made up and the coordinator would convict
+ * their workers; what it computes again itself is computing, not protocol, and not in these figures. */
 #define _XOPEN_SOURCE 700 /* nftw */
 #define _DEFAULT_SOURCE 1 /* MAP_ANONYMOUS */
 #include <ftw.h>
@@ -28,6 +33,7 @@
 #include <uv.h>
 
 #include "coordinator/shell.h"
+#include "protocol/chain.h"
 #include "protocol/frame.h"
 #include "protocol/messages.h"
 #include "protocol/unit.h"
@@ -46,12 +52,16 @@ enum {
     CALL_MS = 60000
 };
 
-static const char document[] = "{\"name\":\"bench\",\"seed\":\"1\",\"task\":{\"name\":\"tmaze\",\"trials\":4},"
-                               "\"network\":{\"neurons\":2,\"ring\":\"dense\"},\"evolution\":{\"generations\":1000,"
-                               "\"episodes\":1,\"validate_every\":1000,\"validate_episodes\":1,\"islands\":[{"
-                               "\"algorithm\":\"es\",\"population\":2048}]},\"test_episodes\":1}";
+static const char experiment[] = "{\"name\":\"bench\",\"seed\":\"1\",\"task\":{\"name\":\"tmaze\",\"trials\":4},"
+                                 "\"network\":{\"neurons\":2,\"ring\":\"dense\"},\"evolution\":{\"generations\":1000,"
+                                 "\"episodes\":1,\"validate_every\":1000,\"validate_episodes\":1,\"islands\":[{"
+                                 "\"algorithm\":\"es\",\"population\":2048}]},\"verification\":%s,"
+                                 "\"test_episodes\":1}";
+static const char nothing_drawn[] = "{\"floor_ppm\":0,\"plant_ppm\":0,\"probation\":0,\"selected\":0}";
+static char document[1024];
+static int verified;
 
-typedef enum step { HELLO, WANT, RESULT, LAST } step;
+typedef enum step { HELLO, WANT, COMMIT, RESULT, LAST } step;
 
 typedef struct worker {
     uint8_t secret[MDL_SECRET_BYTES], session[16];
@@ -61,6 +71,7 @@ typedef struct worker {
 
 typedef struct round {
     uint64_t took_ns, cpu_ns;          /* until the last receipt; the coordinator's */
+    uint64_t commit_ns, commit_cpu_ns; /* the same for the commitments before */
     uint64_t close_cpu_ns;             /* the coordinator's, for the closing */
     uint64_t verify_ns, verify_cpu_ns; /* the same results' signatures alone */
     uint64_t first, last;              /* records */
@@ -83,6 +94,7 @@ static struct {
     worker worker[WORKERS];
     uint8_t experiment[MDL_DIGEST_BYTES];
     uint64_t record[RESULTS];
+    uint8_t nonce[RESULTS][MDL_DIGEST_BYTES];
     step step;
     uint32_t answers, round, rounds;
     uint64_t start_ns, start_cpu_ns;
@@ -184,31 +196,68 @@ static void say(uint32_t i, mdl_message_type type) {
     send_one(i, frame, size);
 }
 
+/* A lease's result, made up, as a worker sends it. Its lists stay until the next one. */
+static void make_result(uint32_t i, mdl_message *m) {
+    static int64_t fitness;
+    static char segments[MDL_SEGMENT_CHARS];
+    const mdl_msg_grant *g = &crowd.worker[i / EACH].grant[i % EACH];
+    mdl_job_result job = {.fitness = (int64_t)(g->first % 1000), .updates = 1000};
+    if (g->count != 1)
+        die("a lease of more than one job");
+    memcpy(job.segment, &g->first, sizeof g->first);
+    fitness = job.fitness;
+    memset(m, 0, sizeof *m);
+    m->type = MDL_MSG_RESULT;
+    m->as.result = (mdl_msg_result){
+        .lease = g->lease, .generation = g->generation, .first = g->first, .count = 1, .updates = job.updates};
+    m->as.result.fitness = (mdl_i64_list){1, &fitness};
+    m->as.result.segments = mdl_unit_segments(&job, 1, segments);
+    mdl_unit_root(&job, 1, m->as.result.root);
+    memcpy(m->as.result.nonce, crowd.nonce[i], MDL_DIGEST_BYTES); /* zeros when not verified */
+}
+
 static void sign_results(void) {
     for (uint32_t i = 0; i < RESULTS; i++) {
-        const mdl_msg_grant *g = &crowd.worker[i / EACH].grant[i % EACH];
-        int64_t fitness = (int64_t)(g->first % 1000);
         mdl_message m;
-        memset(&m, 0, sizeof m);
-        m.type = MDL_MSG_RESULT;
-        m.as.result = (mdl_msg_result){
-            .lease = g->lease, .generation = g->generation, .first = g->first, .count = g->count, .updates = 1000};
-        if (g->count != 1)
-            die("a lease of more than one job");
-        m.as.result.fitness.at = &fitness;
-        m.as.result.fitness.count = 1;
+        make_result(i, &m);
         seal(&crowd.worker[i / EACH], &m, common->frame[i], RESULT_BYTES, &common->frame_size[i]);
+    }
+}
+
+static void sign_commitments(void) {
+    for (uint32_t i = 0; i < RESULTS; i++) {
+        worker *w = &crowd.worker[i / EACH];
+        mdl_message m, commit;
+        randombytes_buf(crowd.nonce[i], MDL_DIGEST_BYTES);
+        make_result(i, &m);
+        const mdl_msg_result *r = &m.as.result;
+        mdl_pledge pledge = {.experiment = crowd.experiment,
+                             .worker = w->secret + MDL_SECRET_BYTES - MDL_KEY_BYTES,
+                             .lease = r->lease,
+                             .generation = r->generation,
+                             .first = r->first,
+                             .count = r->count,
+                             .nonce = r->nonce,
+                             .root = r->root};
+        memset(&commit, 0, sizeof commit);
+        commit.type = MDL_MSG_COMMIT;
+        commit.as.commit.lease = r->lease;
+        mdl_pledge_digest(&pledge, commit.as.commit.commitment);
+        seal(w, &commit, common->frame[i], RESULT_BYTES, &common->frame_size[i]);
     }
 }
 
 static void begin(step s) {
     crowd.step = s;
     crowd.answers = 0;
-    if (s == RESULT) {
-        sign_results();
+    if (s == RESULT || s == COMMIT) {
+        if (s == COMMIT)
+            sign_commitments();
+        else
+            sign_results();
         crowd.start_cpu_ns = cpu_ns(crowd.clock);
         crowd.start_ns = uv_hrtime();
-        for (uint32_t i = 0; i < MEASURED; i++)
+        for (uint32_t i = 0; i < (s == COMMIT ? RESULTS : MEASURED); i++)
             send_one(i, common->frame[i], common->frame_size[i]);
         return;
     }
@@ -223,6 +272,12 @@ static void begin(step s) {
 
 static void round_over(void) {
     round_times *r = &common->round[crowd.round];
+    if (crowd.step == COMMIT) {
+        r->commit_ns = uv_hrtime() - crowd.start_ns;
+        r->commit_cpu_ns = cpu_ns(crowd.clock) - crowd.start_cpu_ns;
+        begin(RESULT);
+        return;
+    }
     if (crowd.step == RESULT) {
         r->took_ns = uv_hrtime() - crowd.start_ns;
         r->cpu_ns = cpu_ns(crowd.clock) - crowd.start_cpu_ns;
@@ -253,12 +308,12 @@ static void on_reply(void *ctx, uint64_t token, mdl_err status, const uint8_t *b
     (void)ctx;
     if (status != MDL_OK || mdl_frame_decode(bytes, size, &f) != MDL_OK)
         die("a call had no answer");
-    if (crowd.step == RESULT || crowd.step == LAST) {
+    if (crowd.step == COMMIT || crowd.step == RESULT || crowd.step == LAST) {
         char head[80] = "";
         snprintf(head, sizeof head, "%.*s", (int)(f.blob_size < 79 ? f.blob_size : 79), (const char *)f.blob);
         if (f.envelope_size != 0 || sscanf(head, "c2sp.org/tlog-proof@v1\nindex %" SCNu64, &crowd.record[token]) != 1)
             die("a result was refused");
-        if (++crowd.answers == (crowd.step == RESULT ? MEASURED : 1))
+        if (++crowd.answers == (crowd.step == COMMIT ? RESULTS : crowd.step == RESULT ? MEASURED : 1))
             round_over();
         return;
     }
@@ -271,7 +326,7 @@ static void on_reply(void *ctx, uint64_t token, mdl_err status, const uint8_t *b
     } else if (crowd.step == WANT && m.type == MDL_MSG_GRANT) {
         crowd.worker[token / EACH].grant[token % EACH] = m.as.grant;
         if (++crowd.answers == RESULTS)
-            begin(RESULT);
+            begin(verified ? COMMIT : RESULT);
     } else {
         die(m.type == MDL_MSG_IDLE     ? m.as.idle.text
             : m.type == MDL_MSG_REJECT ? m.as.reject.text
@@ -291,7 +346,7 @@ static int work(int go) {
         crypto_sign_keypair(key, crowd.worker[i].secret);
         randombytes_buf(crowd.worker[i].session, sizeof crowd.worker[i].session);
     }
-    crypto_hash_sha256(crowd.experiment, (const uint8_t *)document, sizeof document - 1);
+    crypto_hash_sha256(crowd.experiment, (const uint8_t *)document, strlen(document));
     uv_loop_init(&crowd.loop);
     for (uint32_t i = 0; i < CLIENTS; i++) {
         mdl_client_options o = {.url = common->url, .receive_max = MDL_FRAME_REPLY_MAX, .calls_max = 64};
@@ -331,7 +386,7 @@ static void pipeline(const char *directory, pid_t child, int go) {
     const char *listen = url;
     mdl_shell_options o = {.directory = directory, .document = (const uint8_t *)document, .listen = &listen};
     snprintf(url, sizeof url, "ipc://%s.sock", directory);
-    o.document_size = sizeof document - 1;
+    o.document_size = strlen(document);
     o.listen_count = 1;
     o.peer_rate = o.peer_burst = 1e9;
     o.quiet = 1;
@@ -435,6 +490,8 @@ int main(int argc, char **argv) {
     char directory[] = "bench-XXXXXX", ledger[64], alone[64];
     int go[2];
     crowd.rounds = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 8;
+    verified = argc > 2 && strcmp(argv[2], "verified") == 0;
+    snprintf(document, sizeof document, experiment, verified ? nothing_drawn : "\"off\"");
     if (crowd.rounds < 1 || crowd.rounds > ROUNDS_MAX || sodium_init() < 0 || !mkdtemp(directory))
         die("ROUNDS is 1..64; the directory must be writable");
     if (!mdl_sha256_start())
@@ -454,7 +511,7 @@ int main(int argc, char **argv) {
     snprintf(alone, sizeof alone, "%s/alone", directory);
     pipeline(ledger, child, go[1]);
 
-    static double v[7][ROUNDS_MAX];
+    static double v[9][ROUNDS_MAX];
     uint32_t n = common->rounds;
     uint64_t batches = batches_of(ledger), bytes = 0;
     uint32_t batch = (uint32_t)((uint64_t)RESULTS * n / (batches ? batches : 1));
@@ -470,11 +527,16 @@ int main(int argc, char **argv) {
         v[4][r] = v[0][r] / v[1][r];
         v[5][r] = v[3][r] / v[2][r];
         v[6][r] = (double)t->close_cpu_ns / 1e6;
+        v[7][r] = verified ? rate(RESULTS, t->commit_ns) : 0;
+        v[8][r] = (double)t->commit_cpu_ns / RESULTS / 1e3;
     }
     double commit = commit_rate(alone, batch), whole = median(v[0], n), verify = median(v[1], n);
     printf("pipeline      %8.0f results/s, %.1f us of the coordinator's CPUs each (%" PRIu32 " results of %" PRIu64
            " bytes, batches of %" PRIu32 ")\n",
            whole, median(v[2], n), RESULTS * n, bytes / RESULTS, batch);
+    if (verified)
+        printf("commitments   %8.0f /s, %.1f us of the coordinator's CPUs each; with it a result costs %.1f us\n",
+               median(v[7], n), median(v[8], n), median(v[8], n) + median(v[2], n));
     printf("Ed25519 alone %8.0f verified/s, %.1f us each, as many threads as CPUs\n", verify, median(v[3], n));
     printf("closing       %8.1f ms of the coordinator's CPUs a generation of %d\n", median(v[6], n), (int)RESULTS);
     printf("commit alone  %8.0f records/s in batches of %" PRIu32 "\n", commit, batch);
