@@ -396,7 +396,11 @@ void mdl_jobs_put_off(mdl_worker *w) {
 void mdl_jobs_refused(mdl_worker *w, mdl_notice_kind state, unsigned reason, const char *text) {
     mdl_done *d = find_done(w);
     MDL_ASSERT(d);
-    const mdl_version *v = &d->version[d->latest % MDL_WORKER_VERSIONS_MAX];
+    const mdl_version *v = &d->version[0]; /* the newest of the result; there is one, for a commitment has a draft */
+    for (uint32_t i = 1; i < MDL_WORKER_VERSIONS_MAX; i++) {
+        if (d->version[i].envelope && (!v->envelope || d->version[i].stamp > v->stamp))
+            v = &d->version[i];
+    }
     if (state == MDL_NOTICE_STALE)
         w->stale++;
     else

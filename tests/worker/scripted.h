@@ -13,15 +13,19 @@
 
 #include <cmocka.h>
 
+#include "protocol/chain.h"
 #include "protocol/session.h"
 #include "protocol/tlog_proof.h"
 #include "worker/logic.h"
 
-static const char scripted_document[] =
-    "{\"name\":\"s\",\"task\":\"cartpole\",\"network\":{\"neurons\":4,\"ring\":\"dense\"},"
-    "\"hmn\":{\"mechanisms\":{\"plasticity_gate\":\"off\"}},"
-    "\"evolution\":{\"generations\":3,\"episodes\":1,\"validate_every\":2,\"validate_episodes\":2,"
-    "\"islands\":[{\"algorithm\":\"es\",\"population\":4}]},\"verification\":\"off\"}";
+#define SCRIPTED_DOCUMENT(verification)                                                                                \
+    "{\"name\":\"s\",\"task\":\"cartpole\",\"network\":{\"neurons\":4,\"ring\":\"dense\"},"                            \
+    "\"hmn\":{\"mechanisms\":{\"plasticity_gate\":\"off\"}},"                                                          \
+    "\"evolution\":{\"generations\":3,\"episodes\":1,\"validate_every\":2,\"validate_episodes\":2,"                    \
+    "\"islands\":[{\"algorithm\":\"es\",\"population\":4}]},\"verification\":" verification "}"
+
+/* Of the whole program: a test that changes it changes it back. */
+static const char *scripted_document = SCRIPTED_DOCUMENT("\"off\"");
 
 enum { SCRIPTED_LEAVES = 64, SCRIPTED_CALLS = 16, SCRIPTED_JOBS = 8, SCRIPTED_KEPT = 32 };
 
@@ -63,6 +67,9 @@ typedef struct scripted {
     mdl_hash leaf[SCRIPTED_LEAVES], node[8][SCRIPTED_LEAVES];
     uint64_t leaves;
     uint64_t receipt_of[SCRIPTED_LEAVES]; /* lease -> record + 1 */
+    uint64_t commit_of[SCRIPTED_LEAVES];  /* the same of its commitment */
+    uint8_t commitment[SCRIPTED_LEAVES][MDL_DIGEST_BYTES];
+    mdl_msg_grant grant[SCRIPTED_LEAVES]; /* by lease */
 
     scripted_call *call[SCRIPTED_CALLS]; /* not answered, oldest first */
     uint32_t calls;
@@ -153,7 +160,7 @@ static inline void scripted_on_keep(void *ctx, const uint8_t *coordinator, uint6
     while (at < s->kept_count && !(s->kept[at].lease == lease && s->kept[at].version == version &&
                                    memcmp(s->kept[at].coordinator, coordinator, MDL_KEY_BYTES) == 0))
         at++;
-    assert_true(at < SCRIPTED_KEPT && version < MDL_WORKER_VERSIONS_MAX);
+    assert_true(at < SCRIPTED_KEPT && version < MDL_WORKER_KEPT_MAX);
     scripted_kept *k = &s->kept[at];
     if (at < s->kept_count)
         free(k->envelope);
@@ -220,7 +227,7 @@ static inline void scripted_keys(uint8_t byte, uint8_t *key, uint8_t *secret) {
 
 static inline void scripted_model(scripted *s) {
     char error[300];
-    s->model = mdl_model_new((const uint8_t *)scripted_document, sizeof scripted_document - 1, error, sizeof error);
+    s->model = mdl_model_new((const uint8_t *)scripted_document, strlen(scripted_document), error, sizeof error);
     assert_non_null(s->model);
 }
 
@@ -249,8 +256,8 @@ static inline void scripted_open(scripted *s, uint32_t places) {
         memcpy(s->config.place[i].key, s->key, MDL_KEY_BYTES);
         snprintf(s->config.place[i].name, sizeof s->config.place[i].name, "tcp://c:%u", (unsigned)i);
     }
-    mdl_digest_of(scripted_document, sizeof scripted_document - 1, s->document);
-    crypto_hash_sha256(s->experiment, (const uint8_t *)scripted_document, sizeof scripted_document - 1);
+    mdl_digest_of(scripted_document, strlen(scripted_document), s->document);
+    crypto_hash_sha256(s->experiment, (const uint8_t *)scripted_document, strlen(scripted_document));
     s->history = calloc(3, 8 * SCRIPTED_JOBS);
     scripted_model(s);
     scripted_worker(s);
@@ -380,6 +387,7 @@ static inline void scripted_grant(scripted *s, scripted_call *c, uint32_t genera
     m.as.grant.first = first;
     m.as.grant.count = count;
     m.as.grant.deadline_ms = 60000;
+    s->grant[m.as.grant.lease] = m.as.grant;
     scripted_say(s, c, &m, NULL, 0);
 }
 
@@ -427,19 +435,38 @@ static inline size_t scripted_receipt_bytes(scripted *s, uint64_t index, const m
     return size;
 }
 
-/* Take a result into the ledger, once a lease. Returns its record. */
+/* Whether a result is the one that was committed. */
+static inline int scripted_is_committed(const scripted *s, const mdl_msg_result *r) {
+    uint8_t digest[MDL_DIGEST_BYTES];
+    const mdl_msg_grant *g = &s->grant[r->lease];
+    mdl_pledge pledge = {s->experiment, s->config.key, r->lease, g->generation, g->first, g->count, r->nonce, r->root};
+    mdl_pledge_digest(&pledge, digest);
+    return s->commit_of[r->lease] && memcmp(digest, s->commitment[r->lease], sizeof digest) == 0;
+}
+
+/* Take a result or commitment into the ledger, once a lease. Returns its record. A commitment that is sent again must
+ * be the same one, and a result that was not committed is only for experiments without verification. */
 static inline uint64_t scripted_record(scripted *s, const scripted_call *c) {
     const mdl_msg_result *r = &c->m.as.result;
-    if (s->receipt_of[r->lease] == 0) {
+    int commit = c->m.type == MDL_MSG_COMMIT;
+    uint64_t lease = commit ? c->m.as.commit.lease : r->lease;
+    uint64_t *record = commit ? &s->commit_of[lease] : &s->receipt_of[lease];
+    if (commit && *record)
+        assert_memory_equal(c->m.as.commit.commitment, s->commitment[lease], MDL_DIGEST_BYTES);
+    if (!commit && s->model->experiment.verification.used)
+        assert_true(scripted_is_committed(s, r));
+    if (*record == 0) {
         assert_true(s->leaves < SCRIPTED_LEAVES);
         mdl_merkle_leaf(c->envelope, c->size, &s->leaf[s->leaves++]);
-        s->receipt_of[r->lease] = s->leaves;
-        for (uint32_t i = 0; i < r->count; i++) {
+        *record = s->leaves;
+        if (commit)
+            memcpy(s->commitment[lease], c->m.as.commit.commitment, MDL_DIGEST_BYTES);
+        for (uint32_t i = 0; !commit && i < r->count; i++) {
             s->fitness[r->first + i] = r->fitness.at[i];
             s->has[r->first + i] = 1;
         }
     }
-    return s->receipt_of[r->lease] - 1;
+    return *record - 1;
 }
 
 static inline void scripted_receipt(scripted *s, scripted_call *c) {
@@ -490,8 +517,7 @@ static inline void scripted_history_of(scripted *s, const scripted_call *c, mdl_
     m->as.history.from = from;
     m->as.history.to = to;
     char error[100];
-    mdl_model *then =
-        mdl_model_new((const uint8_t *)scripted_document, sizeof scripted_document - 1, error, sizeof error);
+    mdl_model *then = mdl_model_new((const uint8_t *)scripted_document, strlen(scripted_document), error, sizeof error);
     assert_int_equal(mdl_model_follow(then, s->history, s->generation_at[to], to), MDL_OK);
     mdl_state_digest(then->evolution, m->as.history.state);
     mdl_model_free(then);
@@ -517,7 +543,7 @@ static inline void scripted_serve(scripted *s, scripted_call *c) {
         m.type = MDL_MSG_DOCUMENT;
         memcpy(m.as.document.digest, s->document, MDL_DIGEST_BYTES);
         memcpy(m.as.document.blob, s->document, MDL_DIGEST_BYTES);
-        m.as.document.blob_size = size = sizeof scripted_document - 1;
+        m.as.document.blob_size = size = strlen(scripted_document);
         blob = (const uint8_t *)scripted_document;
         break;
     case MDL_MSG_SYNC:
@@ -532,6 +558,7 @@ static inline void scripted_serve(scripted *s, scripted_call *c) {
             scripted_idle(s, c, jobs ? MDL_REASON_WAITING_FOR_GENERATION : MDL_REASON_IDLE_FINISHED, 50);
         }
         return;
+    case MDL_MSG_COMMIT:
     case MDL_MSG_RESULT:
         scripted_receipt(s, c);
         return;
