@@ -86,13 +86,14 @@ static void job(field *f, host *a, int replicate) {
 
 int mdl_boinc_run(const mdl_boinc_plan *plan, mdl_boinc_report *out) {
     memset(out, 0, sizeof *out);
-    field f = {plan, out, calloc(plan->hosts, sizeof(host)), mdl_sim_stream(plan->seed, 21)};
-    if (!f.host) {
+    host *hosts = calloc(plan->hosts, sizeof *hosts);
+    if (!hosts) {
         return 0;
     }
+    field f = {plan, out, hosts, mdl_sim_stream(plan->seed, 21)};
     uint32_t evils = (uint32_t)((double)plan->hosts * plan->adversaries + 0.5);
     for (uint32_t i = 0; i < evils; i++) {
-        f.host[i].evil = 1;
+        hosts[i].evil = 1;
     }
     uint32_t turns = (plan->jobs + plan->batch - 1) / plan->batch;
     mdl_boinc_report before = *out;
@@ -101,7 +102,7 @@ int mdl_boinc_run(const mdl_boinc_plan *plan, mdl_boinc_report *out) {
             before = *out;
         }
         for (uint32_t i = 0; i < plan->hosts; i++) {
-            host *a = &f.host[i];
+            host *a = &hosts[i];
             int replicate = a->cv <= ALWAYS || mdl_sim_below(&f.random, a->cv) == 0; /* once a request */
             for (uint32_t k = 0; k < plan->batch; k++) {
                 job(&f, a, replicate);
@@ -110,6 +111,6 @@ int mdl_boinc_run(const mdl_boinc_plan *plan, mdl_boinc_report *out) {
     }
     out->late_jobs = out->jobs - before.jobs;
     out->late_extra = out->extra - before.extra;
-    free(f.host);
+    free(hosts);
     return 1;
 }

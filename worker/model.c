@@ -52,16 +52,16 @@ void mdl_model_free(mdl_model *m) {
     free(m);
 }
 
-static mdl_model_follower follower;
-static void *follower_ctx;
+static mdl_model_follower in_use;
+static void *in_use_ctx;
 
-void mdl_model_follow_with(mdl_model_follower other, void *ctx) {
-    follower = other;
-    follower_ctx = ctx;
+void mdl_model_follow_with(mdl_model_follower follower, void *ctx) {
+    in_use = follower;
+    in_use_ctx = ctx;
 }
 
 mdl_err mdl_model_follow(mdl_model *m, const uint8_t *fitness, size_t size, uint32_t to) {
-    return follower ? follower(follower_ctx, m, fitness, size, to) : mdl_model_compute(m, fitness, size, to);
+    return in_use ? in_use(in_use_ctx, m, fitness, size, to) : mdl_model_compute(m, fitness, size, to);
 }
 
 mdl_err mdl_model_compute(mdl_model *m, const uint8_t *fitness, size_t size, uint32_t to) {
