@@ -107,7 +107,7 @@ static int show(const order *o, const char *text, int json) {
 static const mdl_usage usages[] = {
     {"status", "", "What a running coordinator does, asked over the socket in its directory.",
      "  modulon status --data runs/c1\n  modulon status --data runs/c1 --json", 0, 0},
-    {"workers", "", "The workers of a running coordinator: sessions, leases, speed and credit.",
+    {"workers", "", "The workers of a running coordinator: sessions, leases, speed, verification and credit.",
      "  modulon workers --data runs/c1", 0, 0},
     {"pause", "[REASON]", "Grant no new leases. Results of open ones are taken. It goes into the ledger.",
      "  modulon pause --data runs/c1 \"moving house\"", 0, 1},
