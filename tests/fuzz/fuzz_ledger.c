@@ -6,6 +6,8 @@
  *   a refused record has changed not a byte of the fold, and has a reason;
  *   an accepted one is one record more, and decodes and encodes to its bytes;
  *   jobs done, pending updates and leases add up.
+ * Some stages are of an experiment that is verified; there also commitments, and the coordinator's own answers, that
+ * agree or convict.
  * Signatures are zeros and not checked (`verified`), but for raw records and
  * invitations: that is fuzz_envelope's part. */
 #include <stddef.h>
@@ -14,6 +16,7 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "protocol/chain.h"
 #include "protocol/invite.h"
 #include "protocol/ledger_internal.h" /* to put a fold back, and to see every byte of it */
 #include "protocol/reason.h"
@@ -22,14 +25,20 @@
 
 enum { SIGNERS = 4, BLOBS_MAX = 64, STEPS_MAX = 8, REFUSED_MAX = 2, IMAGE_MAX = 1 << 16 };
 
-static const char experiment[] =
-    "{\"name\":\"fuzz\",\"seed\":\"7\",\"task\":\"bandit\",\"network\":{\"neurons\":2,\"ring\":\"dense\"},"
-    "\"evolution\":{\"generations\":2,\"episodes\":1,\"validate_every\":2,\"validate_episodes\":2,"
-    "\"islands\":[{\"algorithm\":\"ga\",\"population\":4}]},\"verification\":\"off\",\"test_episodes\":2}\n";
+#define EXPERIMENT(verification)                                                                                       \
+    "{\"name\":\"fuzz\",\"seed\":\"7\",\"task\":\"bandit\",\"network\":{\"neurons\":2,\"ring\":\"dense\"},"            \
+    "\"evolution\":{\"generations\":2,\"episodes\":1,\"validate_every\":2,\"validate_episodes\":2,"                    \
+    "\"islands\":[{\"algorithm\":\"ga\",\"population\":4}]},\"verification\":" verification ",\"test_episodes\":2}\n"
+
+/* Without verification, and with it. */
+static const char *const experiment[2] = {
+    EXPERIMENT("\"off\""),
+    EXPERIMENT("{\"floor_ppm\":500000,\"plant_ppm\":200000,\"probation\":1,\"window\":1,\"selected\":1}")};
+static const uint8_t chain_seed[MDL_DIGEST_BYTES] = {0xc4}, nonce[MDL_DIGEST_BYTES] = {9};
 
 /* What is the same in every execution. */
 static struct {
-    uint8_t id[32]; /* of the experiment */
+    uint8_t id[2][32]; /* of the experiments */
     uint8_t key[SIGNERS][MDL_KEY_BYTES];
     char hex[SIGNERS][2 * MDL_KEY_BYTES + 1];
     uint8_t owner[SIGNERS][MDL_KEY_BYTES]; /* of the invitations */
@@ -52,8 +61,9 @@ typedef struct image {
 typedef struct world {
     blob blob[BLOBS_MAX];
     size_t blobs;
-    int forget;  /* what is stored now is lost */
-    int refused; /* records */
+    int verified; /* which experiment */
+    int forget;   /* what is stored now is lost */
+    int refused;  /* records */
     mdl_ledger *l;
     const image *was;  /* after the last record accepted */
     const uint8_t *at; /* input left */
@@ -160,14 +170,15 @@ static void check_sums(const mdl_ledger *l) {
         if (lease[i].state == MDL_LEASE_OPEN) {
             open++;
             MDL_ASSERT(lease[i].generation == current);
-            for (uint32_t k = 0; k < i; k++) /* open leases are of the same jobs or of others */
-                MDL_ASSERT(lease[k].state != MDL_LEASE_OPEN || same_or_apart(&lease[k], &lease[i]));
+            for (uint32_t k = 0; k < i; k++) /* open leases are of the same jobs or of others; or one confirms some */
+                MDL_ASSERT(mdl_ledger_verifies(l) || lease[k].state != MDL_LEASE_OPEN ||
+                           same_or_apart(&lease[k], &lease[i]));
         }
         if (lease[i].state == MDL_LEASE_DONE && lease[i].generation == current)
-            covered += lease[i].count;
+            covered += lease[i].count; /* where nothing is done twice or void */
         MDL_ASSERT(mdl_ledger_lease_find(l, lease[i].id) == &lease[i]);
     }
-    MDL_ASSERT(covered == done);
+    MDL_ASSERT(mdl_ledger_verifies(l) || covered == done);
     for (uint32_t i = 0; i < workers; i++) {
         open -= worker[i].open;
         pending += worker[i].pending + worker[i].waiting;
@@ -215,17 +226,39 @@ static void apply(world *w, const uint8_t *record, size_t size, int verified) {
 static int64_t fitness[8];
 static char segments[8 * MDL_SEGMENT_CHARS];
 
-static void right_result(world *w, mdl_message *m, uint32_t *signer) {
+static const mdl_ledger_lease *pick_lease(world *w, uint32_t *signer) {
     const mdl_ledger_lease *lease;
     uint32_t leases = mdl_ledger_leases(w->l, &lease);
     if (leases == 0)
-        return;
+        return NULL;
     lease += next(w) % leases;
     const mdl_ledger_worker *worker;
     mdl_ledger_workers(w->l, &worker);
     for (uint32_t i = 1; i < SIGNERS; i++)
         if (memcmp(fixed.key[i], worker[lease->worker].key, MDL_KEY_BYTES) == 0)
             *signer = i;
+    return lease;
+}
+
+/* To the result that these bytes give. */
+static void right_result(world *w, mdl_message *m, uint32_t *signer);
+static void right_commit(world *w, mdl_message *m, uint32_t *signer) {
+    mdl_message result;
+    memset(&result, 0, sizeof result);
+    right_result(w, &result, signer);
+    const mdl_msg_result *r = &result.as.result;
+    mdl_pledge pledge = {
+        fixed.id[w->verified], fixed.key[*signer], r->lease, r->generation, r->first, r->count, r->nonce, r->root};
+    m->as.commit.lease = r->lease;
+    mdl_pledge_digest(&pledge, m->as.commit.commitment);
+}
+
+static void right_result(world *w, mdl_message *m, uint32_t *signer) {
+    const mdl_ledger_lease *lease = pick_lease(w, signer);
+    if (!lease)
+        return;
+    if (w->verified)
+        memcpy(m->as.result.nonce, nonce, sizeof nonce);
     m->as.result.lease = lease->id;
     m->as.result.generation = lease->generation;
     m->as.result.first = lease->first;
@@ -253,6 +286,21 @@ static void right_admit(mdl_msg_admit *m, uint32_t worker, uint32_t how) {
     }
 }
 
+/* The coordinator's own answer: the one that counts, or another one. */
+static void right_check(world *w, mdl_message *m) {
+    uint32_t job = next(w) % 6;
+    if (!w->l->begun || job >= mdl_ledger_jobs(w->l) || mdl_duty_answers(w->l->duty, job) == 0)
+        return;
+    mdl_duty_answer answer = *mdl_duty_answer_of(w->l->duty, job);
+    answer.fitness += next(w) % 2;
+    mdl_message made;
+    if (mdl_ledger_make_check(w->l, job, &answer, &made) == MDL_OK) {
+        mdl_head head = m->head;
+        *m = made;
+        m->head = head;
+    }
+}
+
 static void right_message(world *w, mdl_message *m, uint32_t *signer) {
     static const char *const admission[4] = {"open 0", "list", "open 1", "invite"}, *const action[4] = {"pause",
                                                                                                         "resume", "ban",
@@ -269,6 +317,8 @@ static void right_message(world *w, mdl_message *m, uint32_t *signer) {
         memcpy(m->as.genesis.coordinator, fixed.key[0], MDL_KEY_BYTES);
         strcpy(m->as.genesis.origin, "o");
         strcpy(m->as.genesis.admission, admission[which % 4]);
+        if (w->verified)
+            mdl_chain_head(chain_seed, 2, m->as.genesis.chain);
         break;
     case MDL_MSG_ADMIT:
         right_admit(&m->as.admit, worker, 1 + next(w) % 3);
@@ -287,6 +337,14 @@ static void right_message(world *w, mdl_message *m, uint32_t *signer) {
         *signer = worker;
         right_result(w, m, signer);
         break;
+    case MDL_MSG_COMMIT:
+        *signer = worker;
+        right_commit(w, m, signer);
+        break;
+    case MDL_MSG_CHECK:
+    case MDL_MSG_VERDICT:
+        right_check(w, m);
+        break;
     case MDL_MSG_EXPIRE:
         m->as.expire.lease = next(w);
         m->as.expire.reason = MDL_REASON_DEADLINE + next(w) % 4u;
@@ -295,6 +353,8 @@ static void right_message(world *w, mdl_message *m, uint32_t *signer) {
         m->as.close.jobs = 1;
         if (mdl_ledger_make_close(w->l, &m->as.close, &bytes, &size) == MDL_OK)
             store(w, bytes, size);
+        if (w->verified && m->as.close.generation < 2)
+            mdl_chain_element(chain_seed, 2, m->as.close.generation, m->as.close.element);
         break;
     case MDL_MSG_CREDIT:
         if (mdl_ledger_make_credit(w->l, &m->as.credit, &bytes, &size) == MDL_OK && size > 0)
@@ -383,14 +443,17 @@ static size_t wrap(const mdl_message *m, uint32_t signer, uint8_t *out, size_t r
 
 /* ---- programs ---- */
 
-/* A step: its first byte modulo 10, then what right_message() takes, then 0 or a field to spoil. */
-enum { GENESIS, ADMIT, LEASE, RESULT, EXPIRE, CLOSE, CREDIT, ADMIN, CHAMPION, END };
+/* A step: its first byte modulo 10, where the experiment is verified 13, then what right_message() takes, then 0 or a
+ * field to spoil. */
+enum { GENESIS, ADMIT, LEASE, RESULT, EXPIRE, CLOSE, CREDIT, ADMIN, CHAMPION, END, COMMIT, CHECK, VERDICT };
 
 static void step(world *w) {
-    static const mdl_message_type type[10] = {
-        [GENESIS] = MDL_MSG_GENESIS,   [ADMIT] = MDL_MSG_ADMIT, [LEASE] = MDL_MSG_LEASE,   [RESULT] = MDL_MSG_RESULT,
-        [EXPIRE] = MDL_MSG_EXPIRE,     [CLOSE] = MDL_MSG_CLOSE, [CREDIT] = MDL_MSG_CREDIT, [ADMIN] = MDL_MSG_ADMIN,
-        [CHAMPION] = MDL_MSG_CHAMPION, [END] = MDL_MSG_END};
+    static const mdl_message_type type[13] = {
+        [COMMIT] = MDL_MSG_COMMIT,   [CHECK] = MDL_MSG_CHECK,   [VERDICT] = MDL_MSG_VERDICT,
+        [GENESIS] = MDL_MSG_GENESIS, [ADMIT] = MDL_MSG_ADMIT,   [LEASE] = MDL_MSG_LEASE,
+        [RESULT] = MDL_MSG_RESULT,   [EXPIRE] = MDL_MSG_EXPIRE, [CLOSE] = MDL_MSG_CLOSE,
+        [CREDIT] = MDL_MSG_CREDIT,   [ADMIN] = MDL_MSG_ADMIN,   [CHAMPION] = MDL_MSG_CHAMPION,
+        [END] = MDL_MSG_END};
     static uint8_t out[MDL_ENVELOPE_BYTES_MAX];
     uint8_t op = next(w);
     if (op >= 240) { /* the rest of the input as a record */
@@ -400,9 +463,9 @@ static void step(world *w) {
     }
     mdl_message m;
     memset(&m, 0, sizeof m);
-    m.type = type[op % 10];
+    m.type = type[op % (w->verified ? 13 : 10)];
     uint32_t signer = 0;
-    memcpy(m.head.experiment, fixed.id, sizeof fixed.id);
+    memcpy(m.head.experiment, fixed.id[w->verified], sizeof fixed.id[0]);
     m.head.seq = mdl_ledger_size(w->l);
     w->forget = op >= 200 && op < 210;
     right_message(w, &m, &signer);
@@ -420,9 +483,13 @@ static void step(world *w) {
 
 /* ---- stages: ledgers to go on with ---- */
 
+/* Numbers of a result: fitnesses and updates. */
+#define LIST_A 9, 8, 7, 6, 5, 4, 3, 2, 100
+#define LIST_B 130, 140, 150, 160, 0, 0, 0, 0, 7
+
 /* Each has the steps of another before its own. */
 static const struct {
-    uint8_t base, steps, size, at[64];
+    uint8_t base, steps, size, at[96];
 } script[] = {
 #define SCRIPT(base, steps, ...)                                                                                       \
     {                                                                                                                  \
@@ -447,10 +514,29 @@ static const struct {
            LEASE, 2, 4, 0, 0, RESULT, 0, 5, 200, 2, 3, 4, 5, 6, 7, 8, 60, 0),
     SCRIPT(11, 2, CLOSE, 0, 0, CREDIT, 0, 0), /* 12: champion due */
     SCRIPT(12, 1, CHAMPION, 0, 0),            /* 13: end due */
-    SCRIPT(13, 1, END, 0, 0)                  /* 14: over */
+    SCRIPT(13, 1, END, 0, 0),                 /* 14: over */
+    /* From here on verified; 0 is a ledger of that experiment then. */
+    SCRIPT(0, 4, GENESIS, 0, 0, ADMIT, 0, 0, 0, ADMIT, 1, 0, 0, ADMIT, 2, 0, 0), /* 15: three workers */
+    SCRIPT(15, 4, LEASE, 0, 0, 1, 0, LEASE, 1, 2, 1, 0,                          /* 16: all leased, all committed */
+           COMMIT, 0, 0, LIST_A, 0, COMMIT, 0, 1, LIST_B, 0),
+    SCRIPT(16, 2, RESULT, 0, 0, LIST_A, 0, RESULT, 0, 1, LIST_B, 0),       /* 17: and shown */
+    SCRIPT(17, 1, VERDICT, 0, 2, 1, 0),                                    /* 18: one is convicted */
+    SCRIPT(17, 4, CHECK, 0, 0, 0, 0, CHECK, 0, 1, 0, 0, CHECK, 0, 2, 0, 0, /* 19: all settled */
+           CHECK, 0, 3, 0, 0),
+    SCRIPT(19, 2, CLOSE, 0, 0, CREDIT, 0, 0),           /* 20: the last generation, trusted */
+    SCRIPT(20, 6, LEASE, 0, 0, 2, 0, LEASE, 1, 3, 1, 0, /* 21: with its validation */
+           COMMIT, 0, 2, LIST_A, 0, COMMIT, 0, 3, LIST_B, 0, RESULT, 0, 2, LIST_A, 0, RESULT, 0, 3, LIST_B, 0),
+    SCRIPT(21, 6, CHECK, 0, 0, 0, 0, CHECK, 0, 1, 0, 0, CHECK, 0, 2, 0, 0, /* 22: closed, credit due */
+           CHECK, 0, 3, 0, 0, CHECK, 0, 4, 0, 0, CLOSE, 0, 0),
+    SCRIPT(22, 3, CREDIT, 0, 0, CHAMPION, 0, 0, END, 0, 0) /* 23: over */
 };
 
-enum { STAGES = sizeof script / sizeof script[0] };
+enum { STAGES = sizeof script / sizeof script[0], PLAIN = 15, PICKED = 225 };
+
+/* Of a program's first byte. */
+static uint32_t stage_of(uint8_t byte) {
+    return (uint32_t)(byte < PICKED ? byte % PLAIN : PLAIN + (byte - PICKED) % (STAGES - PLAIN));
+}
 
 typedef struct stage {
     world w; /* its fold is made again when it has changed, for its image has addresses */
@@ -479,7 +565,8 @@ static const uint32_t invited[SIGNERS][2] = {{0, 0}, {0, 2}, {3, 3}, {1, 2}};
 static void prepare_fixed(void) {
     uint8_t secret[SIGNERS][MDL_SECRET_BYTES];
     MDL_ASSERT(sodium_init() >= 0);
-    crypto_hash_sha256(fixed.id, (const uint8_t *)experiment, sizeof experiment - 1);
+    for (uint32_t i = 0; i < 2; i++)
+        crypto_hash_sha256(fixed.id[i], (const uint8_t *)experiment[i], strlen(experiment[i]));
     for (uint8_t i = 0; i < SIGNERS; i++) {
         uint8_t seed[MDL_SEED_BYTES] = {i};
         crypto_sign_seed_keypair(fixed.key[i], secret[i], seed);
@@ -490,7 +577,7 @@ static void prepare_fixed(void) {
         memcpy(fixed.owner[i], fixed.key[invited[i][1]], MDL_KEY_BYTES);
         memcpy(terms.worker, fixed.key[i], MDL_KEY_BYTES);
         memcpy(terms.owner, fixed.owner[i], MDL_KEY_BYTES);
-        MDL_ASSERT(mdl_invite_sign(fixed.id, &terms, secret[invited[i][0]], fixed.invite[i]) == MDL_OK);
+        MDL_ASSERT(mdl_invite_sign(fixed.id[0], &terms, secret[invited[i][0]], fixed.invite[i]) == MDL_OK);
     }
 }
 
@@ -501,7 +588,8 @@ static void prepare_stage(uint32_t s) {
         free(w->blob[i].bytes);
     memset(w, 0, sizeof *w);
     playing = w;
-    store(w, experiment, sizeof experiment - 1);
+    w->verified = s >= PLAIN;
+    store(w, experiment[w->verified], strlen(experiment[w->verified]));
     w->l = mdl_ledger_new(fixed.key[0], &source);
     MDL_ASSERT(w->l);
     play(w, s);
@@ -523,7 +611,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ready = 1;
     if (size == 0)
         return 0;
-    stage *from = &made[data[0] % STAGES];
+    stage *from = &made[stage_of(data[0])];
     w = from->w;
     uint64_t size_before = mdl_ledger_size(w.l);
     w.was = &from->image;
@@ -537,6 +625,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         free(w.blob[i].bytes);
     /* A refused record changes nothing, but a closing may have been foreseen. */
     if (mdl_ledger_size(w.l) != size_before || w.l->foreseen)
-        prepare_stage(data[0] % STAGES);
+        prepare_stage(stage_of(data[0]));
     return 0;
 }
