@@ -47,7 +47,7 @@
     X(OSC_FAST, "osc_fast", 0.0f, "fast rhythm: exp(g) / 9 turns a step")                                              \
     X(OSC_COUPLING, "osc_coupling", 1.0f, "depth of the gating of one by the next slower: min(|g|, 1)")                \
     X(OSC_SPREAD, "osc_spread", 0.25f, "phases of neurons within g half turns")                                        \
-    X(HOMEO_RATE, "homeo_rate", 0.0f, "gain *= 1 + 0.04 sigmoid(g) (1 - load), every 256 steps")            \
+    X(HOMEO_RATE, "homeo_rate", 0.0f, "gain *= 1 + 0.04 sigmoid(g) (1 - load), every 256 steps")                       \
     X(BALANCE_RATE, "balance_rate", 0.0f, "rate of the inhibitory gain: 0.1 sigmoid(g - 1) a window")                  \
     X(WAKE, "wake", 1.0f, "a silent synapse may wake when |e| > 0.5 |g|")                                              \
     X(PRUNE, "prune", 1.0f, "death of a weak synapse: probability 0.02 g g a window, at most 1")                       \
