@@ -18,12 +18,13 @@
 #include "core/assert.h"
 #include "protocol/chain.h"
 #include "protocol/invite.h"
-#include "protocol/ledger_internal.h" /* to put a fold back, and to see every byte of it */
+#include "protocol/ledger_internal.h" /* to put a fold back */
 #include "protocol/reason.h"
 #include "protocol/scan.h"
 #include "protocol/unit.h"
+#include "tests/fuzz/ledger_image.h"
 
-enum { SIGNERS = 4, BLOBS_MAX = 64, STEPS_MAX = 8, REFUSED_MAX = 2, IMAGE_MAX = 1 << 16 };
+enum { SIGNERS = 4, BLOBS_MAX = 64, STEPS_MAX = 8, REFUSED_MAX = 2 };
 
 #define EXPERIMENT(verification)                                                                                       \
     "{\"name\":\"fuzz\",\"seed\":\"7\",\"task\":\"bandit\",\"network\":{\"neurons\":2,\"ring\":\"dense\"},"            \
@@ -50,13 +51,6 @@ typedef struct blob {
     uint8_t *bytes;
     size_t size;
 } blob;
-
-/* A fold as bytes: all that it holds but its scratch. `ahead`, a run that the fold may advance at any time, stands
- * behind `size`; up to there, two images of one fold are equal when it is as it was. */
-typedef struct image {
-    size_t size, end;
-    uint8_t at[IMAGE_MAX];
-} image;
 
 typedef struct world {
     blob blob[BLOBS_MAX];
@@ -98,53 +92,6 @@ static void store(world *w, const void *bytes, size_t size) {
         memcpy(b->bytes, bytes, size);
     b->size = size;
     mdl_digest_of(bytes, size, b->digest);
-}
-
-/* ---- images ---- */
-
-static void add(image *i, const void *bytes, size_t size) {
-    MDL_ASSERT(size <= sizeof i->at - i->end);
-    if (size > 0)
-        memcpy(i->at + i->end, bytes, size);
-    i->end += size;
-}
-
-static size_t evolution_size(const mdl_ledger *l) {
-    return l->begun ? mdl_evolution_bytes(&l->experiment.evolution, l->genes) : 0;
-}
-
-static void take_image(const mdl_ledger *l, image *i) {
-    i->end = 0;
-    add(i, l, offsetof(mdl_ledger, pae));
-    memset(i->at + offsetof(mdl_ledger, worker), 0, sizeof(void *)); /* where they lie does not matter */
-    memset(i->at + offsetof(mdl_ledger, by_key), 0, sizeof(void *));
-    memset(i->at + offsetof(mdl_ledger, by_owner), 0, sizeof(void *));
-    memset(i->at + offsetof(mdl_ledger, lease), 0, sizeof(void *));
-    add(i, l->memory[0], evolution_size(l));
-    for (uint32_t k = 0; k < l->jobs; k++) {
-        uint32_t answers = mdl_duty_answers(l->duty, k);
-        add(i, &answers, sizeof answers);
-        for (uint32_t n = 0; n < answers; n++)
-            add(i, mdl_duty_answer_at(l->duty, k, n, NULL), sizeof(mdl_duty_answer));
-    }
-    uint32_t fresh = l->begun ? mdl_duty_fresh(l->duty) : 0;
-    add(i, &fresh, sizeof fresh);
-    add(i, l->check, l->jobs_max * sizeof *l->check);
-    add(i, l->worker, l->workers * sizeof *l->worker);
-    add(i, l->by_key, l->workers * sizeof *l->by_key);
-    add(i, l->lease, l->leases * sizeof *l->lease);
-    i->size = i->end;
-    add(i, l->memory[1], evolution_size(l));
-}
-
-/* Whether the fold is as it was; what a closing would lead to may have been computed since. */
-static int unchanged(const mdl_ledger *l, const image *was) {
-    static image is;
-    static const size_t foreseen = offsetof(mdl_ledger, foreseen), after = offsetof(mdl_ledger, after);
-    take_image(l, &is);
-    memcpy(is.at + foreseen, was->at + foreseen, sizeof l->foreseen);
-    memcpy(is.at + after, was->at + after, sizeof l->after);
-    return is.size == was->size && memcmp(is.at, was->at, is.size) == 0;
 }
 
 /* ---- one record ---- */
