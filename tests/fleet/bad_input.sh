@@ -2,12 +2,12 @@
 # honest worker beside it finishes.
 . tests/fleet/lib.bash
 cd "$TEST_TMPDIR"
-experiment small.json 40 30
+experiment small.json 80 30
 want=$(evolved small.json alone)
 coordinator ledger small.json --listen tcp://127.0.0.1:0 --admission open:8 --lease-ms 50 --once
 worker honest "$address" --throttle 3
 "$FLEET/hostile" "$address" >hostile.out 2>hostile.err || fail "hostile: $(cat hostile.err)"
-[ "$(generation ledger)" -lt 40 ] || fail "the honest worker was not beside it: the experiment is too short"
+[ "$(generation ledger)" -lt 80 ] || fail "the honest worker was not beside it: the experiment is too short"
 kill -TERM "$worker_pid"
 worker quick "$address"
 ends "$pid" 60

@@ -4,7 +4,7 @@
 # is the same bytes, nothing acknowledged is lost, nobody is taken for a liar.
 . tests/fleet/lib.bash
 cd "$TEST_TMPDIR"
-patience=30 generations=20
+patience=30 generations=12
 [ "$long" = 1 ] && patience=600 generations=60
 seed=${FLEET_SEED:-1}
 experiment small.json $generations 40

@@ -6,7 +6,8 @@ cd "$TEST_TMPDIR"
 kills=${FLEET_KILLS:-10}
 [ "$long" = 1 ] && kills=${FLEET_KILLS:-200}
 RANDOM=${FLEET_SEED:-20260701}
-experiment long.json $((kills * 3)) 40
+generations=$((kills * 20))
+experiment long.json $generations 40
 want=$(evolved long.json alone)
 
 coordinator ledger long.json --listen tcp://127.0.0.1:0 --admission open:0 --lease-ms 50 --once --quiet
@@ -25,7 +26,7 @@ while [ $done -lt $kills ]; do
     kill -9 "$pid"
     wait "$pid" 2>/dev/null || true
     done=$((done + 1))
-    [ "$before" -lt $((kills * 3)) ] && during=$((during + 1))
+    [ "$before" -lt "$generations" ] && during=$((during + 1))
     if [ $((RANDOM % 3)) -eq 0 ]; then
         w=$((RANDOM % 3))
         kill -9 "${worker_pids[w]}" 2>/dev/null || true
