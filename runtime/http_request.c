@@ -2,95 +2,25 @@
 
 #include <string.h>
 
-typedef struct span {
-    const char *at;
-    size_t size;
-} span;
+#include "runtime/http_text.h"
 
-/* RFC 9110, section 5.6.2. */
-static int is_token(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL);
-}
-
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
-
-/* `word` is in lower case. */
-static int is(span s, const char *word) {
-    if (s.size != strlen(word)) {
-        return 0;
-    }
-    for (size_t i = 0; i < s.size; i++) {
-        if (lower(s.at[i]) != word[i]) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-static span trim(span s) {
-    while (s.size > 0 && (*s.at == ' ' || *s.at == '\t')) {
-        s.at++;
-        s.size--;
-    }
-    while (s.size > 0 && (s.at[s.size - 1] == ' ' || s.at[s.size - 1] == '\t')) {
-        s.size--;
-    }
-    return s;
-}
-
-/* Does a comma-separated list hold the word? */
-static int lists(span s, const char *word) {
-    while (s.size > 0) {
-        const char *comma = memchr(s.at, ',', s.size);
-        size_t n = comma ? (size_t)(comma - s.at) : s.size;
-        if (is(trim((span){s.at, n}), word)) {
-            return 1;
-        }
-        n += comma != NULL;
-        s.at += n;
-        s.size -= n;
-    }
-    return 0;
-}
-
-/* Take a line off `rest`. 1; 0: not whole yet; -1: a bare CR, LF or NUL in it. */
-static int take_line(span *rest, span *line) {
-    const char *lf = memchr(rest->at, '\n', rest->size);
-    size_t n = lf ? (size_t)(lf - rest->at) : rest->size;
-    if (memchr(rest->at, 0, n)) {
-        return -1;
-    }
-    const char *cr = memchr(rest->at, '\r', n);
-    if (!lf) {
-        return cr && cr + 1 != rest->at + n ? -1 : 0;
-    }
-    if (!cr || cr + 1 != lf) {
-        return -1;
-    }
-    *line = (span){rest->at, n - 1};
-    rest->at += n + 1;
-    rest->size -= n + 1;
-    return 1;
-}
-
-static int request_line(span line, size_t body_max, mdl_http_request *out) {
+static int request_line(mdl_http_span line, size_t body_max, mdl_http_request *out) {
     const char *blank = memchr(line.at, ' ', line.size);
     if (!blank || blank == line.at) {
         return 400;
     }
-    span method = {line.at, (size_t)(blank - line.at)};
+    mdl_http_span method = {line.at, (size_t)(blank - line.at)};
     for (size_t i = 0; i < method.size; i++) {
-        if (!is_token(method.at[i])) {
+        if (!mdl_http_is_token(method.at[i])) {
             return 400;
         }
     }
-    span target = {blank + 1, line.size - method.size - 1};
+    mdl_http_span target = {blank + 1, line.size - method.size - 1};
     blank = memchr(target.at, ' ', target.size);
     if (!blank) {
         return 400;
     }
-    span version = {blank + 1, target.size - (size_t)(blank - target.at) - 1};
+    mdl_http_span version = {blank + 1, target.size - (size_t)(blank - target.at) - 1};
     target.size = (size_t)(blank - target.at);
     if (version.size != 8 || memcmp(version.at, "HTTP/", 5) != 0 || version.at[5] < '0' || version.at[5] > '9' ||
         version.at[6] != '.' || version.at[7] < '0' || version.at[7] > '9') {
@@ -127,7 +57,7 @@ typedef struct headers {
 } headers;
 
 /* The length of a body. Digits alone, and one such line. */
-static int length_line(span value, headers *h, mdl_http_request *out) {
+static int length_line(mdl_http_span value, headers *h, mdl_http_request *out) {
     if (value.size == 0 || value.size > 18 || h->lengths++ > 0) {
         return 400;
     }
@@ -145,31 +75,31 @@ static int length_line(span value, headers *h, mdl_http_request *out) {
 }
 
 /* One header line. */
-static int header_line(span line, headers *h, mdl_http_request *out) {
+static int header_line(mdl_http_span line, headers *h, mdl_http_request *out) {
     const char *colon = memchr(line.at, ':', line.size);
     if (!colon || colon == line.at) {
         return 400;
     }
-    span name = {line.at, (size_t)(colon - line.at)};
+    mdl_http_span name = {line.at, (size_t)(colon - line.at)};
     for (size_t i = 0; i < name.size; i++) {
-        if (!is_token(name.at[i])) { /* a folded line begins with a blank */
+        if (!mdl_http_is_token(name.at[i])) { /* a folded line begins with a blank */
             return 400;
         }
     }
-    span value = trim((span){colon + 1, line.size - name.size - 1});
+    mdl_http_span value = mdl_http_trim((mdl_http_span){colon + 1, line.size - name.size - 1});
     for (size_t i = 0; i < value.size; i++) {
         if (((unsigned char)value.at[i] < ' ' && value.at[i] != '\t') || value.at[i] == 127) {
             return 400;
         }
     }
-    if (is(name, "host")) {
+    if (mdl_http_is(name, "host")) {
         h->hosts++;
-    } else if (is(name, "transfer-encoding")) {
+    } else if (mdl_http_is(name, "transfer-encoding")) {
         return 400;
-    } else if (is(name, "content-length")) {
+    } else if (mdl_http_is(name, "content-length")) {
         return length_line(value, h, out);
-    } else if (is(name, "connection")) {
-        if (lists(value, "close")) {
+    } else if (mdl_http_is(name, "connection")) {
+        if (mdl_http_lists(value, "close")) {
             out->keep_alive = 0;
         }
     }
@@ -177,8 +107,8 @@ static int header_line(span line, headers *h, mdl_http_request *out) {
 }
 
 int mdl_http_parse(const uint8_t *bytes, size_t size, size_t body_max, mdl_http_request *out) {
-    span rest = {(const char *)bytes, size < MDL_HTTP_HEAD_MAX ? size : MDL_HTTP_HEAD_MAX}, line;
-    int whole = take_line(&rest, &line);
+    mdl_http_span rest = {(const char *)bytes, size < MDL_HTTP_HEAD_MAX ? size : MDL_HTTP_HEAD_MAX}, line;
+    int whole = mdl_http_take_line(&rest, &line);
     uint32_t count = 0;
     headers h = {0, 0, body_max};
     int status = 200;
@@ -186,7 +116,7 @@ int mdl_http_parse(const uint8_t *bytes, size_t size, size_t body_max, mdl_http_
     if (whole > 0) {
         status = request_line(line, body_max, out);
         int needs_host = out->keep_alive;
-        while (status == 200 && (whole = take_line(&rest, &line)) > 0 && line.size > 0) {
+        while (status == 200 && (whole = mdl_http_take_line(&rest, &line)) > 0 && line.size > 0) {
             status = ++count > MDL_HTTP_HEADERS_MAX ? 431 : header_line(line, &h, out);
         }
         if (status == 200 && whole > 0 && (h.hosts > 1 || (needs_host && h.hosts == 0))) {

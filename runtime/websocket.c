@@ -5,6 +5,7 @@
 
 #include "core/assert.h"
 #include "protocol/base64.h"
+#include "runtime/http_text.h"
 
 enum { SHORT_MAX = 125, TWO_BYTES = 126, EIGHT_BYTES = 127, RANDOM = 16 };
 
@@ -92,138 +93,70 @@ void mdl_ws_accept(const char key[MDL_WS_KEY_CHARS], char accept[MDL_WS_ACCEPT_C
 
 /* ---- HTTP ---- */
 
-typedef struct span {
-    const char *at;
-    size_t size;
-} span;
-
 /* The headers that decide; a list counts once its word was found. */
 typedef struct headers {
-    span key, accept, protocol, version;
+    mdl_http_span key, accept, protocol, version;
     uint32_t hosts, keys, accepts, protocols, versions;
     int upgrade, connection, offered, extensions;
 } headers;
 
-static int is_token(char c) { /* RFC 9110, section 5.6.2 */
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL);
-}
-
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
-
-/* `word` is in lower case; the text may be in any. */
-static int is(span s, const char *word) {
-    if (s.size != strlen(word)) {
-        return 0;
-    }
-    for (size_t i = 0; i < s.size; i++) {
-        if (lower(s.at[i]) != word[i]) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-static int is_exactly(span s, const char *text) { return s.size == strlen(text) && memcmp(s.at, text, s.size) == 0; }
-
-static span trim(span s) {
-    while (s.size > 0 && (*s.at == ' ' || *s.at == '\t')) {
-        s.at++;
-        s.size--;
-    }
-    while (s.size > 0 && (s.at[s.size - 1] == ' ' || s.at[s.size - 1] == '\t')) {
-        s.size--;
-    }
-    return s;
-}
-
-/* Does a comma-separated list hold the word? */
-static int lists(span s, const char *word) {
-    while (s.size > 0) {
-        const char *comma = memchr(s.at, ',', s.size);
-        size_t n = comma ? (size_t)(comma - s.at) : s.size;
-        if (is(trim((span){s.at, n}), word)) {
-            return 1;
-        }
-        n += comma != NULL;
-        s.at += n;
-        s.size -= n;
-    }
-    return 0;
-}
-
-/* Take a line off `rest`. 1; 0: not whole yet; -1: a bare CR, LF or NUL in it. */
-static int take_line(span *rest, span *line) {
-    const char *lf = memchr(rest->at, '\n', rest->size);
-    size_t n = lf ? (size_t)(lf - rest->at) : rest->size;
-    if (memchr(rest->at, 0, n)) {
-        return -1;
-    }
-    const char *cr = memchr(rest->at, '\r', n);
-    if (!lf) {
-        return cr && cr + 1 != rest->at + n ? -1 : 0;
-    }
-    if (!cr || cr + 1 != lf) {
-        return -1;
-    }
-    *line = (span){rest->at, n - 1};
-    rest->at += n + 1;
-    rest->size -= n + 1;
-    return 1;
+static int is_exactly(mdl_http_span s, const char *text) {
+    return s.size == strlen(text) && memcmp(s.at, text, s.size) == 0;
 }
 
 /* One header line. 0 when it is not well formed or announces a body. */
-static int header_line(span line, const char *protocol, headers *h) {
+static int header_line(mdl_http_span line, const char *protocol, headers *h) {
     const char *colon = memchr(line.at, ':', line.size);
     if (!colon || colon == line.at) {
         return 0;
     }
-    span name = {line.at, (size_t)(colon - line.at)};
+    mdl_http_span name = {line.at, (size_t)(colon - line.at)};
     for (size_t i = 0; i < name.size; i++) {
-        if (!is_token(name.at[i])) { /* a folded line begins with a blank */
+        if (!mdl_http_is_token(name.at[i])) { /* a folded line begins with a blank */
             return 0;
         }
     }
-    span value = trim((span){colon + 1, line.size - name.size - 1});
+    mdl_http_span value = mdl_http_trim((mdl_http_span){colon + 1, line.size - name.size - 1});
     for (size_t i = 0; i < value.size; i++) {
         if (((unsigned char)value.at[i] < ' ' && value.at[i] != '\t') || value.at[i] == 127) {
             return 0;
         }
     }
-    if (is(name, "host")) {
+    if (mdl_http_is(name, "host")) {
         h->hosts++;
-    } else if (is(name, "upgrade")) {
-        h->upgrade |= lists(value, "websocket");
-    } else if (is(name, "connection")) {
-        h->connection |= lists(value, "upgrade");
-    } else if (is(name, "sec-websocket-key")) {
+    } else if (mdl_http_is(name, "upgrade")) {
+        h->upgrade |= mdl_http_lists(value, "websocket");
+    } else if (mdl_http_is(name, "connection")) {
+        h->connection |= mdl_http_lists(value, "upgrade");
+    } else if (mdl_http_is(name, "sec-websocket-key")) {
         h->keys++;
         h->key = value;
-    } else if (is(name, "sec-websocket-accept")) {
+    } else if (mdl_http_is(name, "sec-websocket-accept")) {
         h->accepts++;
         h->accept = value;
-    } else if (is(name, "sec-websocket-version")) {
+    } else if (mdl_http_is(name, "sec-websocket-version")) {
         h->versions++;
         h->version = value;
-    } else if (is(name, "sec-websocket-protocol")) {
+    } else if (mdl_http_is(name, "sec-websocket-protocol")) {
         h->protocols++;
         h->protocol = value;
-        h->offered |= lists(value, protocol);
-    } else if (is(name, "sec-websocket-extensions")) {
+        h->offered |= mdl_http_lists(value, protocol);
+    } else if (mdl_http_is(name, "sec-websocket-extensions")) {
         h->extensions = 1;
-    } else if (is(name, "transfer-encoding") || (is(name, "content-length") && !is(value, "0"))) {
+    } else if (mdl_http_is(name, "transfer-encoding") ||
+               (mdl_http_is(name, "content-length") && !mdl_http_is(value, "0"))) {
         return 0;
     }
     return 1;
 }
 
 /* All lines after the first. 1: whole; 0: more; -1: bad; -2: too many. */
-static int read_headers(span *rest, const char *protocol, headers *h) {
-    span line;
+static int read_headers(mdl_http_span *rest, const char *protocol, headers *h) {
+    mdl_http_span line;
     uint32_t lines = 0;
     int whole;
     memset(h, 0, sizeof *h);
-    while ((whole = take_line(rest, &line)) > 0 && line.size > 0) {
+    while ((whole = mdl_http_take_line(rest, &line)) > 0 && line.size > 0) {
         if (++lines > MDL_WS_LINES_MAX) {
             return -2;
         }
@@ -235,14 +168,14 @@ static int read_headers(span *rest, const char *protocol, headers *h) {
 }
 
 /* GET path HTTP/1.1 */
-static int request_line(span line, const char *path) {
+static int request_line(mdl_http_span line, const char *path) {
     static const char version[] = " HTTP/1.1", get[] = "GET ";
     const char *blank = memchr(line.at, ' ', line.size);
     if (!blank || blank == line.at) {
         return 400;
     }
     for (const char *c = line.at; c < blank; c++) {
-        if (!is_token(*c)) {
+        if (!mdl_http_is_token(*c)) {
             return 400;
         }
     }
@@ -256,21 +189,21 @@ static int request_line(span line, const char *path) {
     if ((size_t)(blank + 1 - line.at) != sizeof get - 1 || memcmp(line.at, get, sizeof get - 1) != 0) {
         return 405;
     }
-    span target = {blank + 1, (size_t)(end - blank - 1)};
+    mdl_http_span target = {blank + 1, (size_t)(end - blank - 1)};
     for (size_t i = 0; i < target.size; i++) {
         if (target.at[i] <= ' ' || target.at[i] > '~') {
             return 400;
         }
     }
     /* nng leaves the root out. */
-    return is_exactly(target.size > 0 ? target : (span){"/", 1}, path) ? 101 : 404;
+    return is_exactly(target.size > 0 ? target : (mdl_http_span){"/", 1}, path) ? 101 : 404;
 }
 
 int mdl_ws_request_read(const uint8_t *bytes, size_t size, const char *path, const char *protocol,
                         char key[MDL_WS_KEY_CHARS + 1], size_t *used) {
-    span rest = {(const char *)bytes, size < MDL_WS_HTTP_MAX ? size : MDL_WS_HTTP_MAX}, line;
+    mdl_http_span rest = {(const char *)bytes, size < MDL_WS_HTTP_MAX ? size : MDL_WS_HTTP_MAX}, line;
     headers h;
-    int whole = take_line(&rest, &line), status = 101;
+    int whole = mdl_http_take_line(&rest, &line), status = 101;
     if (whole > 0) {
         status = request_line(line, path);
         whole = status == 101 ? read_headers(&rest, protocol, &h) : 1;
@@ -284,7 +217,7 @@ int mdl_ws_request_read(const uint8_t *bytes, size_t size, const char *path, con
     if (whole == 0) {
         return size >= MDL_WS_HTTP_MAX ? 431 : 0;
     }
-    if (!h.upgrade || !h.connection || h.versions != 1 || !is(h.version, "13")) {
+    if (!h.upgrade || !h.connection || h.versions != 1 || !mdl_http_is(h.version, "13")) {
         return 426;
     }
     uint8_t random[RANDOM];
@@ -300,9 +233,9 @@ int mdl_ws_request_read(const uint8_t *bytes, size_t size, const char *path, con
 
 int mdl_ws_answer_read(const uint8_t *bytes, size_t size, const char *accept, const char *protocol, size_t *used) {
     static const char version[] = "HTTP/1.";
-    span rest = {(const char *)bytes, size < MDL_WS_HTTP_MAX ? size : MDL_WS_HTTP_MAX}, line;
+    mdl_http_span rest = {(const char *)bytes, size < MDL_WS_HTTP_MAX ? size : MDL_WS_HTTP_MAX}, line;
     headers h;
-    int whole = take_line(&rest, &line), status = 0;
+    int whole = mdl_http_take_line(&rest, &line), status = 0;
     if (whole > 0) { /* HTTP/1.1 101 reason */
         const char *l = line.at;
         if (line.size < 12 || memcmp(l, version, sizeof version - 1) != 0 || l[7] < '0' || l[7] > '9' || l[8] != ' ' ||
