@@ -1,10 +1,10 @@
 /* proxy TARGET_PORT FAULT SEED: a bad network on loopback, in front of a coordinator's two ports (calls, news).
  * Prints "port N", its own first port, and runs until it is told to stop; then prints what it did.
  *
- *   drop      30 % of the connections are cut within 4 kB, a third of those at once; the
+ *   drop      30 % of the connections and the first to each port are cut within 4 kB, a third of those at once; the
  *             others after up to 200 kB, so that new ones come
  *   delay     everything takes 2 s each way
- *   halfopen  every third connection falls silent after 4 to 12 kB, and stays open
+ *   halfopen  the first connection to each port, and every third after it, falls silent after 1 to 4 kB, and stays open
  *   repeat    requests come twice, in another order, and old ones come again
  *
  * Draws are seeded; what they meet is not. */
@@ -54,7 +54,7 @@ static uv_tcp_t listener[2];
 static uv_signal_t stop[2];
 static struct sockaddr_in target[2];
 static fault kind;
-static uint64_t seed, connections, faults;
+static uint64_t seed, connections, faults, arrived[2]; /* arrived: connections to each port */
 
 static uint64_t draw(uint64_t below) {
     seed += 0x9e3779b97f4a7c15u;
@@ -251,16 +251,17 @@ static void on_connection(uv_stream_t *server, int status) {
     p->a.tcp.data = &p->a;
     p->b.tcp.data = &p->b;
     connections++;
+    const int port = server == (uv_stream_t *)&listener[1];
+    const uint64_t before = arrived[port]++;
     if (kind == DROP)
-        p->left = draw(10) >= 3 ? (int64_t)draw(200000) : draw(3) == 0 ? 0 : (int64_t)draw(4000);
-    if (kind == HALFOPEN && connections % 3 == 1)
-        p->left = 4000 + (int64_t)draw(8000);
+        p->left = before > 0 && draw(10) >= 3 ? (int64_t)draw(200000) : draw(3) == 0 ? 0 : (int64_t)draw(4000);
+    if (kind == HALFOPEN && before % 3 == 0)
+        p->left = 1000 + (int64_t)draw(3000);
     uv_accept(server, (uv_stream_t *)&p->a.tcp);
     uv_tcp_nodelay(&p->a.tcp, 1);
     uv_tcp_nodelay(&p->b.tcp, 1);
     c->data = p;
-    if (uv_tcp_connect(c, &p->b.tcp, (const struct sockaddr *)&target[server == (uv_stream_t *)&listener[1]],
-                       on_target) != 0) {
+    if (uv_tcp_connect(c, &p->b.tcp, (const struct sockaddr *)&target[port], on_target) != 0) {
         free(c);
         cut(p);
     }
