@@ -150,7 +150,7 @@ static int has_shape(const mdl_message *m) {
     case MDL_MSG_SHARDLEASE:
         return m->as.shardlease.shard < m->as.shardlease.shards;
     case MDL_MSG_WINDOW:
-        return is_zero(m->as.window.blob) == (m->as.window.blob_size == 0);
+        return !is_zero(m->as.window.blob);
     case MDL_MSG_SNAPSHOT:
         return m->as.snapshot.chunk <= m->as.snapshot.chunks && !is_zero(m->as.snapshot.blob);
     case MDL_MSG_STEP:

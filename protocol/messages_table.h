@@ -68,13 +68,10 @@
     F(U64, lease, 0, MDL_U64_MAX, "lease of the shard")                                                                \
     F(U32, life, 0, MDL_U32_MAX, "life of the job")                                                                    \
     F(U32, window, 0, MDL_U32_MAX, "window that was run")                                                              \
-    F(I64, activity, MDL_I64_LO, MDL_I64_HI, "the shard's partial sums: activity")                                     \
-    F(I64, value, MDL_I64_LO, MDL_I64_HI, "value")                                                                     \
-    F(I64, novelty, MDL_I64_LO, MDL_I64_HI, "novelty")                                                                 \
     F(HEX, state, 32, 32, "digest of the shard's state where one is due; else zeros")                                  \
-    F(HEX, commit, 32, 32, "the window's digest")                                                                      \
-    F(CARRIED, blob, 32, 32, "boundary activity of its regions; before it the motors, of region 0's shard")            \
-    F(U64, blob_size, 0, MDL_FRAME_BLOB_MAX, "its size in bytes")
+    F(HEX, commit, 32, 32, "the window's digest: section 12.3")                                                        \
+    F(CARRIED, blob, 32, 32, "the window's output: section 12.2")                                                      \
+    F(U64, blob_size, 1, MDL_FRAME_BLOB_MAX, "its size in bytes")
 #define MDL_FIELDS_SNAPSHOT(F)                                                                                         \
     F(U64, lease, 0, MDL_U64_MAX, "lease of the shard")                                                                \
     F(U32, life, 0, MDL_U32_MAX, "life of the job")                                                                    \
@@ -129,7 +126,7 @@
       "windows in the blob; of all but the last one the coordinator has the output")                                   \
     F(U32, keep, 0, 1, "1: the state after the last of them is asked for")                                             \
     F(BLOB, snapshot, 32, 32, "begin again: as in shardgrant; else zeros")                                             \
-    F(CARRIED, blob, 32, 32, "what each window takes in")                                                              \
+    F(CARRIED, blob, 32, 32, "each window's input, after its size in bytes as u32: section 12.2")                      \
     F(U64, blob_size, 0, MDL_FRAME_BLOB_MAX, "its size in bytes")
 #define MDL_FIELDS_IDLE(F)                                                                                             \
     F(U32, reason, 1, 65535, "why there is no work: section 2.5")                                                      \
