@@ -82,7 +82,8 @@ uint32_t mdl_bound_port(const uv_tcp_t *tcp) {
                                          : ((struct sockaddr_in *)&a)->sin_port);
 }
 
-void mdl_stream_peer(const mdl_stream *t, char out[MDL_PEER_MAX]) {
+void mdl_stream_name(mdl_stream *t) {
+    char *out = t->peer;
     struct sockaddr_storage a;
     int size = sizeof a, fd;
     char host[64];

@@ -286,9 +286,7 @@ static int called(mdl_stream *t, const uint8_t *bytes, size_t size) {
         o = new_call(s, t, bytes, header);
     }
     if (o) { /* else it is as if it had been lost on the way */
-        char peer[MDL_PEER_MAX];
-        mdl_stream_peer(t, peer);
-        s->on_call(s->ctx, o, bytes + header, size - header, peer);
+        s->on_call(s->ctx, o, bytes + header, size - header, t->peer);
     }
     return 1;
 }
@@ -312,9 +310,7 @@ static void began(mdl_stream *t, const uint8_t *bytes, size_t size) {
     }
     t->part = o;
     o->state = ASKED;
-    char peer[MDL_PEER_MAX];
-    mdl_stream_peer(t, peer);
-    s->on_large(s->ctx, o, bytes + header, size - header, peer);
+    s->on_large(s->ctx, o, bytes + header, size - header, t->peer);
 }
 
 /* ---- connections ---- */
@@ -344,8 +340,6 @@ static void stream_closed(mdl_stream *t) {
     handle_gone(s);
 }
 
-static void greeted(mdl_stream *t) { (void)t; }
-
 static int said_by_subscriber(mdl_stream *t, const uint8_t *bytes, size_t size) {
     (void)bytes;
     (void)size;
@@ -373,7 +367,7 @@ static void knocked(uv_stream_t *stream, int status) {
     t->queue_max = REPLY_QUEUE_MAX;
     t->tls_config = s->tls;
     t->url = l->url;
-    t->ready = greeted;
+    t->ready = mdl_stream_name; /* from now on it has one */
     t->message = l->news ? said_by_subscriber : called;
     t->closed = stream_closed;
     mdl_stream **list = l->news ? &s->news : &s->calls;
