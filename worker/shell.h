@@ -18,6 +18,7 @@ typedef struct mdl_worker_options {
     const char *tls_ca;  /* PEM file; NULL: none */
     uint32_t threads;    /* 1..1024 */
     uint32_t leases;     /* 0: the default */
+    uint64_t memory;     /* bytes for shards; 0: none are taken */
     uint32_t throttle;   /* 1..100 per cent */
     uint32_t status_s;   /* seconds between status lines, at least 1 */
     int nice, once, json, quiet;

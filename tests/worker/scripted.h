@@ -215,7 +215,8 @@ static const mdl_worker_io scripted_io = {NULL,
                                           scripted_on_keep,
                                           scripted_on_settled,
                                           scripted_on_notice,
-                                          scripted_on_stop};
+                                          scripted_on_stop,
+                                          NULL};
 
 /* ---- the coordinator's side ---- */
 
