@@ -48,7 +48,13 @@
     X(ASSIGNMENT, 20, "every lease is the one that the beacon gives to its number and its worker")                     \
     X(CONFIRMATION, 21, "what probation, the draws and selection ask for was done again before the closing")           \
     X(CHECK, 22, "a check is of an answered job that has none, and agrees with all its answers")                       \
-    X(VERDICT, 23, "a verdict is of an answered job without a check, and differs from one of its answers at least")
+    X(VERDICT, 23, "a verdict is of an answered job without a check, and differs from one of its answers at least")    \
+    X(SHARD, 25,                                                                                                       \
+      "shards are leased where the experiment cuts networks, of jobs without an answer and of one cut, and their "     \
+      "results are for them")                                                                                          \
+    X(JOINED, 26,                                                                                                      \
+      "shards are joined once each has a result, and answer, transcript and roots follow from one another")            \
+    X(SHARD_VERDICT, 27, "a shard's worker is convicted by a window that it signed and that is not the right one")
 
 typedef enum mdl_rule {
 #define X(name, number, sentence) MDL_RULE_##name = number,
@@ -105,6 +111,14 @@ typedef struct mdl_ledger_lease {
     uint64_t commit;         /* record of its commitment; 0: none      */
     uint8_t commitment[MDL_DIGEST_BYTES];
     uint8_t trusted, verified; /* its worker was trusted when it got it; all its answers were confirmed */
+    /* Of a shard of job `first`: section 12. */
+    uint32_t shard, shards;               /* 0 shards: ordinary work                         */
+    uint32_t life, window;                /* where it begins                                 */
+    uint32_t windows;                     /* done: run from its beginning to the job's end    */
+    uint64_t spent;                       /* windows run on what was false                   */
+    uint8_t root[MDL_DIGEST_BYTES];       /* done: over their digests                 */
+    uint8_t joined;                       /* done: and its job has an answer                 */
+    uint8_t (*regions)[MDL_DIGEST_BYTES]; /* done: of its regions in order; the fold's */
 } mdl_ledger_lease;
 
 /* What the genesis asks of workers: "open <bits>" (bits 0..MDL_TICKET_BITS_MAX,
@@ -163,6 +177,8 @@ const mdl_duty *mdl_ledger_duty(const mdl_ledger *l);
 uint32_t mdl_ledger_selected(mdl_ledger *l, uint32_t from);
 /* Whether the generation may close: as mdl_duty_done(). */
 int mdl_ledger_settled(mdl_ledger *l);
+/* The transcript's digest and the record of the shards that answered a job of the open generation: 0 where none did. */
+uint64_t mdl_ledger_joined(const mdl_ledger *l, uint32_t job, uint8_t transcript[MDL_DIGEST_BYTES]);
 /* How many records may be shown: those up to the last credit, for until a
  * generation closes nobody may see the results of others. All of them where
  * nothing is verified, and after the last closing. */
@@ -184,6 +200,12 @@ int mdl_ledger_ended(const mdl_ledger *l);
 /* The coordinator's own answer of an answered job that is not settled: a check,
  * or a verdict where any answer differs. MDL_EMISMATCH when there is no such. */
 mdl_err mdl_ledger_make_check(const mdl_ledger *l, uint32_t job, const mdl_duty_answer *answer, mdl_message *m);
+/* The shards of a job of the open generation are done, all by leases that have their results, lease[count] in order
+ * of shard: what they add up to, with the records of the results; the list belongs to the ledger until its next
+ * change. The transcript's blob must be stored. MDL_EMISMATCH when the record would break a rule, which `breach` (may
+ * be NULL) names; MDL_ENOMEM. */
+mdl_err mdl_ledger_make_joined(mdl_ledger *l, uint32_t job, const uint64_t *lease, uint32_t count,
+                               const uint8_t transcript[MDL_DIGEST_BYTES], mdl_message *m, mdl_breach *breach);
 /* When every job has its result, and those that must be are confirmed: the message and its blobs (int64 little-endian
  * fitnesses; credit list: key 32, updates u64 LE, ascending by key). The buffers,
  * and the message's list, belong to the ledger until its next change. The lead of
