@@ -94,12 +94,23 @@ mdl_rule mdl_coordinator_replay(mdl_coordinator *c, const uint8_t *record, size_
 mdl_err mdl_coordinator_start(mdl_coordinator *c, const uint8_t *document, size_t size, uint64_t now_ms,
                               uint64_t wall_ms, char *error, size_t error_size);
 
+/* The blob of a call. */
+typedef struct mdl_carried {
+    const uint8_t *bytes;
+    size_t size;
+    uint8_t digest[MDL_DIGEST_BYTES]; /* of the bytes */
+} mdl_carried;
+
 /* A call whose envelope has its form and whose signature was verified.
  *   call  the caller's number; answered by exactly one of reply and receipt
  *   raw   the envelope's bytes as received
- *   leaf  mdl_merkle_leaf() of them: tells repeats from equivocation, and is the record's if it becomes one */
+ *   leaf  mdl_merkle_leaf() of them: tells repeats from equivocation, and is the record's if it becomes one
+ *   blob  what came behind it; NULL: nothing */
 void mdl_coordinator_call(mdl_coordinator *c, uint64_t call, const mdl_envelope *e, const uint8_t *raw, size_t raw_size,
-                          const mdl_hash *leaf, uint64_t now_ms);
+                          const mdl_hash *leaf, const mdl_carried *blob, uint64_t now_ms);
+/* The same envelope when its blob has not been read yet, because it is a long one: 1 and the blob's
+ * size, when its sender may carry it now. Else 0, and the call is answered. */
+int mdl_coordinator_carries(mdl_coordinator *c, uint64_t call, const mdl_envelope *e, uint64_t *blob_size);
 /* Before the costly check of the signature: MDL_REASON_NONE when it is worth it,
  * that is, for a hello and for keys with a session. Changes nothing. */
 mdl_reason mdl_coordinator_worth(const mdl_coordinator *c, const mdl_envelope *e);

@@ -98,6 +98,7 @@ typedef struct mdl_asked {
     const mdl_message *message;
     uint32_t worker; /* index; UINT32_MAX: not admitted */
     mdl_answer *answer;
+    const mdl_carried *blob; /* the one that the message names; NULL: none */
 } mdl_asked;
 
 /* ---- logic.c ---- */

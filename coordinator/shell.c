@@ -14,7 +14,7 @@
 #include "protocol/frame.h"
 #include "runtime/pool.h"
 
-enum { TICK_MS = 100, TELL_AGAIN_MS = 60000, GATHER_RECORDS = 1024, GATHER_NS = 5000000 };
+enum { TICK_MS = 100, TELL_AGAIN_MS = 60000, GATHER_RECORDS = 1024, GATHER_NS = 5000000, BLOB_MEMORY = 256 << 20 };
 
 uint64_t mdl_shell_now_ms(void) { return uv_hrtime() / 1000000; }
 
@@ -439,8 +439,11 @@ static mdl_err listen_now(mdl_shell *s, char *error, size_t error_size) {
                             .listen_count = s->options.listen_count,
                             .tls = s->options.tls,
                             .receive_max = MDL_FRAME_CALL_MAX,
+                            .large_max = MDL_FRAME_MAX,
+                            .large_total = s->options.blob_memory,
                             .calls_max = MDL_CALLS_MAX,
                             .on_call = mdl_shell_on_call,
+                            .on_large = mdl_shell_on_large,
                             .ctx = s};
     return mdl_server_open(s->loop, &o, &s->server, error, error_size);
 }
@@ -466,6 +469,9 @@ mdl_err mdl_shell_open(uv_loop_t *loop, const mdl_shell_options *options, mdl_sh
     }
     if (!(s->options.peer_burst > 0)) {
         s->options.peer_burst = 40000;
+    }
+    if (s->options.blob_memory < MDL_FRAME_MAX) {
+        s->options.blob_memory = s->options.blob_memory == 0 ? BLOB_MEMORY : MDL_FRAME_MAX;
     }
     mdl_err err = set_names(s, error, error_size);
     if (err == MDL_OK) {

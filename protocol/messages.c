@@ -193,6 +193,17 @@ void mdl_message_blob(const mdl_message *m, uint8_t digest[MDL_DIGEST_BYTES], ui
     }
 }
 
+uint64_t mdl_message_blob_max(mdl_message_type type) {
+    size_t count;
+    const mdl_field *rows = mdl_message_fields(type, &count);
+    for (size_t i = 0; i + 1 < count; i++) {
+        if (rows[i].kind == MDL_KIND_CARRIED) {
+            return rows[i + 1].hi;
+        }
+    }
+    return 0;
+}
+
 mdl_err mdl_message_seal(const mdl_message *m, const uint8_t secret[MDL_SECRET_BYTES], uint8_t *work, uint8_t *out,
                          size_t capacity, size_t *out_size) {
     size_t size;

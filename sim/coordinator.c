@@ -330,7 +330,7 @@ static void serve(mdl_sim *s, const mdl_sim_event *e) {
         return;
     }
     mdl_merkle_leaf(frame.envelope, frame.envelope_size, &leaf);
-    mdl_coordinator_call(s->logic, call, &envelope, frame.envelope, frame.envelope_size, &leaf, mdl_sim_ms(s));
+    mdl_coordinator_call(s->logic, call, &envelope, frame.envelope, frame.envelope_size, &leaf, NULL, mdl_sim_ms(s));
 }
 
 void mdl_sim_coordinator_event(mdl_sim *s, const mdl_sim_event *e) {

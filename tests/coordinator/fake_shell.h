@@ -294,7 +294,7 @@ static inline uint64_t fake_send(fake_shell *s, const uint8_t *envelope, size_t 
     uint64_t call = s->next_call++;
     mdl_hash leaf;
     mdl_merkle_leaf(envelope, size, &leaf);
-    mdl_coordinator_call(s->logic, call, &e, envelope, size, &leaf, s->now_ms);
+    mdl_coordinator_call(s->logic, call, &e, envelope, size, &leaf, NULL, s->now_ms);
     return call;
 }
 
