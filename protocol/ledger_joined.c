@@ -1,4 +1,4 @@
-/* What the shards of a job add up to. PROTOCOL section 12.6. The rule makes what
+/* What the shards of a job add up to. PROTOCOL section 12.7. The rule makes what
  * it compares with from the results and the transcript, so that rule and maker
  * cannot part. */
 #include <stdlib.h>
