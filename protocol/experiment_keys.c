@@ -174,6 +174,8 @@ const mdl_key_row mdl_key_table[] = {
      .text = "how long credit waits, and a conviction takes it back"},
     {VERIFY("selected", selected), INT(0, 1, 1), .unit = "0 or 1",
      .text = "whether the coordinator does elites and validation again"},
+    {VERIFY("review", review), INT(0, MDL_VERIFY_REVIEW_MAX, 16), .unit = "units",
+     .text = "a convict's newest unconfirmed units of closed generations that the coordinator does again"},
 
     {SHARD("shards", shards), .kind = MDL_KEY_WORD_U32, .lo = 1, .hi = MDL_REGIONS_MAX, .initial = 0,
      .initial_text = "\"auto\"", .names = auto_names, .unit = "shards",

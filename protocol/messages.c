@@ -142,6 +142,10 @@ static int has_shape(const mdl_message *m) {
     case MDL_MSG_RESULT:
         return m->as.result.fitness.count == m->as.result.count && m->as.result.segments.count == m->as.result.count &&
                is_range(m->as.result.first, m->as.result.count);
+    case MDL_MSG_CORRECTION:
+        return m->as.correction.fitness.count == m->as.correction.count &&
+               m->as.correction.segments.count == m->as.correction.count &&
+               is_range(m->as.correction.first, m->as.correction.count);
     case MDL_MSG_SHARDRESULT:
         return m->as.shardresult.regions.count <= MDL_SHARDS_MAX;
     case MDL_MSG_SHARDGRANT:
