@@ -220,6 +220,14 @@ void mdl_shards_drop(mdl_worker *w, uint32_t slot);
 uint64_t mdl_shards_room(const mdl_worker *w);
 uint64_t mdl_shards_due(const mdl_worker *w); /* when one of them has something to say; UINT64_MAX: not known */
 void mdl_shards_free(mdl_worker *w);
+void mdl_shards_no_memory(mdl_worker *w); /* the worker ends */
+
+/* ---- shards_say.c ---- */
+/* Say what the phase asks for, if anything; the slot's way is free. */
+void mdl_shard_speak(mdl_worker *w, mdl_slot *s);
+static inline mdl_way mdl_shard_way(const mdl_worker *w, const mdl_slot *s) {
+    return (mdl_way)((uint32_t)MDL_WAY_COUNT + (uint32_t)(s - w->slot));
+}
 
 /* ---- logic_work.c ---- */
 int mdl_held_is_here(const mdl_worker *w, const mdl_held *h);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "core/assert.h"
-#include "protocol/merkle.h"
 #include "worker/logic_internal.h"
 
 enum { RUN = 1, NOT_YET = 2, OVER = 3, AGAIN = 4, GONE = 5 }; /* step.what */
@@ -13,9 +12,8 @@ enum { RUN = 1, NOT_YET = 2, OVER = 3, AGAIN = 4, GONE = 5 }; /* step.what */
 static const uint64_t hasty_ms = 50, breath_ms = 100; /* an answer "not yet" that came so soon waits so long */
 
 static uint32_t number_of(const mdl_worker *w, const mdl_slot *s) { return (uint32_t)(s - w->slot); }
-static mdl_way way_of(const mdl_worker *w, const mdl_slot *s) { return (mdl_way)(MDL_WAY_COUNT + number_of(w, s)); }
 
-static void out_of_memory(mdl_worker *w) { mdl_worker_end(w, MDL_STOP_FAILED, "out of memory: try less --memory"); }
+void mdl_shards_no_memory(mdl_worker *w) { mdl_worker_end(w, MDL_STOP_FAILED, "out of memory: try less --memory"); }
 
 /* ---- taking and dropping ---- */
 
@@ -114,7 +112,7 @@ void mdl_shards_granted(mdl_worker *w, const mdl_msg_shardgrant *g) {
     }
     s->work = mdl_shard_work_new(w->model, g->job, g->shard, g->shards);
     if (!s->work) {
-        out_of_memory(w);
+        mdl_shards_no_memory(w);
         return;
     }
     w->shards++;
@@ -177,8 +175,10 @@ static int next_life(mdl_slot *s) {
     return 1;
 }
 
-/* Forget all from a window on. */
-static void take_back(mdl_slot *s, uint32_t life, uint32_t window) {
+/* Forget all from a window on. 0: out of memory. */
+static int take_back(mdl_slot *s, uint32_t life, uint32_t window) {
+    if (s->count > 0 && life == s->life + 1 && window == 0)
+        return next_life(s); /* it stands at the end of a life: nothing to forget */
     uint32_t place = place_of(s, life, window);
     if (place == UINT32_MAX || place > s->count) {
         s->first_life = life;
@@ -188,152 +188,10 @@ static void take_back(mdl_slot *s, uint32_t life, uint32_t window) {
         s->count = place;
         s->starts = life - s->first_life;
     }
+    return 1;
 }
 
-/* ---- what is said ---- */
-
-static void send(mdl_worker *w, mdl_slot *s, mdl_message *m, const uint8_t *blob, size_t blob_size) {
-    s->asked_ms = w->at.now_ms;
-    mdl_worker_send_blob(w, way_of(w, s), w->place, NULL, m, blob, blob_size);
-}
-
-static void fetch(mdl_worker *w, mdl_slot *s) {
-    mdl_message m;
-    memset(&m, 0, sizeof m);
-    m.type = MDL_MSG_FETCH;
-    memcpy(m.as.fetch.digest, s->list ? s->parts.digest + (size_t)s->chunk * MDL_DIGEST_BYTES : s->snapshot,
-           MDL_DIGEST_BYTES);
-    send(w, s, &m, NULL, 0);
-}
-
-static void pull(mdl_worker *w, mdl_slot *s) {
-    mdl_message m;
-    memset(&m, 0, sizeof m);
-    m.type = MDL_MSG_PULL;
-    m.as.pull.lease = s->of.lease;
-    m.as.pull.life = s->life;
-    m.as.pull.window = s->window;
-    send(w, s, &m, NULL, 0);
-}
-
-static void hand_in(mdl_worker *w, mdl_slot *s) {
-    mdl_message m;
-    memset(&m, 0, sizeof m);
-    m.type = MDL_MSG_WINDOW;
-    mdl_msg_window *a = &m.as.window;
-    a->lease = s->of.lease;
-    a->life = s->life;
-    a->window = s->window - 1;
-    memcpy(a->state, s->work->state, MDL_DIGEST_BYTES);
-    memcpy(a->commit, s->digest + (size_t)(s->count - 1) * MDL_DIGEST_BYTES, MDL_DIGEST_BYTES);
-    mdl_digest_of(s->work->output, s->work->output_size, a->blob);
-    a->blob_size = s->work->output_size;
-    send(w, s, &m, s->work->output, s->work->output_size);
-}
-
-/* The next chunk of the state, at last their list. */
-static void hand_in_state(mdl_worker *w, mdl_slot *s) {
-    mdl_message m;
-    memset(&m, 0, sizeof m);
-    m.type = MDL_MSG_SNAPSHOT;
-    mdl_msg_snapshot *a = &m.as.snapshot;
-    a->lease = s->of.lease;
-    a->life = s->life;
-    a->window = s->window - 1;
-    a->chunk = s->chunk;
-    a->chunks = s->parts.chunks;
-    int last = s->chunk == s->parts.chunks;
-    const uint8_t *bytes = last ? s->list : s->state + (size_t)s->chunk * MDL_CHUNK_BYTES;
-    size_t size = last ? s->list_size : mdl_snapshot_chunk_bytes(&s->parts, s->chunk);
-    mdl_digest_of(bytes, size, a->blob);
-    a->blob_size = size;
-    send(w, s, &m, bytes, size);
-}
-
-/* Synapse updates of region i of the player in the lease's windows. */
-static uint64_t updates_of(const mdl_slot *s, uint32_t i) {
-    const mdl_experiment *x = &s->work->model->experiment;
-    uint32_t alone[MDL_REGIONS_MAX], region = s->work->player->region[i];
-    for (uint32_t r = 0; r < x->network.regions; r++)
-        alone[r] = r;
-    return mdl_cut_synapses(&x->network, alone, region) * x->network.window * s->count;
-}
-
-/* The root over the digests of all windows of the lease. */
-static void root_of(const mdl_slot *s, uint8_t root[MDL_DIGEST_BYTES]) {
-    mdl_merkle_edge edge;
-    mdl_hash leaf, top;
-    memset(&edge, 0, sizeof edge);
-    for (uint32_t i = 0; i < s->count; i++) {
-        mdl_merkle_leaf(s->digest + (size_t)i * MDL_DIGEST_BYTES, MDL_DIGEST_BYTES, &leaf);
-        mdl_err err = mdl_merkle_append(&edge, &leaf, 1, NULL, NULL);
-        MDL_ASSERT(err == MDL_OK); /* far below the limit of leaves */
-    }
-    mdl_merkle_edge_root(&edge, &top);
-    memcpy(root, top.bytes, MDL_DIGEST_BYTES);
-}
-
-static void hand_in_result(mdl_worker *w, mdl_slot *s) {
-    mdl_message m;
-    uint32_t regions = s->work->player->shard.count;
-    char *text = malloc((size_t)regions * MDL_SEGMENT_CHARS);
-    memset(&m, 0, sizeof m);
-    m.type = MDL_MSG_SHARDRESULT;
-    mdl_msg_shardresult *a = &m.as.shardresult;
-    a->lease = s->of.lease;
-    a->generation = s->of.generation;
-    a->job = s->of.first;
-    a->shard = s->work->shard;
-    a->windows = s->count;
-    a->busy_ms = s->busy_ns / 1000000;
-    if (!text) {
-        out_of_memory(w);
-        return;
-    }
-    root_of(s, a->root);
-    for (uint32_t i = 0; i < regions; i++) {
-        mdl_segments_put(text, i, s->work->regions + (size_t)i * MDL_DIGEST_BYTES, updates_of(s, i));
-        a->updates += updates_of(s, i);
-    }
-    a->regions = (mdl_segments){regions, text};
-    s->updates = a->updates;
-    send(w, s, &m, NULL, 0);
-    free(text);
-    mdl_frame sent;
-    if (w->stopped || mdl_frame_decode(s->sent.frame, s->sent.size, &sent) != MDL_OK)
-        return;
-    uint8_t *copy = malloc(sent.envelope_size);
-    if (!copy) {
-        out_of_memory(w);
-        return;
-    }
-    memcpy(copy, sent.envelope, sent.envelope_size);
-    mdl_version *v = &s->version[s->versions++ % MDL_SHARD_VERSIONS];
-    free(v->envelope);
-    *v = (mdl_version){copy, sent.envelope_size, s->versions, 0};
-}
-
-static void speak(mdl_worker *w, mdl_slot *s) {
-    switch (s->phase) {
-    case MDL_PHASE_FETCH:
-        fetch(w, s);
-        break;
-    case MDL_PHASE_PULL:
-        pull(w, s);
-        break;
-    case MDL_PHASE_HAND:
-        hand_in(w, s);
-        break;
-    case MDL_PHASE_KEEP:
-        hand_in_state(w, s);
-        break;
-    case MDL_PHASE_RESULT:
-        hand_in_result(w, s);
-        break;
-    case MDL_PHASE_RUN:
-        break;
-    }
-}
+/* ---- orders ---- */
 
 static void give(mdl_worker *w, mdl_slot *s) {
     s->running = 1;
@@ -356,7 +214,7 @@ void mdl_shards_drive(mdl_worker *w) {
             if (!s->running && w->model && !w->drop_model && is_ready(w, s))
                 give(w, s);
         } else if (w->session_open && !s->sent.used && w->at.now_ms >= s->at_ms) {
-            speak(w, s);
+            mdl_shard_speak(w, s);
         }
     }
 }
@@ -381,7 +239,7 @@ static void order(mdl_worker *w, mdl_slot *s) {
     const mdl_msg_step *step = &s->step;
     mdl_shard_work *work = s->work;
     if (step->life == s->life + 1 && step->window == 0 && s->window > 0 && s->born && !next_life(s)) {
-        out_of_memory(w);
+        mdl_shards_no_memory(w);
         return;
     }
     if (step->life != s->life || step->window != s->window || step->count == 0) {
@@ -432,7 +290,10 @@ static void follow(mdl_worker *w, mdl_slot *s) {
             lied(w, "it let a shard begin again from nowhere");
             return;
         }
-        take_back(s, step->life, step->window);
+        if (!take_back(s, step->life, step->window)) {
+            mdl_shards_no_memory(w);
+            return;
+        }
         begin_at(s, step->life, step->window, step->snapshot);
         return;
     default:
@@ -451,7 +312,7 @@ static void took_step(mdl_worker *w, mdl_slot *s, const mdl_msg_step *step, cons
     if (step->what == RUN) {
         s->input = malloc(frame->blob_size + 1);
         if (!s->input) {
-            out_of_memory(w);
+            mdl_shards_no_memory(w);
             return;
         }
         if (frame->blob_size > 0)
@@ -472,7 +333,7 @@ static void took_blob(mdl_worker *w, mdl_slot *s, const mdl_frame *frame) {
         s->list = malloc(frame->blob_size + 1);
         s->state = malloc((size_t)size);
         if (!s->list || !s->state) {
-            out_of_memory(w);
+            mdl_shards_no_memory(w);
             return;
         }
         memcpy(s->list, frame->blob, frame->blob_size);
@@ -556,7 +417,7 @@ void mdl_shards_done(mdl_worker *w, uint32_t slot, uint64_t busy_ns) {
     if (w->stopped || w->stopping)
         return;
     if (work->err == MDL_ENOMEM) {
-        out_of_memory(w);
+        mdl_shards_no_memory(w);
         return;
     }
     if (work->err != MDL_OK) {
@@ -575,7 +436,7 @@ void mdl_shards_done(mdl_worker *w, uint32_t slot, uint64_t busy_ns) {
     s->window += work->count;
     s->phase = MDL_PHASE_HAND;
     if (!add_digests(s, work) || (work->keep && !take_state(s)))
-        out_of_memory(w);
+        mdl_shards_no_memory(w);
 }
 
 void mdl_shards_receipt(mdl_worker *w, uint32_t slot, const uint8_t *bytes, size_t size) {
@@ -585,13 +446,13 @@ void mdl_shards_receipt(mdl_worker *w, uint32_t slot, const uint8_t *bytes, size
     if (mdl_tlog_proof_parse((mdl_text){(const char *)bytes, size}, &proof) != MDL_OK ||
         !mdl_version_verified(w, s->version, MDL_SHARD_VERSIONS, &proof, &which)) {
         mdl_notice facts = {.kind = MDL_NOTICE_ERROR, .lease = s->of.lease};
-        mdl_worker_again(w, way_of(w, s));
+        mdl_worker_again(w, mdl_shard_way(w, s));
         mdl_worker_say(w, &facts, "the receipt for the shard of lease %" PRIu64 " does not verify: it is sent again",
                        s->of.lease);
         mdl_worker_failed(w, s->sent.place, "wrong receipt");
         return;
     }
-    mdl_worker_answered(w, way_of(w, s));
+    mdl_worker_answered(w, mdl_shard_way(w, s));
     w->places[s->sent.place].failures = 0;
     w->accepted++;
     w->credit += s->updates;
