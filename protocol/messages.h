@@ -15,7 +15,7 @@
 #include "protocol/messages_table.h"
 #include "protocol/schema.h"
 
-enum { MDL_PROTOCOL_VERSION = 2, MDL_LIST_MAX = 2048 };
+enum { MDL_PROTOCOL_VERSION = 3, MDL_LIST_MAX = 2048 };
 
 typedef enum mdl_role {
     MDL_ROLE_CALL,   /* worker to coordinator                          */
