@@ -179,6 +179,7 @@ void mdl_shell_after_logic(mdl_shell *s);
 /* ---- shell_calls.c ---- */
 void mdl_shell_start_calls(mdl_shell *s);
 void mdl_shell_on_call(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer);
+void mdl_shell_on_large(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer);
 void mdl_shell_end_calls(mdl_shell *s);
 /* All that arrived to the pool, now. */
 void mdl_shell_flush_calls(mdl_shell *s);

@@ -20,9 +20,10 @@ typedef struct mdl_verification_spec {
     uint32_t probation; /* confirmed leases after which a worker is trusted               */
     uint32_t window;    /* generations that credit waits, 0..MDL_VERIFY_WINDOW_MAX        */
     uint32_t selected;  /* 0 or 1: elites and validation are done again by the coordinator */
+    uint32_t review;    /* units of a convict in closed generations that are done again, 0..MDL_VERIFY_REVIEW_MAX */
 } mdl_verification_spec;
 
-enum { MDL_VERIFY_WINDOW_MAX = 16 };
+enum { MDL_VERIFY_WINDOW_MAX = 16, MDL_VERIFY_REVIEW_MAX = 64 };
 
 typedef struct mdl_experiment {
     char name[64];

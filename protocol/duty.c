@@ -408,6 +408,11 @@ const mdl_duty_answer *mdl_duty_answer_at(const mdl_duty *d, uint32_t job, uint3
     return answer_by(d, by, job);
 }
 
+const mdl_duty_answer *mdl_duty_said(const mdl_duty *d, uint64_t lease) {
+    uint32_t at = lease_index(d, lease);
+    return at == MDL_DUTY_NONE || d->lease[at].state != ANSWERED ? NULL : d->lease[at].answer;
+}
+
 int mdl_duty_settled(const mdl_duty *d, uint32_t job) { return settled(&d->job[job]); }
 
 int mdl_duty_confirmed(const mdl_duty *d, uint32_t job) { return d->job[job].answers > 0 && confirmed(d, job); }

@@ -107,6 +107,8 @@ const mdl_duty_answer *mdl_duty_answer_of(const mdl_duty *d, uint32_t job);
 /* All answers of a job, in order: number, lease (UINT64_MAX: the coordinator). */
 uint32_t mdl_duty_answers(const mdl_duty *d, uint32_t job);
 const mdl_duty_answer *mdl_duty_answer_at(const mdl_duty *d, uint32_t job, uint32_t i, uint64_t *lease);
+/* What an answered lease said, job by job; NULL: it was not answered. */
+const mdl_duty_answer *mdl_duty_said(const mdl_duty *d, uint64_t lease);
 int mdl_duty_settled(const mdl_duty *d, uint32_t job);
 /* By another owner's equal answer, or settled. */
 int mdl_duty_confirmed(const mdl_duty *d, uint32_t job);

@@ -170,6 +170,8 @@ const mdl_key_row mdl_key_table[] = {
      .text = "how long credit waits, and a conviction takes it back"},
     {VERIFY("selected", selected), INT(0, 1, 1), .unit = "0 or 1",
      .text = "whether the coordinator does elites and validation again"},
+    {VERIFY("review", review), INT(0, MDL_VERIFY_REVIEW_MAX, 16), .unit = "units",
+     .text = "a convict's newest unconfirmed units of closed generations that the coordinator does again"},
 
     {EVO("generations", generations), INT(1, 1000000, 100), .unit = "generations", .text = "length of the search"},
     {EVO("episodes", episodes), INT(1, 4096, 16), .unit = "lives", .text = "training lives of a candidate"},

@@ -139,6 +139,8 @@ static mdl_rule apply_type(mdl_ledger *l, const mdl_envelope *e, const mdl_messa
         return mdl_ledger_on_check(l, &m->as.check, breach);
     case MDL_MSG_VERDICT:
         return mdl_ledger_on_verdict(l, &m->as.verdict, breach);
+    case MDL_MSG_CORRECTION:
+        return mdl_ledger_on_correction(l, &m->as.correction, breach);
     case MDL_MSG_CLOSE:
         return mdl_ledger_on_close(l, &m->as.close, breach);
     case MDL_MSG_CREDIT:
@@ -224,6 +226,8 @@ void mdl_ledger_free(mdl_ledger *l) {
     mdl_duty_free(l->scratch);
     free(l->check);
     free(l->fitness);
+    for (uint32_t i = 0; i < l->workers; i++)
+        free(l->worker[i].past);
     free(l->worker);
     free(l->by_key);
     free(l->by_owner);

@@ -1,8 +1,8 @@
 /* What the files of the fold share. ledger.c: taking records apart, the state
  * and what it tells; ledger_genesis.c: record 0; ledger_admit.c: admissions and
  * the operator; ledger_work.c: leases, commitments, results; ledger_verify.c:
- * checks, verdicts, trust; ledger_close.c: ends of generations; ledger_credit.c:
- * who is paid.
+ * checks, verdicts, trust; ledger_review.c: a convict's closed units; ledger_close.c: ends of generations;
+ * ledger_credit.c: who is paid.
  *
  * Every rule function checks everything, and everything that can fail, before it
  * changes anything. */
@@ -45,6 +45,7 @@ struct mdl_ledger {
     uint8_t element[MDL_DIGEST_BYTES]; /* newest that was revealed; the head at the beginning */
     mdl_ledger_sums sum;               /* `waiting` with what is pending */
     uint64_t published;
+    uint64_t owed; /* corrections */
 
     mdl_ledger_worker *worker;
     uint32_t *by_key;                        /* indices of workers, keys rising */
@@ -80,6 +81,7 @@ mdl_rule mdl_ledger_on_expire(mdl_ledger *l, const mdl_msg_expire *m, mdl_breach
 mdl_rule mdl_ledger_on_commit(mdl_ledger *l, const mdl_msg_commit *m, const uint8_t *key, mdl_breach *breach);
 mdl_rule mdl_ledger_on_check(mdl_ledger *l, const mdl_msg_check *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_verdict(mdl_ledger *l, const mdl_msg_verdict *m, mdl_breach *breach);
+mdl_rule mdl_ledger_on_correction(mdl_ledger *l, const mdl_msg_correction *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_result(mdl_ledger *l, const mdl_msg_result *m, const uint8_t *key, mdl_breach *breach);
 mdl_rule mdl_ledger_on_close(mdl_ledger *l, const mdl_msg_close *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_credit(mdl_ledger *l, const mdl_msg_credit *m, mdl_breach *breach);
@@ -107,6 +109,14 @@ void mdl_ledger_verify(mdl_ledger *l, uint32_t first, uint32_t count);
 uint64_t mdl_ledger_record_of(const mdl_ledger *l, uint32_t job);
 /* Whether the closing's element is right, and the generation, played again with it. */
 mdl_rule mdl_ledger_replay(mdl_ledger *l, const uint8_t element[MDL_DIGEST_BYTES], mdl_breach *breach);
+
+/* ---- ledger_review.c ---- */
+/* Before a closing is applied: room for the units to keep. */
+mdl_rule mdl_ledger_keep_room(mdl_ledger *l, mdl_breach *breach);
+/* The generation closes: keep its units with answers that count and that nobody confirmed. */
+void mdl_ledger_keep(mdl_ledger *l);
+/* Its worker was convicted: they are owed. */
+void mdl_ledger_owe(mdl_ledger *l, const mdl_ledger_worker *w);
 
 /* ---- ledger_credit.c ---- */
 void mdl_ledger_earn(mdl_ledger *l, mdl_ledger_worker *w, uint64_t updates);

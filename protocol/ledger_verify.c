@@ -169,6 +169,7 @@ static void convict(mdl_ledger *l, uint32_t worker) {
         if (l->lease[i].worker == worker && l->lease[i].state == MDL_LEASE_OPEN)
             mdl_ledger_end_lease(l, &l->lease[i], MDL_LEASE_EXPIRED);
     mdl_ledger_forfeit(l, w);
+    mdl_ledger_owe(l, w);
     mdl_err err = mdl_duty_convict(l->duty, w->key);
     MDL_ASSERT(err == MDL_OK);
 }

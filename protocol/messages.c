@@ -142,6 +142,10 @@ static int has_shape(const mdl_message *m) {
     case MDL_MSG_RESULT:
         return m->as.result.fitness.count == m->as.result.count && m->as.result.segments.count == m->as.result.count &&
                is_range(m->as.result.first, m->as.result.count);
+    case MDL_MSG_CORRECTION:
+        return m->as.correction.fitness.count == m->as.correction.count &&
+               m->as.correction.segments.count == m->as.correction.count &&
+               is_range(m->as.correction.first, m->as.correction.count);
     case MDL_MSG_SHARDRESULT:
         return m->as.shardresult.regions.count <= MDL_SHARDS_MAX;
     case MDL_MSG_SHARDGRANT:
@@ -194,6 +198,17 @@ void mdl_message_blob(const mdl_message *m, uint8_t digest[MDL_DIGEST_BYTES], ui
             memcpy(size, body + rows[i + 1].offset, sizeof *size);
         }
     }
+}
+
+uint64_t mdl_message_blob_max(mdl_message_type type) {
+    size_t count;
+    const mdl_field *rows = mdl_message_fields(type, &count);
+    for (size_t i = 0; i + 1 < count; i++) {
+        if (rows[i].kind == MDL_KIND_CARRIED) {
+            return rows[i + 1].hi;
+        }
+    }
+    return 0;
 }
 
 mdl_err mdl_message_seal(const mdl_message *m, const uint8_t secret[MDL_SECRET_BYTES], uint8_t *work, uint8_t *out,

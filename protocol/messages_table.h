@@ -253,6 +253,15 @@
     F(I64, fitness, MDL_FITNESS_LO, MDL_FITNESS_HI, "its right sum, in millionths")                                    \
     F(U64, updates, 0, MDL_U64_MAX, "synapse updates that it takes")                                                   \
     F(HEX, segment, 32, 32, "its right segment digest")
+/* A convict's unit of a closed generation, done again by the coordinator: what it computes, right or not. */
+#define MDL_FIELDS_CORRECTION(F)                                                                                       \
+    F(HEX, worker, 32, 32, "the convict")                                                                              \
+    F(U64, result, 0, MDL_U64_MAX, "record of its result")                                                             \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the jobs")                                                \
+    F(U32, first, 0, MDL_U32_MAX, "first job")                                                                         \
+    F(U32, count, 1, MDL_UNIT_JOBS_MAX, "number of jobs")                                                              \
+    F(FITNESSES, fitness, 1, MDL_UNIT_JOBS_MAX, "their right sums, in millionths")                                     \
+    F(SEGMENTS, segments, 1, MDL_UNIT_JOBS_MAX, "their right segment digests and synapse updates")
 #define MDL_FIELDS_CREDIT(F)                                                                                           \
     F(U32, generation, 0, MDL_GENERATION_MAX, "generation that has closed: section 10.6 says which work is paid")      \
     F(U32, count, 0, MDL_U32_MAX, "number of workers in the blob")                                                     \
@@ -315,6 +324,7 @@
     M(expire, EXPIRE, RECORD, "a lease ended without a result; the coordinator's assertion")                           \
     M(check, CHECK, RECORD, "the coordinator did a job itself, and agrees")                                            \
     M(verdict, VERDICT, RECORD, "the coordinator did a job itself, and does not: convicts")                            \
+    M(correction, CORRECTION, RECORD, "the coordinator did a convict's unit of a closed generation again")             \
     M(close, CLOSE, RECORD, "a generation closed")                                                                     \
     M(credit, CREDIT, RECORD, "work was credited")                                                                     \
     M(champion, CHAMPION, RECORD, "a new champion")                                                                    \
