@@ -51,7 +51,13 @@
     X(VERDICT, 23, "a verdict is of an answered job without a check, and differs from one of its answers at least")    \
     X(CORRECTION, 24,                                                                                                  \
       "a correction is of a convict's unit that is owed one, for exactly its jobs; no generation closes before all "   \
-      "that are owed")
+      "that are owed")                                                                                                 \
+    X(SHARD, 25,                                                                                                       \
+      "shards are leased where the experiment cuts networks, of jobs without an answer and of one cut, and their "     \
+      "results are for them")                                                                                          \
+    X(JOINED, 26,                                                                                                      \
+      "shards are joined once each has a result, and answer, transcript and roots follow from one another")            \
+    X(SHARD_VERDICT, 27, "a shard's worker is convicted by a window that it signed and that is not the right one")
 
 typedef enum mdl_rule {
 #define X(name, number, sentence) MDL_RULE_##name = number,
@@ -118,6 +124,14 @@ typedef struct mdl_ledger_lease {
     uint64_t commit;         /* record of its commitment; 0: none      */
     uint8_t commitment[MDL_DIGEST_BYTES];
     uint8_t trusted, verified; /* its worker was trusted when it got it; all its answers were confirmed */
+    /* Of a shard of job `first`: section 12. */
+    uint32_t shard, shards;               /* 0 shards: ordinary work                         */
+    uint32_t life, window;                /* where it begins                                 */
+    uint32_t windows;                     /* done: run from its beginning to the job's end    */
+    uint64_t spent;                       /* windows run on what was false                   */
+    uint8_t root[MDL_DIGEST_BYTES];       /* done: over their digests                 */
+    uint8_t joined;                       /* done: and its job has an answer                 */
+    uint8_t (*regions)[MDL_DIGEST_BYTES]; /* done: of its regions in order; the fold's */
 } mdl_ledger_lease;
 
 /* What the genesis asks of workers: "open <bits>" (bits 0..MDL_TICKET_BITS_MAX,
@@ -176,6 +190,8 @@ const mdl_duty *mdl_ledger_duty(const mdl_ledger *l);
 uint32_t mdl_ledger_selected(mdl_ledger *l, uint32_t from);
 /* Whether the generation may close: as mdl_duty_done(). */
 int mdl_ledger_settled(mdl_ledger *l);
+/* The transcript's digest and the record of the shards that answered a job of the open generation: 0 where none did. */
+uint64_t mdl_ledger_joined(const mdl_ledger *l, uint32_t job, uint8_t transcript[MDL_DIGEST_BYTES]);
 /* Units of convicts in closed generations that are owed a correction. While there are any no generation closes. */
 uint64_t mdl_ledger_owed(const mdl_ledger *l);
 /* One of them, of the lowest generation; *worker: its index. NULL: none. Walks over the workers. */
@@ -201,6 +217,12 @@ int mdl_ledger_ended(const mdl_ledger *l);
 /* The coordinator's own answer of an answered job that is not settled: a check,
  * or a verdict where any answer differs. MDL_EMISMATCH when there is no such. */
 mdl_err mdl_ledger_make_check(const mdl_ledger *l, uint32_t job, const mdl_duty_answer *answer, mdl_message *m);
+/* The shards of a job of the open generation are done, all by leases that have their results, lease[count] in order
+ * of shard: what they add up to, with the records of the results; the list belongs to the ledger until its next
+ * change. The transcript's blob must be stored. MDL_EMISMATCH when the record would break a rule, which `breach` (may
+ * be NULL) names; MDL_ENOMEM. */
+mdl_err mdl_ledger_make_joined(mdl_ledger *l, uint32_t job, const uint64_t *lease, uint32_t count,
+                               const uint8_t transcript[MDL_DIGEST_BYTES], mdl_message *m, mdl_breach *breach);
 /* What the jobs of a unit that is owed compute. `fitness` [unit->count] and `text` (MDL_SEGMENT_CHARS a job) are
  * filled in and stand behind the message. MDL_EMISMATCH when it is not owed. */
 mdl_err mdl_ledger_make_correction(const mdl_ledger *l, uint32_t worker, uint64_t result, const mdl_duty_answer *jobs,

@@ -158,6 +158,8 @@ static void turn_leases(mdl_ledger *l) {
     for (uint32_t i = l->leases_old; i < l->leases; i++)
         if (l->lease[i].state == MDL_LEASE_OPEN)
             mdl_ledger_end_lease(l, &l->lease[i], MDL_LEASE_EXPIRED);
+    for (uint32_t i = 0; i < l->leases_old; i++)
+        free(l->lease[i].regions);
     uint32_t kept = l->leases - l->leases_old;
     if (kept > 0)
         memmove(l->lease, l->lease + l->leases_old, kept * sizeof *l->lease);

@@ -57,7 +57,8 @@
     X(DEADLINE, deadline, 200, "the deadline passed")                                                                  \
     X(LEFT, left, 201, "the worker said goodbye")                                                                      \
     X(REVOKED, revoked, 202, "the operator or a ban took the lease back")                                              \
-    X(UNREVEALED, unrevealed, 203, "the deadline passed, and what was committed was not shown")
+    X(UNREVEALED, unrevealed, 203, "the deadline passed, and what was committed was not shown")                        \
+    X(OVERTAKEN, overtaken, 204, "a shard's job is begun again, or others have done it")
 
 typedef enum mdl_reason {
     MDL_REASON_NONE = 0,
