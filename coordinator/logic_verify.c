@@ -65,7 +65,7 @@ static uint32_t find_waiting(mdl_coordinator *c, uint64_t now_ms) {
         }
         c->waited[job] = c->waited[job] ? c->waited[job] : now_ms;
         int late = mdl_duty_fresh(duty) == 0 && now_ms - c->waited[job] >= 2 * c->config.lease_ms;
-        if (late || !can_help(c, &h, job)) {
+        if (late || !mdl_stage_whole(c) || !can_help(c, &h, job)) {
             return job;
         }
     }
@@ -132,6 +132,7 @@ static void after_verdict(mdl_coordinator *c, uint64_t record, uint32_t job) {
     const mdl_ledger_worker *w;
     uint32_t workers = mdl_ledger_workers(c->ledger, &w);
     mdl_work_follow(c);
+    mdl_stage_follow(c, 0);
     for (uint32_t i = 0; i < workers; i++) {
         if (w[i].verdict != record) {
             continue;
@@ -155,6 +156,7 @@ static void decide(mdl_coordinator *c, uint32_t job, const mdl_duty_answer *answ
         if (m.type == MDL_MSG_VERDICT) {
             c->verdicts++;
             after_verdict(c, record, job);
+            mdl_stage_search(c, job);
         } else {
             c->checks++;
         }

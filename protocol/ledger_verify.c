@@ -176,6 +176,12 @@ void mdl_ledger_convict(mdl_ledger *l, uint32_t worker) {
     for (uint32_t i = l->leases_old; i < l->leases; i++)
         if (l->lease[i].worker == worker && l->lease[i].state == MDL_LEASE_OPEN)
             mdl_ledger_end_lease(l, &l->lease[i], MDL_LEASE_EXPIRED);
+        else if (l->lease[i].worker == worker && l->lease[i].state == MDL_LEASE_DONE && l->lease[i].shards > 0 &&
+                 !l->lease[i].joined) { /* its result has counted for nothing so far */
+            l->lease[i].state = MDL_LEASE_EXPIRED;
+            w->accepted--;
+            w->expired++;
+        }
     mdl_ledger_forfeit(l, w);
     mdl_ledger_owe(l, w);
     mdl_err err = mdl_duty_convict(l->duty, w->key);
