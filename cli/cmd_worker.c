@@ -15,7 +15,10 @@
 #include "runtime/file.h"
 #include "runtime/loop.h"
 #include "runtime/pool.h"
+#include "worker/hearsay.h"
 #include "worker/shell.h"
+
+#define MEMORY_MAX (UINT64_C(1) << 24) /* MiB */
 
 static const mdl_usage usage = {
     .name = "worker",
@@ -24,14 +27,22 @@ static const mdl_usage usage = {
             "experiment ends or a signal comes. Results that could not be delivered are kept and\n"
             "delivered at the next start. The first coordinator is preferred, the others are for\n"
             "when it does not answer. `modulon worker statement` shows what was earned.\n"
+            "--gossip compares the ledger's checkpoints with those that others were shown; a coordinator\n"
+            "with two histories is left, and the proof kept as DIR/receipts/*/fork-*.fraud.\n"
             "Exit status 0: finished or asked to stop, 1: the coordinator's signed words contradict\n"
-            "our own results, 3: refused or failed.",
+            "themselves or our own results, 3: refused or failed.",
     .examples = "  modulon worker --coordinator tcp://host:7400#KEY\n"
                 "  modulon worker --coordinator tls+tcp://host:7400#KEY --tls-ca ca.pem --threads 4 --throttle 50\n"
                 "  modulon worker statement",
     .least = 0,
     .most = 0,
 };
+
+/* MiB: half of what the machine, or the limit it is held to, has. */
+static uint64_t memory_for_shards(void) {
+    uint64_t total = uv_get_total_memory(), limit = uv_get_constrained_memory();
+    return (limit > 0 && limit < total ? limit : total) >> 21;
+}
 
 /* Every value of an option that may be given several times. */
 static uint32_t collect(int argc, char **argv, const char *name, const char **out, uint32_t room) {
@@ -127,9 +138,11 @@ static int open_invite(const char *path, char **text) {
 int mdl_cmd_worker(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "statement") == 0)
         return mdl_worker_statement(argc - 1, argv + 1);
-    const char *coordinator[MDL_WORKER_PLACES_MAX], *one = NULL, *key = NULL, *data = NULL, *invite = NULL;
+    const char *coordinator[MDL_WORKER_PLACES_MAX], *gossip[MDL_HEARSAY_SOURCES_MAX], *one = NULL, *key = NULL,
+                                                                                      *data = NULL, *invite = NULL;
     char key_path[MDL_ERROR_TEXT], data_path[MDL_ERROR_TEXT], *invite_text = NULL;
     uint32_t nice = 0;
+    uint64_t memory = memory_for_shards();
     mdl_worker_options o = {
         .program = "modulon " MDL_VERSION, .threads = mdl_cpu_count(), .throttle = 100, .status_s = 60};
     const mdl_option options[] = {
@@ -137,11 +150,16 @@ int mdl_cmd_worker(int argc, char **argv) {
          "may be given several times, in order of preference"},
         {"threads", MDL_OPT_U32, &o.threads, NULL, 1, MDL_THREADS_MAX, "N", "compute threads; as many as CPUs"},
         {"nice", MDL_OPT_U32, &nice, NULL, 0, 19, "N", "niceness of the compute threads"},
+        {"memory", MDL_OPT_U64, &memory, NULL, 0, MEMORY_MAX, "MIB",
+         "for shards of networks, in MiB; half of the machine's; 0: none"},
         {"throttle", MDL_OPT_U32, &o.throttle, NULL, 1, 100, "PERCENT", "of the time that a thread works; 100"},
         {"key", MDL_OPT_TEXT, &key, NULL, 0, 0, "FILE", "made if it is not there; ~/.config/modulon/worker.key"},
         {"data", MDL_OPT_TEXT, &data, NULL, 0, 0, "DIR", "outbox and receipts; ~/.local/share/modulon/worker"},
         {"invite", MDL_OPT_TEXT, &invite, NULL, 0, 0, "FILE", "an invitation"},
         {"tls-ca", MDL_OPT_TEXT, &o.tls_ca, NULL, 0, 0, "FILE", "certificate to trust, for tls+tcp://"},
+        {"gossip", MDL_OPT_TEXT, &one, NULL, 0, 0, "WHERE",
+         "checkpoints of other workers: a file, a directory, http://...; several times"},
+        {"gossip-every", MDL_OPT_U32, &o.gossip_s, NULL, 1, 86400, "SECONDS", "between comparisons of checkpoints; 30"},
         {"once", MDL_OPT_FLAG, &o.once, NULL, 0, 0, NULL, "compute and deliver one lease, then stop"},
         {"max-leases", MDL_OPT_U32, &o.leases, NULL, 1, MDL_WORKER_LEASES_MAX, "N", "held at once; 2"},
         {"status", MDL_OPT_U32, &o.status_s, NULL, 1, 86400, "SECONDS", "between status lines; 60"},
@@ -154,6 +172,11 @@ int mdl_cmd_worker(int argc, char **argv) {
     o.coordinator = coordinator;
     o.coordinators = collect(argc, argv, "--coordinator", coordinator, MDL_WORKER_PLACES_MAX);
     o.nice = (int)nice;
+    o.memory = memory << 20;
+    o.gossip = gossip;
+    o.gossips = collect(argc, argv, "--gossip", gossip, MDL_HEARSAY_SOURCES_MAX);
+    if (o.gossips > MDL_HEARSAY_SOURCES_MAX)
+        return mdl_cli_fail(MDL_EXIT_USAGE, "worker: at most %d times --gossip", (int)MDL_HEARSAY_SOURCES_MAX);
     if (o.coordinators == 0)
         return mdl_cli_fail(MDL_EXIT_USAGE, "worker: --coordinator is missing; see modulon worker --help");
     if (o.coordinators > MDL_WORKER_PLACES_MAX)

@@ -79,6 +79,9 @@ typedef struct mdl_coordinator_io {
     /* For people. `kind` names what happened in one word; `key` may be NULL. */
     void (*log)(void *ctx, const char *kind, const uint8_t *key, const char *text);
     mdl_blobs blobs;
+    /* Where the hashes of the ledger's tree are, for the first `size` records, which are
+     * durable: good until the next event. MDL_OK, or any error: not now. */
+    mdl_err (*tree)(void *ctx, uint64_t size, mdl_merkle_lookup *lookup);
     /* Where networks are cut; may be NULL elsewhere. Both on another thread, while the open generation stays as it is.
      * Run mdl_shard_replay_run() with r->inputs, which are the shell's now to free; then mdl_coordinator_replayed(). */
     void (*replay)(void *ctx, const struct mdl_shard_replay *r);

@@ -217,6 +217,7 @@ int mdl_names_add(mdl_names *n, const uint8_t digest[MDL_DIGEST_BYTES]); /* 0: o
 int mdl_names_have(const mdl_names *n, const uint8_t digest[MDL_DIGEST_BYTES]);
 void mdl_serve_sync(mdl_coordinator *c, const mdl_asked *a);
 void mdl_serve_fetch(mdl_coordinator *c, const mdl_asked *a);
+void mdl_serve_prove(mdl_coordinator *c, const mdl_asked *a);
 void mdl_serve_ping(mdl_coordinator *c, const mdl_asked *a);
 void mdl_serve_bye(mdl_coordinator *c, const mdl_asked *a);
 

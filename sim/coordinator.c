@@ -165,6 +165,12 @@ static void computed(mdl_sim *s, uint32_t generation, uint32_t job) {
     mdl_coordinator_computed(s->logic, generation, job, &answer, mdl_sim_ms(s));
 }
 
+static mdl_err on_tree(void *ctx, uint64_t size, mdl_merkle_lookup *lookup) {
+    mdl_sim *s = ctx;
+    *lookup = mdl_sim_store_lookup(&s->store);
+    return size <= s->store.durable ? MDL_OK : MDL_ENOENT;
+}
+
 static void on_log(void *ctx, const char *kind, const uint8_t *key, const char *text) {
     mdl_sim *s = ctx;
     (void)key;
@@ -188,6 +194,7 @@ void mdl_sim_coordinator_start(mdl_sim *s) {
         .compute = on_compute,
         .log = on_log,
         .blobs = {mdl_sim_store_get, &s->store},
+        .tree = on_tree,
     };
     s->logic = mdl_coordinator_new(&s->config, &s->io);
     if (!s->logic) {

@@ -155,6 +155,28 @@ static inline int fake_check(fake_shell *s, mdl_life *life, float *genome) {
     return 1;
 }
 
+/* Subtrees as they are asked for; a test's ledgers are small. */
+static inline mdl_err fake_node(void *ctx, uint32_t level, uint64_t index, mdl_hash *out) {
+    const fake_shell *s = ctx;
+    mdl_hash left, right;
+    if (level == 0) {
+        assert_true(index < s->durable);
+        mdl_merkle_leaf(s->record[index].at, s->record[index].size, out);
+        return MDL_OK;
+    }
+    fake_node(ctx, level - 1, 2 * index, &left);
+    fake_node(ctx, level - 1, 2 * index + 1, &right);
+    mdl_merkle_node(&left, &right, out);
+    return MDL_OK;
+}
+
+static inline mdl_err fake_tree(void *ctx, uint64_t size, mdl_merkle_lookup *lookup) {
+    fake_shell *s = ctx;
+    assert_true(size <= s->durable); /* asked only for what is on the disk */
+    *lookup = (mdl_merkle_lookup){fake_node, s};
+    return MDL_OK;
+}
+
 static inline void fake_log(void *ctx, const char *kind, const uint8_t *key, const char *text) {
     fake_shell *s = ctx;
     (void)key;
@@ -208,9 +230,16 @@ static inline void fake_open(fake_shell *s, const char *document, mdl_admission 
     snprintf(s->config.origin, sizeof s->config.origin, "modulon/test");
     snprintf(s->config.vkey, sizeof s->config.vkey, "modulon/test+key");
     s->config.admission = admission;
-    s->io = (mdl_coordinator_io){
-        s,        fake_append,  fake_put_blob, fake_on_reply, fake_on_receipt, fake_publish, fake_on_compute,
-        fake_log, {fake_get, s}};
+    s->io = (mdl_coordinator_io){.ctx = s,
+                                 .append = fake_append,
+                                 .put_blob = fake_put_blob,
+                                 .reply = fake_on_reply,
+                                 .receipt = fake_on_receipt,
+                                 .publish = fake_publish,
+                                 .compute = fake_on_compute,
+                                 .log = fake_log,
+                                 .blobs = {fake_get, s},
+                                 .tree = fake_tree};
     memset(s->config.chain, 0xc4, sizeof s->config.chain);
     s->now_ms = 1000;
     s->wall_ms = UINT64_C(1700000000000);

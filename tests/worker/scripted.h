@@ -27,7 +27,7 @@
 /* Of the whole program: a test that changes it changes it back. */
 static const char *scripted_document = SCRIPTED_DOCUMENT("\"off\"");
 
-enum { SCRIPTED_LEAVES = 64, SCRIPTED_CALLS = 16, SCRIPTED_JOBS = 8, SCRIPTED_KEPT = 32 };
+enum { SCRIPTED_LEAVES = 64, SCRIPTED_CALLS = 64, SCRIPTED_JOBS = 8, SCRIPTED_KEPT = 32 };
 
 typedef struct scripted_call {
     uint32_t place;
@@ -36,6 +36,8 @@ typedef struct scripted_call {
     uint8_t envelope[MDL_ENVELOPE_BYTES_MAX], pae[MDL_PAE_BYTES_MAX];
     uint64_t list[MDL_LIST_MAX];
     size_t size;
+    uint8_t *blob; /* NULL: none */
+    size_t blob_size;
 } scripted_call;
 
 typedef struct scripted_kept {
@@ -75,12 +77,17 @@ typedef struct scripted {
     uint32_t calls;
     int computing, cancelled;
     uint32_t first, count;
+    mdl_shard_work *order[MDL_WORKER_SHARDS_MAX]; /* of shards, not carried out, by slot */
+    uint32_t orders;
     scripted_kept kept[SCRIPTED_KEPT];
     uint32_t kept_count;
     uint32_t notices[MDL_NOTICE_COUNT], left[MDL_WORKER_PLACES_MAX];
     char last[MDL_NOTICE_COUNT][400];
     mdl_settled settled; /* the last one; pointers are gone */
     char settled_text[200];
+    char checkpoint[2][1024], fraud[8192]; /* what the worker kept: newest seen, newest held */
+    size_t checkpoint_size[2], fraud_size;
+    uint32_t checkpoints[2], frauds;
     uint32_t settled_count;
     int stopped;
     mdl_stop_code code;
@@ -107,7 +114,13 @@ static inline void scripted_on_call(void *ctx, uint32_t place, uint64_t token, c
     scripted_call *c = malloc(sizeof *c);
     assert_non_null(c);
     assert_int_equal(mdl_frame_decode(bytes, size, &frame), MDL_OK);
-    assert_int_equal(frame.blob_size, 0);
+    c->blob = NULL;
+    c->blob_size = frame.blob_size;
+    if (frame.blob_size > 0) {
+        c->blob = malloc(frame.blob_size);
+        assert_non_null(c->blob);
+        memcpy(c->blob, frame.blob, frame.blob_size);
+    }
     c->place = place;
     c->token = token;
     c->size = frame.envelope_size;
@@ -119,6 +132,10 @@ static inline void scripted_on_call(void *ctx, uint32_t place, uint64_t token, c
     assert_int_equal(mdl_message_of(&e, (mdl_list_room){c->list, MDL_LIST_MAX}, &c->m, NULL), MDL_OK);
     assert_int_equal(mdl_message_role(c->m.type), MDL_ROLE_CALL);
     assert_int_equal(mdl_message_shape(&c->m), MDL_OK);
+    uint8_t digest[MDL_DIGEST_BYTES];
+    uint64_t blob_size;
+    mdl_message_blob(&c->m, digest, &blob_size);
+    assert_int_equal(mdl_frame_check_blob(&frame, digest, blob_size), MDL_OK);
     s->call[s->calls++] = c;
 }
 
@@ -127,6 +144,7 @@ static inline void scripted_on_leave(void *ctx, uint32_t place) {
     s->left[place]++;
     for (uint32_t i = 0; i < s->calls;) {
         if (s->call[i]->place == place) {
+            free(s->call[i]->blob);
             free(s->call[i]);
             memmove(&s->call[i], &s->call[i + 1], (--s->calls - i) * sizeof s->call[0]);
         } else {
@@ -149,6 +167,13 @@ static inline void scripted_on_cancel(void *ctx) {
     scripted *s = ctx;
     assert_true(s->computing);
     s->cancelled = 1;
+}
+
+static inline void scripted_on_shard(void *ctx, uint32_t slot, mdl_shard_work *work) {
+    scripted *s = ctx;
+    assert_true(slot < MDL_WORKER_SHARDS_MAX && !s->order[slot]);
+    s->order[slot] = work;
+    s->orders++;
 }
 
 static inline void scripted_on_timer(void *ctx, uint64_t at_ms) { ((scripted *)ctx)->timer_ms = at_ms; }
@@ -191,6 +216,38 @@ static inline void scripted_on_settled(void *ctx, const mdl_settled *over) {
     }
 }
 
+static inline void scripted_on_checkpoint(void *ctx, const uint8_t *coordinator, const uint8_t *experiment,
+                                          const char *vkey, int proven, const char *note, size_t size) {
+    scripted *s = ctx;
+    assert_memory_equal(coordinator, s->key, MDL_KEY_BYTES);
+    assert_memory_equal(experiment, s->experiment, 32);
+    assert_true(strlen(vkey) > 0 && size <= sizeof s->checkpoint[0]);
+    memcpy(s->checkpoint[proven], note, size);
+    s->checkpoint_size[proven] = size;
+    s->checkpoints[proven]++;
+}
+
+static inline size_t scripted_on_kept(void *ctx, const uint8_t *coordinator, const uint8_t *experiment, int proven,
+                                      char *note, size_t room) {
+    const scripted *s = ctx;
+    (void)coordinator;
+    (void)experiment;
+    assert_true(s->checkpoint_size[proven] <= room);
+    memcpy(note, s->checkpoint[proven], s->checkpoint_size[proven]);
+    return s->checkpoint_size[proven];
+}
+
+static inline void scripted_on_fraud(void *ctx, const uint8_t *coordinator, const uint8_t *experiment, uint64_t records,
+                                     const char *proof, size_t size) {
+    scripted *s = ctx;
+    (void)coordinator;
+    (void)experiment;
+    assert_true(records > 0 && size <= sizeof s->fraud);
+    memcpy(s->fraud, proof, size);
+    s->fraud_size = size;
+    s->frauds++;
+}
+
 static inline void scripted_on_notice(void *ctx, const mdl_notice *n) {
     scripted *s = ctx;
     assert_false(s->stopped);
@@ -214,8 +271,12 @@ static const mdl_worker_io scripted_io = {NULL,
                                           scripted_on_timer,
                                           scripted_on_keep,
                                           scripted_on_settled,
+                                          scripted_on_checkpoint,
+                                          scripted_on_kept,
+                                          scripted_on_fraud,
                                           scripted_on_notice,
-                                          scripted_on_stop};
+                                          scripted_on_stop,
+                                          scripted_on_shard};
 
 /* ---- the coordinator's side ---- */
 
@@ -267,8 +328,10 @@ static inline void scripted_close(scripted *s) {
     mdl_worker_free(s->w);
     mdl_model_free(s->model);
     free(s->history);
-    for (uint32_t i = 0; i < s->calls; i++)
+    for (uint32_t i = 0; i < s->calls; i++) {
+        free(s->call[i]->blob);
         free(s->call[i]);
+    }
     for (uint32_t i = 0; i < s->kept_count; i++)
         free(s->kept[i].envelope);
 }
@@ -324,6 +387,7 @@ static inline void scripted_reply(scripted *s, scripted_call *c, const uint8_t *
     scripted_take(s, c);
     mdl_moment at = scripted_moment(s);
     uint64_t token = c->token;
+    free(c->blob);
     free(c);
     mdl_worker_reply(s->w, &at, token, bytes ? MDL_OK : MDL_EIO, bytes, size);
 }
@@ -411,6 +475,39 @@ static inline mdl_err scripted_node(void *ctx, uint32_t level, uint64_t index, m
     scripted_node(ctx, level - 1, 2 * index + 1, &right);
     mdl_merkle_node(&left, &right, out);
     return MDL_OK;
+}
+
+/* The signed note of the first `size` records; its length. */
+static inline size_t scripted_note(scripted *s, uint64_t size, char note[1024]) {
+    mdl_merkle_lookup lookup = {scripted_node, s};
+    mdl_checkpoint checkpoint = {.origin = mdl_text_of(s->vkey.name), .size = size};
+    assert_int_equal(mdl_merkle_root(size, &lookup, &checkpoint.root), MDL_OK);
+    mdl_text_out put = {note, 1024, 0};
+    assert_int_equal(mdl_checkpoint_sign(&checkpoint, &s->vkey, s->log_secret, &put), MDL_OK);
+    return put.size;
+}
+
+/* The proof that is asked for, of the tree as it is. */
+static inline void scripted_proof_of(scripted *s, const scripted_call *c, mdl_message *m, mdl_merkle_proof *path) {
+    mdl_merkle_lookup lookup = {scripted_node, s};
+    mdl_hash root;
+    uint64_t to = c->m.as.prove.to ? c->m.as.prove.to : s->leaves;
+    memset(m, 0, sizeof *m);
+    m->type = MDL_MSG_PROOF;
+    m->as.proof.from = c->m.as.prove.from;
+    m->as.proof.to = to;
+    assert_int_equal(mdl_merkle_root(c->m.as.prove.from, &lookup, &root), MDL_OK);
+    assert_int_equal(mdl_merkle_prove_consistency(c->m.as.prove.from, to, &lookup, path), MDL_OK);
+    memcpy(m->as.proof.root, root.bytes, sizeof root.bytes);
+    if (c->m.as.prove.to == 0) {
+        char note[1024];
+        size_t size = scripted_note(s, to, note);
+        assert_true(size <= MDL_GOSSIP_NOTE_MAX);
+        memcpy(m->as.proof.checkpoint, note, size);
+    }
+    m->as.proof.blob_size = path->count * sizeof path->hash[0];
+    if (path->count > 0)
+        mdl_digest_of(path->hash, m->as.proof.blob_size, m->as.proof.blob);
 }
 
 /* A frame with the receipt of record `index`; the signer may be a false one. */
@@ -562,6 +659,12 @@ static inline void scripted_serve(scripted *s, scripted_call *c) {
     case MDL_MSG_RESULT:
         scripted_receipt(s, c);
         return;
+    case MDL_MSG_PROVE: {
+        mdl_merkle_proof path;
+        scripted_proof_of(s, c, &m, &path);
+        scripted_say(s, c, &m, (const uint8_t *)path.hash, m.as.proof.blob_size);
+        return;
+    }
     default:
         m.type = MDL_MSG_PONG;
         break;
