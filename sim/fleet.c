@@ -166,7 +166,8 @@ static mdl_err make_workers(mdl_sim *s) {
     s->listed = calloc(p->workers, sizeof *s->listed);
     s->by_key_room = 2 * p->workers + 1;
     s->by_key = calloc(s->by_key_room, sizeof *s->by_key);
-    if (!s->worker || !s->listed || !s->by_key) {
+    s->scratch = mdl_worker_scratch_new();
+    if (!s->worker || !s->listed || !s->by_key || !s->scratch) {
         return MDL_ENOMEM;
     }
     for (uint32_t i = 0; i < p->workers; i++) {
@@ -238,7 +239,8 @@ static void close_fleet(mdl_sim *s) {
     for (uint32_t i = 0; i < MDL_SIM_TAPPED; i++) {
         mdl_sim_bytes_drop(s->tapped[i]);
     }
-    mdl_sim_model_close(s);
+    mdl_sim_models_close(s);
+    free(s->scratch);
     mdl_sim_queue_close(&s->queue);
     mdl_sim_store_close(&s->store);
     free(s->worker);
@@ -329,7 +331,7 @@ mdl_err mdl_sim_run(const mdl_sim_plan *plan, mdl_sim_report *out) {
     }
     s->plan = *plan;
     mdl_signature_use(plan->ed25519 ? NULL : &quick);
-    mdl_model_follow_with(mdl_sim_follow, s);
+    mdl_sim_models_begin(s);
     mdl_err err = open_fleet(s);
     if (err == MDL_OK) {
         mdl_sim_at(s, 0, MDL_EV_RESTART, 0, 0, NULL);
@@ -346,7 +348,6 @@ mdl_err mdl_sim_run(const mdl_sim_plan *plan, mdl_sim_report *out) {
         }
     }
     mdl_signature_use(NULL);
-    mdl_model_follow_with(NULL, NULL);
     close_fleet(s);
     return err;
 }

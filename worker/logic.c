@@ -68,6 +68,17 @@ static void fly(mdl_worker *w, mdl_sent *s) {
                s->type == MDL_MSG_BYE ? MDL_WORKER_GOODBYE_MS : MDL_WORKER_CALL_MS);
 }
 
+static int frame_room(mdl_sent *s, size_t size) {
+    if (size <= s->room)
+        return 1;
+    uint8_t *more = realloc(s->frame, size);
+    if (!more)
+        return 0;
+    s->frame = more;
+    s->room = size;
+    return 1;
+}
+
 void mdl_worker_send(mdl_worker *w, mdl_way way, uint32_t place, const uint8_t *session, mdl_message *m) {
     mdl_sent *s = &w->way[way];
     size_t size;
@@ -75,10 +86,15 @@ void mdl_worker_send(mdl_worker *w, mdl_way way, uint32_t place, const uint8_t *
     memcpy(m->head.experiment, w->experiment, sizeof m->head.experiment);
     memcpy(m->head.session, session ? session : w->session, MDL_SESSION_BYTES);
     m->head.seq = session ? 0 : w->seq++;
-    mdl_err err = mdl_message_seal(m, w->config.secret, w->work, w->sealed, sizeof w->sealed, &size);
+    mdl_worker_scratch *t = w->scratch;
+    mdl_err err = mdl_message_seal(m, w->config.secret, t->work, t->sealed, sizeof t->sealed, &size);
     MDL_ASSERT(err == MDL_OK); /* every field is ours, or came from a message with the same limits */
-    mdl_frame frame = {w->sealed, size, NULL, 0};
-    err = mdl_frame_encode(&frame, s->frame, sizeof s->frame, &s->size);
+    mdl_frame frame = {t->sealed, size, NULL, 0};
+    if (!frame_room(s, MDL_FRAME_HEAD_BYTES + size)) {
+        mdl_worker_end(w, MDL_STOP_FAILED, mdl_strerror(MDL_ENOMEM));
+        return;
+    }
+    err = mdl_frame_encode(&frame, s->frame, s->room, &s->size);
     MDL_ASSERT(err == MDL_OK);
     s->used = 1;
     s->failures = 0;
@@ -340,12 +356,19 @@ static int begin(mdl_worker *w, const mdl_moment *at) {
     return !w->stopped && w->started;
 }
 
+mdl_worker_scratch *mdl_worker_scratch_new(void) { return calloc(1, sizeof(mdl_worker_scratch)); }
+
 mdl_worker *mdl_worker_new(const mdl_worker_config *config, const mdl_worker_io *io) {
     MDL_ASSERT(config->places >= 1 && config->places <= MDL_WORKER_PLACES_MAX && config->threads >= 1);
     MDL_ASSERT(config->leases <= MDL_WORKER_LEASES_MAX);
     mdl_worker *w = calloc(1, sizeof *w);
     if (!w)
         return NULL;
+    w->scratch = config->scratch ? config->scratch : mdl_worker_scratch_new();
+    if (!w->scratch) {
+        free(w);
+        return NULL;
+    }
     w->config = *config;
     w->io = *io;
     if (w->config.leases == 0)
@@ -358,7 +381,11 @@ void mdl_worker_free(mdl_worker *w) {
     if (!w)
         return;
     mdl_jobs_free(w);
-    mdl_model_free(w->model);
+    mdl_model_close(w->config.models, w->model);
+    for (int i = 0; i < MDL_WAY_COUNT; i++)
+        free(w->way[i].frame);
+    if (!w->config.scratch)
+        free(w->scratch);
     sodium_memzero(w->config.secret, sizeof w->config.secret);
     free(w);
 }
@@ -422,10 +449,10 @@ void mdl_worker_news(mdl_worker *w, const mdl_moment *at, uint32_t place, const 
         return;
     /* Missing one is harmless, so is dropping one that is not right. */
     if (mdl_frame_decode(bytes, size, &frame) != MDL_OK || frame.envelope_size == 0 ||
-        mdl_envelope_decode(frame.envelope, frame.envelope_size, w->pae, &e) != MDL_OK ||
+        mdl_envelope_decode(frame.envelope, frame.envelope_size, w->scratch->pae, &e) != MDL_OK ||
         memcmp(e.key, w->config.place[place].key, MDL_KEY_BYTES) != 0 || strcmp(e.name, "news") != 0 ||
         mdl_envelope_verify(&e) != MDL_OK ||
-        mdl_message_of(&e, (mdl_list_room){w->list, MDL_LIST_MAX}, &m, NULL) != MDL_OK ||
+        mdl_message_of(&e, (mdl_list_room){w->scratch->list, MDL_LIST_MAX}, &m, NULL) != MDL_OK ||
         memcmp(m.head.experiment, w->experiment, sizeof w->experiment) != 0)
         return;
     if (m.as.news.generation > w->target) {

@@ -13,8 +13,8 @@ typedef struct mdl_sent {
     uint64_t token, seq, again_ms;
     uint32_t place, failures;
     uint8_t session[MDL_SESSION_BYTES];
-    uint8_t frame[MDL_FRAME_CALL_MAX];
-    size_t size;
+    uint8_t *frame; /* [room], the first `size` bytes in use */
+    size_t size, room;
 } mdl_sent;
 
 typedef enum mdl_way { MDL_WAY_CONTROL, MDL_WAY_RESULT, MDL_WAY_PROBE, MDL_WAY_BYE, MDL_WAY_COUNT } mdl_way;
@@ -53,6 +53,14 @@ typedef struct mdl_done {
     uint32_t stamps, latest;                  /* latest: index of the newest version */
     mdl_version version[MDL_WORKER_KEPT_MAX]; /* of the result, then of the commitment */
 } mdl_done;
+
+/* What one event needs beside; nothing of it is read by the next one. */
+typedef struct mdl_worker_scratch {
+    uint64_t list[MDL_LIST_MAX];
+    uint8_t work[MDL_SEAL_WORK_BYTES];
+    uint8_t sealed[MDL_ENVELOPE_BYTES_MAX];
+    uint8_t pae[MDL_PAE_BYTES_MAX];
+} mdl_worker_scratch;
 
 struct mdl_worker {
     mdl_worker_config config;
@@ -102,10 +110,7 @@ struct mdl_worker {
     char idle_text[256];
 
     mdl_sent way[MDL_WAY_COUNT];
-    uint64_t list[MDL_LIST_MAX];
-    uint8_t work[MDL_SEAL_WORK_BYTES];
-    uint8_t sealed[MDL_ENVELOPE_BYTES_MAX];
-    uint8_t pae[MDL_PAE_BYTES_MAX];
+    mdl_worker_scratch *scratch;
 };
 
 /* ---- logic.c ---- */
