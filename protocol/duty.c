@@ -14,7 +14,8 @@ mdl_duty *mdl_duty_new(uint32_t jobs_max) {
     d->job = calloc(jobs_max, sizeof *d->job);
     d->waiting = calloc(jobs_max, sizeof *d->waiting);
     d->order = calloc(jobs_max, 2 * sizeof *d->order);
-    if (d->job && d->waiting && d->order)
+    d->chosen = calloc(jobs_max, sizeof *d->chosen);
+    if (d->job && d->waiting && d->order && d->chosen)
         return d;
     mdl_duty_free(d);
     return NULL;
@@ -24,6 +25,7 @@ static void forget(mdl_duty *d) {
     for (uint32_t i = 0; i < d->leases; i++)
         free(d->lease[i].answer);
     d->leases = d->events = d->numbers = 0;
+    mdl_name_index_clear(&d->workers);
 }
 
 void mdl_duty_free(mdl_duty *d) {
@@ -33,6 +35,8 @@ void mdl_duty_free(mdl_duty *d) {
     free(d->job);
     free(d->waiting);
     free(d->order);
+    free(d->chosen);
+    mdl_name_index_close(&d->workers);
     free(d->lease);
     free(d->number);
     free(d->event);
@@ -54,8 +58,9 @@ void mdl_duty_begin(mdl_duty *d, const mdl_duty_rules *rules, const mdl_evolutio
     d->secret = element != NULL;
     if (element)
         memcpy(d->element, element, sizeof d->element);
-    memset(d->job, 0, jobs * sizeof *d->job);
-    d->waits = d->answered = d->disputes = d->fresh_from = d->open = 0;
+    for (uint32_t i = 0; i < jobs; i++)
+        d->job[i] = (duty_job){.newest = MDL_DUTY_NONE};
+    d->waits = d->answered = d->disputes = d->lacks = d->fresh_from = d->open = d->choices = 0;
     d->fresh = jobs;
     d->ranked = 0;
 }
@@ -106,19 +111,23 @@ int mdl_duty_may_confirm(const mdl_duty *d, uint32_t job, uint32_t owner) { retu
 /* Puts a job on the waiting list or takes it off, as its state asks for. */
 static void place(mdl_duty *d, uint32_t job) {
     duty_job *j = &d->job[job];
-    int waits =
-        (j->flags & NEEDS) && j->answers > 0 && j->confirms == 0 && !(j->flags & DISPUTED) && !confirmed(d, job);
+    int lacks = (j->flags & NEEDS) && !confirmed(d, job);
+    int waits = lacks && j->answers > 0 && j->confirms == 0 && !(j->flags & DISPUTED);
+    if (lacks != ((j->flags & LACKS) != 0)) {
+        j->flags ^= LACKS;
+        d->lacks = lacks ? d->lacks + 1 : d->lacks - 1;
+    }
     if (waits == ((j->flags & WAITS) != 0))
         return;
     j->flags ^= WAITS;
     if (waits) {
+        j->where = d->waits;
         d->waiting[d->waits++] = job;
         return;
     }
-    uint32_t at = 0;
-    while (d->waiting[at] != job)
-        at++;
-    d->waiting[at] = d->waiting[--d->waits];
+    uint32_t moved = d->waiting[--d->waits];
+    d->waiting[j->where] = moved;
+    d->job[moved].where = j->where;
 }
 
 static void judge(mdl_duty *d, uint32_t job) {
@@ -130,7 +139,6 @@ static void judge(mdl_duty *d, uint32_t job) {
         j->flags ^= DISPUTED;
         d->disputes = differ ? d->disputes + 1 : d->disputes - 1;
     }
-    d->ranked = 0;
 }
 
 static void count_fresh(mdl_duty *d, uint32_t job, int before) {
@@ -146,6 +154,14 @@ static void count_fresh(mdl_duty *d, uint32_t job, int before) {
     }
 }
 
+/* What is chosen follows from the fitnesses that count: `counted` gave the job's before. */
+static void rank_again(mdl_duty *d, uint32_t job, uint32_t counted) {
+    uint32_t counts = value_of(d, &d->job[job]);
+    if (counted == MDL_DUTY_NONE || counts == MDL_DUTY_NONE ||
+        answer_by(d, counted, job)->fitness != answer_by(d, counts, job)->fitness)
+        d->ranked = 0;
+}
+
 static void add_answer(mdl_duty *d, uint32_t job, uint32_t lease) {
     duty_job *j = &d->job[job];
     if (j->answers == MDL_DUTY_ANSWERS) {
@@ -154,14 +170,17 @@ static void add_answer(mdl_duty *d, uint32_t job, uint32_t lease) {
         j->answers--;
     }
     int before = mdl_duty_is_fresh(j);
+    uint32_t counted = value_of(d, j);
     d->answered += j->answers == 0;
     j->by[j->answers++] = lease;
     count_fresh(d, job, before);
+    rank_again(d, job, counted);
 }
 
 static void drop_answer(mdl_duty *d, uint32_t job, uint32_t lease) {
     duty_job *j = &d->job[job];
     int before = mdl_duty_is_fresh(j);
+    uint32_t counted = value_of(d, j);
     for (uint32_t i = 0; i < j->answers; i++)
         if (j->by[i] == lease) {
             j->answers--;
@@ -170,6 +189,7 @@ static void drop_answer(mdl_duty *d, uint32_t job, uint32_t lease) {
             break;
         }
     count_fresh(d, job, before);
+    rank_again(d, job, counted);
 }
 
 /* ---- leases ---- */
@@ -215,21 +235,18 @@ static duty_lease *new_lease(mdl_duty *d, uint32_t first, uint32_t count) {
         return NULL;
     duty_lease *l = &d->lease[d->leases++];
     *l = (duty_lease){.first = first, .count = count, .answer = answer};
+    l->before = l->later = MDL_DUTY_NONE;
     return l;
 }
 
 /* ---- events ---- */
 
-static int covers(const duty_lease *l, uint32_t first, uint32_t count) {
-    return l->first == first && l->count == count;
-}
-
 uint32_t mdl_duty_twin(const mdl_duty *d, uint32_t first, uint32_t count) {
     mdl_duty_kind kind = d->job[first].answers > 0 ? MDL_DUTY_CONFIRM : MDL_DUTY_FRESH;
-    for (uint32_t i = d->leases; i > 0; i--)
-        if (d->lease[i - 1].state == OPEN && d->lease[i - 1].kind == kind && covers(&d->lease[i - 1], first, count))
-            return i - 1;
-    return MDL_DUTY_NONE;
+    uint32_t i = d->job[first].newest;
+    while (i != MDL_DUTY_NONE && (d->lease[i].state != OPEN || d->lease[i].kind != kind || d->lease[i].count != count))
+        i = d->lease[i].before;
+    return i;
 }
 
 int mdl_duty_may_lease(const mdl_duty *d, uint32_t owner, uint32_t first, uint32_t count) {
@@ -246,6 +263,28 @@ int mdl_duty_may_lease(const mdl_duty *d, uint32_t owner, uint32_t first, uint32
     return open == 0 || (open == count && mdl_duty_twin(d, first, count) != MDL_DUTY_NONE);
 }
 
+/* The newest lease joins those of its first job and those of its worker; there is room for one name. */
+static void join(mdl_duty *d, duty_lease *l) {
+    uint32_t at = (uint32_t)(l - d->lease), own = mdl_name_index_get(&d->workers, l->worker);
+    l->before = d->job[l->first].newest;
+    d->job[l->first].newest = at;
+    if (own == MDL_NAME_NONE) {
+        int put = mdl_name_index_put(&d->workers, l->worker, at);
+        MDL_ASSERT(put);
+        own = at;
+    } else {
+        d->lease[d->lease[own].last].later = at;
+    }
+    d->lease[own].last = at;
+}
+
+uint64_t mdl_duty_lease_of(const mdl_duty *d, const uint8_t worker[32], uint64_t lease) {
+    uint32_t at = lease == UINT64_MAX ? mdl_name_index_get(&d->workers, worker) : lease_index(d, lease);
+    if (lease != UINT64_MAX && at != MDL_DUTY_NONE)
+        at = d->lease[at].later;
+    return at == MDL_DUTY_NONE ? UINT64_MAX : d->lease[at].id;
+}
+
 mdl_err mdl_duty_lease(mdl_duty *d, uint64_t lease, const uint8_t worker[32], uint32_t owner, int trusted,
                        uint32_t first, uint32_t count) {
     MDL_ASSERT(mdl_duty_may_lease(d, owner, first, count) && owner != MDL_DUTY_COORDINATOR);
@@ -258,7 +297,7 @@ mdl_err mdl_duty_lease(mdl_duty *d, uint64_t lease, const uint8_t worker[32], ui
         d->number = at;
         d->numbers_room = room;
     }
-    duty_lease *l = new_lease(d, first, count);
+    duty_lease *l = mdl_name_index_reserve(&d->workers) ? new_lease(d, first, count) : NULL;
     if (!l)
         return MDL_ENOMEM;
     if (d->numbers == 0)
@@ -270,6 +309,7 @@ mdl_err mdl_duty_lease(mdl_duty *d, uint64_t lease, const uint8_t worker[32], ui
     l->trusted = trusted;
     l->kind = d->job[first].answers > 0 ? MDL_DUTY_CONFIRM : MDL_DUTY_FRESH;
     note(d, GIVEN, d->leases - 1);
+    join(d, l);
     d->open++;
     for (uint32_t i = first; i < first + count; i++) {
         int before = mdl_duty_is_fresh(&d->job[i]);
@@ -365,10 +405,8 @@ mdl_err mdl_duty_convict(mdl_duty *d, const uint8_t worker[32]) {
     uint32_t any = MDL_DUTY_NONE;
     if (!event_room(d, 1))
         return MDL_ENOMEM;
-    for (uint32_t k = 0; k < d->leases; k++) {
+    for (uint32_t k = mdl_name_index_get(&d->workers, worker); k != MDL_DUTY_NONE; k = d->lease[k].later) {
         duty_lease *l = &d->lease[k];
-        if (l->owner == MDL_DUTY_COORDINATOR || memcmp(l->worker, worker, sizeof l->worker) != 0)
-            continue;
         any = k;
         lease_state was = l->state;
         if (was == OPEN)
