@@ -61,17 +61,17 @@ static double weight_norm(const mdl_life *l) {
 /* 0 when out of memory. */
 static int print_window(const mdl_life *l, const mdl_task_out *shown) {
     const mdl_network_spec *network = &l->experiment->network;
-    const mdl_modulation *m = &l->modulation;
+    const mdl_modulation *m = &l->conductor.modulation[0];
     cJSON *o = cJSON_CreateObject();
-    cJSON_AddNumberToObject(o, "window", l->windows - 1);
+    cJSON_AddNumberToObject(o, "window", l->conductor.windows - 1);
     add_floats(o, "obs", shown->obs, network->sensors);
     if (shown->flags & MDL_OUT_REWARD)
         cJSON_AddNumberToObject(o, "reward", (double)shown->reward);
     else
         cJSON_AddNullToObject(o, "reward");
     cJSON_AddBoolToObject(o, "wipe", (shown->flags & MDL_OUT_WIPE) != 0);
-    cJSON_AddNumberToObject(o, "action", l->action);
-    add_floats(o, "motor", l->motor, network->motors);
+    cJSON_AddNumberToObject(o, "action", l->conductor.action[0]);
+    add_floats(o, "motor", l->conductor.out[0].motor, network->motors);
     cJSON *z = cJSON_AddArrayToObject(o, "z");
     for (uint32_t r = 0; r < network->regions; r++) {
         mdl_region_view region;
@@ -162,8 +162,8 @@ static int simulate(mdl_life *l, const settings *s) {
     int going = 1, whole = 1;
     if (!s->inputs) {
         mdl_life_begin(l, key, s->episode, MDL_PART_TEST);
-        while (going && whole && l->windows < s->windows) {
-            mdl_task_out shown = l->task.out;
+        while (going && whole && l->conductor.windows < s->windows) {
+            mdl_task_out shown = l->conductor.task.out;
             going = mdl_life_window(l);
             whole = print_window(l, &shown);
         }

@@ -130,11 +130,33 @@ static int is_zero(const uint8_t digest[MDL_DIGEST_BYTES]) {
 /* Jobs first .. first + count - 1 have numbers of 32 bits. */
 static int is_range(uint32_t first, uint32_t count) { return count - 1 <= UINT32_MAX - first; }
 
+/* Only "run" carries steps and asks for a state; only "begin again" names one. */
+static int is_step(const mdl_msg_step *s) {
+    int run = s->what == MDL_STEP_RUN;
+    return (s->count > 0) == run && (s->blob_size > 0) == run && is_zero(s->blob) == !run && (run || s->keep == 0) &&
+           (s->what == MDL_STEP_AGAIN ? is_zero(s->snapshot) == (s->window == 0) : is_zero(s->snapshot));
+}
+
 static int has_shape(const mdl_message *m) {
     switch ((int)m->type) {
     case MDL_MSG_RESULT:
         return m->as.result.fitness.count == m->as.result.count && m->as.result.segments.count == m->as.result.count &&
                is_range(m->as.result.first, m->as.result.count);
+    case MDL_MSG_SHARDRESULT:
+        return m->as.shardresult.regions.count <= MDL_SHARDS_MAX;
+    case MDL_MSG_SHARDGRANT:
+        return m->as.shardgrant.shard < m->as.shardgrant.shards &&
+               is_zero(m->as.shardgrant.snapshot) == (m->as.shardgrant.window == 0);
+    case MDL_MSG_SHARDLEASE:
+        return m->as.shardlease.shard < m->as.shardlease.shards;
+    case MDL_MSG_WINDOW:
+        return !is_zero(m->as.window.blob);
+    case MDL_MSG_SNAPSHOT:
+        return m->as.snapshot.chunk <= m->as.snapshot.chunks && !is_zero(m->as.snapshot.blob);
+    case MDL_MSG_STEP:
+        return is_step(&m->as.step);
+    case MDL_MSG_SHARDVERDICT:
+        return m->as.shardverdict.spent.count % 2 == 0;
     case MDL_MSG_GRANT:
         return is_range(m->as.grant.first, m->as.grant.count);
     case MDL_MSG_LEASE:

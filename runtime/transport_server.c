@@ -166,7 +166,9 @@ void mdl_call_reply(mdl_call *call, const uint8_t *bytes, size_t size) {
     call_over(call);
 }
 
-static void name_peer(mdl_stream *t, char out[MDL_PEER_MAX]) {
+/* It has a name from now on. */
+static void greeted(mdl_stream *t) {
+    char *out = t->peer;
     struct sockaddr_storage a;
     int size = sizeof a, fd;
     char host[64];
@@ -234,9 +236,7 @@ static int called(mdl_stream *t, const uint8_t *bytes, size_t size) {
     s->owned = o;
     s->under_way++;
     t->under_way++;
-    char peer[MDL_PEER_MAX];
-    name_peer(t, peer);
-    s->on_call(s->ctx, o, bytes + header, size - header, peer);
+    s->on_call(s->ctx, o, bytes + header, size - header, t->peer);
     return 1;
 }
 
@@ -260,8 +260,6 @@ static void stream_closed(mdl_stream *t) {
     s->peers -= t->mine == MDL_SP_REP;
     handle_gone(s);
 }
-
-static void greeted(mdl_stream *t) { (void)t; }
 
 static int said_by_subscriber(mdl_stream *t, const uint8_t *bytes, size_t size) {
     (void)bytes;

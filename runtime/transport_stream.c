@@ -5,12 +5,12 @@
 
 #include "core/assert.h"
 
-enum { GREETING = 8, FIRST_CAPACITY = 4096, KEEPALIVE_S = 30 };
+enum { GREETING = 8, FIRST_CAPACITY = 4096, KEEPALIVE_S = 30, WRITE = 64 * 1024 };
 
+/* What the socket did not take at once. */
 typedef struct outgoing {
     uv_write_t write;
-    uint8_t *owned; /* instead of `bytes`, or NULL */
-    uint8_t bytes[];
+    uint8_t *bytes;
 } outgoing;
 
 /* One buffer for all reads, of the network and out of TLS: what they bring is used
@@ -30,14 +30,22 @@ mdl_stream *mdl_stream_new(uv_loop_t *loop, mdl_scheme scheme) {
         free(s);
         return NULL;
     }
+    uv_prepare_init(loop, &s->turn); /* cannot fail */
     s->scheme = scheme;
-    s->h.any.data = s;
+    s->h.any.data = s->turn.data = s;
     s->why = "";
     return s;
 }
 
+static int write_out(mdl_stream *s);
+
+size_t mdl_stream_queued(const mdl_stream *s) { return uv_stream_get_write_queue_size(&s->h.stream) + s->out_size; }
+
 static void handle_closed(uv_handle_t *handle) {
     mdl_stream *s = handle->data;
+    if (++s->handles_closed < 2) {
+        return;
+    }
     mdl_tls_free(s->tls); /* before its configuration */
     if (s->closed) {
         s->closed(s);
@@ -45,12 +53,14 @@ static void handle_closed(uv_handle_t *handle) {
     mdl_ws_free(s->ws);
     free(s->body);
     free(s->stash);
+    free(s->out);
     free(s);
 }
 
-/* What both protocols say at their end, if it goes at once. */
+/* What waits and what both protocols say at their end, if it goes at once. */
 static void say_farewell(mdl_stream *s) {
     uint8_t farewell[16];
+    write_out(s);
     size_t size = 0;
     uint8_t *owned = NULL;
     if (s->tls) {
@@ -73,6 +83,7 @@ void mdl_stream_close(mdl_stream *s, const char *why) {
         s->open = 0;
         s->why = why;
         uv_close(&s->h.any, handle_closed);
+        uv_close((uv_handle_t *)&s->turn, handle_closed);
     }
 }
 
@@ -106,46 +117,122 @@ static void watch(mdl_stream *s) {
 
 /* ---- sending ---- */
 
-size_t mdl_stream_queued(const mdl_stream *s) { return uv_stream_get_write_queue_size(&s->h.stream); }
-
-static void sent(uv_write_t *write, int status) {
-    mdl_stream *s = write->handle->data;
-    outgoing *o = write->data;
-    free(o->owned);
-    free(o);
-    if (status != 0) {
-        mdl_stream_close(s, uv_strerror(status));
-    } else if (s->choked && mdl_stream_queued(s) <= s->queue_max / 2) {
+static void unchoke(mdl_stream *s) {
+    if (s->choked && mdl_stream_queued(s) <= s->queue_max / 2) {
         s->choked = 0;
         watch(s);
     }
 }
 
-static int post(mdl_stream *s, outgoing *o, size_t size) {
+static void sent(uv_write_t *write, int status) {
+    mdl_stream *s = write->handle->data;
+    outgoing *o = write->data;
+    free(o->bytes);
+    free(o);
+    if (status != 0) {
+        mdl_stream_close(s, uv_strerror(status));
+    } else {
+        unchoke(s);
+    }
+}
+
+/* All of s->out but its first `taken` bytes, when the socket takes them. 0 or the error. */
+static int write_later(mdl_stream *s, size_t taken) {
+    outgoing *o = malloc(sizeof *o);
+    if (!o) {
+        return UV_ENOMEM;
+    }
+    *o = (outgoing){.bytes = s->out, .write.data = o};
+    uv_buf_t rest = uv_buf_init((char *)s->out + taken, (unsigned)(s->out_size - taken));
+    int rv = uv_write(&o->write, &s->h.stream, &rest, 1, sent);
+    if (rv != 0) {
+        free(o);
+        return rv;
+    }
+    s->out = NULL;
+    s->out_capacity = 0;
+    return 0;
+}
+
+static int write_out(mdl_stream *s) {
+    uv_prepare_stop(&s->turn);
+    if (s->out_size == 0) {
+        return 0;
+    }
+    int rv = 0;
+    size_t taken = 0;
+    if (uv_stream_get_write_queue_size(&s->h.stream) == 0) {
+        uv_buf_t all = uv_buf_init((char *)s->out, (unsigned)s->out_size);
+        rv = uv_try_write(&s->h.stream, &all, 1);
+        taken = rv > 0 ? (size_t)rv : 0;
+        rv = rv > 0 || rv == UV_EAGAIN ? 0 : rv;
+    }
+    if (rv == 0 && taken < s->out_size) {
+        rv = write_later(s, taken);
+    }
+    s->out_size = 0;
+    if (s->out_capacity > WRITE) { /* long ones are rare */
+        free(s->out);
+        s->out = NULL;
+        s->out_capacity = 0;
+    }
+    return rv;
+}
+
+static void flush(mdl_stream *s) {
+    int rv = write_out(s);
+    if (rv != 0) {
+        mdl_stream_close(s, uv_strerror(rv));
+    } else {
+        unchoke(s);
+    }
+}
+
+static void turned(uv_prepare_t *turn) { flush(turn->data); }
+
+/* Room for so many more bytes to send. 0: out of memory, closed. */
+static int make_room(mdl_stream *s, size_t size) {
     if (mdl_stream_queued(s) == 0) {
         s->moved_ms = uv_now(s->h.any.loop);
     }
-    o->write.data = o;
-    uv_buf_t all = {.base = (char *)(o->owned ? o->owned : o->bytes), .len = size};
-    int rv = uv_write(&o->write, &s->h.stream, &all, 1, sent);
-    if (rv != 0) {
-        free(o->owned);
-        free(o);
-        mdl_stream_close(s, uv_strerror(rv));
-        return 0;
+    if (s->out_capacity - s->out_size < size) {
+        size_t capacity = s->out_capacity < FIRST_CAPACITY ? FIRST_CAPACITY : s->out_capacity * 2;
+        capacity = capacity < s->out_size + size ? s->out_size + size : capacity;
+        uint8_t *more = realloc(s->out, capacity);
+        if (!more) {
+            mdl_stream_close(s, "out of memory");
+            return 0;
+        }
+        s->out = more;
+        s->out_capacity = capacity;
     }
     return 1;
 }
 
-int mdl_stream_post(mdl_stream *s, uint8_t *bytes, size_t size) {
-    outgoing *o = malloc(sizeof *o);
-    if (!o) {
-        free(bytes);
-        mdl_stream_close(s, "out of memory");
-        return 0;
+static void put(mdl_stream *s, const void *bytes, size_t size) {
+    if (size > 0) {
+        memcpy(s->out + s->out_size, bytes, size);
+        s->out_size += size;
     }
-    o->owned = bytes;
-    return post(s, o, size);
+}
+
+/* A message has been put: it goes before the loop waits again, with all others of its turn. 0: closed. */
+static int put_whole(mdl_stream *s) {
+    if (s->out_size >= WRITE) {
+        flush(s);
+    } else if (!uv_is_active((uv_handle_t *)&s->turn)) {
+        uv_prepare_start(&s->turn, turned);
+    }
+    return !s->closing;
+}
+
+int mdl_stream_post(mdl_stream *s, uint8_t *bytes, size_t size) {
+    int room = make_room(s, size);
+    if (room) {
+        put(s, bytes, size);
+    }
+    free(bytes);
+    return room && put_whole(s);
 }
 
 /* What TLS has ready for the network. 0: closed. */
@@ -189,20 +276,13 @@ static int send_parts(mdl_stream *s, const uv_buf_t *part, size_t parts) {
     for (size_t i = 0; i < parts; i++) {
         size += part[i].len;
     }
-    outgoing *o = malloc(sizeof *o + size);
-    if (!o) {
-        mdl_stream_close(s, "out of memory");
+    if (!make_room(s, size)) {
         return 0;
     }
-    o->owned = NULL;
-    size_t at = 0;
     for (size_t i = 0; i < parts; i++) {
-        if (part[i].len > 0) {
-            memcpy(o->bytes + at, part[i].base, part[i].len);
-            at += part[i].len;
-        }
+        put(s, part[i].base, part[i].len);
     }
-    return post(s, o, size);
+    return put_whole(s);
 }
 
 int mdl_stream_send(mdl_stream *s, const void *header, size_t header_size, const void *bytes, size_t size) {

@@ -51,6 +51,7 @@ struct mdl_stream {
     mdl_stream *next, **link; /* a list of the owner's */
     uint32_t under_way;       /* the owner's count     */
     int waits;                /* the owner's mark      */
+    char peer[MDL_PEER_MAX];  /* the owner's name of it */
     mdl_stream *waiting;      /* the owner's queue     */
 
     /* Read by the owner. */
@@ -67,6 +68,10 @@ struct mdl_stream {
     size_t head_used, size, used, capacity, stash_size, stash_capacity, written_left;
     uint64_t moved_ms;
     uint8_t *body, *stash;
+    uint8_t *out; /* said in this turn of the loop: one write at its end */
+    size_t out_size, out_capacity;
+    uv_prepare_t turn;
+    int handles_closed;
     mdl_tls *tls;
     mdl_ws *ws;
     uv_connect_t connect;
@@ -77,7 +82,8 @@ struct mdl_stream {
 mdl_stream *mdl_stream_new(uv_loop_t *loop, mdl_scheme scheme);
 /* Connected or accepted: greet, and read. */
 void mdl_stream_start(mdl_stream *s);
-/* Copies. 0 when it cannot be sent: not open, or out of memory (the stream is then closed). */
+/* Copies; it goes out before the loop waits again. 0 when it cannot be sent: not open, or out of memory (the stream is
+ * then closed). */
 int mdl_stream_send(mdl_stream *s, const void *header, size_t header_size, const void *bytes, size_t size);
 /* Bytes that wait to be sent. */
 size_t mdl_stream_queued(const mdl_stream *s);

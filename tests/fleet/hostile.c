@@ -160,7 +160,7 @@ static void bad_hello(line *l, const stub *s) {
     static const char old[] = "{\"experiment\":\"0000000000000000000000000000000000000000000000000000000000000000\","
                               "\"session\":\"00000000000000000000000000000001\",\"seq\":\"0\",\"version\":0,"
                               "\"program\":\"stub\",\"results\":1,\"threads\":1,\"speed\":\"0\",\"ticket\":\"0\","
-                              "\"invite\":\"\"}";
+                              "\"invite\":\"\",\"memory\":\"0\"}";
     refused(l, "old version", stub_seal_text(s, "hello", old, sizeof old - 1, frame), MDL_REASON_BAD_PAYLOAD);
     m = stub_message(MDL_MSG_HELLO);
     m.as.hello.results = MDL_RESULTS + 1;

@@ -19,8 +19,14 @@ for w in 0 1 2; do
 done
 done=0 during=0
 while [ $done -lt $kills ]; do
-    # From the first record on, or in the middle of the work; workers come back within about a second.
-    sleep "$(printf '%d.%03d' $((RANDOM % 2)) $((RANDOM % 1000)))"
+    # From the first record on, or in the middle of the work, at once when a fast machine is ahead of the kills; workers
+    # come back within about a second.
+    wait_ms=$((RANDOM % 2 * 1000 + RANDOM % 1000))
+    sleep "$(printf '0.%03d' $((wait_ms % 100)))"
+    for ((; wait_ms >= 100; wait_ms -= 100)); do
+        [ "$(generation ledger || echo 0)" -lt $((done * 20 + 15)) ] || break
+        sleep 0.1
+    done
     kill -0 "$pid" 2>/dev/null || break
     before=$(generation ledger || echo 0)
     kill -9 "$pid"
