@@ -26,6 +26,7 @@ void mdl_sim_plan_init(mdl_sim_plan *p) {
                         .plant_ppm = 5000,
                         .probation = 10,
                         .window = 3,
+                        .checkers = 2,
                         .ed25519 = 1};
 }
 
@@ -225,7 +226,7 @@ static mdl_err open_fleet(mdl_sim *s) {
     s->config.admission.how = MDL_ADMIT_LIST;
     s->config.listed = s->listed;
     s->config.listed_count = s->workers;
-    s->config.checkers = MDL_SIM_CHECKERS;
+    s->config.checkers = s->plan.checkers;
     memset(s->config.chain, 7, sizeof s->config.chain);
     memcpy(s->config.chain, &s->plan.seed, sizeof s->plan.seed);
     return err;
@@ -316,7 +317,7 @@ static int sound(const mdl_sim_plan *p) {
     return p->workers >= 1 && p->workers <= 1000000 && p->generations >= 1 && p->generations <= 10000 &&
            p->adversaries >= 0 && p->adversaries <= 0.9 && p->latency_ms >= 0 && p->loss >= 0 && p->loss <= 0.5 &&
            p->repeat >= 0 && p->repeat <= 0.5 && p->crash_s >= 0 && p->churn_s >= 0 && p->floor_ppm <= 1000000 &&
-           p->plant_ppm <= 1000000 && p->probation <= 1000000 && p->window <= MDL_VERIFY_WINDOW_MAX &&
+           p->checkers >= 1 && p->checkers <= MDL_CHECKERS_MAX && p->plant_ppm <= 1000000 && p->probation <= 1000000 && p->window <= MDL_VERIFY_WINDOW_MAX &&
            (p->mix < MDL_SIM_BEHAVIOURS || p->mix == MDL_SIM_MIX_WORST || p->mix == MDL_SIM_MIX_ALL);
 }
 

@@ -16,7 +16,6 @@ enum {
     MDL_SIM_KEPT = 160,     /* envelopes in one worker's outbox   */
     MDL_SIM_TAPPED = 64,    /* frames that eavesdroppers keep     */
     MDL_SIM_HISTOGRAM = 64, /* of waiting times, by powers of 2^(1/2) us */
-    MDL_SIM_CHECKERS = 2,   /* jobs that the coordinator does at once */
     MDL_SIM_OWNERS = 6      /* results of one job that are watched */
 };
 
