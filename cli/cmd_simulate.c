@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/cli.h"
 #include "cli/drive.h"
+#include "cli/files.h"
 #include "cli/inputs.h"
 #include "cli/simulate_v1.h"
 #include "protocol/safetensors.h"
@@ -215,14 +215,6 @@ static int simulate_experiment(const mdl_experiment *x, const float *genome, con
     return code;
 }
 
-static int is_champion(const char *path) {
-    static const char ending[] = ".safetensors";
-    size_t size = strlen(path), tail = sizeof ending - 1;
-    struct stat status;
-    return (size > tail && strcmp(path + size - tail, ending) == 0) ||
-           (stat(path, &status) == 0 && S_ISDIR(status.st_mode));
-}
-
 int mdl_cmd_simulate(int argc, char **argv) {
     settings s = {.windows = UINT32_MAX};
     int json = 0, has_steps = 0;
@@ -260,7 +252,7 @@ int mdl_cmd_simulate(int argc, char **argv) {
         return mdl_cli_fail(MDL_EXIT_USAGE, "%s: an argument is missing; usage: modulon %s %s", usage.name, usage.name,
                             usage.arguments);
     char error[MDL_ERROR_TEXT];
-    if (is_champion(argv[first])) {
+    if (mdl_cli_is_champion(argv[first])) {
         mdl_champion c;
         mdl_err err = mdl_champion_read(&c, argv[first], error, sizeof error);
         if (err != MDL_OK)

@@ -116,8 +116,10 @@ void mdl_player_save_region(const mdl_player *p, uint32_t i, const mdl_sink *sin
     p->shard.model->save(mdl_shard_at(&p->shard, i), &p->params, last_step(p), sink);
 }
 
+static uint64_t head_bytes(void) { return sizeof magic + 8; }
+
 uint64_t mdl_player_state_bytes(const mdl_experiment *x, const uint32_t *owner, uint32_t shard) {
-    uint64_t sum = sizeof magic + 8;
+    uint64_t sum = head_bytes();
     for (uint32_t r = 0; r < x->network.regions; r++)
         if (owner[r] == shard)
             sum += mdl_network_model_of(x)->state_bytes(x, r);
@@ -139,16 +141,20 @@ mdl_err mdl_player_load(mdl_player *p, uint64_t key, const uint8_t *bytes, size_
     mdl_get_bytes(&reader, head, sizeof head);
     if (reader.bad || memcmp(head, magic, sizeof head) != 0)
         return MDL_EMAGIC;
+    uint64_t want = head_bytes();
+    for (uint32_t i = 0; i < p->shard.count; i++)
+        want += p->shard.model->state_bytes(p->experiment, p->region[i]);
+    if (size != want)
+        return MDL_ESIZE;
     uint32_t windows = mdl_get_u32(&reader);
     if (mdl_get_u32(&reader) != p->shard.count)
         return MDL_ERANGE;
     p->windows = windows;
     for (uint32_t i = 0; i < p->shard.count; i++)
         p->shard.model->load(mdl_shard_at(&p->shard, i), &p->params, last_step(p), &reader);
+    MDL_ASSERT(reader.bad || reader.left == 0); /* models say how long their regions are */
     if (reader.bad)
-        return reader.left == 0 ? MDL_ESIZE : MDL_ERANGE;
-    if (reader.left != 0)
-        return MDL_ESIZE;
+        return MDL_ERANGE;
     put_out(p);
     return MDL_OK;
 }

@@ -13,13 +13,16 @@ typedef struct duty_lease {
     uint8_t worker[32];
     uint32_t owner, first, count;
     uint32_t before; /* the newest lease before it that begins at `first`; MDL_DUTY_NONE */
-    uint32_t later;  /* the next lease of this worker; MDL_DUTY_NONE                     */
+    uint32_t later;  /* the next lease of this worker, or that was joined; MDL_DUTY_NONE  */
     uint32_t last;   /* of the first lease of a worker: its newest one                   */
     int trusted;
     lease_state state;
     mdl_duty_kind kind; /* FRESH (copies too), CONFIRM (planted ones too) */
     uint8_t nonce[32], root[32];
     mdl_duty_answer *answer; /* [count] once answered */
+    uint64_t *party;         /* [parties] leases of shards that answered together, else NULL */
+    uint32_t parties;
+    int replicated;
 } duty_lease;
 
 enum { NEEDS = 1, SETTLED = 2, DISPUTED = 4, WAITS = 8, LACKS = 16 /* needs, and is not confirmed */ };
@@ -33,7 +36,7 @@ typedef struct duty_job {
     uint8_t answers, flags;
 } duty_job;
 
-typedef enum event_type { GIVEN, REVEALED, ENDED, DECIDED, CONVICTED } event_type;
+typedef enum event_type { GIVEN, REVEALED, ENDED, DECIDED, CONVICTED, JOINED } event_type;
 
 typedef struct duty_event {
     event_type type;
@@ -62,7 +65,8 @@ struct mdl_duty {
     uint64_t first_id;
     uint32_t *number; /* index of lease first_id + i */
     uint32_t numbers, numbers_room;
-    mdl_name_index workers; /* first lease of each */
+    mdl_name_index workers;       /* first lease of each */
+    uint32_t joined, joined_last; /* leases of shards that answered together; MDL_DUTY_NONE */
     duty_event *event;
     uint32_t events, events_room;
 };

@@ -107,6 +107,9 @@ mdl_err mdl_message_shape(const mdl_message *m);
  * the type has none. Give it to mdl_frame_check_blob(). */
 void mdl_message_blob(const mdl_message *m, uint8_t digest[MDL_DIGEST_BYTES], uint64_t *size);
 
+/* The largest blob that a message of this type carries; 0: none. */
+uint64_t mdl_message_blob_max(mdl_message_type type);
+
 /* Encode and sign.
  *   work  MDL_SEAL_WORK_BYTES of scratch
  *   out   the envelope; MDL_ENVELOPE_BYTES_MAX bytes always suffice

@@ -5,7 +5,7 @@
 #include "core/assert.h"
 #include "core/num.h"
 
-enum { SUMS = 24, MODULATION_MAX = 512 };
+enum { SUMS = 24 };
 
 /* Sensors show nothing beyond this (SPEC 5.7). */
 #define SENSOR_MAX 1024.0f
@@ -73,10 +73,15 @@ mdl_err mdl_shard_output_read(const mdl_experiment *x, const mdl_activity_rule *
     return err == MDL_OK && r.left != 0 ? MDL_ESIZE : err;
 }
 
+/* What stands before the activity in an input. */
+static size_t input_head(const mdl_experiment *x, int first) {
+    size_t modulation = MDL_MODULATION_BYTES + (x->modulators.used ? MDL_LEVELS_BYTES : 0);
+    return modulation + (first ? 4 * (size_t)x->network.sensors : 0);
+}
+
 size_t mdl_shard_input_max(const mdl_experiment *x, const uint32_t *owner, uint32_t shard) {
     uint32_t region[MDL_REGIONS_MAX], hears = mdl_cut_hears(&x->network, owner, shard, region);
-    size_t obs = owner[0] == shard ? 4 * (size_t)x->network.sensors : 0;
-    return MODULATION_MAX + obs + hears * mdl_boundary_max(part_of(x));
+    return input_head(x, owner[0] == shard) + hears * mdl_boundary_max(part_of(x));
 }
 
 size_t mdl_shard_input(const mdl_conductor *c, const uint32_t *owner, uint32_t shard,
@@ -86,9 +91,9 @@ size_t mdl_shard_input(const mdl_conductor *c, const uint32_t *owner, uint32_t s
     filled f = {out, 0};
     mdl_sink sink = {fill, &f};
     mdl_modulation_save(&c->modulation[0], &sink);
-    MDL_ASSERT(f.size <= MODULATION_MAX);
     if (owner[0] == shard)
         mdl_put_f32s(&sink, mdl_conductor_view(c, 0)->obs, network->sensors);
+    MDL_ASSERT(f.size == input_head(c->experiment, owner[0] == shard));
     for (uint32_t i = 0; c->windows > 0 && i < hears; i++)
         mdl_put_bytes(&sink, packed[region[i]].at, packed[region[i]].size);
     return f.size;
@@ -100,12 +105,14 @@ mdl_err mdl_shard_input_run(mdl_player *p, const uint8_t *bytes, size_t size) {
     mdl_reader r = {bytes, size, 0};
     mdl_modulation m;
     float obs[MDL_OBS_MAX] = {0};
+    if (size < input_head(p->experiment, p->first))
+        return MDL_ESIZE;
     mdl_modulation_load(&m, &p->params, &r);
     mdl_get_f32s(&r, obs, p->first ? network->sensors : 0);
     for (uint32_t i = 0; i < network->sensors; i++)
         r.bad |= mdl_absf(obs[i]) > SENSOR_MAX;
     if (r.bad)
-        return r.left == 0 ? MDL_ESIZE : MDL_ERANGE;
+        return MDL_ERANGE;
     if (m.window != p->windows || m.step != p->windows * network->window)
         return MDL_EMISMATCH;
     for (uint32_t i = 0; p->windows > 0 && i < p->hears; i++) {

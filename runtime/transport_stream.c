@@ -99,7 +99,7 @@ static void allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
 
 /* As it should be now. */
 static void watch(mdl_stream *s) {
-    int want = !s->closing && !s->paused && !s->choked;
+    int want = !s->closing && !s->paused && !s->choked && !s->asking;
     if (want == s->reading || s->closing) {
         return;
     }
@@ -325,7 +325,7 @@ static void take_head(mdl_stream *s) {
     for (size_t i = 0; i < 8; i++) {
         size = size << 8 | h[head_size(s) - 8 + i];
     }
-    if ((s->scheme == MDL_IPC && h[0] != 1) || size > s->limit) {
+    if ((s->scheme == MDL_IPC && h[0] != 1) || size > mdl_stream_longest(s)) {
         mdl_stream_close(s, "the other side sent a message that is too long");
         return;
     }
@@ -338,7 +338,8 @@ static int grow(mdl_stream *s) {
         return 1;
     }
     size_t capacity = s->capacity < FIRST_CAPACITY ? FIRST_CAPACITY : s->capacity * 2;
-    capacity = capacity > s->size && s->size >= FIRST_CAPACITY ? s->size : capacity;
+    size_t most = s->used + mdl_stream_room(s) < s->size ? s->used + mdl_stream_room(s) : s->size;
+    capacity = capacity > most && most >= FIRST_CAPACITY ? most : capacity;
     uint8_t *body = realloc(s->body, capacity);
     if (!body) {
         mdl_stream_close(s, "out of memory");
@@ -349,8 +350,30 @@ static int grow(mdl_stream *s) {
     return 1;
 }
 
+size_t mdl_stream_longest(const mdl_stream *s) { return s->large > s->limit ? s->large : s->limit; }
+
+size_t mdl_stream_room(const mdl_stream *s) {
+    size_t allowed = s->admitted ? s->allowed : s->limit;
+    return s->skipping ? SIZE_MAX : allowed > s->used ? allowed - s->used : 0;
+}
+
+void mdl_stream_ask(mdl_stream *s) {
+    if (s->admitted) {
+        mdl_stream_close(s, "the other side sent more than it said");
+        return;
+    }
+    s->asking = 1;
+    s->feeding++;
+    s->asked(s, s->body, s->used);
+    s->feeding--;
+}
+
 int mdl_stream_gather(mdl_stream *s, const uint8_t *bytes, size_t size) {
-    MDL_ASSERT(size <= s->size - s->used);
+    MDL_ASSERT(size <= s->size - s->used && size <= mdl_stream_room(s));
+    if (s->skipping) {
+        s->used += size;
+        return 1;
+    }
     while (size > 0) {
         if (!grow(s)) {
             return 0;
@@ -366,11 +389,12 @@ int mdl_stream_gather(mdl_stream *s, const uint8_t *bytes, size_t size) {
 
 void mdl_stream_offer(mdl_stream *s) {
     static const uint8_t none[1];
-    if (!s->message(s, s->size > 0 ? s->body : none, s->size)) {
+    if (!s->skipping && !s->message(s, s->size > 0 ? s->body : none, s->size)) {
         s->paused = 1;
         return;
     }
     s->head_used = s->used = s->size = 0;
+    s->admitted = s->skipping = 0;
     if (s->capacity > MDL_STREAM_READ) { /* long ones are rare */
         free(s->body);
         s->body = NULL;
@@ -384,7 +408,7 @@ static size_t feed(mdl_stream *s, const uint8_t *bytes, size_t size) {
         return mdl_ws_feed(s, bytes, size);
     }
     size_t at = 0;
-    while (at < size && !s->closing && !s->paused) {
+    while (at < size && !s->closing && !s->paused && !s->asking) {
         size_t want = head_size(s);
         if (s->head_used < want) {
             size_t n = want - s->head_used < size - at ? want - s->head_used : size - at;
@@ -395,7 +419,12 @@ static size_t feed(mdl_stream *s, const uint8_t *bytes, size_t size) {
                 take_head(s);
             }
         } else if (s->used < s->size) {
-            size_t n = s->size - s->used < size - at ? s->size - s->used : size - at;
+            size_t n = s->size - s->used < size - at ? s->size - s->used : size - at, room = mdl_stream_room(s);
+            if (room == 0) {
+                mdl_stream_ask(s);
+                continue;
+            }
+            n = n < room ? n : room;
             if (!mdl_stream_gather(s, bytes + at, n)) {
                 break;
             }
@@ -411,7 +440,7 @@ static size_t feed(mdl_stream *s, const uint8_t *bytes, size_t size) {
 /* Bytes for the messages: what cannot be used while it is paused is kept. That is at most
  * a read, and what TLS held of a record. */
 static void take(mdl_stream *s, const uint8_t *bytes, size_t size) {
-    size_t used = s->paused ? 0 : feed(s, bytes, size), left = size - used;
+    size_t used = s->paused || s->asking ? 0 : feed(s, bytes, size), left = size - used;
     if (left == 0 || s->closing) {
         return;
     }
@@ -470,13 +499,12 @@ static void arrived(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer) {
     watch(s);
 }
 
-void mdl_stream_resume(mdl_stream *s) {
-    if (s->closing || !s->paused) {
-        return;
+/* What was kept while it was paused, then the network again. */
+static void go_on(mdl_stream *s) {
+    if (s->feeding) {
+        return; /* whoever feeds goes on by itself */
     }
-    s->paused = 0;
-    mdl_stream_offer(s);
-    if (s->stash && !s->paused && !s->closing) {
+    if (s->stash && !s->paused && !s->asking && !s->closing) {
         size_t used = feed(s, s->stash, s->stash_size);
         s->stash_size -= used;
         memmove(s->stash, s->stash + used, s->stash_size);
@@ -489,8 +517,45 @@ void mdl_stream_resume(mdl_stream *s) {
     watch(s);
 }
 
+void mdl_stream_resume(mdl_stream *s) {
+    if (!s->closing && s->paused) {
+        s->paused = 0;
+        mdl_stream_offer(s);
+        go_on(s);
+    } else if (!s->closing && s->asking) {
+        mdl_stream_ask(s);
+        go_on(s);
+    }
+}
+
+void mdl_stream_admit(mdl_stream *s, size_t size) {
+    if (s->closing) {
+        return;
+    }
+    MDL_ASSERT(s->asking);
+    if (size < s->size || size > mdl_stream_longest(s)) {
+        mdl_stream_close(s, "the other side sent more than it said");
+        return;
+    }
+    s->asking = 0;
+    s->admitted = 1;
+    s->admitted_ms = uv_now(s->h.any.loop);
+    s->allowed = size;
+    go_on(s);
+}
+
+void mdl_stream_skip(mdl_stream *s) {
+    if (!s->closing) {
+        MDL_ASSERT(s->asking);
+        s->asking = 0;
+        s->skipping = 1;
+        s->admitted_ms = uv_now(s->h.any.loop);
+        go_on(s);
+    }
+}
+
 void mdl_stream_start(mdl_stream *s) {
-    MDL_ASSERT(s->ready && s->message && s->limit > 0);
+    MDL_ASSERT(s->ready && s->message && s->limit > 0 && (s->asked || s->large == 0));
     if (s->scheme != MDL_IPC) {
         uv_tcp_nodelay(&s->h.tcp, 1);
         uv_tcp_keepalive(&s->h.tcp, 1, KEEPALIVE_S);
@@ -522,5 +587,8 @@ void mdl_stream_tick(mdl_stream *s) {
         mdl_stream_close(s, "the other side does not greet");
     } else if (s->open && now - s->moved_ms >= MDL_STALL_MS) {
         mdl_stream_close(s, "the other side takes nothing");
+    } else if ((s->admitted || s->skipping) && !s->paused &&
+               now - s->admitted_ms >= MDL_LARGE_MS + mdl_stream_longest(s) / MDL_LARGE_RATE) {
+        mdl_stream_close(s, "the other side is too slow");
     }
 }
