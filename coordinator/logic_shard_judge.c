@@ -44,10 +44,11 @@ static int convict(mdl_coordinator *c, mdl_message *m, uint64_t now_ms) {
                         "; %" PRIu64 " updates are forfeited",
                         record, m->as.shardverdict.job, m->as.shardverdict.life, m->as.shardverdict.window,
                         w[worker].forfeited);
-    mdl_work_follow(c);
+    mdl_work_follow(c, worker);
     mdl_stage_follow(c, now_ms);
-    mdl_peer_close(&c->peer[worker]);
-    c->active = 0;
+    c->late_ms = 0; /* jobs may be open again */
+    mdl_peer_leaves(c, worker, now_ms);
+    mdl_peer_close(c, worker);
     return 1;
 }
 
