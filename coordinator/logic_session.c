@@ -405,6 +405,9 @@ static void dispatch(mdl_coordinator *c, const mdl_asked *a) {
     case MDL_MSG_PING:
         mdl_serve_ping(c, a);
         return;
+    case MDL_MSG_PROVE:
+        mdl_serve_prove(c, a);
+        return;
     default:
         MDL_ASSERT(0);
     }

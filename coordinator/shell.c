@@ -236,16 +236,16 @@ static void on_publish(void *ctx, uint64_t after, const uint8_t *envelope, size_
     }
 }
 
-static void on_checked(void *ctx, uint32_t job, const mdl_duty_answer *answer) {
+static void on_checked(void *ctx, uint32_t generation, uint32_t job, const mdl_duty_answer *answer) {
     mdl_shell *s = ctx;
     if (s->closing || s->failed) {
         return;
     }
-    mdl_coordinator_computed(s->logic, job, answer, mdl_shell_now_ms());
+    mdl_coordinator_computed(s->logic, generation, job, answer, mdl_shell_now_ms());
     mdl_shell_after_logic(s);
 }
 
-static void on_compute(void *ctx, uint32_t job) {
+static void on_compute(void *ctx, const mdl_evolution *of, uint32_t job) {
     mdl_shell *s = ctx;
     const mdl_ledger *l = mdl_coordinator_ledger(s->logic);
     if (!s->checker) {
@@ -255,13 +255,14 @@ static void on_compute(void *ctx, uint32_t job) {
             return;
         }
     }
-    mdl_checker_give(s->checker, mdl_ledger_evolution(l), job);
+    mdl_checker_give(s->checker, of, job);
 }
 
 static void on_log(void *ctx, const char *kind, const uint8_t *key, const char *text) {
     mdl_shell *s = ctx;
     char who[17] = "";
-    static const char *const always[] = {"generation", "end", "admin", "admit", "bye", "verdict", "unverified", "bug"};
+    static const char *const always[] = {"generation", "end",        "admin",      "admit", "bye",
+                                         "verdict",    "correction", "unverified", "bug",   "forked"};
     if (key) {
         mdl_hex(key, 8, who);
     }
@@ -273,8 +274,8 @@ static void on_log(void *ctx, const char *kind, const uint8_t *key, const char *
 }
 
 mdl_coordinator_io mdl_shell_io(mdl_shell *s) {
-    return (mdl_coordinator_io){s,          on_append,  on_put_blob, on_reply,          on_receipt,
-                                on_publish, on_compute, on_log,      mdl_shell_blobs(s)};
+    return (mdl_coordinator_io){s,          on_append,  on_put_blob, on_reply,           on_receipt,
+                                on_publish, on_compute, on_log,      mdl_shell_blobs(s), mdl_shell_tree};
 }
 
 void mdl_shell_after_logic(mdl_shell *s) {

@@ -159,6 +159,8 @@ void mdl_committer_stop(mdl_committer *c);
 /* Store, fold, reader. */
 mdl_err mdl_shell_load(mdl_shell *s, char *error, size_t error_size);
 mdl_blobs mdl_shell_blobs(mdl_shell *s);
+/* Command tree() of the logic. */
+mdl_err mdl_shell_tree(void *ctx, uint64_t size, mdl_merkle_lookup *lookup);
 void mdl_shell_remember(mdl_shell *s, const uint8_t digest[MDL_DIGEST_BYTES], const uint8_t *bytes, size_t size);
 /* Write DIR/champion.safetensors. */
 mdl_err mdl_shell_export(mdl_shell *s, char *error, size_t error_size);

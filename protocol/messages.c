@@ -142,6 +142,10 @@ static int has_shape(const mdl_message *m) {
     case MDL_MSG_RESULT:
         return m->as.result.fitness.count == m->as.result.count && m->as.result.segments.count == m->as.result.count &&
                is_range(m->as.result.first, m->as.result.count);
+    case MDL_MSG_CORRECTION:
+        return m->as.correction.fitness.count == m->as.correction.count &&
+               m->as.correction.segments.count == m->as.correction.count &&
+               is_range(m->as.correction.first, m->as.correction.count);
     case MDL_MSG_SHARDRESULT:
         return m->as.shardresult.regions.count <= MDL_SHARDS_MAX;
     case MDL_MSG_SHARDGRANT:
@@ -168,6 +172,9 @@ static int has_shape(const mdl_message *m) {
     case MDL_MSG_DOCUMENT:
         return m->as.document.blob_size > 0 &&
                memcmp(m->as.document.digest, m->as.document.blob, MDL_DIGEST_BYTES) == 0;
+    case MDL_MSG_PROOF:
+        return m->as.proof.from <= m->as.proof.to && m->as.proof.blob_size % 32 == 0 &&
+               is_zero(m->as.proof.blob) == (m->as.proof.blob_size == 0);
     case MDL_MSG_ADMIT:
         return m->as.admit.how != 1 || memcmp(m->as.admit.owner, m->as.admit.worker, MDL_KEY_BYTES) == 0;
     case MDL_MSG_CLOSE:

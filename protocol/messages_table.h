@@ -10,6 +10,7 @@
 #define MDL_GENERATION_MAX 1000000
 #define MDL_UNIT_JOBS_MAX 512
 #define MDL_INVITE_BYTES_MAX 1536
+#define MDL_GOSSIP_NOTE_MAX 512 /* bytes of a checkpoint with the log's signature alone: origins have at most 128 */
 #define MDL_SHARDS_MAX 256                     /* of one job: as many as regions */
 #define MDL_SHARD_STEPS_MAX 65536              /* windows of one step            */
 #define MDL_SNAPSHOT_CHUNKS_MAX 32768          /* of one shard                   */
@@ -59,6 +60,10 @@
 #define MDL_FIELDS_FETCH(F) F(BLOB, digest, 32, 32, "blob that is asked for")
 #define MDL_FIELDS_BYE(F) F(TEXT, reason, 0, 64, "why, for people")
 #define MDL_FIELDS_PING(F)
+#define MDL_FIELDS_PROVE(F)                                                                                            \
+    F(U64, from, 0, MDL_U64_MAX, "records of the smaller tree")                                                        \
+    F(U64, to, 0, MDL_U64_MAX, "records of the larger tree; 0: as many as the newest checkpoint has")                  \
+    F(NOTE, checkpoint, 0, MDL_GOSSIP_NOTE_MAX, "the newest one that the worker has had proved; empty: not shown")
 /* Shards: section 12. */
 #define MDL_FIELDS_PULL(F)                                                                                             \
     F(U64, lease, 0, MDL_U64_MAX, "lease of a shard")                                                                  \
@@ -153,6 +158,14 @@
     F(U64, clock_ms, 0, MDL_U64_MAX, "the coordinator's clock, ms since 1970; only for people")                        \
     F(NOTE, checkpoint, 0, 1024, "newest signed checkpoint of the ledger")
 
+#define MDL_FIELDS_PROOF(F)                                                                                            \
+    F(U64, from, 0, MDL_U64_MAX, "as in the call")                                                                     \
+    F(U64, to, 0, MDL_U64_MAX, "records of the larger tree")                                                           \
+    F(HEX, root, 32, 32, "root of the smaller tree")                                                                   \
+    F(NOTE, checkpoint, 0, MDL_GOSSIP_NOTE_MAX, "where the call had 0 for `to`: the newest signed checkpoint")         \
+    F(CARRIED, blob, 32, 32, "the consistency proof of section 4.1, hashes of 32 bytes")                               \
+    F(U64, blob_size, 0, 32 * 63, "its size in bytes")
+
 /* Coordinator to everyone: published; missing one is harmless. */
 #define MDL_FIELDS_NEWS(F)                                                                                             \
     F(U32, generation, 0, MDL_GENERATION_MAX, "generation that has opened")                                            \
@@ -240,6 +253,15 @@
     F(I64, fitness, MDL_FITNESS_LO, MDL_FITNESS_HI, "its right sum, in millionths")                                    \
     F(U64, updates, 0, MDL_U64_MAX, "synapse updates that it takes")                                                   \
     F(HEX, segment, 32, 32, "its right segment digest")
+/* A convict's unit of a closed generation, done again by the coordinator: what it computes, right or not. */
+#define MDL_FIELDS_CORRECTION(F)                                                                                       \
+    F(HEX, worker, 32, 32, "the convict")                                                                              \
+    F(U64, result, 0, MDL_U64_MAX, "record of its result")                                                             \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the jobs")                                                \
+    F(U32, first, 0, MDL_U32_MAX, "first job")                                                                         \
+    F(U32, count, 1, MDL_UNIT_JOBS_MAX, "number of jobs")                                                              \
+    F(FITNESSES, fitness, 1, MDL_UNIT_JOBS_MAX, "their right sums, in millionths")                                     \
+    F(SEGMENTS, segments, 1, MDL_UNIT_JOBS_MAX, "their right segment digests and synapse updates")
 #define MDL_FIELDS_CREDIT(F)                                                                                           \
     F(U32, generation, 0, MDL_GENERATION_MAX, "generation that has closed: section 10.6 says which work is paid")      \
     F(U32, count, 0, MDL_U32_MAX, "number of workers in the blob")                                                     \
@@ -281,6 +303,7 @@
     M(fetch, FETCH, CALL, "asks for a blob")                                                                           \
     M(bye, BYE, CALL, "ends the session and gives leases back")                                                        \
     M(ping, PING, CALL, "asks for a sign of life")                                                                     \
+    M(prove, PROVE, CALL, "asks whether one tree of the ledger continues another")                                     \
     M(welcome, WELCOME, REPLY, "answers hello")                                                                        \
     M(grant, GRANT, REPLY, "answers want: a lease")                                                                    \
     M(shardgrant, SHARDGRANT, REPLY, "answers want: a lease of a shard")                                               \
@@ -290,6 +313,7 @@
     M(history, HISTORY, REPLY, "answers sync")                                                                         \
     M(document, DOCUMENT, REPLY, "answers fetch")                                                                      \
     M(pong, PONG, REPLY, "answers ping and bye")                                                                       \
+    M(proof, PROOF, REPLY, "answers prove")                                                                            \
     M(news, NEWS, NEWS, "a generation has opened")                                                                     \
     M(genesis, GENESIS, RECORD, "record 0: the experiment")                                                            \
     M(admit, ADMIT, RECORD, "a worker was let in")                                                                     \
@@ -300,6 +324,7 @@
     M(expire, EXPIRE, RECORD, "a lease ended without a result; the coordinator's assertion")                           \
     M(check, CHECK, RECORD, "the coordinator did a job itself, and agrees")                                            \
     M(verdict, VERDICT, RECORD, "the coordinator did a job itself, and does not: convicts")                            \
+    M(correction, CORRECTION, RECORD, "the coordinator did a convict's unit of a closed generation again")             \
     M(close, CLOSE, RECORD, "a generation closed")                                                                     \
     M(credit, CREDIT, RECORD, "work was credited")                                                                     \
     M(champion, CHAMPION, RECORD, "a new champion")                                                                    \

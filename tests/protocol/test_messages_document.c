@@ -63,6 +63,9 @@ static void check_vector(void *ctx, size_t count, char **field) {
     } else if (type == MDL_MSG_DOCUMENT) {
         f.blob = (const uint8_t *)"{}\n";
         f.blob_size = 3;
+    } else if (type == MDL_MSG_PROOF) {
+        f.blob = (const uint8_t *)"0123456789abcdef0123456789abcdef";
+        f.blob_size = 32;
     }
     assert_int_equal(mdl_frame_check_blob(&f, digest, blob_size), MDL_OK);
     assert_int_equal(mdl_frame_encode(&f, frame, sizeof frame, &frame_size), MDL_OK);
