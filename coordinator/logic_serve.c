@@ -122,11 +122,12 @@ void mdl_serve_fetch(mdl_coordinator *c, const mdl_asked *a) {
     mdl_message m;
     const uint8_t *digest = a->message->as.fetch.digest, *bytes;
     size_t size;
-    if (!mdl_names_have(&c->names, digest)) {
+    int kept = mdl_stage_blob(c, digest, &bytes, &size); /* a shard's state */
+    if (!kept && !mdl_names_have(&c->names, digest)) {
         mdl_coordinator_reject(c, a, MDL_REASON_NOT_FOUND, 0, 0, NULL);
         return;
     }
-    mdl_err err = c->io.blobs.get(c->io.blobs.ctx, digest, &bytes, &size);
+    mdl_err err = kept ? MDL_OK : c->io.blobs.get(c->io.blobs.ctx, digest, &bytes, &size);
     if (err != MDL_OK) {
         mdl_coordinator_reject(c, a, MDL_REASON_INTERNAL, 1000, 0, mdl_strerror((int)err));
         return;
@@ -163,8 +164,8 @@ void mdl_serve_bye(mdl_coordinator *c, const mdl_asked *a) {
     }
     mdl_serve_ping(c, a);
     /* The session stays, so that a repeat is answered; it counts as gone. */
+    mdl_peer_leaves(c, a->worker, a->now_ms);
     c->peer[a->worker].left = 1;
-    c->active = 0;
 }
 
 /* ---- the operator ---- */
@@ -199,7 +200,6 @@ mdl_err mdl_coordinator_admin(mdl_coordinator *c, const char *action, const uint
     mdl_message m;
     memset(&m, 0, sizeof m);
     m.type = MDL_MSG_ADMIN;
-    (void)now_ms;
     if (!pause && !resume && !of_key) {
         snprintf(error, error_size, "there is no action %.32s", action);
         return MDL_ENOENT;
@@ -254,8 +254,8 @@ mdl_err mdl_coordinator_admin(mdl_coordinator *c, const char *action, const uint
     mdl_coordinator_log(c, "admin", w ? key : NULL, "%s%s%s", action, *reason ? ": " : "", reason);
     if (ban || ends) {
         mdl_work_revoke(c, worker, MDL_REASON_REVOKED);
-        mdl_peer_close(&c->peer[worker]);
-        c->active = 0;
+        mdl_peer_leaves(c, worker, now_ms);
+        mdl_peer_close(c, worker);
     }
     return MDL_OK;
 }

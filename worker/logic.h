@@ -67,7 +67,13 @@ typedef struct mdl_worker_config {
     char invite[MDL_INVITE_BYTES_MAX + 1]; /* empty: none                    */
     uint64_t gossip_ms;                    /* 0: MDL_WORKER_GOSSIP_MS        */
     int once;                              /* stop after one result is settled */
+    /* For many workers in one process; NULL: of its own. By reference. */
+    struct mdl_worker_scratch *scratch; /* used within an event only */
+    const mdl_model_source *models;
 } mdl_worker_config;
+
+/* NULL when out of memory; free() ends it. */
+struct mdl_worker_scratch *mdl_worker_scratch_new(void);
 
 typedef enum mdl_notice_kind {
     MDL_NOTICE_CONNECTED,  /* welcomed                                  */
