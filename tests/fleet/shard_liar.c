@@ -12,7 +12,7 @@
 #include "runtime/transport.h"
 #include "worker/logic.h"
 
-enum { CALLS_MAX = 64, MEMORY = 1 << 30 };
+enum { EARLY = 6, CALLS_MAX = 64, MEMORY = 1 << 30 };
 
 static uv_loop_t loop;
 static uv_timer_t timer, later;
@@ -59,10 +59,15 @@ static int turn_boundary(mdl_shard_work *w) {
     case MDL_BOUNDARY_BITS: /* the last byte holds signs */
         w->output[w->output_size - 1] ^= 1;
         return 1;
-    default: /* the lowest bit of the last value */
-        w->output[w->output_size - 4] ^= 1;
-        return mdl_shard_output_read(p->experiment, &rule, w->owner, w->shard, w->output, w->output_size, &out,
-                                     packed) == MDL_OK;
+    default: /* one that matters, of the last value, if it is still one that can be */
+        for (uint8_t bit = 0x40; bit >= 0x10; bit /= 2) {
+            w->output[w->output_size - 2] ^= bit;
+            if (mdl_shard_output_read(p->experiment, &rule, w->owner, w->shard, w->output, w->output_size, &out,
+                                      packed) == MDL_OK)
+                return 1;
+            w->output[w->output_size - 2] ^= bit;
+        }
+        return 0;
     }
 }
 
@@ -73,7 +78,9 @@ static int zeros(const uint8_t digest[MDL_DIGEST_BYTES]) {
 
 static void maybe_lie(mdl_shard_work *w) {
     windows += w->count;
-    if (lied || w->err != MDL_OK || w->count == 0 || windows <= after)
+    /* Early in the last life, so that it shows in what the job ends with. */
+    if (lied || w->err != MDL_OK || w->count == 0 || windows <= after || w->life + 1 < w->what.episodes ||
+        w->player->windows > EARLY)
         return;
     if (strcmp(lie, "boundary") == 0) {
         lied = turn_boundary(w);

@@ -9,7 +9,7 @@ sharded() {
     "network": { "regions": ${regions:-8}, "neurons": ${neurons:-12}, "ring": ${ring:-4}, "sources": 2,
                  "listen": ${listen:-4}, "fan_in": ${fan_in:-3}, "motor_fan": 4, "window": $4 },
     ${encoding:-}
-    "sharding": { "shards": $3, "snapshot_windows": ${states:-1} },
+    "sharding": { "shards": $3, "snapshot_windows": ${states:-1}, "replicas": ${replicas:-1} },
     ${5:-}
     "evolution": { "generations": ${generations:-2}, "episodes": ${episodes:-2}, "validate_every": 2,
                    "validate_episodes": 2, "islands": [ { "algorithm": "es", "population": ${population:-4} } ] },

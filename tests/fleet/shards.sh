@@ -16,7 +16,7 @@ play() {
     [ "$(digest_of "$1/champion.safetensors")" = "$5" ] || fail "$1: another champion"
     joined "$1"
     for ((i = 0; i < $3; i++)); do
-        ! logged "$1-w$i" "rejected" || fail "$1: a result was refused: $(tail -n 3 "$1-w$i.err")"
+        ! logged "$1-w$i" "] rejected" || fail "$1: a result was refused: $(tail -n 3 "$1-w$i.err")"
     done
 }
 
@@ -35,7 +35,7 @@ cuts hmn 3 3 2 60
 cuts neuraxon 8 1 3 60
 if [ "$long" = 1 ]; then
     verification='"verification": "off",' neurons=2048 ring=64 listen=256 fan_in=2 trials=1 generations=1 episodes=1
-    population=2 encoding='"hmn": { "encoding": "indirect" },' rerun=0
+    population=4 encoding='"hmn": { "encoding": "indirect" },' rerun=0
     for window in 1 8 32; do
         for shards in 1 2 4 8; do
             for model in hmn neuraxon; do

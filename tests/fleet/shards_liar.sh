@@ -4,14 +4,15 @@
 . tests/fleet/shards.bash
 cd "$TEST_TMPDIR"
 generations=4 states=2 neurons=24 trials=6
-kinds="boundary"
-[ "$long" = 1 ] && kinds="boundary sum digest"
+kinds="boundary/1"
+[ "$long" = 1 ] && kinds="boundary/1 boundary/2 sum/2 digest/2" # kind / players of each shard
 for model in hmn neuraxon; do
-    sharded $model.json $model 3 3
-    want=$(evolved $model.json alone-$model)
     for kind in $kinds; do
-        name=$model-$kind
-        coordinator $name $model.json --listen tcp://127.0.0.1:0 --admission open:0 --once
+        replicas=${kind#*/} kind=${kind%/*}
+        name=$model-$kind-$replicas
+        sharded $name.json $model 3 3
+        want=$(evolved $name.json alone-$name)
+        coordinator $name $name.json --listen tcp://127.0.0.1:0 --admission open:0 --once
         "$FLEET/shard_liar" "$address" $kind 20 >$name.liar 2>$name-liar.err &
         ours+=($!)
         worker $name-a "$address" --throttle 30
@@ -27,8 +28,16 @@ for model in hmn neuraxon; do
         [ "$(digest_of $name/champion.safetensors)" = "$want" ] || fail "$name: another champion"
         audited $name "$vkey"
         key=$(sed -n 's/^key //p' $name.liar)
-        grep -o '"culprit":"[^"]*"' audit.out | sort -u >culprits.txt
-        [ "$(cat culprits.txt)" = "\"culprit\":\"$key\"" ] || fail "$name: the audit names $(cat culprits.txt), not $key"
+        grep -o '{"key":"[^}]*"convicted":[1-9][^}]*}' audit.out >convicts.txt || fail "$name: the audit convicts nobody"
+        [ "$(wc -l <convicts.txt)" -eq 1 ] || fail "$name: $(cat convicts.txt)"
+        grep -q "\"key\":\"$key\".*\"updates\":\"0\"" convicts.txt || fail "$name: $(cat convicts.txt), not $key"
+        # The record names the window that was lied about, or the first that shows it.
+        "$MODULON" ledger show $name --json | grep '"type":"shardverdict"' >verdicts.txt || fail "$name: no verdict"
+        [ "$(wc -l <verdicts.txt)" -eq 1 ] || fail "$name: $(cat verdicts.txt)"
+        if [ "$kind" = boundary ]; then
+            read -r _ _ job _ _ _ life _ window <<<"$(grep '^lied' $name.liar)"
+            grep -q "\"job\":$job,.*\"life\":$life,\"window\":$window," verdicts.txt || fail "$name: $(cat verdicts.txt)"
+        fi
         echo "$name: $(sed -n 's/^lied //p' $name.liar), convicted; champion ${want:0:16}"
     done
 done
