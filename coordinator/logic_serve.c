@@ -122,11 +122,12 @@ void mdl_serve_fetch(mdl_coordinator *c, const mdl_asked *a) {
     mdl_message m;
     const uint8_t *digest = a->message->as.fetch.digest, *bytes;
     size_t size;
-    if (!mdl_names_have(&c->names, digest)) {
+    int kept = mdl_stage_blob(c, digest, &bytes, &size); /* a shard's state */
+    if (!kept && !mdl_names_have(&c->names, digest)) {
         mdl_coordinator_reject(c, a, MDL_REASON_NOT_FOUND, 0, 0, NULL);
         return;
     }
-    mdl_err err = c->io.blobs.get(c->io.blobs.ctx, digest, &bytes, &size);
+    mdl_err err = kept ? MDL_OK : c->io.blobs.get(c->io.blobs.ctx, digest, &bytes, &size);
     if (err != MDL_OK) {
         mdl_coordinator_reject(c, a, MDL_REASON_INTERNAL, 1000, 0, mdl_strerror((int)err));
         return;

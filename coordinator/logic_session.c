@@ -303,6 +303,7 @@ static int open_session(mdl_coordinator *c, const mdl_asked *a) {
     p->open = 1;
     p->left = 0;
     p->threads = a->message->as.hello.threads;
+    p->memory = a->message->as.hello.memory;
     mdl_work_orphan(c, a->worker);
     c->active += c->active > 0;
     return 1;
@@ -395,9 +396,13 @@ mdl_reason mdl_coordinator_worth(const mdl_coordinator *c, const mdl_envelope *e
 
 /* Whether this worker may send such a blob now: what its leases allow. */
 static mdl_reason may_carry(const mdl_coordinator *c, const mdl_asked *a, uint64_t size) {
-    (void)c;
-    (void)size;
     switch (a->message->type) {
+    case MDL_MSG_WINDOW:
+        return !mdl_stage_holds(c, a->worker, a->message->as.window.lease)   ? MDL_REASON_NO_LEASE
+               : size > mdl_stage_window_max(c, a->message->as.window.lease) ? MDL_REASON_OVERSIZE
+                                                                             : MDL_REASON_NONE;
+    case MDL_MSG_SNAPSHOT:
+        return mdl_stage_holds(c, a->worker, a->message->as.snapshot.lease) ? MDL_REASON_NONE : MDL_REASON_NO_LEASE;
     default:
         return MDL_REASON_BAD_BLOB;
     }
@@ -485,6 +490,18 @@ static void dispatch(mdl_coordinator *c, const mdl_asked *a) {
     case MDL_MSG_RESULT:
         mdl_work_result(c, a);
         return;
+    case MDL_MSG_PULL:
+        mdl_stage_pull(c, a);
+        return;
+    case MDL_MSG_WINDOW:
+        mdl_stage_window(c, a);
+        return;
+    case MDL_MSG_SNAPSHOT:
+        mdl_stage_snapshot(c, a);
+        return;
+    case MDL_MSG_SHARDRESULT:
+        mdl_stage_result(c, a);
+        return;
     case MDL_MSG_SYNC:
         mdl_serve_sync(c, a);
         return;
@@ -522,7 +539,8 @@ void mdl_coordinator_call(mdl_coordinator *c, uint64_t call, const mdl_envelope 
     if (reason == MDL_REASON_NONE) {
         reason = may_call(c, &a);
     }
-    if (reason == MDL_REASON_NONE && a.worker != UINT32_MAX && !take_token(c, &c->peer[a.worker], now_ms, &retry_ms)) {
+    if (reason == MDL_REASON_NONE && a.worker != UINT32_MAX && !mdl_stage_is_due(c, &a) &&
+        !take_token(c, &c->peer[a.worker], now_ms, &retry_ms)) {
         mdl_coordinator_reject(c, &a, MDL_REASON_RATE_LIMITED, retry_ms, 0, NULL);
         return;
     }

@@ -208,6 +208,9 @@ uint64_t mdl_ledger_joined(const mdl_ledger *l, uint32_t job, uint8_t transcript
 uint64_t mdl_ledger_owed(const mdl_ledger *l);
 /* One of them, of the lowest generation; *worker: its index. NULL: none. Walks over the workers. */
 const mdl_ledger_unit *mdl_ledger_owed_first(const mdl_ledger *l, uint32_t *worker);
+/* Whether the root that a joined lease of this job signed has this window; or, with life the number of the job's lives
+ * and window 0, whether it is joined. */
+int mdl_ledger_has_window(const mdl_ledger *l, uint64_t lease, uint32_t job, uint32_t life, uint32_t window);
 /* How many records may be shown: those up to the last credit, for until a
  * generation closes nobody may see the results of others. All of them where
  * nothing is verified, and after the last closing. */

@@ -6,6 +6,7 @@
 #include "core/assert.h"
 #include "core/cut.h"
 #include "protocol/ledger_internal.h"
+#include "protocol/shard_window.h"
 #include "protocol/transcript.h"
 
 enum { SPENT_MAX = 1 << 24 }; /* windows of one lease on one account: more than any life has */
@@ -171,7 +172,18 @@ static mdl_rule check_transcript(mdl_ledger *l, const mdl_msg_shardverdict *m, c
     if (rule != MDL_RULE_OK)
         return rule;
     mdl_err err = mdl_transcript_read(bytes, size, &t);
-    MDL_ASSERT(err == MDL_OK); /* it was read before */
+    MDL_ASSERT(err == MDL_OK);                  /* it was read before */
+    if (m->life == t.lives && m->window == 0) { /* the digests of the result */
+        uint8_t digest[MDL_DIGEST_BYTES];
+        uint32_t owner[MDL_REGIONS_MAX], count = 0;
+        mdl_balanced_cut(&l->experiment.network, lease->shards, owner);
+        for (uint32_t r = 0; r < l->experiment.network.regions; r++)
+            count += owner[r] == lease->shard;
+        mdl_shard_state_digest((const uint8_t(*)[MDL_DIGEST_BYTES])lease->regions, count, digest);
+        return memcmp(digest, m->right, sizeof digest) != 0
+                   ? MDL_RULE_OK
+                   : mdl_ledger_break(breach, MDL_RULE_SHARD_VERDICT, "the result ends with the right digests");
+    }
     uint64_t place = mdl_transcript_place(&t, m->life, m->window);
     if (place == UINT64_MAX || t.windows - place > lease->windows)
         return mdl_ledger_break(breach, MDL_RULE_SHARD_VERDICT, "the lease has no window %u of life %u",

@@ -178,6 +178,11 @@ static void convict(mdl_ledger *l, uint32_t worker) {
         mdl_ledger_lease *lease = mdl_ledger_lease_at(l, id);
         if (lease->state == MDL_LEASE_OPEN)
             mdl_ledger_end_lease(l, lease, MDL_LEASE_EXPIRED);
+        else if (lease->state == MDL_LEASE_DONE && lease->shards > 0 && !lease->joined) {
+            lease->state = MDL_LEASE_EXPIRED; /* its result has counted for nothing so far */
+            w->accepted--;
+            w->expired++;
+        }
     }
     mdl_ledger_forfeit(l, w);
     mdl_ledger_owe(l, w);
