@@ -162,6 +162,7 @@ static int note(mdl_coordinator *c, const mdl_message *m) {
         mdl_state_digest(mdl_ledger_evolution(c->ledger), c->state);
         return mdl_names_add(&c->names, m->as.genesis.document);
     case MDL_MSG_ADMIT:
+    case MDL_MSG_ADMIN: /* a successor */
         return mdl_peers_follow(c);
     case MDL_MSG_CLOSE:
         return note_close(c, &m->as.close);

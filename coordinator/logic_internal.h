@@ -3,6 +3,7 @@
 #define MDL_COORDINATOR_LOGIC_INTERNAL_H
 
 #include "coordinator/logic.h"
+#include "protocol/key_change.h"
 #include "protocol/name_index.h"
 #include "protocol/past.h"
 #include "protocol/session.h"
@@ -149,6 +150,10 @@ void mdl_coordinator_reject(mdl_coordinator *c, const mdl_asked *a, mdl_reason r
 void mdl_coordinator_idle(mdl_coordinator *c, const mdl_asked *a, mdl_reason reason, uint64_t retry_ms, int rests);
 void mdl_coordinator_give_receipt(mdl_coordinator *c, const mdl_asked *a, uint64_t record);
 void mdl_answer_clear(mdl_answer *a);
+
+/* Whether a worker's statement of a session key may become a record. MDL_OK, or an error with a sentence. */
+mdl_err mdl_coordinator_session_key(const mdl_coordinator *c, const mdl_ledger_worker *w, const char *text,
+                                    mdl_session_key *terms, char *error, size_t error_size);
 
 /* ---- logic_session.c ---- */
 void mdl_peer_close(mdl_coordinator *c, uint32_t worker);

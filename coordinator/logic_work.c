@@ -156,11 +156,13 @@ static uint32_t size_lease(mdl_coordinator *c, const mdl_asked *a, mdl_duty_choi
 static int write_lease(mdl_coordinator *c, const mdl_asked *a, uint32_t first, uint32_t count, uint64_t lives,
                        uint64_t *deadline_ms, uint64_t *id) {
     mdl_message m;
+    const mdl_ledger_worker *worker;
     mdl_peer *p = &c->peer[a->worker];
     memset(&m, 0, sizeof m);
     m.type = MDL_MSG_LEASE;
     m.as.lease.lease = *id = mdl_ledger_next_lease(c->ledger);
-    memcpy(m.as.lease.worker, a->envelope->key, MDL_KEY_BYTES);
+    mdl_ledger_workers(c->ledger, &worker);
+    memcpy(m.as.lease.worker, worker[a->worker].key, MDL_KEY_BYTES);
     m.as.lease.generation = mdl_evolution_generation(mdl_ledger_evolution(c->ledger));
     m.as.lease.first = first;
     m.as.lease.count = count;

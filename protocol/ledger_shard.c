@@ -148,7 +148,7 @@ static mdl_rule check_envelope(mdl_ledger *l, const mdl_msg_shardverdict *m, con
         return mdl_ledger_no_memory(breach);
     int right = size > 0 && mdl_envelope_decode(bytes, size, pae, &e) == MDL_OK &&
                 mdl_message_of(&e, (mdl_list_room){NULL, 0}, &w, NULL) == MDL_OK && w.type == MDL_MSG_WINDOW &&
-                memcmp(e.key, l->worker[lease->worker].key, sizeof e.key) == 0 && mdl_envelope_verify(&e) == MDL_OK &&
+                mdl_ledger_signer(l, e.key) == &l->worker[lease->worker] && mdl_envelope_verify(&e) == MDL_OK &&
                 memcmp(w.head.experiment, l->experiment.id, sizeof w.head.experiment) == 0 &&
                 w.as.window.lease == m->lease && w.as.window.life == m->life && w.as.window.window == m->window;
     int same = right && memcmp(w.as.window.commit, m->right, sizeof m->right) == 0;
@@ -226,7 +226,7 @@ mdl_rule mdl_ledger_on_shardverdict(mdl_ledger *l, const mdl_msg_shardverdict *m
         rule = check_spent(l, m, lease, breach);
     if (rule != MDL_RULE_OK)
         return rule;
-    if (mdl_duty_reserve(l->duty, 1) != MDL_OK)
+    if (mdl_duty_reserve(l->duty, mdl_ledger_line(l, lease->worker)) != MDL_OK)
         return mdl_ledger_no_memory(breach);
     for (uint32_t i = 0; i + 1 < m->spent.count; i += 2)
         mdl_ledger_lease_at(l, m->spent.at[i])->spent += m->spent.at[i + 1];
