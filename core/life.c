@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/hmn_kernel.h"
+#include "core/lanes.h"
 #include "core/num.h"
 
 /* One agent's network into `l`, or counted when that is NULL. */
@@ -33,10 +34,12 @@ static mdl_life *layout(mdl_arena *arena, const mdl_experiment *x, uint32_t shar
     layout_agent(l, arena, x, shards, kernel);
     for (uint32_t i = 0; i + 1 < agents; i++)
         layout_agent(fellow ? &fellow[i] : NULL, arena, x, shards, kernel);
+    mdl_lanes *lanes = shards == 1 && agents == 1 ? mdl_lanes_layout(arena, x) : NULL;
     if (!l)
         return NULL;
     l->agents = agents;
     l->fellow = fellow;
+    l->lanes = lanes;
     l->synapses = mdl_synapse_count(&x->network);
     int err = mdl_genome_layout_of(x, &l->layout);
     MDL_ASSERT(err == MDL_OK); /* checked with the experiment */
@@ -148,16 +151,34 @@ void mdl_life_run(mdl_life *l, uint64_t key, uint32_t episode, mdl_part part, in
         *updates += (uint64_t)l->windows * l->experiment->network.window * l->synapses * l->agents;
 }
 
+typedef struct tally {
+    const mdl_job *job;
+    uint64_t seed, windows;
+    int64_t fitness;
+} tally;
+
+static mdl_lot job_lot(void *ctx, uint32_t i) {
+    const tally *t = ctx;
+    int train = t->job->kind == MDL_JOB_TRAIN;
+    uint64_t key =
+        mdl_life_key(t->seed, train ? MDL_STREAM_TRAIN : MDL_STREAM_VALIDATE, train ? t->job->generation : 0, i);
+    return (mdl_lot){key, i, train ? MDL_PART_TRAIN : MDL_PART_VALIDATE};
+}
+
+static void job_over(void *ctx, uint32_t i, const mdl_life *l) {
+    tally *t = ctx;
+    (void)i;
+    t->fitness += mdl_task_fitness(&l->task);
+    t->windows += l->windows;
+}
+
 int64_t mdl_life_job(mdl_life *l, const mdl_job *job, const float *genome, uint64_t *updates) {
-    int64_t fitness = 0;
-    int train = job->kind == MDL_JOB_TRAIN;
+    tally t = {.job = job, .seed = l->experiment->seed};
     mdl_life_genome(l, genome);
-    for (uint32_t i = 0; i < job->episodes; i++) {
-        uint64_t key = mdl_life_key(l->experiment->seed, train ? MDL_STREAM_TRAIN : MDL_STREAM_VALIDATE,
-                                    train ? job->generation : 0, i);
-        mdl_life_run(l, key, i, train ? MDL_PART_TRAIN : MDL_PART_VALIDATE, &fitness, NULL, updates);
-    }
-    return fitness;
+    mdl_life_each(l, &(mdl_lives){job->episodes, job_lot, job_over, &t});
+    if (updates)
+        *updates += t.windows * l->experiment->network.window * l->synapses * l->agents;
+    return t.fitness;
 }
 
 void mdl_life_save_modulation(const mdl_life *l, const mdl_sink *sink) {

@@ -14,7 +14,8 @@
 #include "core/modulation.h"
 #include "core/wiring.h"
 
-struct mdl_kernel; /* core/hmn_kernel.h */
+struct mdl_kernel;      /* core/hmn_kernel.h */
+struct mdl_lanes_model; /* core/lanes.h */
 
 /* Genes of the regions before, in a whole network's sections. */
 typedef struct mdl_region_offset {
@@ -60,6 +61,7 @@ typedef struct mdl_network_model {
     void (*save)(const void *region, const mdl_params *p, uint32_t last, const mdl_sink *sink);
     void (*load)(void *region, const mdl_params *p, uint32_t last, mdl_reader *reader);
     void (*view)(const void *region, mdl_region_view *view);
+    const struct mdl_lanes_model *lanes; /* lives side by side, or NULL */
 } mdl_network_model;
 
 /* The model of an experiment, and by id: NULL past the last. */
