@@ -21,7 +21,7 @@ static void wire(mdl_hmn_lanes *n, const mdl_network_spec *network) {
     const mdl_shape *s = &n->shape;
     for (uint32_t j = 0; j < s->neurons; j++) {
         uint32_t source[MDL_FAN_IN_MAX], fan = mdl_row_fan(s, j);
-        size_t at = mdl_hmn_lanes_row(s, j);
+        size_t at = mdl_row_packed(s, j);
         mdl_wire_row(network, s, j, source, n->delay + at);
         for (uint32_t k = 0; k < fan; k++)
             n->source[at + k] = (uint16_t)source[k];
@@ -81,7 +81,7 @@ static void genome(void *net, const void *region, const mdl_params *p) {
     const mdl_shape *s = &n->shape;
     (void)p;
     for (uint32_t j = 0; j < s->neurons; j++) {
-        size_t to = mdl_hmn_lanes_row(s, j), from = mdl_row(s, j);
+        size_t to = mdl_row_packed(s, j), from = mdl_row(s, j);
         uint32_t fan = mdl_row_fan(s, j);
         memcpy(n->w0 + to, r->w0 + from, fan * sizeof(float));
         if (n->cos_phi) {
@@ -170,7 +170,7 @@ static void put_back(const void *net, const mdl_params *p, uint32_t lane, uint32
     mdl_hmn_region *r = region;
     const mdl_shape *s = &n->shape;
     for (uint32_t j = 0; j < s->neurons; j++) {
-        size_t to = mdl_row(s, j), from = mdl_hmn_lanes_row(s, j) * MDL_LANES;
+        size_t to = mdl_row(s, j), from = mdl_row_packed(s, j) * MDL_LANES;
         uint32_t fan = mdl_row_fan(s, j);
         take_back(r->w + to, n->w + from, fan, lane);
         take_back(r->fast + to, n->fast + from, fan, lane);

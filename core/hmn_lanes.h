@@ -31,11 +31,6 @@ typedef struct mdl_hmn_lanes {
     uint32_t key[2][MDL_LANES]; /* of the noise: low words, high words */
 } mdl_hmn_lanes;
 
-/* Where synapses of row j start. */
-static inline size_t mdl_hmn_lanes_row(const mdl_shape *s, uint32_t j) {
-    return j < s->hidden ? (size_t)j * s->fan[0] : (size_t)s->hidden * s->fan[0] + (size_t)(j - s->hidden) * s->fan[1];
-}
-
 /* A line's rows of step t. */
 static inline float *mdl_hmn_lanes_at(const mdl_hmn_lanes *n, float *line, uint32_t t) {
     return line + (size_t)(t & (n->shape.slots - 1)) * n->shape.sources * MDL_LANES;

@@ -170,7 +170,7 @@ VEC void complete_row(const stage *s, uint32_t j, const taps *at, const tracing 
                       const lane_philox *draws, vf eta, int attention) {
     mdl_hmn_lanes *n = s->n;
     const mdl_shape *shape = &n->shape;
-    size_t first = mdl_hmn_lanes_row(shape, j);
+    size_t first = mdl_row_packed(shape, j);
     uint32_t fan = mdl_row_fan(shape, j);
     vf z = vf_load(ROW(n->post, j)), rate = eta, attended = vf_set(1.0f);
     vf traced[MDL_LANES_FAN_MAX], scored[MDL_LANES_FAN_MAX];
@@ -373,7 +373,7 @@ VEC vf carried(const float *lever, vf w, uint8_t pathway) {
 /* Sum of row j over activities of the line's step t. */
 VEC vf input(const stage *s, uint32_t j, const taps *at, int levers) {
     const mdl_hmn_lanes *n = s->n;
-    size_t first = mdl_hmn_lanes_row(&n->shape, j);
+    size_t first = mdl_row_packed(&n->shape, j);
     const uint16_t *source = n->source + first;
     const uint8_t *delay = n->delay + first;
     const float *w = ROW(n->w, first), *const *x = at->x;

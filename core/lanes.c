@@ -36,7 +36,7 @@ typedef struct run {
     const mdl_lanes_model *model;
     const mdl_lanes_kernel *kernel;
     void *region;
-    const mdl_lives *lives;
+    const mdl_life_list *lives;
     uint32_t next; /* life to begin */
 } run;
 
@@ -127,7 +127,7 @@ static void live(run *r) {
     }
 }
 
-static void one_by_one(mdl_life *l, const mdl_lives *lives) {
+static void one_by_one(mdl_life *l, const mdl_life_list *lives) {
     for (uint32_t i = 0; i < lives->count; i++) {
         mdl_lot lot = lives->lot(lives->ctx, i);
         mdl_life_run(l, lot.key, lot.episode, lot.part, NULL, NULL, NULL);
@@ -135,7 +135,7 @@ static void one_by_one(mdl_life *l, const mdl_lives *lives) {
     }
 }
 
-void mdl_life_each(mdl_life *l, const mdl_lives *lives) {
+void mdl_life_each(mdl_life *l, const mdl_life_list *lives) {
     const mdl_lanes_model *model = mdl_network_model_of(l->experiment)->lanes;
     void *region = l->lanes ? mdl_shard_region(&l->shard[0], 0) : NULL;
     const mdl_lanes_kernel *kernel = region ? model->ready(region, &l->params) : NULL;
@@ -149,6 +149,7 @@ void mdl_life_each(mdl_life *l, const mdl_lives *lives) {
     memset(&a->modulation, 0, sizeof a->modulation);
     memset(&a->answer, 0, sizeof a->answer);
     EACH_LANE memset(a->task[i].out.obs, 0, sizeof a->task[i].out.obs);
+    mdl_shard_birth(&l->shard[0], &l->params, 0);
     model->genome(a->net, region, &l->params);
     for (fill(&r); a->busy; fill(&r))
         live(&r);

@@ -21,6 +21,11 @@ enum {
     MDL_LANES_WORTH = 6         /* fewer lives than this are quicker one by one */
 };
 
+/* Where the synapses of row j start when rows are not padded. */
+static inline size_t mdl_row_packed(const mdl_shape *s, uint32_t j) {
+    return j < s->hidden ? (size_t)j * s->fan[0] : (size_t)s->hidden * s->fan[0] + (size_t)(j - s->hidden) * s->fan[1];
+}
+
 /* A window of all lanes. Lanes without a life run too, on what their last life
  * left; nobody looks at them. */
 typedef struct mdl_lanes_window {
@@ -45,6 +50,7 @@ struct mdl_neuraxon_lanes;
 typedef struct mdl_lanes_kernel {
     /* A window of the networks. */
     void (*hmn)(struct mdl_hmn_lanes *n, const mdl_params *p, mdl_lanes_window *w);
+    void (*neuraxon)(struct mdl_neuraxon_lanes *n, const mdl_params *p, mdl_lanes_window *w);
     /* mdl_modulation_next of all lanes; `key`: noise keys. */
     void (*next)(mdl_lane_modulation *m, const mdl_params *p, const uint64_t key[MDL_LANES], uint32_t window_steps,
                  const mdl_partials partials[MDL_LANES], uint32_t neurons, uint32_t sensors,
@@ -60,7 +66,7 @@ typedef struct mdl_lanes_model {
     void *(*layout)(mdl_arena *arena, const mdl_experiment *x);
     /* The lanes of this region's kernel; NULL: none, or none with these parameters. */
     const mdl_lanes_kernel *(*ready)(const void *region, const mdl_params *p);
-    /* Take the constants of a genome from the region. */
+    /* Take the constants of a genome from the region, which has been born with it. */
     void (*genome)(void *net, const void *region, const mdl_params *p);
     /* Birth in one lane. */
     void (*birth)(void *net, const mdl_params *p, uint32_t lane, uint64_t noise_key);
@@ -69,7 +75,7 @@ typedef struct mdl_lanes_model {
     void (*put_back)(const void *net, const mdl_params *p, uint32_t lane, uint32_t last, void *region);
 } mdl_lanes_model;
 
-extern const mdl_lanes_model mdl_hmn_lanes_model;
+extern const mdl_lanes_model mdl_hmn_lanes_model, mdl_neuraxon_lanes_model;
 
 struct mdl_life;
 typedef struct mdl_lanes mdl_lanes;

@@ -154,6 +154,10 @@ static void next(mdl_lane_modulation *m, const mdl_params *p, const uint64_t key
 }
 
 void JOIN(mdl_hmn_lanes_window_, MDL_KERNEL)(struct mdl_hmn_lanes *n, const mdl_params *p, mdl_lanes_window *w);
+void JOIN(mdl_neuraxon_lanes_window_, MDL_KERNEL)(struct mdl_neuraxon_lanes *n, const mdl_params *p,
+                                                  mdl_lanes_window *w);
 
 extern const mdl_lanes_kernel JOIN(mdl_lanes_, MDL_KERNEL);
-const mdl_lanes_kernel JOIN(mdl_lanes_, MDL_KERNEL) = {.hmn = JOIN(mdl_hmn_lanes_window_, MDL_KERNEL), .next = next};
+const mdl_lanes_kernel JOIN(mdl_lanes_, MDL_KERNEL) = {.hmn = JOIN(mdl_hmn_lanes_window_, MDL_KERNEL),
+                                                       .neuraxon = JOIN(mdl_neuraxon_lanes_window_, MDL_KERNEL),
+                                                       .next = next};

@@ -175,7 +175,7 @@ static void job_over(void *ctx, uint32_t i, const mdl_life *l) {
 int64_t mdl_life_job(mdl_life *l, const mdl_job *job, const float *genome, uint64_t *updates) {
     tally t = {.job = job, .seed = l->experiment->seed};
     mdl_life_genome(l, genome);
-    mdl_life_each(l, &(mdl_lives){job->episodes, job_lot, job_over, &t});
+    mdl_life_each(l, &(mdl_life_list){job->episodes, job_lot, job_over, &t});
     if (updates)
         *updates += t.windows * l->experiment->network.window * l->synapses * l->agents;
     return t.fitness;

@@ -58,7 +58,7 @@ void mdl_life_run(mdl_life *l, uint64_t key, uint32_t episode, mdl_part part, in
 
 /* Many lives of the genome given, one after the other or, where the network and
  * the CPU are such, side by side in the lanes of vectors: the same bytes. */
-typedef struct mdl_lives {
+typedef struct mdl_life_list {
     uint32_t count;
     /* Life i, 0..count - 1. */
     mdl_lot (*lot)(void *ctx, uint32_t i);
@@ -67,8 +67,8 @@ typedef struct mdl_lives {
      * MDL_LIVES_AHEAD or more beyond one that is not over. */
     void (*over)(void *ctx, uint32_t i, const mdl_life *l);
     void *ctx;
-} mdl_lives;
-void mdl_life_each(mdl_life *l, const mdl_lives *lives);
+} mdl_life_list;
+void mdl_life_each(mdl_life *l, const mdl_life_list *lives);
 
 /* Key of life `episode` of a kind (MDL_STREAM_TRAIN with its generation,
  * _VALIDATE or _TEST with generation 0). */

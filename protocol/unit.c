@@ -154,7 +154,7 @@ void mdl_unit_job(mdl_life *life, const mdl_evolution *e, uint32_t index, float 
     mdl_evolution_job(e, index, &t.job, genome);
     segment_begin(&t.segment, t.job.generation, index, t.job.episodes, out);
     mdl_life_genome(life, genome);
-    mdl_life_each(life, &(mdl_lives){t.job.episodes, life_lot, life_over, &t});
+    mdl_life_each(life, &(mdl_life_list){t.job.episodes, life_lot, life_over, &t});
     MDL_ASSERT(t.next == t.job.episodes);
     segment_end(&t.segment, out);
 }
