@@ -77,6 +77,22 @@ void mdl_audit_found(mdl_audit *a, uint64_t record, int rule, const uint8_t *cul
     }
 }
 
+void mdl_audit_noted(mdl_audit *a, uint64_t record, int rule, const uint8_t *culprit, const char *format, ...) {
+    mdl_audit_report *r = a->report;
+    if (r->notes == MDL_AUDIT_NOTES_MAX) {
+        r->more_notes++;
+        return;
+    }
+    mdl_audit_finding *f = &r->note[r->notes++];
+    *f = (mdl_audit_finding){.record = record, .rule = rule, .has_culprit = 1};
+    memcpy(f->culprit, culprit, sizeof f->culprit);
+    describe(a, f);
+    va_list list;
+    va_start(list, format);
+    vsnprintf(f->text, sizeof f->text, format, list);
+    va_end(list);
+}
+
 void mdl_audit_add(mdl_audit_report *r, uint64_t record, int rule, const char *text) {
     mdl_audit_finding *f = next_finding(r, record, rule);
     if (f)

@@ -12,7 +12,9 @@
  *      generation
  *
  * A finding is a falsehood: something that the log says or promises and that is
- * not so. That a source cannot be read is an error, and no finding. */
+ * not so. A false result that the log itself names, for its worker is convicted
+ * and nothing rests on it but what a correction mends, is a note, and no finding.
+ * That a source cannot be read is an error, and no finding either. */
 #ifndef MDL_AUDIT_AUDIT_H
 #define MDL_AUDIT_AUDIT_H
 
@@ -25,6 +27,7 @@
 
 enum {
     MDL_AUDIT_FINDINGS_MAX = 100,
+    MDL_AUDIT_NOTES_MAX = 100,
     MDL_AUDIT_OTHERS_MAX = 16,
     MDL_AUDIT_BLOB_MAX = 1 << 28, /* bytes; a larger one is a finding */
     MDL_AUDIT_TEXT = 512
@@ -142,6 +145,7 @@ typedef struct mdl_audit_credit {
     uint32_t banned;
     uint64_t convicted; /* record of the verdict; 0: none */
     uint64_t updates, forfeited, leases;
+    uint32_t reviewed, corrected; /* units done again after the conviction; of them wrong */
 } mdl_audit_credit;
 
 /* What was said of a disputed job, by whom. */
@@ -195,9 +199,10 @@ typedef struct mdl_audit_report {
     /* Step 4. */
     double sample;
     uint64_t seed;
-    uint64_t results;          /* in the log */
-    uint64_t checks, verdicts; /* in the log: jobs that the coordinator did itself, and agreed or not */
-    int unverified;            /* the experiment asks for no verification */
+    uint64_t results;                /* in the log */
+    uint64_t checks, verdicts;       /* in the log: jobs that the coordinator did itself, and agreed or not */
+    uint64_t corrections, corrected; /* convicts' units done again after their closing; of them wrong */
+    int unverified;                  /* the experiment asks for no verification */
     uint64_t units, jobs, updates, wrong;
     /* So many wrong results among all would have been met with 99 % by the draws;
      * 0: none is computed again. */
@@ -207,6 +212,8 @@ typedef struct mdl_audit_report {
     double seconds[MDL_AUDIT_STEPS], rerun_seconds; /* the rerun is part of the fold's step */
     uint32_t findings, more;                        /* `more` were found than fit */
     mdl_audit_finding finding[MDL_AUDIT_FINDINGS_MAX];
+    uint32_t notes, more_notes; /* false results that the log names itself */
+    mdl_audit_finding note[MDL_AUDIT_NOTES_MAX];
 } mdl_audit_report;
 
 /* Audit. MDL_OK: the report says what was found; zero findings is a clean ledger.

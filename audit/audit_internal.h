@@ -1,13 +1,16 @@
 /* What the files of the auditor share. audit.c: checkpoints, tree, tiles;
- * fold.c: records, rules and blobs; rerun.c: results computed again. */
+ * fold.c: records, rules and blobs; rerun.c: results computed again; false_results.c:
+ * which of the false ones the log names itself. */
 #ifndef MDL_AUDIT_AUDIT_INTERNAL_H
 #define MDL_AUDIT_AUDIT_INTERNAL_H
 
 #include "audit/audit.h"
+#include "protocol/unit.h"
 #include "runtime/pool.h"
 
 typedef struct mdl_rerun mdl_rerun;
 typedef struct mdl_receipts mdl_receipts;
+typedef struct mdl_false_results mdl_false_results;
 
 typedef struct mdl_audit {
     const mdl_audit_source *source;
@@ -20,7 +23,9 @@ typedef struct mdl_audit {
     uint64_t records;
     mdl_ledger *ledger; /* NULL before step 2   */
     mdl_rerun *rerun;   /* NULL: nothing is computed again */
-    char *note;         /* the newest checkpoint, when it is the log's */
+    const mdl_blobs *blobs;
+    mdl_false_results *lies;
+    char *note; /* the newest checkpoint, when it is the log's */
     size_t note_size;
     uint64_t last_close; /* record of the newest closing */
 } mdl_audit;
@@ -31,6 +36,12 @@ __attribute__((format(printf, 5, 6)))
 #endif
 void
 mdl_audit_found(mdl_audit *a, uint64_t record, int rule, const uint8_t *culprit, const char *format, ...);
+/* The same as a note. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 5, 6)))
+#endif
+void
+mdl_audit_noted(mdl_audit *a, uint64_t record, int rule, const uint8_t *culprit, const char *format, ...);
 /* The source failed (MDL_EIO, MDL_ENOMEM), so there is nothing to say about the ledger. */
 int mdl_audit_unreadable(mdl_err err);
 void mdl_audit_progress(const mdl_audit *a, mdl_audit_step step, double fraction, const char *text);
@@ -47,6 +58,23 @@ mdl_err mdl_rerun_add(mdl_rerun *r, uint64_t record, const uint8_t key[MDL_KEY_B
 /* Compute and compare what is queued, while the ledger's evolution is still at
  * their generation. `upto`: records before this one are behind it then. */
 void mdl_rerun_go(mdl_rerun *r, uint64_t upto);
+
+/* Jobs of another state than the ledger's, in parallel; nothing may be queued for the same threads meanwhile. */
+void mdl_rerun_jobs(mdl_rerun *r, const mdl_evolution *of, uint32_t first, uint32_t count, mdl_job_result *out);
+
+/* ---- false_results.c ---- */
+mdl_false_results *mdl_false_results_new(void); /* NULL when out of memory */
+void mdl_false_results_free(mdl_false_results *f);
+/* A result that is not what its jobs compute. `entered`: an answer to one of its jobs counts that is not right. */
+void mdl_false_results_add(mdl_audit *a, uint64_t record, const uint8_t key[MDL_KEY_BYTES], int entered,
+                           const char *text);
+/* A closing was applied. MDL_OK or MDL_ENOMEM. */
+mdl_err mdl_false_results_closed(mdl_audit *a, const mdl_msg_close *m);
+/* A correction was applied: where results are computed again it is, too. MDL_OK, MDL_ENOMEM, MDL_EIO. */
+mdl_err mdl_false_results_corrected(mdl_audit *a, uint64_t index, const uint8_t key[MDL_KEY_BYTES],
+                                    const mdl_msg_correction *m);
+/* All records are applied: findings and notes. MDL_OK or MDL_ENOMEM. */
+mdl_err mdl_false_results_judge(mdl_audit *a);
 
 /* ---- proofs.c: files for what was found, where they are asked for; failures are counted ---- */
 /* A signed note of `tree` records that the records contradict. */

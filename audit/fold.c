@@ -131,6 +131,13 @@ static mdl_err note_decision(fold *f, uint64_t index, const mdl_envelope *envelo
     return mdl_rerun_add(a->rerun, index, envelope->key, &claim);
 }
 
+static mdl_err note_closed(mdl_audit *a, uint64_t index, const mdl_envelope *envelope, const mdl_message *m) {
+    if (m->type == MDL_MSG_CLOSE)
+        return mdl_false_results_closed(a, &m->as.close);
+    return m->type == MDL_MSG_CORRECTION ? mdl_false_results_corrected(a, index, envelope->key, &m->as.correction)
+                                         : MDL_OK;
+}
+
 /* What the auditor notes of an accepted record. */
 static mdl_err note_record(fold *f, const entry *e, uint64_t index) {
     mdl_audit *a = f->a;
@@ -155,7 +162,8 @@ static mdl_err note_record(fold *f, const entry *e, uint64_t index) {
         a->report->has_champion = 1;
         a->report->champion = m.as.champion;
     }
-    return note_decision(f, index, &envelope, &m);
+    mdl_err err = note_closed(a, index, &envelope, &m);
+    return err == MDL_OK ? note_decision(f, index, &envelope, &m) : err;
 }
 
 static mdl_err apply(fold *f, const entry *e, uint64_t index) {
@@ -253,12 +261,15 @@ static mdl_err sum_up(mdl_audit *a) {
         *c = (mdl_audit_credit){.banned = worker[i].banned,
                                 .convicted = worker[i].verdict,
                                 .forfeited = worker[i].forfeited,
+                                .reviewed = worker[i].reviewed,
+                                .corrected = worker[i].corrected,
                                 .updates = worker[i].credit,
                                 .leases = worker[i].accepted};
         memcpy(c->key, worker[i].key, sizeof c->key);
         memcpy(c->owner, worker[i].owner, sizeof c->owner);
         memcpy(c->name, worker[i].name, sizeof c->name);
         r->credit_updates += worker[i].credit;
+        r->corrected += worker[i].corrected;
     }
     return MDL_OK;
 }
@@ -269,9 +280,11 @@ mdl_err mdl_audit_fold(mdl_audit *a) {
         return MDL_ENOMEM;
     f->a = a;
     f->blobs = (mdl_blobs){get_blob, f};
+    a->blobs = &f->blobs;
+    a->lies = mdl_false_results_new();
     f->sink = mdl_buffer_sink(&f->bytes);
     f->pae = malloc((size_t)mdl_pool_threads(a->pool) * MDL_PAE_BYTES_MAX);
-    mdl_err err = f->pae ? MDL_OK : MDL_ENOMEM;
+    mdl_err err = f->pae && a->lies ? MDL_OK : MDL_ENOMEM;
     if (err == MDL_OK)
         err = a->source->records(a->source->ctx, a->report->size, 0, a->records, on_record, f, a->error, a->error_size);
     if (f->stopped && err == MDL_ERANGE)
@@ -287,9 +300,13 @@ mdl_err mdl_audit_fold(mdl_audit *a) {
     }
     if (err == MDL_OK && a->rerun)
         mdl_rerun_go(a->rerun, a->records); /* of a generation that is open, or that broke a rule */
+    if (err == MDL_OK && a->ledger)
+        err = mdl_false_results_judge(a);
     if (err == MDL_OK)
         err = sum_up(a);
     mdl_audit_progress(a, MDL_AUDIT_FOLD_STEP, 1, "records applied");
+    mdl_false_results_free(a->lies);
+    a->lies = NULL;
     free(f->blob);
     free(f->pae);
     free(f->bytes.bytes);

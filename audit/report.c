@@ -99,6 +99,8 @@ static void add_credits(cJSON *root, const mdl_audit_report *r, int *good) {
         add_bool(o, "banned", c->banned != 0, good);
         add_count(o, "convicted", c->convicted, good);
         add_u64(o, "forfeited", c->forfeited, good);
+        add_count(o, "reviewed", c->reviewed, good);
+        add_count(o, "corrected", c->corrected, good);
     }
 }
 
@@ -153,6 +155,8 @@ char *mdl_audit_json(const mdl_audit_report *r) {
     add_count(root, "results", r->results, &good);
     add_count(root, "checks", r->checks, &good);
     add_count(root, "verdicts", r->verdicts, &good);
+    add_count(root, "corrections", r->corrections, &good);
+    add_count(root, "corrected", r->corrected, &good);
     add_count(root, "blobs", r->blobs, &good);
     add_u64(root, "blob_bytes", r->blob_bytes, &good);
     add_count(root, "generations", r->generations, &good);
@@ -194,6 +198,11 @@ char *mdl_audit_json(const mdl_audit_report *r) {
     for (uint32_t i = 0; i < r->findings && good; i++)
         add_finding(list, &r->finding[i], &good);
     add_count(root, "more_findings", r->more, &good);
+    list = cJSON_AddArrayToObject(root, "notes");
+    good &= list != NULL;
+    for (uint32_t i = 0; i < r->notes && good; i++)
+        add_finding(list, &r->note[i], &good);
+    add_count(root, "more_notes", r->more_notes, &good);
     char *text = good ? cJSON_PrintUnformatted(root) : NULL;
     cJSON_Delete(root);
     return text;
@@ -246,7 +255,10 @@ static void say_steps(mdl_buffer *b, const mdl_audit_report *r) {
     if (r->unverified)
         say(b, "unverified  the experiment asks for NO VERIFICATION: results were believed as they came\n");
     else
-        say(b, "verified    %" PRIu64 " checks and %" PRIu64 " verdicts of the coordinator\n", r->checks, r->verdicts);
+        say(b,
+            "verified    %" PRIu64 " checks and %" PRIu64 " verdicts of the coordinator; %" PRIu64
+            " units of convicts done again, %" PRIu64 " of them wrong\n",
+            r->checks, r->verdicts, r->corrections, r->corrected);
     say(b, "recomputed  %" PRIu64 " of %" PRIu64 " results, %" PRIu64 " jobs, %" PRIu64 " synapse updates, %.2f s\n",
         r->units, r->results, r->jobs, r->updates, r->rerun_seconds);
     if (r->sample > 0 && r->sample < 1)
@@ -295,6 +307,18 @@ static void say_findings(mdl_buffer *b, const mdl_audit_report *r) {
         say(b, "FALSE       and %" PRIu32 " more\n", r->more);
 }
 
+static void say_notes(mdl_buffer *b, const mdl_audit_report *r) {
+    for (uint32_t i = 0; i < r->notes; i++) {
+        const mdl_audit_finding *f = &r->note[i];
+        char key[2 * MDL_KEY_BYTES + 1];
+        mdl_hex(f->culprit, sizeof f->culprit, key);
+        say(b, "note        record %" PRIu64 ", %s\n            signed by %s, key %s\n", f->record, f->text, f->who,
+            key);
+    }
+    if (r->more_notes > 0)
+        say(b, "note        and %" PRIu32 " more\n", r->more_notes);
+}
+
 char *mdl_audit_text(const mdl_audit_report *r) {
     mdl_buffer b = {0};
     char key[2 * MDL_KEY_BYTES + 1], genome[MDL_DIGEST_HEX];
@@ -318,6 +342,7 @@ char *mdl_audit_text(const mdl_audit_report *r) {
     }
     if (r->dispute.settled)
         say_dispute(&b, &r->dispute);
+    say_notes(&b, r);
     say_findings(&b, r);
     if (r->findings == 0)
         say(&b, "ok          nothing false was found\n");

@@ -29,7 +29,8 @@ struct mdl_rerun {
     int64_t *claimed;
     mdl_job_result *result;
     size_t jobs, jobs_room;
-    uint64_t behind, upto; /* records before the first queued one, and before the closing */
+    const mdl_evolution *of; /* the state whose jobs are run */
+    uint64_t behind, upto;   /* records before the first queued one, and before the closing */
 };
 
 mdl_rerun *mdl_rerun_new(mdl_audit *a) {
@@ -119,8 +120,7 @@ mdl_err mdl_rerun_add(mdl_rerun *r, uint64_t record, const uint8_t key[MDL_KEY_B
 
 static void run_job(void *shared, uint32_t thread, uint32_t index) {
     mdl_rerun *r = shared;
-    mdl_unit_job(r->life[thread], mdl_ledger_evolution(r->a->ledger), r->job[index], r->genome[thread], NULL,
-                 &r->result[index]);
+    mdl_unit_job(r->life[thread], r->of, r->job[index], r->genome[thread], NULL, &r->result[index]);
 }
 
 static int show(void *watcher, uint32_t done) {
@@ -130,6 +130,19 @@ static int show(void *watcher, uint32_t done) {
     snprintf(text, sizeof text, "generation %" PRIu32 ", %" PRIu64 " jobs computed again",
              mdl_evolution_generation(mdl_ledger_evolution(r->a->ledger)), r->a->report->jobs + done);
     mdl_audit_progress(r->a, MDL_AUDIT_FOLD_STEP, ((double)r->behind + part) / (double)r->a->records, text);
+    return 0;
+}
+
+/* Whether an answer to one of its jobs counts that is not what the job computes. */
+static int has_entered(const mdl_rerun *r, const unit *u) {
+    const mdl_duty *duty = mdl_ledger_duty(r->a->ledger);
+    for (uint32_t i = 0; i < u->count; i++) {
+        const mdl_job_result *truth = &r->result[u->at + i];
+        const mdl_duty_answer *counts = mdl_duty_answer_of(duty, u->first + i);
+        if (counts && (counts->fitness != truth->fitness || counts->updates != truth->updates ||
+                       memcmp(counts->segment, truth->segment, sizeof counts->segment) != 0))
+            return 1;
+    }
     return 0;
 }
 
@@ -149,30 +162,36 @@ static void compare(mdl_rerun *r, const unit *u) {
     report->jobs += u->count;
     report->updates += updates;
     unsigned generation = mdl_evolution_generation(mdl_ledger_evolution(r->a->ledger));
+    char text[MDL_AUDIT_TEXT];
     if (wrong > 0)
-        mdl_audit_found(r->a, u->record, MDL_AUDIT_RECOMPUTE, u->key,
-                        "job %" PRIu32 " of generation %u: fitness %" PRId64 " is claimed, %" PRId64
-                        " is computed; %" PRIu32 " of its %" PRIu32 " jobs are wrong",
-                        u->first + first, generation, r->claimed[u->at + first], job[first].fitness, wrong, u->count);
+        snprintf(text, sizeof text,
+                 "job %" PRIu32 " of generation %u: fitness %" PRId64 " is claimed, %" PRId64 " is computed; %" PRIu32
+                 " of its %" PRIu32 " jobs are wrong",
+                 u->first + first, generation, r->claimed[u->at + first], job[first].fitness, wrong, u->count);
     else if (updates != u->updates)
-        mdl_audit_found(r->a, u->record, MDL_AUDIT_RECOMPUTE, u->key,
-                        "jobs %" PRIu32 " to %" PRIu32 " of generation %u: %" PRIu64 " updates are claimed, %" PRIu64
-                        " are computed",
-                        u->first, u->first + u->count - 1, generation, u->updates, updates);
+        snprintf(text, sizeof text,
+                 "jobs %" PRIu32 " to %" PRIu32 " of generation %u: %" PRIu64 " updates are claimed, %" PRIu64
+                 " are computed",
+                 u->first, u->first + u->count - 1, generation, u->updates, updates);
     else if (memcmp(root, u->root, sizeof root) != 0)
-        mdl_audit_found(r->a, u->record, MDL_AUDIT_RECOMPUTE, u->key,
-                        "jobs %" PRIu32 " to %" PRIu32 " of generation %u: the root of their segments is another",
-                        u->first, u->first + u->count - 1, generation);
+        snprintf(text, sizeof text,
+                 "jobs %" PRIu32 " to %" PRIu32 " of generation %u: the root of their segments is another", u->first,
+                 u->first + u->count - 1, generation);
     else
         return;
     report->wrong++;
-    if (u->result)
+    if (u->result) {
+        mdl_false_results_add(r->a, u->record, u->key, has_entered(r, u), text);
         mdl_proofs_result(r->a, u->record);
+    } else {
+        mdl_audit_found(r->a, u->record, MDL_AUDIT_RECOMPUTE, u->key, "%s", text);
+    }
 }
 
 void mdl_rerun_go(mdl_rerun *r, uint64_t upto) {
     double began = mdl_seconds();
     r->upto = upto;
+    r->of = mdl_ledger_evolution(r->a->ledger);
     if (r->units > 0) {
         mdl_pool_run(r->a->pool, (uint32_t)r->jobs, run_job, r, show, r);
         for (size_t i = 0; i < r->units; i++)
@@ -181,4 +200,26 @@ void mdl_rerun_go(mdl_rerun *r, uint64_t upto) {
     r->units = r->jobs = 0;
     r->behind = upto;
     r->a->report->rerun_seconds += mdl_seconds() - began;
+}
+
+typedef struct some {
+    mdl_rerun *r;
+    const mdl_evolution *of;
+    uint32_t first;
+    mdl_job_result *out;
+} some;
+
+static void run_some(void *shared, uint32_t thread, uint32_t index) {
+    const some *s = shared;
+    mdl_unit_job(s->r->life[thread], s->of, s->first + index, s->r->genome[thread], NULL, &s->out[index]);
+}
+
+void mdl_rerun_jobs(mdl_rerun *r, const mdl_evolution *of, uint32_t first, uint32_t count, mdl_job_result *out) {
+    double began = mdl_seconds();
+    some s = {r, of, first, out};
+    mdl_pool_run(r->a->pool, count, run_some, &s, NULL, NULL);
+    r->a->report->rerun_seconds += mdl_seconds() - began;
+    r->a->report->jobs += count;
+    for (uint32_t i = 0; i < count; i++)
+        r->a->report->updates += out[i].updates;
 }

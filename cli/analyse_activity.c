@@ -346,7 +346,7 @@ static int analyse(const mdl_subject *subject, const settings *s) {
         if (err == MDL_OK) {
             run(&r, &p, s, s->seed + k);
             err = measure(&r, s, s->seed + k, one);
-            one[ACTIVITY] /= p.life->neurons;
+            one[ACTIVITY] /= p.life->conductor.neurons;
             for (int i = 0; i < NUMBERS; i++)
                 v[i][k] = one[i];
             if (err == MDL_OK && k + 1 == s->seeds)

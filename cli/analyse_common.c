@@ -9,21 +9,14 @@
 #include <sys/stat.h>
 
 #include "cli/analyse.h"
+#include "cli/files.h"
 #include "runtime/file.h"
-
-static int is_champion(const char *path) {
-    static const char ending[] = ".safetensors";
-    size_t size = strlen(path), tail = sizeof ending - 1;
-    struct stat status;
-    return (size > tail && strcmp(path + size - tail, ending) == 0) ||
-           (stat(path, &status) == 0 && S_ISDIR(status.st_mode));
-}
 
 int mdl_subject_read(mdl_subject *s, const char *path) {
     char error[MDL_ERROR_TEXT];
     memset(s, 0, sizeof *s);
     mdl_err err;
-    if (is_champion(path)) {
+    if (mdl_cli_is_champion(path)) {
         mdl_champion c;
         err = mdl_champion_read(&c, path, error, sizeof error);
         if (err != MDL_OK)

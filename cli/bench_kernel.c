@@ -105,11 +105,11 @@ static double run_updates(void *ctx) {
     subject *s = ctx;
     mdl_life *l = s->life;
     static const mdl_task_out out = {.obs = {1.0f, 0.0f, 0.3f, -0.5f}, .reward = 1.0f, .flags = MDL_OUT_REWARD};
-    uint32_t windows = 1 + (uint32_t)(200000 / l->synapses);
+    uint32_t windows = 1 + (uint32_t)(200000 / l->conductor.synapses);
     take_kernel(s);
     for (uint32_t k = 0; k < windows; k++)
         mdl_drive_window(l, &out, &out);
-    return (double)windows * l->experiment->network.window * (double)l->synapses;
+    return (double)windows * l->experiment->network.window * (double)l->conductor.synapses;
 }
 
 static double run_lives(void *ctx) {
@@ -128,13 +128,13 @@ static double run_fma(void *ctx) {
 static double run_stream(void *ctx) {
     subject *s = ctx;
     s->limits->stream(s->region, s->gate);
-    return (double)s->life->synapses;
+    return (double)s->life->conductor.synapses;
 }
 
 static double run_gather(void *ctx) {
     subject *s = ctx;
     s->seen += s->limits->gather(s->region);
-    return (double)s->life->synapses;
+    return (double)s->life->conductor.synapses;
 }
 
 /* A genome that learns in every step: the prior's means with a learning rate
@@ -199,7 +199,7 @@ static void measure(mdl_bench *b, const char *name, mdl_life *l, size_t bytes, i
     int hmn = l->experiment->model == MDL_MODEL_HMN;
     MDL_ASSERT(kernels <= 8);
     /* A large network takes the portable kernel seconds for one window. */
-    for (uint32_t k = kernels > 1 && l->synapses > 1000000 ? 1 : 0; k < kernels; k++) {
+    for (uint32_t k = kernels > 1 && l->conductor.synapses > 1000000 ? 1 : 0; k < kernels; k++) {
         const mdl_kernel *kernel = mdl_kernel_get(k);
         subjects[count] = (subject){.life = l, .kernel = kernel};
         subjects[count].region = hmn ? region : NULL;
@@ -220,12 +220,13 @@ static void measure(mdl_bench *b, const char *name, mdl_life *l, size_t bytes, i
     mdl_bench_run(b, list, all);
     for (uint32_t k = 0; k < count; k++) {
         cJSON *o = mdl_bench_show(b, name, subjects[k].kernel->name, lives ? "lives/s" : "updates/s", &list[k].rates);
-        if (o && (!cJSON_AddNumberToObject(o, "synapses", (double)l->synapses) ||
-                  !cJSON_AddNumberToObject(o, "bytes_per_synapse", (double)bytes / (double)l->synapses)))
+        if (o && (!cJSON_AddNumberToObject(o, "synapses", (double)l->conductor.synapses) ||
+                  !cJSON_AddNumberToObject(o, "bytes_per_synapse", (double)bytes / (double)l->conductor.synapses)))
             b->err = MDL_ENOMEM;
     }
     if (!b->json)
-        printf("         %zu synapses, %.1f bytes each\n", l->synapses, (double)bytes / (double)l->synapses);
+        printf("         %zu synapses, %.1f bytes each\n", l->conductor.synapses,
+               (double)bytes / (double)l->conductor.synapses);
     if (all > count)
         roofline(b, name, best, &list[count - 1], &list[count], &list[count + 1], &list[count + 2]);
 }

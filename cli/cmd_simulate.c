@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/cli.h"
 #include "cli/drive.h"
+#include "cli/files.h"
 #include "cli/inputs.h"
 #include "cli/simulate_v1.h"
 #include "protocol/safetensors.h"
@@ -61,17 +61,17 @@ static double weight_norm(const mdl_life *l) {
 /* 0 when out of memory. */
 static int print_window(const mdl_life *l, const mdl_task_out *shown) {
     const mdl_network_spec *network = &l->experiment->network;
-    const mdl_modulation *m = &l->modulation;
+    const mdl_modulation *m = &l->conductor.modulation[0];
     cJSON *o = cJSON_CreateObject();
-    cJSON_AddNumberToObject(o, "window", l->windows - 1);
+    cJSON_AddNumberToObject(o, "window", l->conductor.windows - 1);
     add_floats(o, "obs", shown->obs, network->sensors);
     if (shown->flags & MDL_OUT_REWARD)
         cJSON_AddNumberToObject(o, "reward", (double)shown->reward);
     else
         cJSON_AddNullToObject(o, "reward");
     cJSON_AddBoolToObject(o, "wipe", (shown->flags & MDL_OUT_WIPE) != 0);
-    cJSON_AddNumberToObject(o, "action", l->action);
-    add_floats(o, "motor", l->motor, network->motors);
+    cJSON_AddNumberToObject(o, "action", l->conductor.action[0]);
+    add_floats(o, "motor", l->conductor.out[0].motor, network->motors);
     cJSON *z = cJSON_AddArrayToObject(o, "z");
     for (uint32_t r = 0; r < network->regions; r++) {
         mdl_region_view region;
@@ -162,8 +162,8 @@ static int simulate(mdl_life *l, const settings *s) {
     int going = 1, whole = 1;
     if (!s->inputs) {
         mdl_life_begin(l, key, s->episode, MDL_PART_TEST);
-        while (going && whole && l->windows < s->windows) {
-            mdl_task_out shown = l->task.out;
+        while (going && whole && l->conductor.windows < s->windows) {
+            mdl_task_out shown = l->conductor.task.out;
             going = mdl_life_window(l);
             whole = print_window(l, &shown);
         }
@@ -215,14 +215,6 @@ static int simulate_experiment(const mdl_experiment *x, const float *genome, con
     return code;
 }
 
-static int is_champion(const char *path) {
-    static const char ending[] = ".safetensors";
-    size_t size = strlen(path), tail = sizeof ending - 1;
-    struct stat status;
-    return (size > tail && strcmp(path + size - tail, ending) == 0) ||
-           (stat(path, &status) == 0 && S_ISDIR(status.st_mode));
-}
-
 int mdl_cmd_simulate(int argc, char **argv) {
     settings s = {.windows = UINT32_MAX};
     int json = 0, has_steps = 0;
@@ -260,7 +252,7 @@ int mdl_cmd_simulate(int argc, char **argv) {
         return mdl_cli_fail(MDL_EXIT_USAGE, "%s: an argument is missing; usage: modulon %s %s", usage.name, usage.name,
                             usage.arguments);
     char error[MDL_ERROR_TEXT];
-    if (is_champion(argv[first])) {
+    if (mdl_cli_is_champion(argv[first])) {
         mdl_champion c;
         mdl_err err = mdl_champion_read(&c, argv[first], error, sizeof error);
         if (err != MDL_OK)

@@ -15,6 +15,7 @@
 #include "runtime/file.h"
 #include "runtime/loop.h"
 #include "runtime/pool.h"
+#include "worker/hearsay.h"
 #include "worker/shell.h"
 
 static const mdl_usage usage = {
@@ -24,8 +25,10 @@ static const mdl_usage usage = {
             "experiment ends or a signal comes. Results that could not be delivered are kept and\n"
             "delivered at the next start. The first coordinator is preferred, the others are for\n"
             "when it does not answer. `modulon worker statement` shows what was earned.\n"
+            "--gossip compares the ledger's checkpoints with those that others were shown; a coordinator\n"
+            "with two histories is left, and the proof kept as DIR/receipts/*/fork-*.fraud.\n"
             "Exit status 0: finished or asked to stop, 1: the coordinator's signed words contradict\n"
-            "our own results, 3: refused or failed.",
+            "themselves or our own results, 3: refused or failed.",
     .examples = "  modulon worker --coordinator tcp://host:7400#KEY\n"
                 "  modulon worker --coordinator tls+tcp://host:7400#KEY --tls-ca ca.pem --threads 4 --throttle 50\n"
                 "  modulon worker statement",
@@ -127,7 +130,8 @@ static int open_invite(const char *path, char **text) {
 int mdl_cmd_worker(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "statement") == 0)
         return mdl_worker_statement(argc - 1, argv + 1);
-    const char *coordinator[MDL_WORKER_PLACES_MAX], *one = NULL, *key = NULL, *data = NULL, *invite = NULL;
+    const char *coordinator[MDL_WORKER_PLACES_MAX], *gossip[MDL_HEARSAY_SOURCES_MAX], *one = NULL, *key = NULL,
+                                                                                      *data = NULL, *invite = NULL;
     char key_path[MDL_ERROR_TEXT], data_path[MDL_ERROR_TEXT], *invite_text = NULL;
     uint32_t nice = 0;
     mdl_worker_options o = {
@@ -142,6 +146,9 @@ int mdl_cmd_worker(int argc, char **argv) {
         {"data", MDL_OPT_TEXT, &data, NULL, 0, 0, "DIR", "outbox and receipts; ~/.local/share/modulon/worker"},
         {"invite", MDL_OPT_TEXT, &invite, NULL, 0, 0, "FILE", "an invitation"},
         {"tls-ca", MDL_OPT_TEXT, &o.tls_ca, NULL, 0, 0, "FILE", "certificate to trust, for tls+tcp://"},
+        {"gossip", MDL_OPT_TEXT, &one, NULL, 0, 0, "WHERE",
+         "checkpoints of other workers: a file, a directory, http://...; several times"},
+        {"gossip-every", MDL_OPT_U32, &o.gossip_s, NULL, 1, 86400, "SECONDS", "between comparisons of checkpoints; 30"},
         {"once", MDL_OPT_FLAG, &o.once, NULL, 0, 0, NULL, "compute and deliver one lease, then stop"},
         {"max-leases", MDL_OPT_U32, &o.leases, NULL, 1, MDL_WORKER_LEASES_MAX, "N", "held at once; 2"},
         {"status", MDL_OPT_U32, &o.status_s, NULL, 1, 86400, "SECONDS", "between status lines; 60"},
@@ -154,6 +161,10 @@ int mdl_cmd_worker(int argc, char **argv) {
     o.coordinator = coordinator;
     o.coordinators = collect(argc, argv, "--coordinator", coordinator, MDL_WORKER_PLACES_MAX);
     o.nice = (int)nice;
+    o.gossip = gossip;
+    o.gossips = collect(argc, argv, "--gossip", gossip, MDL_HEARSAY_SOURCES_MAX);
+    if (o.gossips > MDL_HEARSAY_SOURCES_MAX)
+        return mdl_cli_fail(MDL_EXIT_USAGE, "worker: at most %d times --gossip", (int)MDL_HEARSAY_SOURCES_MAX);
     if (o.coordinators == 0)
         return mdl_cli_fail(MDL_EXIT_USAGE, "worker: --coordinator is missing; see modulon worker --help");
     if (o.coordinators > MDL_WORKER_PLACES_MAX)

@@ -8,7 +8,7 @@
  * `out` in its first window. */
 void mdl_drive_begin(mdl_life *l, uint64_t key, const mdl_task_out *out);
 /* One window in which `now` is shown; `next` is what comes after it. Sets
- * l->motor, l->action, l->partials, l->windows and l->modulation. */
+ * the first agent's out, action and modulation of l->conductor, and its windows. */
 void mdl_drive_window(mdl_life *l, const mdl_task_out *now, const mdl_task_out *next);
 
 #endif

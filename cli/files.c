@@ -2,14 +2,25 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "runtime/file.h"
 
+static const char ending[] = ".safetensors";
+
+/* Length of the path without the ending. */
+static size_t stem(const char *path) {
+    size_t size = strlen(path), tail = sizeof ending - 1;
+    return size > tail && strcmp(path + size - tail, ending) == 0 ? size - tail : size;
+}
+
+int mdl_cli_is_champion(const char *path) {
+    struct stat status;
+    return path[stem(path)] != 0 || (stat(path, &status) == 0 && S_ISDIR(status.st_mode));
+}
+
 mdl_err mdl_cli_write_champion(const mdl_champion *c, const char *path, char *error, size_t error_size) {
-    static const char ending[] = ".safetensors";
-    size_t size = strlen(path), cut = size;
-    if (size > sizeof ending - 1 && strcmp(path + size - (sizeof ending - 1), ending) == 0)
-        cut = size - (sizeof ending - 1);
+    size_t cut = stem(path);
     mdl_err err = mdl_champion_write(c, path, error, error_size);
     char *json = malloc(cut + sizeof ".json"), *text = err == MDL_OK ? mdl_champion_json(c) : NULL;
     if (err == MDL_OK && (!json || !text)) {

@@ -119,6 +119,14 @@ void mdl_words_of(mdl_words *w, const uint8_t *record, size_t size, char *out, s
                  " is right: who differs is convicted",
                  m.as.verdict.generation, m.as.verdict.job, m.as.verdict.fitness);
         break;
+    case MDL_MSG_CORRECTION:
+        who(w, m.as.correction.worker, name);
+        snprintf(out, out_size,
+                 "correction  %s, a convict: record %" PRIu64 ", generation %" PRIu32 ", %" PRIu32 " jobs from %" PRIu32
+                 ", done again",
+                 name, m.as.correction.result, m.as.correction.generation, m.as.correction.count,
+                 m.as.correction.first);
+        break;
     case MDL_MSG_CLOSE:
         mdl_hex(m.as.close.after, 8, hex);
         snprintf(out, out_size, "close     generation %" PRIu32 ", %" PRIu32 " jobs, best %" PRId64 ", next state %s",

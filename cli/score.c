@@ -33,8 +33,8 @@ static void decode(worker *w, const mdl_experiment *x, const mdl_variant *v) {
 }
 
 static void add_levels(const mdl_life *l, double *sum) {
-    for (uint32_t a = 0; a < l->agents; a++) {
-        const mdl_levels *at = &(a == 0 ? l : &l->fellow[a - 1])->modulation.levels;
+    for (uint32_t a = 0; a < l->conductor.agents; a++) {
+        const mdl_levels *at = &l->conductor.modulation[a].levels;
         for (uint32_t i = 0; i < MDL_MODULATORS && at->used; i++)
             sum[i] += (double)at->level[i];
         sum[MDL_CLAMP_AROUSAL] += at->used ? (double)at->arousal : 0;
@@ -51,8 +51,8 @@ static int64_t live(mdl_life *l, uint64_t key, uint32_t episode, double *levels)
         add_levels(l, sum);
     }
     for (uint32_t i = 0; levels && i < MDL_CLAMPS; i++)
-        levels[i] = sum[i] / ((double)l->windows * l->agents);
-    return mdl_task_score(&l->task);
+        levels[i] = sum[i] / ((double)l->conductor.windows * l->conductor.agents);
+    return mdl_task_score(&l->conductor.task);
 }
 
 static void run_job(void *shared, uint32_t thread, uint32_t index) {
@@ -66,7 +66,7 @@ static void run_job(void *shared, uint32_t thread, uint32_t index) {
         if (w->decoded != v)
             decode(w, t->experiment, v);
         score = live(w->life, key, episode, t->scores->levels ? t->scores->levels + (size_t)index * MDL_CLAMPS : NULL);
-        after = mdl_task_score_after(&w->life->task);
+        after = mdl_task_score_after(&w->life->conductor.task);
     } else {
         mdl_policy_life(&t->experiment->task, v->kind == MDL_VARIANT_RANDOM ? MDL_POLICY_RANDOM : MDL_POLICY_CONSTANT,
                         v->action, key, episode, MDL_PART_TEST, NULL, &score);

@@ -103,6 +103,8 @@ char *mdl_admin_status(mdl_shell *shell) {
     add_u64(o, "results", i.results);
     add_u64(o, "checks", i.checks);
     add_u64(o, "verdicts", i.verdicts);
+    add_u64(o, "reviewed", i.reviewed);
+    add_u64(o, "corrected", i.corrected);
     add_u64(o, "expired", i.expired);
     add_u64(o, "duplicates", i.duplicates);
     add_u64(o, "rejected", i.rejected);
@@ -149,6 +151,8 @@ static char *list_workers(mdl_shell *shell) {
         add_u64(item, "waiting", w.worker->waiting);
         add_u64(item, "forfeited", w.worker->forfeited);
         add_u64(item, "convicted", w.worker->verdict);
+        cJSON_AddNumberToObject(item, "reviewed", w.worker->reviewed);
+        cJSON_AddNumberToObject(item, "corrected", w.worker->corrected);
         cJSON_AddNumberToObject(item, "verified", w.worker->verified);
         cJSON_AddBoolToObject(item, "probation", verifies && !mdl_ledger_trusted(ledger, k));
         cJSON_AddItemToArray(list, item);

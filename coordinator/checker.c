@@ -15,8 +15,13 @@ typedef struct checker_thread {
     float *genome;
 } checker_thread;
 
-typedef struct checked {
+typedef struct wanted {
+    const mdl_evolution *evolution;
     uint32_t job;
+} wanted;
+
+typedef struct checked {
+    uint32_t generation, job;
     mdl_duty_answer answer;
 } checked;
 
@@ -25,8 +30,8 @@ struct mdl_checker {
     uv_async_t ready;
     uv_mutex_t lock; /* guards all below but `thread` */
     uv_cond_t work;
-    const mdl_evolution *evolution;
-    uint32_t wanted[MDL_CHECKERS_MAX], wanted_count;
+    wanted wanted[MDL_CHECKERS_MAX];
+    uint32_t wanted_count;
     checked done[MDL_CHECKERS_MAX];
     uint32_t done_count;
     int quit;
@@ -45,16 +50,16 @@ static void run(void *arg) {
             uv_cond_wait(&c->work, &c->lock);
         if (c->quit)
             break;
-        uint32_t job = c->wanted[0];
-        const mdl_evolution *evolution = c->evolution;
+        wanted w = c->wanted[0];
         memmove(c->wanted, c->wanted + 1, --c->wanted_count * sizeof *c->wanted);
         uv_mutex_unlock(&c->lock);
         mdl_job_result result;
-        mdl_unit_job(life, evolution, job, t->genome, NULL, &result);
+        mdl_unit_job(life, w.evolution, w.job, t->genome, NULL, &result);
         uv_mutex_lock(&c->lock);
         MDL_ASSERT(c->done_count < MDL_CHECKERS_MAX);
         checked *done = &c->done[c->done_count++];
-        done->job = job;
+        done->generation = mdl_evolution_generation(w.evolution);
+        done->job = w.job;
         done->answer = (mdl_duty_answer){.fitness = result.fitness, .updates = result.updates};
         memcpy(done->answer.segment, result.segment, sizeof result.segment);
         uv_async_send(&c->ready);
@@ -71,7 +76,7 @@ static void on_ready(uv_async_t *handle) {
     c->done_count = 0;
     uv_mutex_unlock(&c->lock);
     for (uint32_t i = 0; i < count; i++)
-        c->o.done(c->o.ctx, done[i].job, &done[i].answer);
+        c->o.done(c->o.ctx, done[i].generation, done[i].job, &done[i].answer);
 }
 
 static void release(mdl_checker *c) {
@@ -135,8 +140,7 @@ mdl_err mdl_checker_open(mdl_checker **out, uv_loop_t *loop, const mdl_checker_o
 void mdl_checker_give(mdl_checker *c, const mdl_evolution *evolution, uint32_t job) {
     uv_mutex_lock(&c->lock);
     MDL_ASSERT(c->wanted_count < MDL_CHECKERS_MAX);
-    c->evolution = evolution;
-    c->wanted[c->wanted_count++] = job;
+    c->wanted[c->wanted_count++] = (wanted){evolution, job};
     uv_cond_signal(&c->work);
     uv_mutex_unlock(&c->lock);
 }

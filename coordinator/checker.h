@@ -12,7 +12,7 @@ typedef struct mdl_checker_options {
     uint32_t threads;                 /* 1.. */
     const mdl_experiment *experiment; /* kept by reference */
     /* A job's answer, on the loop. */
-    void (*done)(void *ctx, uint32_t job, const mdl_duty_answer *answer);
+    void (*done)(void *ctx, uint32_t generation, uint32_t job, const mdl_duty_answer *answer);
     void *ctx;
 } mdl_checker_options;
 

@@ -78,6 +78,7 @@ void mdl_coordinator_free(mdl_coordinator *c) {
     for (uint32_t i = 0; i < c->peers; i++) {
         mdl_peer_close(&c->peer[i]);
     }
+    mdl_past_free(c->past);
     mdl_ledger_free(c->ledger);
     free(c->peer);
     free(c->lease);
@@ -491,6 +492,9 @@ void mdl_coordinator_inform(const mdl_coordinator *c, mdl_coordinator_info *out)
     out->checks = c->checks;
     out->verdicts = c->verdicts;
     out->checking = c->checking;
+    out->reviewed = c->reviewed;
+    out->corrected = c->corrected;
+    out->owed = mdl_ledger_owed(c->ledger);
     out->workers = mdl_ledger_workers(c->ledger, &worker);
     for (uint32_t i = 0; i < out->workers; i++) {
         out->banned += worker[i].banned != 0;

@@ -68,12 +68,15 @@ typedef struct mdl_coordinator_io {
     void (*receipt)(void *ctx, uint64_t call, uint64_t record);
     /* Publish an envelope once `after` records are durable. */
     void (*publish)(void *ctx, uint64_t after, const uint8_t *envelope, size_t size);
-    /* Do this job of the open generation, mdl_ledger_evolution(), on another thread;
-     * then mdl_coordinator_computed(). The generation stays open until then. */
-    void (*compute)(void *ctx, uint32_t job);
+    /* Do this job of `of`'s generation, the open or a closed one, on another thread;
+     * then mdl_coordinator_computed(). `of` stays as it is until then. */
+    void (*compute)(void *ctx, const mdl_evolution *of, uint32_t job);
     /* For people. `kind` names what happened in one word; `key` may be NULL. */
     void (*log)(void *ctx, const char *kind, const uint8_t *key, const char *text);
     mdl_blobs blobs;
+    /* Where the hashes of the ledger's tree are, for the first `size` records, which are
+     * durable: good until the next event. MDL_OK, or any error: not now. */
+    mdl_err (*tree)(void *ctx, uint64_t size, mdl_merkle_lookup *lookup);
 } mdl_coordinator_io;
 
 typedef struct mdl_coordinator mdl_coordinator;
@@ -94,12 +97,23 @@ mdl_rule mdl_coordinator_replay(mdl_coordinator *c, const uint8_t *record, size_
 mdl_err mdl_coordinator_start(mdl_coordinator *c, const uint8_t *document, size_t size, uint64_t now_ms,
                               uint64_t wall_ms, char *error, size_t error_size);
 
+/* The blob of a call. */
+typedef struct mdl_carried {
+    const uint8_t *bytes;
+    size_t size;
+    uint8_t digest[MDL_DIGEST_BYTES]; /* of the bytes */
+} mdl_carried;
+
 /* A call whose envelope has its form and whose signature was verified.
  *   call  the caller's number; answered by exactly one of reply and receipt
  *   raw   the envelope's bytes as received
- *   leaf  mdl_merkle_leaf() of them: tells repeats from equivocation, and is the record's if it becomes one */
+ *   leaf  mdl_merkle_leaf() of them: tells repeats from equivocation, and is the record's if it becomes one
+ *   blob  what came behind it; NULL: nothing */
 void mdl_coordinator_call(mdl_coordinator *c, uint64_t call, const mdl_envelope *e, const uint8_t *raw, size_t raw_size,
-                          const mdl_hash *leaf, uint64_t now_ms);
+                          const mdl_hash *leaf, const mdl_carried *blob, uint64_t now_ms);
+/* The same envelope when its blob has not been read yet, because it is a long one: 1 and the blob's
+ * size, when its sender may carry it now. Else 0, and the call is answered. */
+int mdl_coordinator_carries(mdl_coordinator *c, uint64_t call, const mdl_envelope *e, uint64_t *blob_size);
 /* Before the costly check of the signature: MDL_REASON_NONE when it is worth it,
  * that is, for a hello and for keys with a session. Changes nothing. */
 mdl_reason mdl_coordinator_worth(const mdl_coordinator *c, const mdl_envelope *e);
@@ -115,7 +129,8 @@ void mdl_coordinator_storage(mdl_coordinator *c, int ok, uint64_t now_ms);
 void mdl_coordinator_tick(mdl_coordinator *c, uint64_t now_ms, uint64_t wall_ms);
 
 /* The answer to the command compute(). */
-void mdl_coordinator_computed(mdl_coordinator *c, uint32_t job, const mdl_duty_answer *answer, uint64_t now_ms);
+void mdl_coordinator_computed(mdl_coordinator *c, uint32_t generation, uint32_t job, const mdl_duty_answer *answer,
+                              uint64_t now_ms);
 
 /* pause, resume, ban, unban. `key` NULL for the first two. MDL_OK, MDL_ENOENT
  * (no such action or worker), MDL_EMISMATCH (it is so already, or over), MDL_ERANGE
@@ -131,8 +146,9 @@ typedef struct mdl_coordinator_info {
     uint64_t results, expired, duplicates, rejected; /* leases and messages since the start */
     uint64_t checks, verdicts;                       /* jobs that the coordinator did itself, since the start */
     uint32_t checking;                               /* and does now */
-    uint64_t credit;                                 /* updates of closed generations       */
-    int64_t best;                                    /* of the last closed generation       */
+    uint64_t reviewed, corrected, owed; /* convicts' units of closed generations: done again, wrong; still owed */
+    uint64_t credit;                    /* updates of closed generations       */
+    int64_t best;                       /* of the last closed generation       */
     int paused, ended, storage_ok;
     int failed; /* out of memory, or a bug: stop; the ledger is whole */
 } mdl_coordinator_info;

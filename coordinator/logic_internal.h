@@ -3,6 +3,7 @@
 #define MDL_COORDINATOR_LOGIC_INTERNAL_H
 
 #include "coordinator/logic.h"
+#include "protocol/past.h"
 #include "protocol/session.h"
 
 enum { MDL_PAST_SESSIONS = 4 };
@@ -51,6 +52,21 @@ typedef struct mdl_names {
     size_t count, capacity;
 } mdl_names;
 
+/* A job that a thread does. */
+typedef struct mdl_checking {
+    uint32_t generation, job;
+} mdl_checking;
+
+/* A convict's unit of a closed generation that is done again. */
+typedef struct mdl_review {
+    int begun;
+    uint32_t worker, given, done; /* jobs that were given to threads, and came back */
+    mdl_ledger_unit unit;
+    mdl_duty_answer answer[MDL_UNIT_JOBS_MAX];
+    int64_t fitness[MDL_UNIT_JOBS_MAX];
+    char segments[MDL_UNIT_JOBS_MAX * MDL_SEGMENT_CHARS];
+} mdl_review;
+
 struct mdl_coordinator {
     mdl_coordinator_config config;
     mdl_coordinator_io io;
@@ -77,8 +93,12 @@ struct mdl_coordinator {
     mdl_names names;
     int64_t best;
 
-    uint32_t check[MDL_CHECKERS_MAX], checking; /* jobs under way */
+    mdl_checking check[MDL_CHECKERS_MAX];
+    uint32_t checking; /* jobs under way */
     uint64_t checks, verdicts, scanned_ms;
+    mdl_past *past; /* NULL: nothing is reviewed */
+    mdl_review review;
+    uint64_t reviewed, corrected;
 
     uint64_t results, expired, duplicates, rejected, credit;
 
@@ -98,6 +118,7 @@ typedef struct mdl_asked {
     const mdl_message *message;
     uint32_t worker; /* index; UINT32_MAX: not admitted */
     mdl_answer *answer;
+    const mdl_carried *blob; /* the one that the message names; NULL: none */
 } mdl_asked;
 
 /* ---- logic.c ---- */
@@ -144,11 +165,18 @@ void mdl_work_orphan(mdl_coordinator *c, uint32_t worker);
 /* Give the threads what the coordinator has to do itself. */
 void mdl_verify_drive(mdl_coordinator *c, uint64_t now_ms);
 
+/* ---- logic_review.c ---- */
+/* A job of a convict's closed units; 0: none, or not yet. */
+int mdl_review_next(mdl_coordinator *c, const mdl_evolution **of, uint32_t *job);
+/* It was done; `generation` has closed. */
+void mdl_review_computed(mdl_coordinator *c, uint32_t generation, uint32_t job, const mdl_duty_answer *answer);
+
 /* ---- logic_serve.c ---- */
 int mdl_names_add(mdl_names *n, const uint8_t digest[MDL_DIGEST_BYTES]); /* 0: out of memory */
 int mdl_names_have(const mdl_names *n, const uint8_t digest[MDL_DIGEST_BYTES]);
 void mdl_serve_sync(mdl_coordinator *c, const mdl_asked *a);
 void mdl_serve_fetch(mdl_coordinator *c, const mdl_asked *a);
+void mdl_serve_prove(mdl_coordinator *c, const mdl_asked *a);
 void mdl_serve_ping(mdl_coordinator *c, const mdl_asked *a);
 void mdl_serve_bye(mdl_coordinator *c, const mdl_asked *a);
 

@@ -100,6 +100,6 @@ void mdl_coordinator_give_receipt(mdl_coordinator *c, const mdl_asked *a, uint64
 
 void mdl_coordinator_refuse(mdl_coordinator *c, uint64_t call, mdl_reason reason, const char *detail,
                             uint64_t retry_ms) {
-    mdl_asked a = {call, 0, NULL, NULL, 0, NULL, NULL, UINT32_MAX, NULL};
+    mdl_asked a = {.call = call, .worker = UINT32_MAX};
     mdl_coordinator_reject(c, &a, reason, retry_ms, 0, detail);
 }

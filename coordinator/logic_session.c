@@ -301,6 +301,87 @@ mdl_reason mdl_coordinator_worth(const mdl_coordinator *c, const mdl_envelope *e
     return MDL_REASON_NONE;
 }
 
+/* Whether this worker may send such a blob now: what its leases allow. */
+static mdl_reason may_carry(const mdl_coordinator *c, const mdl_asked *a, uint64_t size) {
+    (void)c;
+    (void)size;
+    switch (a->message->type) {
+    default:
+        return MDL_REASON_BAD_BLOB;
+    }
+}
+
+/* Who it is and what it says. The reason why it cannot be read, or none. */
+static mdl_reason read_call(mdl_coordinator *c, mdl_asked *a, mdl_message *m, char detail[128]) {
+    const mdl_envelope *e = a->envelope;
+    mdl_message_type type;
+    const mdl_field *fault = NULL;
+    detail[0] = 0;
+    if (mdl_message_type_of(e->name, &type) != MDL_OK || mdl_message_role(type) != MDL_ROLE_CALL) {
+        return MDL_REASON_UNKNOWN_TYPE;
+    }
+    memset(m, 0, sizeof *m);
+    mdl_err err = mdl_message_of(e, (mdl_list_room){c->list, MDL_LIST_MAX}, m, &fault);
+    if (err != MDL_OK) {
+        snprintf(detail, 128, "%s%s%s", fault ? fault->name : "", fault ? ": " : "", mdl_strerror((int)err));
+        return MDL_REASON_BAD_PAYLOAD;
+    }
+    a->message = m;
+    a->worker = worker_of(c, e->key);
+    return MDL_REASON_NONE;
+}
+
+/* Whether somebody may say this here and now. */
+static mdl_reason may_call(const mdl_coordinator *c, const mdl_asked *a) {
+    int known = a->worker != UINT32_MAX, hello = a->message->type == MDL_MSG_HELLO;
+    return c->failed || !c->started           ? MDL_REASON_INTERNAL
+           : known && is_banned(c, a->worker) ? MDL_REASON_BANNED
+           : !hello && memcmp(a->message->head.experiment, mdl_ledger_experiment_id(c->ledger), 32) != 0
+               ? MDL_REASON_WRONG_EXPERIMENT
+           : !hello && (!known || !c->peer[a->worker].open) ? MDL_REASON_NO_SESSION
+                                                            : MDL_REASON_NONE;
+}
+
+static void turn_away(mdl_coordinator *c, const mdl_asked *a, mdl_reason reason, const char *detail) {
+    mdl_coordinator_reject(c, a, reason, reason == MDL_REASON_INTERNAL ? 1000 : 0, reason == MDL_REASON_BANNED, detail);
+}
+
+int mdl_coordinator_carries(mdl_coordinator *c, uint64_t call, const mdl_envelope *e, uint64_t *blob_size) {
+    mdl_message m;
+    mdl_asked a = {.call = call, .envelope = e, .worker = UINT32_MAX};
+    uint8_t digest[MDL_DIGEST_BYTES];
+    char detail[128];
+    mdl_reason reason = read_call(c, &a, &m, detail);
+    if (reason == MDL_REASON_NONE) {
+        reason = may_call(c, &a);
+    }
+    if (reason == MDL_REASON_NONE && mdl_message_blob_max(m.type) == 0) {
+        reason = MDL_REASON_BAD_BLOB;
+    }
+    if (reason == MDL_REASON_NONE) {
+        mdl_message_blob(&m, digest, blob_size);
+        reason = memcmp(m.head.session, c->peer[a.worker].session.id, MDL_SESSION_BYTES) != 0
+                     ? MDL_REASON_STALE_SESSION
+                     : may_carry(c, &a, *blob_size);
+    }
+    if (reason == MDL_REASON_NONE && *blob_size == 0) {
+        reason = MDL_REASON_BAD_BLOB; /* it is long, and names none */
+    }
+    if (reason != MDL_REASON_NONE) {
+        turn_away(c, &a, reason, detail);
+    }
+    return reason == MDL_REASON_NONE;
+}
+
+/* Whether what came behind the envelope is what the message names. */
+static int is_its_blob(const mdl_message *m, const mdl_carried *blob) {
+    uint8_t digest[MDL_DIGEST_BYTES];
+    uint64_t size;
+    mdl_message_blob(m, digest, &size);
+    return blob ? blob->size == size && memcmp(blob->digest, digest, sizeof digest) == 0
+                : size == 0 && mdl_is_zero(digest, sizeof digest);
+}
+
 static void dispatch(mdl_coordinator *c, const mdl_asked *a) {
     switch (a->message->type) {
     case MDL_MSG_WANT:
@@ -324,51 +405,44 @@ static void dispatch(mdl_coordinator *c, const mdl_asked *a) {
     case MDL_MSG_PING:
         mdl_serve_ping(c, a);
         return;
+    case MDL_MSG_PROVE:
+        mdl_serve_prove(c, a);
+        return;
     default:
         MDL_ASSERT(0);
     }
 }
 
 void mdl_coordinator_call(mdl_coordinator *c, uint64_t call, const mdl_envelope *e, const uint8_t *raw, size_t raw_size,
-                          const mdl_hash *leaf, uint64_t now_ms) {
+                          const mdl_hash *leaf, const mdl_carried *blob, uint64_t now_ms) {
     mdl_message m;
-    mdl_asked a = {call, now_ms, e, raw, raw_size, leaf, NULL, UINT32_MAX, NULL};
-    mdl_message_type type;
-    if (mdl_message_type_of(e->name, &type) != MDL_OK || mdl_message_role(type) != MDL_ROLE_CALL) {
-        mdl_coordinator_reject(c, &a, MDL_REASON_UNKNOWN_TYPE, 0, 0, NULL);
-        return;
-    }
-    const mdl_field *fault = NULL;
-    memset(&m, 0, sizeof m);
-    mdl_err err = mdl_message_of(e, (mdl_list_room){c->list, MDL_LIST_MAX}, &m, &fault);
-    if (err != MDL_OK) {
-        char detail[128];
-        snprintf(detail, sizeof detail, "%s%s%s", fault ? fault->name : "", fault ? ": " : "", mdl_strerror((int)err));
-        mdl_coordinator_reject(c, &a, MDL_REASON_BAD_PAYLOAD, 0, 0, detail);
-        return;
-    }
-    a.message = &m;
-    a.worker = worker_of(c, e->key);
+    mdl_asked a = {.call = call,
+                   .now_ms = now_ms,
+                   .envelope = e,
+                   .raw = raw,
+                   .raw_size = raw_size,
+                   .leaf = leaf,
+                   .worker = UINT32_MAX,
+                   .blob = blob};
+    char detail[128];
     uint64_t retry_ms = 0;
-    mdl_reason reason = MDL_REASON_NONE;
-    int known = a.worker != UINT32_MAX;
-    if (c->failed || !c->started) {
-        reason = MDL_REASON_INTERNAL;
-        retry_ms = 1000;
-    } else if (known && is_banned(c, a.worker)) {
-        reason = MDL_REASON_BANNED;
-    } else if (type != MDL_MSG_HELLO && memcmp(m.head.experiment, mdl_ledger_experiment_id(c->ledger), 32) != 0) {
-        reason = MDL_REASON_WRONG_EXPERIMENT;
-    } else if (type != MDL_MSG_HELLO && (!known || !c->peer[a.worker].open)) {
-        reason = MDL_REASON_NO_SESSION;
-    } else if (known && !take_token(c, &c->peer[a.worker], now_ms, &retry_ms)) {
-        reason = MDL_REASON_RATE_LIMITED;
+    mdl_reason reason = read_call(c, &a, &m, detail);
+    if (reason == MDL_REASON_NONE) {
+        reason = may_call(c, &a);
+    }
+    if (reason == MDL_REASON_NONE && a.worker != UINT32_MAX && !take_token(c, &c->peer[a.worker], now_ms, &retry_ms)) {
+        mdl_coordinator_reject(c, &a, MDL_REASON_RATE_LIMITED, retry_ms, 0, NULL);
+        return;
+    }
+    if (reason == MDL_REASON_NONE && !is_its_blob(&m, blob)) {
+        reason =
+            MDL_REASON_BAD_BLOB; /* its number stays free: the blob is not signed, a stranger may have changed it */
     }
     if (reason != MDL_REASON_NONE) {
-        mdl_coordinator_reject(c, &a, reason, retry_ms, reason == MDL_REASON_BANNED, NULL);
+        turn_away(c, &a, reason, detail);
         return;
     }
-    if (type == MDL_MSG_HELLO) {
+    if (m.type == MDL_MSG_HELLO) {
         hello(c, &a);
     } else if (take_number(c, &a)) {
         c->peer[a.worker].left = 0;

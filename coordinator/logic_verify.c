@@ -8,9 +8,13 @@
 
 enum { SCAN_MS = 50 };
 
+static uint32_t generation_of(const mdl_coordinator *c) {
+    return mdl_evolution_generation(mdl_ledger_evolution(c->ledger));
+}
+
 static int is_checking(const mdl_coordinator *c, uint32_t job) {
     for (uint32_t i = 0; i < c->checking; i++) {
-        if (c->check[i] == job) {
+        if (c->check[i].job == job && c->check[i].generation == generation_of(c)) {
             return 1;
         }
     }
@@ -107,15 +111,19 @@ void mdl_verify_drive(mdl_coordinator *c, uint64_t now_ms) {
         return;
     }
     while (c->checking < c->config.checkers) {
+        const mdl_evolution *of = mdl_ledger_evolution(c->ledger);
         uint32_t job = find_disputed(c);
+        if (job == MDL_DUTY_NONE && !mdl_review_next(c, &of, &job)) {
+            job = MDL_DUTY_NONE;
+        }
         job = job != MDL_DUTY_NONE ? job : find_selected(c);
         job = job != MDL_DUTY_NONE ? job : find_waiting(c, now_ms);
         job = job != MDL_DUTY_NONE ? job : find_validation(c);
         if (job == MDL_DUTY_NONE) {
             return;
         }
-        c->check[c->checking++] = job;
-        c->io.compute(c->io.ctx, job);
+        c->check[c->checking++] = (mdl_checking){mdl_evolution_generation(of), job};
+        c->io.compute(c->io.ctx, of, job);
     }
 }
 
@@ -137,14 +145,9 @@ static void after_verdict(mdl_coordinator *c, uint64_t record, uint32_t job) {
     c->active = 0;
 }
 
-void mdl_coordinator_computed(mdl_coordinator *c, uint32_t job, const mdl_duty_answer *answer, uint64_t now_ms) {
+/* The answer to a job of the open generation. */
+static void decide(mdl_coordinator *c, uint32_t job, const mdl_duty_answer *answer) {
     mdl_message m;
-    uint32_t at = 0;
-    while (at < c->checking && c->check[at] != job) {
-        at++;
-    }
-    MDL_ASSERT(at < c->checking);
-    c->check[at] = c->check[--c->checking];
     uint64_t record = mdl_ledger_size(c->ledger);
     /* Its answers may be void by now, or the disk full: then it was for nothing. */
     if (!c->failed && c->storage_ok && mdl_ledger_make_check(c->ledger, job, answer, &m) == MDL_OK &&
@@ -155,6 +158,21 @@ void mdl_coordinator_computed(mdl_coordinator *c, uint32_t job, const mdl_duty_a
         } else {
             c->checks++;
         }
+    }
+}
+
+void mdl_coordinator_computed(mdl_coordinator *c, uint32_t generation, uint32_t job, const mdl_duty_answer *answer,
+                              uint64_t now_ms) {
+    uint32_t at = 0;
+    while (at < c->checking && (c->check[at].job != job || c->check[at].generation != generation)) {
+        at++;
+    }
+    MDL_ASSERT(at < c->checking);
+    c->check[at] = c->check[--c->checking];
+    if (generation == generation_of(c)) {
+        decide(c, job, answer);
+    } else {
+        mdl_review_computed(c, generation, job, answer);
     }
     c->scanned_ms = 0;
     if (c->started && c->storage_ok) {

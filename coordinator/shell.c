@@ -14,7 +14,7 @@
 #include "protocol/frame.h"
 #include "runtime/pool.h"
 
-enum { TICK_MS = 100, TELL_AGAIN_MS = 60000, GATHER_RECORDS = 1024, GATHER_NS = 5000000 };
+enum { TICK_MS = 100, TELL_AGAIN_MS = 60000, GATHER_RECORDS = 1024, GATHER_NS = 5000000, BLOB_MEMORY = 256 << 20 };
 
 uint64_t mdl_shell_now_ms(void) { return uv_hrtime() / 1000000; }
 
@@ -236,16 +236,16 @@ static void on_publish(void *ctx, uint64_t after, const uint8_t *envelope, size_
     }
 }
 
-static void on_checked(void *ctx, uint32_t job, const mdl_duty_answer *answer) {
+static void on_checked(void *ctx, uint32_t generation, uint32_t job, const mdl_duty_answer *answer) {
     mdl_shell *s = ctx;
     if (s->closing || s->failed) {
         return;
     }
-    mdl_coordinator_computed(s->logic, job, answer, mdl_shell_now_ms());
+    mdl_coordinator_computed(s->logic, generation, job, answer, mdl_shell_now_ms());
     mdl_shell_after_logic(s);
 }
 
-static void on_compute(void *ctx, uint32_t job) {
+static void on_compute(void *ctx, const mdl_evolution *of, uint32_t job) {
     mdl_shell *s = ctx;
     const mdl_ledger *l = mdl_coordinator_ledger(s->logic);
     if (!s->checker) {
@@ -255,13 +255,14 @@ static void on_compute(void *ctx, uint32_t job) {
             return;
         }
     }
-    mdl_checker_give(s->checker, mdl_ledger_evolution(l), job);
+    mdl_checker_give(s->checker, of, job);
 }
 
 static void on_log(void *ctx, const char *kind, const uint8_t *key, const char *text) {
     mdl_shell *s = ctx;
     char who[17] = "";
-    static const char *const always[] = {"generation", "end", "admin", "admit", "bye", "verdict", "unverified", "bug"};
+    static const char *const always[] = {"generation", "end",        "admin",      "admit", "bye",
+                                         "verdict",    "correction", "unverified", "bug",   "forked"};
     if (key) {
         mdl_hex(key, 8, who);
     }
@@ -273,8 +274,8 @@ static void on_log(void *ctx, const char *kind, const uint8_t *key, const char *
 }
 
 mdl_coordinator_io mdl_shell_io(mdl_shell *s) {
-    return (mdl_coordinator_io){s,          on_append,  on_put_blob, on_reply,          on_receipt,
-                                on_publish, on_compute, on_log,      mdl_shell_blobs(s)};
+    return (mdl_coordinator_io){s,          on_append,  on_put_blob, on_reply,           on_receipt,
+                                on_publish, on_compute, on_log,      mdl_shell_blobs(s), mdl_shell_tree};
 }
 
 void mdl_shell_after_logic(mdl_shell *s) {
@@ -439,8 +440,11 @@ static mdl_err listen_now(mdl_shell *s, char *error, size_t error_size) {
                             .listen_count = s->options.listen_count,
                             .tls = s->options.tls,
                             .receive_max = MDL_FRAME_CALL_MAX,
+                            .large_max = MDL_FRAME_MAX,
+                            .large_total = s->options.blob_memory,
                             .calls_max = MDL_CALLS_MAX,
                             .on_call = mdl_shell_on_call,
+                            .on_large = mdl_shell_on_large,
                             .ctx = s};
     return mdl_server_open(s->loop, &o, &s->server, error, error_size);
 }
@@ -466,6 +470,9 @@ mdl_err mdl_shell_open(uv_loop_t *loop, const mdl_shell_options *options, mdl_sh
     }
     if (!(s->options.peer_burst > 0)) {
         s->options.peer_burst = 40000;
+    }
+    if (s->options.blob_memory < MDL_FRAME_MAX) {
+        s->options.blob_memory = s->options.blob_memory == 0 ? BLOB_MEMORY : MDL_FRAME_MAX;
     }
     mdl_err err = set_names(s, error, error_size);
     if (err == MDL_OK) {

@@ -32,8 +32,9 @@ typedef struct mdl_shell_options {
     mdl_coordinator_config logic;
     uint8_t log_secret[MDL_SECRET_BYTES];
     double peer_rate, peer_burst; /* messages a second of one address; 0: 20000 and 40000 */
-    unsigned store_flags;         /* of mdl_store_open() */
-    int quiet;                    /* no progress while the ledger is read */
+    size_t blob_memory;   /* bytes of blobs of calls that are being read; 0: 256 MiB; at least 16 MiB and an envelope */
+    unsigned store_flags; /* of mdl_store_open() */
+    int quiet;            /* no progress while the ledger is read */
     /* One line for people; `who` is a key's first digits, an address or "". */
     void (*log)(void *ctx, const char *kind, const char *who, const char *text);
     /* The experiment has ended, all of it is durable and the champion is in

@@ -15,7 +15,7 @@ enum {
     SPARES_MAX = 1024
 };
 
-/* One call; its envelope and PAE lie behind it. */
+/* One call; its envelope, PAE and blob lie behind it. */
 typedef struct mdl_arrival {
     mdl_call *call;
     struct mdl_arrival *next;
@@ -23,8 +23,10 @@ typedef struct mdl_arrival {
     mdl_hash leaf; /* of the envelope */
     mdl_err err;
     int usual; /* of USUAL_BYTES */
+    int begun; /* its blob has not been read yet */
     size_t size;
-    uint8_t bytes[]; /* the envelope, then room for its PAE */
+    mdl_carried blob;
+    uint8_t bytes[]; /* the envelope, room for its PAE, the blob */
 } arrival;
 
 typedef struct verification {
@@ -47,13 +49,18 @@ static void host_of(const char *peer, char host[128]) {
 
 static uint64_t number_of(mdl_call *call) { return (uint64_t)(uintptr_t)call; }
 
-static void refuse(mdl_shell *s, mdl_call *call, const char *peer, mdl_reason reason, const char *detail) {
+/* A long call that has only begun is not answered: its connection ends, and the rest is never read. */
+static void refuse(mdl_shell *s, mdl_call *call, int begun, const char *peer, mdl_reason reason, const char *detail) {
     char host[128];
     host_of(peer, host);
     if (mdl_shell_may_tell(s, mdl_reason_name(reason), host)) {
         mdl_shell_say(s, mdl_reason_name(reason), peer, "%s", mdl_reason_sentence(reason));
     }
-    mdl_coordinator_refuse(s->logic, number_of(call), reason, detail, 0);
+    if (begun) {
+        mdl_call_drop(call);
+    } else {
+        mdl_coordinator_refuse(s->logic, number_of(call), reason, detail, 0);
+    }
 }
 
 static arrival *new_arrival(mdl_shell *s, size_t size) {
@@ -89,6 +96,17 @@ static void verify(uv_work_t *work) {
         arrival *a = v->call[i];
         a->err = mdl_envelope_verify(&a->envelope);
         mdl_merkle_leaf(a->bytes, a->size, &a->leaf);
+        if (a->blob.size > 0 && a->err == MDL_OK) {
+            mdl_digest_of(a->blob.bytes, a->blob.size, a->blob.digest);
+        }
+    }
+}
+
+/* Whether the sender of a long call, who has signed it, may say the rest. */
+static void judge(mdl_shell *s, const arrival *a) {
+    uint64_t size;
+    if (mdl_coordinator_carries(s->logic, number_of(a->call), &a->envelope, &size)) {
+        mdl_call_admit(a->call, MDL_FRAME_HEAD_BYTES + a->size + (size_t)size);
     }
 }
 
@@ -97,10 +115,19 @@ static void hand_over(mdl_shell *s, const arrival *a, int lost) {
         mdl_call_drop(a->call);
     } else if (a->err != MDL_OK) {
         s->bad_signatures++;
-        mdl_coordinator_refuse(s->logic, number_of(a->call), MDL_REASON_BAD_SIGNATURE, NULL, 0);
+        if (a->begun) {
+            mdl_call_drop(a->call);
+        } else {
+            mdl_coordinator_refuse(s->logic, number_of(a->call), MDL_REASON_BAD_SIGNATURE, NULL, 0);
+        }
+    } else if (a->begun) {
+        judge(s, a);
     } else {
+        if (a->blob.size > 0) {
+            mdl_call_used(a->call); /* ours is gone when this returns */
+        }
         mdl_coordinator_call(s->logic, number_of(a->call), &a->envelope, a->bytes, a->size, &a->leaf,
-                             mdl_shell_now_ms());
+                             a->blob.size > 0 ? &a->blob : NULL, mdl_shell_now_ms());
     }
 }
 
@@ -206,24 +233,40 @@ static int take_token(mdl_shell *s, const char *host) {
     return 1;
 }
 
+/* The largest blob that such an envelope may have. */
+static uint64_t blob_max(const mdl_envelope *e) {
+    mdl_message_type type;
+    return mdl_message_type_of(e->name, &type) == MDL_OK ? mdl_message_blob_max(type) : 0;
+}
+
 /* Take the envelope apart and let it wait for the pool. */
-static void take(mdl_shell *s, mdl_call *call, const mdl_frame *frame, const char *peer) {
+static void take(mdl_shell *s, mdl_call *call, const mdl_frame *frame, int begun, const char *peer) {
     size_t pae = frame->envelope_size < MDL_PAE_BYTES_MAX ? frame->envelope_size : MDL_PAE_BYTES_MAX;
-    arrival *a = new_arrival(s, frame->envelope_size + pae);
+    arrival *a = new_arrival(s, frame->envelope_size + pae + frame->blob_size);
     if (!a) {
         mdl_call_drop(call);
         return;
     }
     a->call = call;
     a->next = NULL;
+    a->begun = begun;
     a->size = frame->envelope_size;
+    a->blob.bytes = a->bytes + a->size + pae;
+    a->blob.size = frame->blob_size;
     memcpy(a->bytes, frame->envelope, a->size);
+    if (frame->blob_size > 0) {
+        memcpy(a->bytes + a->size + pae, frame->blob, frame->blob_size);
+    }
     mdl_reason reason = MDL_REASON_BAD_ENVELOPE;
     if (mdl_envelope_decode(a->bytes, a->size, a->bytes + a->size, &a->envelope) == MDL_OK) {
         reason = mdl_coordinator_worth(s->logic, &a->envelope);
+        if (reason == MDL_REASON_NONE && (begun || frame->blob_size > 0) &&
+            (blob_max(&a->envelope) == 0 || frame->blob_size > blob_max(&a->envelope))) {
+            reason = MDL_REASON_BAD_BLOB;
+        }
     }
     if (reason != MDL_REASON_NONE) {
-        refuse(s, call, peer, reason, NULL);
+        refuse(s, call, begun, peer, reason, NULL);
         free_arrival(s, a);
         return;
     }
@@ -236,28 +279,47 @@ static void take(mdl_shell *s, mdl_call *call, const mdl_frame *frame, const cha
     }
 }
 
-void mdl_shell_on_call(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer) {
-    mdl_shell *s = ctx;
-    mdl_frame frame;
+/* 0: dropped, too much comes from there. */
+static int may_come(mdl_shell *s, mdl_call *call, const char *peer) {
     char host[128];
     s->calls++;
     host_of(peer, host);
-    if (s->failed || !take_token(s, host) || s->verifying >= MDL_CALLS_MAX) {
-        s->dropped++;
-        if (mdl_shell_may_tell(s, "rate_limited", host)) {
-            mdl_shell_say(s, "rate_limited", peer, "more calls than are taken from one address");
-        }
-        mdl_call_drop(call);
+    if (!s->failed && take_token(s, host) && s->verifying < MDL_CALLS_MAX) {
+        return 1;
+    }
+    s->dropped++;
+    if (mdl_shell_may_tell(s, "rate_limited", host)) {
+        mdl_shell_say(s, "rate_limited", peer, "more calls than are taken from one address");
+    }
+    mdl_call_drop(call);
+    return 0;
+}
+
+void mdl_shell_on_call(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer) {
+    mdl_shell *s = ctx;
+    mdl_frame frame;
+    if (!may_come(s, call, peer)) {
         return;
     }
-    mdl_err err = size > MDL_FRAME_CALL_MAX ? MDL_ESIZE : mdl_frame_decode(bytes, size, &frame);
+    mdl_err err = size > MDL_FRAME_MAX ? MDL_ESIZE : mdl_frame_decode(bytes, size, &frame);
     if (err != MDL_OK) {
-        refuse(s, call, peer, size > MDL_FRAME_CALL_MAX ? MDL_REASON_OVERSIZE : MDL_REASON_BAD_FRAME, NULL);
+        refuse(s, call, 0, peer, size > MDL_FRAME_MAX ? MDL_REASON_OVERSIZE : MDL_REASON_BAD_FRAME, NULL);
     } else if (frame.envelope_size == 0) {
-        refuse(s, call, peer, MDL_REASON_BAD_FRAME, "a receipt is no call");
-    } else if (frame.blob_size > 0) {
-        refuse(s, call, peer, MDL_REASON_BAD_BLOB, "calls carry none");
+        refuse(s, call, 0, peer, MDL_REASON_BAD_FRAME, "a receipt is no call");
     } else {
-        take(s, call, &frame, peer);
+        take(s, call, &frame, 0, peer);
+    }
+}
+
+void mdl_shell_on_large(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer) {
+    mdl_shell *s = ctx;
+    mdl_frame frame;
+    if (!may_come(s, call, peer)) {
+        return;
+    }
+    if (mdl_frame_decode_begin(bytes, size, &frame) != MDL_OK) {
+        refuse(s, call, 1, peer, MDL_REASON_BAD_FRAME, NULL);
+    } else {
+        take(s, call, &frame, 1, peer);
     }
 }

@@ -159,6 +159,8 @@ void mdl_committer_stop(mdl_committer *c);
 /* Store, fold, reader. */
 mdl_err mdl_shell_load(mdl_shell *s, char *error, size_t error_size);
 mdl_blobs mdl_shell_blobs(mdl_shell *s);
+/* Command tree() of the logic. */
+mdl_err mdl_shell_tree(void *ctx, uint64_t size, mdl_merkle_lookup *lookup);
 void mdl_shell_remember(mdl_shell *s, const uint8_t digest[MDL_DIGEST_BYTES], const uint8_t *bytes, size_t size);
 /* Write DIR/champion.safetensors. */
 mdl_err mdl_shell_export(mdl_shell *s, char *error, size_t error_size);
@@ -177,6 +179,7 @@ void mdl_shell_after_logic(mdl_shell *s);
 /* ---- shell_calls.c ---- */
 void mdl_shell_start_calls(mdl_shell *s);
 void mdl_shell_on_call(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer);
+void mdl_shell_on_large(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer);
 void mdl_shell_end_calls(mdl_shell *s);
 /* All that arrived to the pool, now. */
 void mdl_shell_flush_calls(mdl_shell *s);

@@ -209,6 +209,15 @@ static mdl_err refresh(mdl_shell *s) {
     return err;
 }
 
+mdl_err mdl_shell_tree(void *ctx, uint64_t size, mdl_merkle_lookup *lookup) {
+    mdl_shell *s = ctx;
+    if (s->reader_count < size) {
+        refresh(s);
+    }
+    *lookup = mdl_store_lookup(&s->reader);
+    return s->reader.close && s->reader_count >= size ? MDL_OK : MDL_ENOENT;
+}
+
 /* What may be seen: until a generation has closed, nothing of it. The checkpoint
  * is one of just these records. */
 static mdl_err follow_shown(mdl_shell *s) {

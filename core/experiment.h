@@ -20,9 +20,20 @@ typedef struct mdl_verification_spec {
     uint32_t probation; /* confirmed leases after which a worker is trusted               */
     uint32_t window;    /* generations that credit waits, 0..MDL_VERIFY_WINDOW_MAX        */
     uint32_t selected;  /* 0 or 1: elites and validation are done again by the coordinator */
+    uint32_t review;    /* units of a convict in closed generations that are done again, 0..MDL_VERIFY_REVIEW_MAX */
 } mdl_verification_spec;
 
-enum { MDL_VERIFY_WINDOW_MAX = 16 };
+enum { MDL_VERIFY_WINDOW_MAX = 16, MDL_VERIFY_REVIEW_MAX = 64 };
+
+/* How a fleet cuts networks: it changes no result. PROTOCOL section 12. */
+typedef struct mdl_sharding_spec {
+    uint32_t used;             /* 0: "off", networks are run whole                         */
+    uint32_t shards;           /* of each network, 1..regions; 0: as workers and jobs are  */
+    uint32_t replicas;         /* workers of different owners that run each shard          */
+    uint32_t snapshot_windows; /* between states that the coordinator keeps, 0: none       */
+} mdl_sharding_spec;
+
+enum { MDL_REPLICAS_MAX = 3 };
 
 typedef struct mdl_experiment {
     char name[64];
@@ -35,6 +46,7 @@ typedef struct mdl_experiment {
     mdl_modulator_spec modulators; /* of both models                           */
     mdl_evolution_spec evolution;
     mdl_verification_spec verification;
+    mdl_sharding_spec sharding;
     uint32_t test_episodes; /* held-out lives for reported scores, 1..65536, 200 */
     uint8_t id[32];         /* SHA-256 of the file's bytes                       */
 } mdl_experiment;

@@ -297,6 +297,13 @@ static void region_save(const void *region, const mdl_params *p, uint32_t last, 
         mdl_put_f32s(sink, r->lag, s->neurons);
 }
 
+static uint64_t region_state_bytes(const mdl_experiment *x, uint32_t number) {
+    mdl_shape s;
+    mdl_shape_of(&x->network, number, &s);
+    uint64_t per_neuron = x->modulators.used ? 9 : 8, line = (uint64_t)(s.delay_max + 1) * (s.sources - 1);
+    return 4 + 4 * (3 * (uint64_t)s.synapses + per_neuron * s.neurons + s.sensors + line) + 8;
+}
+
 /* Floats no larger than `bound`. */
 static void get_within(mdl_reader *reader, float bound, float *out, size_t count) {
     mdl_get_f32s(reader, out, count);
@@ -356,6 +363,7 @@ const mdl_network_model mdl_hmn_model = {
     .receive = region_receive,
     .save = region_save,
     .load = region_load,
+    .state_bytes = region_state_bytes,
     .view = region_view,
     .lanes = &mdl_hmn_lanes_model,
 };

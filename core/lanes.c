@@ -69,22 +69,22 @@ static void fill(run *r) {
 
 /* The life as it would be had it been run alone; the network of the last alone. */
 static void end(run *r, uint32_t lane) {
-    mdl_life *l = r->l;
+    mdl_conductor *c = &r->l->conductor;
     mdl_lanes *a = r->a;
-    l->task = a->task[lane];
-    mdl_lane_unpack(&a->modulation, lane, &l->modulation);
-    l->noise_key = a->noise_key[lane];
-    l->partials = a->window.partials[lane];
-    l->action = a->window.action[lane];
-    l->windows = a->windows[lane];
-    for (uint32_t i = 0; i < l->experiment->network.motors; i++)
-        l->motor[i] = a->window.readout[i][lane];
+    c->task = a->task[lane];
+    c->windows = a->windows[lane];
+    c->noise_key[0] = a->noise_key[lane];
+    mdl_lane_unpack(&a->modulation, lane, &c->modulation[0]);
+    c->out[0].partials = a->window.partials[lane];
+    c->action[0] = a->window.action[lane];
+    for (uint32_t i = 0; i < r->l->experiment->network.motors; i++)
+        c->out[0].motor[i] = a->window.readout[i][lane];
     if (a->life[lane] + 1 == r->lives->count) {
-        mdl_shard_birth(&l->shard[0], &l->params, l->noise_key);
-        r->model->put_back(a->net, &l->params, lane, l->modulation.step - 1, r->region);
+        mdl_shard_birth(&r->l->shard[0], &r->l->params, c->noise_key[0]);
+        r->model->put_back(a->net, &r->l->params, lane, c->modulation[0].step - 1, r->region);
     }
     a->busy &= ~(1u << lane);
-    r->lives->over(r->lives->ctx, a->life[lane], l);
+    r->lives->over(r->lives->ctx, a->life[lane], r->l);
 }
 
 static void live(run *r) {
@@ -118,7 +118,7 @@ static void live(run *r) {
         answer->salience[i][1] = t->out.salience[1];
         done |= (t->out.flags & MDL_OUT_DONE ? 1u : 0u) << i;
     }
-    r->kernel->next(&a->modulation, &r->l->params, a->noise_key, network->window, w->partials, r->l->neurons,
+    r->kernel->next(&a->modulation, &r->l->params, a->noise_key, network->window, w->partials, r->l->conductor.neurons,
                     network->sensors, answer);
     EACH_LANE {
         a->windows[i]++;

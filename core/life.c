@@ -4,52 +4,36 @@
 
 #include "core/hmn_kernel.h"
 #include "core/lanes.h"
-#include "core/num.h"
 
-/* One agent's network into `l`, or counted when that is NULL. */
-static void layout_agent(mdl_life *l, mdl_arena *arena, const mdl_experiment *x, uint32_t shards,
-                         const struct mdl_kernel *kernel) {
-    mdl_shard *shard = mdl_arena_take(arena, shards, sizeof *shard);
-    size_t boundary = x->network.sources > 0 ? (size_t)x->network.regions * x->network.window * x->network.listen : 0;
-    float *activity = mdl_arena_take(arena, boundary, sizeof *activity);
-    uint32_t owner[MDL_REGIONS_MAX];
-    mdl_balanced_cut(&x->network, shards, owner);
-    for (uint32_t i = 0; i < shards; i++) {
+static mdl_life *layout(mdl_arena *arena, const mdl_experiment *x, uint32_t shards, const struct mdl_kernel *kernel) {
+    const mdl_network_spec *network = &x->network;
+    uint32_t agents = mdl_task_agent_count(&x->task), owner[MDL_REGIONS_MAX];
+    size_t part = network->sources > 0 ? (size_t)network->window * network->listen : 0;
+    mdl_life *l = mdl_arena_take(arena, 1, sizeof *l);
+    mdl_shard *shard = mdl_arena_take(arena, (size_t)agents * shards, sizeof *shard);
+    float *boundary = mdl_arena_take(arena, agents * network->regions * part, sizeof *boundary);
+    mdl_balanced_cut(network, shards, owner);
+    for (uint32_t i = 0; i < agents * shards; i++) {
         mdl_shard counted;
-        mdl_shard_init(shard ? &shard[i] : &counted, arena, x, owner, i, kernel);
+        mdl_shard_init(shard ? &shard[i] : &counted, arena, x, owner, i % shards, kernel);
     }
+    mdl_lanes *lanes = shards == 1 && agents == 1 ? mdl_lanes_layout(arena, x) : NULL;
     if (!l)
-        return;
+        return NULL;
     memset(l, 0, sizeof *l);
     l->experiment = x;
     l->shards = shards;
     l->shard = shard;
-    l->boundary = activity;
-}
-
-static mdl_life *layout(mdl_arena *arena, const mdl_experiment *x, uint32_t shards, const struct mdl_kernel *kernel) {
-    uint32_t agents = mdl_task_agent_count(&x->task);
-    mdl_life *l = mdl_arena_take(arena, 1, sizeof *l);
-    mdl_life *fellow = mdl_arena_take(arena, agents - 1, sizeof *fellow);
-    layout_agent(l, arena, x, shards, kernel);
-    for (uint32_t i = 0; i + 1 < agents; i++)
-        layout_agent(fellow ? &fellow[i] : NULL, arena, x, shards, kernel);
-    mdl_lanes *lanes = shards == 1 && agents == 1 ? mdl_lanes_layout(arena, x) : NULL;
-    if (!l)
-        return NULL;
-    l->agents = agents;
-    l->fellow = fellow;
+    l->boundary = boundary;
     l->lanes = lanes;
-    l->synapses = mdl_synapse_count(&x->network);
+    mdl_conductor_init(&l->conductor, x, &l->params);
     int err = mdl_genome_layout_of(x, &l->layout);
     MDL_ASSERT(err == MDL_OK); /* checked with the experiment */
-    l->neurons = l->layout.neurons;
     return l;
 }
 
-/* What holds agent `i`'s network. */
-static mdl_life *agent_of(mdl_life *l, uint32_t i) { return i == 0 ? l : &l->fellow[i - 1]; }
-static const mdl_life *agent_in(const mdl_life *l, uint32_t i) { return i == 0 ? l : &l->fellow[i - 1]; }
+/* Shard `i` of agent `a`'s network. */
+static mdl_shard *shard_of(const mdl_life *l, uint32_t a, uint32_t i) { return &l->shard[a * l->shards + i]; }
 
 size_t mdl_life_bytes(const mdl_experiment *x, uint32_t shards) {
     mdl_arena counting = {NULL, 0, 0};
@@ -64,78 +48,51 @@ mdl_life *mdl_life_init(void *memory, const mdl_experiment *x, uint32_t shards, 
 
 void mdl_life_genome(mdl_life *l, const float *genome) {
     mdl_genome_decode(l->experiment, &l->layout, genome, &l->params);
-    for (uint32_t a = 0; a < l->agents; a++)
-        for (uint32_t i = 0; i < l->shards; i++)
-            mdl_shard_genome(&agent_of(l, a)->shard[i], &l->layout, genome);
+    for (uint32_t i = 0; i < l->conductor.agents * l->shards; i++)
+        mdl_shard_genome(&l->shard[i], &l->layout, genome);
 }
 
 void mdl_life_begin(mdl_life *l, uint64_t key, uint32_t episode, mdl_part part) {
-    mdl_task_reset(&l->task, &l->experiment->task, key, episode, part);
-    for (uint32_t a = 0; a < l->agents; a++) {
-        mdl_life *n = agent_of(l, a);
-        n->noise_key = mdl_key(key, MDL_STREAM_NOISE, 0, a, 0);
+    mdl_conductor_begin(&l->conductor, key, episode, part);
+    for (uint32_t a = 0; a < l->conductor.agents; a++)
         for (uint32_t i = 0; i < l->shards; i++)
-            mdl_shard_birth(&n->shard[i], &l->params, n->noise_key);
-        mdl_modulation_init(&n->modulation, &l->params, n->noise_key, mdl_task_view(&l->task, a));
-    }
-    l->windows = 0;
+            mdl_shard_birth(shard_of(l, a, i), &l->params, l->conductor.noise_key[a]);
 }
 
-/* Boundary activity among the regions of one agent `n`. */
-static void exchange(mdl_life *n, const mdl_params *p, uint32_t last) {
-    if (n->experiment->network.sources == 0)
+/* Boundary activity among the regions of agent `a`. */
+static void exchange(mdl_life *l, uint32_t a, uint32_t last) {
+    const mdl_network_spec *network = &l->experiment->network;
+    float *activity = l->boundary + (size_t)a * network->regions * network->window * network->listen;
+    if (network->sources == 0)
         return;
-    for (uint32_t i = 0; i < n->shards; i++)
-        mdl_shard_export(&n->shard[i], last, n->boundary);
-    for (uint32_t i = 0; i < n->shards; i++)
-        mdl_shard_import(&n->shard[i], p, last, n->boundary);
+    for (uint32_t i = 0; i < l->shards; i++)
+        mdl_shard_export(shard_of(l, a, i), last, activity);
+    for (uint32_t i = 0; i < l->shards; i++)
+        mdl_shard_import(shard_of(l, a, i), &l->params, last, activity);
 }
 
-/* The taught action, or the first of the largest readouts. */
-static uint32_t choose(const mdl_task_out *out, const float *motor, uint32_t motors) {
-    if (out->flags & MDL_OUT_TEACH)
-        return out->teach;
-    uint32_t best = 0;
-    for (uint32_t i = 1; i < motors; i++)
-        if (motor[i] > motor[best])
-            best = i;
-    return best;
-}
-
-/* One agent's window, up to its action. */
-static void think(mdl_life *n, const mdl_params *p, const mdl_task_out *view) {
-    const mdl_network_spec *network = &n->experiment->network;
-    for (uint32_t i = 0; i < n->shards; i++)
-        mdl_shard_window(&n->shard[i], p, &n->modulation, view->obs);
-
-    n->partials = (mdl_partials){0, 0, 0};
-    for (uint32_t i = 0; i < n->shards; i++) {
+/* Agent `a`'s window, and what the conductor needs of it. */
+static void think(mdl_life *l, uint32_t a, mdl_window_out *out) {
+    const mdl_experiment *x = l->experiment;
+    const mdl_modulation *m = &l->conductor.modulation[a];
+    for (uint32_t i = 0; i < l->shards; i++)
+        mdl_shard_window(shard_of(l, a, i), &l->params, m, mdl_conductor_view(&l->conductor, a)->obs);
+    for (uint32_t i = 0; i < l->shards; i++) {
         mdl_region_view first;
-        mdl_shard_partials(&n->shard[i], p, &n->partials);
-        if (mdl_shard_view(&n->shard[i], 0, &first))
-            memcpy(n->motor, first.readout + first.shape->hidden, network->motors * sizeof(float));
+        mdl_shard_partials(shard_of(l, a, i), &l->params, &out->partials);
+        if (mdl_shard_view(shard_of(l, a, i), 0, &first))
+            memcpy(out->motor, first.readout + first.shape->hidden, x->network.motors * sizeof(float));
     }
-    n->action = choose(view, n->motor, network->motors);
-    exchange(n, p, n->modulation.step + network->window - 1);
+    exchange(l, a, m->step + x->network.window - 1);
 }
 
 int mdl_life_window(mdl_life *l) {
-    const mdl_network_spec *network = &l->experiment->network;
-    uint32_t action[MDL_AGENTS_MAX];
-    MDL_ASSERT(!(l->task.out.flags & MDL_OUT_DONE));
-    for (uint32_t a = 0; a < l->agents; a++) {
-        mdl_life *n = agent_of(l, a);
-        think(n, &l->params, mdl_task_view(&l->task, a));
-        action[a] = n->action;
+    mdl_window_out out[MDL_AGENTS_MAX];
+    for (uint32_t a = 0; a < l->conductor.agents; a++) {
+        memset(&out[a], 0, sizeof out[a]);
+        think(l, a, &out[a]);
     }
-    mdl_task_step_agents(&l->task, action, l->motor);
-    for (uint32_t a = 0; a < l->agents; a++) {
-        mdl_life *n = agent_of(l, a);
-        mdl_modulation_next(&n->modulation, &l->params, n->noise_key, network->window, &n->partials, l->neurons,
-                            network->sensors, n->action, mdl_task_view(&l->task, a));
-    }
-    l->windows++;
-    return !(l->task.out.flags & MDL_OUT_DONE);
+    return mdl_conductor_window(&l->conductor, out);
 }
 
 void mdl_life_run(mdl_life *l, uint64_t key, uint32_t episode, mdl_part part, int64_t *fitness, int64_t *score,
@@ -144,16 +101,16 @@ void mdl_life_run(mdl_life *l, uint64_t key, uint32_t episode, mdl_part part, in
     while (mdl_life_window(l)) {
     }
     if (fitness)
-        *fitness += mdl_task_fitness(&l->task);
+        *fitness += mdl_task_fitness(&l->conductor.task);
     if (score)
-        *score += mdl_task_score(&l->task);
+        *score += mdl_task_score(&l->conductor.task);
     if (updates)
-        *updates += (uint64_t)l->windows * l->experiment->network.window * l->synapses * l->agents;
+        *updates += mdl_conductor_updates(&l->conductor);
 }
 
 typedef struct tally {
     const mdl_job *job;
-    uint64_t seed, windows;
+    uint64_t seed, updates;
     int64_t fitness;
 } tally;
 
@@ -168,8 +125,8 @@ static mdl_lot job_lot(void *ctx, uint32_t i) {
 static void job_over(void *ctx, uint32_t i, const mdl_life *l) {
     tally *t = ctx;
     (void)i;
-    t->fitness += mdl_task_fitness(&l->task);
-    t->windows += l->windows;
+    t->fitness += mdl_task_fitness(&l->conductor.task);
+    t->updates += mdl_conductor_updates(&l->conductor);
 }
 
 int64_t mdl_life_job(mdl_life *l, const mdl_job *job, const float *genome, uint64_t *updates) {
@@ -177,83 +134,68 @@ int64_t mdl_life_job(mdl_life *l, const mdl_job *job, const float *genome, uint6
     mdl_life_genome(l, genome);
     mdl_life_each(l, &(mdl_life_list){job->episodes, job_lot, job_over, &t});
     if (updates)
-        *updates += t.windows * l->experiment->network.window * l->synapses * l->agents;
+        *updates += t.updates;
     return t.fitness;
 }
 
 void mdl_life_save_modulation(const mdl_life *l, const mdl_sink *sink) {
-    for (uint32_t a = 0; a < l->agents; a++)
-        mdl_modulation_save(&agent_in(l, a)->modulation, sink);
+    for (uint32_t a = 0; a < l->conductor.agents; a++)
+        mdl_modulation_save(&l->conductor.modulation[a], sink);
 }
 
-static void save_agent(const mdl_life *n, const mdl_params *p, const mdl_sink *sink) {
-    mdl_modulation_save(&n->modulation, sink);
-    for (uint32_t r = 0; r < n->experiment->network.regions; r++)
-        for (uint32_t i = 0; i < n->shards; i++) {
-            const void *region = mdl_shard_region(&n->shard[i], r);
-            if (region)
-                n->shard[i].model->save(region, p, n->modulation.step - 1, sink);
-        }
+/* The last step that agent `a`'s network has run. */
+static uint32_t last_step(const mdl_life *l, uint32_t a) { return l->conductor.modulation[a].step - 1; }
+
+void mdl_life_save_region(const mdl_life *l, uint32_t agent, uint32_t region, const mdl_sink *sink) {
+    for (uint32_t i = 0; i < l->shards; i++) {
+        const mdl_shard *s = shard_of(l, agent, i);
+        const void *at = mdl_shard_region(s, region);
+        if (at)
+            s->model->save(at, &l->params, last_step(l, agent), sink);
+    }
 }
 
 void mdl_life_save(const mdl_life *l, const mdl_sink *sink) {
     mdl_put_bytes(sink, "MDLNET1", 8);
-    for (uint32_t a = 0; a < l->agents; a++)
-        save_agent(agent_in(l, a), &l->params, sink);
+    for (uint32_t a = 0; a < l->conductor.agents; a++) {
+        mdl_modulation_save(&l->conductor.modulation[a], sink);
+        for (uint32_t r = 0; r < l->experiment->network.regions; r++)
+            mdl_life_save_region(l, a, r, sink);
+    }
 }
 
-static void load_agent(mdl_life *n, const mdl_params *p, mdl_reader *reader) {
-    mdl_modulation_load(&n->modulation, p, reader);
-    if (n->modulation.step != n->modulation.window * n->experiment->network.window)
+static void load_agent(mdl_life *l, uint32_t a, mdl_reader *reader) {
+    mdl_modulation *m = &l->conductor.modulation[a];
+    mdl_modulation_load(m, &l->params, reader);
+    if (m->step != m->window * l->experiment->network.window)
         reader->bad = 1;
-    for (uint32_t r = 0; r < n->experiment->network.regions; r++)
-        for (uint32_t i = 0; i < n->shards; i++) {
-            void *region = mdl_shard_region(&n->shard[i], r);
+    for (uint32_t r = 0; r < l->experiment->network.regions; r++)
+        for (uint32_t i = 0; i < l->shards; i++) {
+            void *region = mdl_shard_region(shard_of(l, a, i), r);
             if (region)
-                n->shard[i].model->load(region, p, n->modulation.step - 1, reader);
+                shard_of(l, a, i)->model->load(region, &l->params, last_step(l, a), reader);
         }
 }
 
 mdl_err mdl_life_load(mdl_life *l, const uint8_t *bytes, size_t size) {
     mdl_reader reader = {bytes, size, 0};
+    mdl_conductor *c = &l->conductor;
     char magic[8];
     mdl_get_bytes(&reader, magic, sizeof magic);
     if (reader.bad || memcmp(magic, "MDLNET1", 8) != 0)
         return MDL_EMAGIC;
-    for (uint32_t a = 0; a < l->agents; a++) {
-        mdl_life *n = agent_of(l, a);
-        load_agent(n, &l->params, &reader);
-        if (n->modulation.window != l->modulation.window) /* all live in one time */
+    for (uint32_t a = 0; a < c->agents; a++) {
+        load_agent(l, a, &reader);
+        if (c->modulation[a].window != c->modulation[0].window) /* all live in one time */
             reader.bad = 1;
     }
-    l->windows = l->modulation.window;
+    c->windows = c->modulation[0].window;
     if (reader.bad)
         return MDL_ERANGE;
     if (reader.left != 0)
         return MDL_ESIZE;
-    for (uint32_t a = 0; a < l->agents; a++)
-        exchange(agent_of(l, a), &l->params, l->modulation.step - 1);
-    return MDL_OK;
-}
-
-/* Readouts beyond this no network has: 4096 synapses of weight 64 on activities of 64. */
-#define READOUT_MAX 0x1p30f
-
-/* Plays the task through a past, without the network. */
-static mdl_err play(mdl_life *l, uint32_t windows, const uint32_t *action, const float *motor) {
-    uint32_t actions = mdl_task_action_count(&l->experiment->task), motors = l->experiment->network.motors;
-    for (uint32_t w = 0; w < windows; w++, action += l->agents) {
-        if (l->task.out.flags & MDL_OUT_DONE)
-            return MDL_ERANGE;
-        for (uint32_t a = 0; a < l->agents; a++)
-            if (action[a] >= actions)
-                return MDL_ERANGE;
-        for (uint32_t i = 0; motor && i < motors; i++)
-            if (!(mdl_absf(motor[i]) <= READOUT_MAX)) /* also refuses NaN */
-                return MDL_ERANGE;
-        mdl_task_step_agents(&l->task, action, motor ? motor : l->motor);
-        motor = motor ? motor + motors : NULL;
-    }
+    for (uint32_t a = 0; a < c->agents; a++)
+        exchange(l, a, last_step(l, a));
     return MDL_OK;
 }
 
@@ -261,10 +203,10 @@ mdl_err mdl_life_resume(mdl_life *l, uint64_t key, uint32_t episode, mdl_part pa
                         const uint32_t *action, const float *motor, const uint8_t *bytes, size_t size) {
     mdl_life_begin(l, key, episode, part);
     MDL_ASSERT(!motor == !mdl_task_reads_motors(&l->experiment->task));
-    mdl_err err = play(l, windows, action, motor);
+    mdl_err err = mdl_conductor_play(&l->conductor, windows, action, motor);
     if (err == MDL_OK)
         err = mdl_life_load(l, bytes, size);
-    if (err == MDL_OK && l->windows != windows)
+    if (err == MDL_OK && l->conductor.windows != windows)
         err = MDL_ERANGE;
     return err;
 }

@@ -1,32 +1,20 @@
-/* A life: one network in one task, window by window, cut into any number of
+/* A life: one network in one task, window by window: a conductor and any number of
  * shards in this process; or, in a task with several agents, as many copies of
  * it in one world. SPEC section 6.1. */
 #ifndef MDL_CORE_LIFE_H
 #define MDL_CORE_LIFE_H
 
-#include "core/experiment.h"
+#include "core/conductor.h"
 #include "core/shard.h"
 
 typedef struct mdl_life {
     const mdl_experiment *experiment;
     mdl_genome_layout layout;
     mdl_params params;
-    uint32_t shards, neurons;
-    size_t synapses;
-    mdl_shard *shard; /* [shards]                                          */
-    float *boundary;  /* [regions][window][listen], exchanged after a window */
-    mdl_modulation modulation;
-    mdl_partials partials; /* of the last window                               */
-    mdl_task task;
-    uint64_t noise_key;
-    uint32_t windows;            /* run so far in this life                           */
-    uint32_t action;             /* of the last window                                */
-    float motor[MDL_ACTION_MAX]; /* readouts of the last window                */
-    /* [agents - 1] The networks of agents 1 and up. Of each of them only what is
-     * one agent's is used: shard, boundary, modulation, partials, noise_key, action
-     * and motor. All else is here. */
-    uint32_t agents;
-    struct mdl_life *fellow;
+    uint32_t shards;  /* of each agent's network                              */
+    mdl_shard *shard; /* [agents][shards]                                      */
+    float *boundary;  /* [agents][regions][window][listen], exchanged after a window */
+    mdl_conductor conductor;
     struct mdl_lanes *lanes; /* for lives side by side (core/lanes.h), or NULL */
 } mdl_life;
 
@@ -82,6 +70,8 @@ int64_t mdl_life_job(mdl_life *l, const mdl_job *job, const float *genome, uint6
 
 /* The modulatory states of all agents, in order. */
 void mdl_life_save_modulation(const mdl_life *l, const mdl_sink *sink);
+/* Canonical bytes of one region of agent `agent`'s network, whatever the cut. */
+void mdl_life_save_region(const mdl_life *l, uint32_t agent, uint32_t region, const mdl_sink *sink);
 
 /* Canonical bytes of the network between windows: modulatory state, then
  * regions in order, whatever the cut; so for each agent. Load needs a life begun

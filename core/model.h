@@ -60,6 +60,8 @@ typedef struct mdl_network_model {
      * before use. `p` says which parts there are. */
     void (*save)(const void *region, const mdl_params *p, uint32_t last, const mdl_sink *sink);
     void (*load)(void *region, const mdl_params *p, uint32_t last, mdl_reader *reader);
+    /* How many bytes `save` writes for region `number`, whatever its state. */
+    uint64_t (*state_bytes)(const mdl_experiment *x, uint32_t number);
     void (*view)(const void *region, mdl_region_view *view);
     const struct mdl_lanes_model *lanes; /* lives side by side, or NULL */
 } mdl_network_model;

@@ -72,6 +72,7 @@ void mdl_modulation_meta(mdl_modulation *m, const mdl_params *p, uint64_t key);
 /* Canonical bytes, and back (SPEC 6.3 draws them; where modulators are used, 12.4
  * adds some). Load sets r->bad on short
  * input and on values that no life has. */
+enum { MDL_MODULATION_BYTES = 124, MDL_LEVELS_BYTES = 48 }; /* the latter more where modulators are used */
 void mdl_modulation_save(const mdl_modulation *m, const mdl_sink *sink);
 void mdl_modulation_load(mdl_modulation *m, const mdl_params *p, mdl_reader *r);
 

@@ -436,5 +436,6 @@ const mdl_network_model mdl_neuraxon_model = {.name = "neuraxon",
                                               .receive = receive,
                                               .save = mdl_neuraxon_save,
                                               .load = mdl_neuraxon_load,
+                                              .state_bytes = mdl_neuraxon_state_bytes,
                                               .view = view,
                                               .lanes = &mdl_neuraxon_lanes_model};

@@ -114,6 +114,7 @@ float mdl_branching_gain(const mdl_branching *b, const mdl_neuraxon_params *p, u
 
 /* core/neuraxon_state.c */
 void mdl_neuraxon_save(const void *region, const mdl_params *p, uint32_t last, const mdl_sink *sink);
+uint64_t mdl_neuraxon_state_bytes(const mdl_experiment *x, uint32_t number);
 void mdl_neuraxon_load(void *region, const mdl_params *p, uint32_t last, mdl_reader *reader);
 
 /* Empty both lines. */

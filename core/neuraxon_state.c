@@ -60,6 +60,17 @@ void mdl_neuraxon_save(const void *region, const mdl_params *p, uint32_t last, c
     }
 }
 
+uint64_t mdl_neuraxon_state_bytes(const mdl_experiment *x, uint32_t number) {
+    mdl_shape s;
+    mdl_shape_of(&x->network, number, &s);
+    const uint8_t *on = x->neuraxon.mechanism;
+    int structure = on[MDL_NX_STRUCTURE] != MDL_OFF, flagged = structure || on[MDL_NX_SILENT] != MDL_OFF;
+    uint64_t cell = structure ? 20 : 16, line = (uint64_t)(s.delay_max + 1) * (s.sources - 1);
+    cell += flagged ? 1 : 0;
+    cell += structure ? 4 : 0;
+    return 4 + cell * s.synapses + 4 * (NEURON_FIELDS * (uint64_t)s.neurons + s.sensors + 2 * line) + 8 + 5 * 8 + 4 * 4;
+}
+
 static void get_within(mdl_reader *reader, float bound, float *out, size_t count) {
     mdl_get_f32s(reader, out, count);
     for (size_t i = 0; i < count; i++)

@@ -63,14 +63,22 @@ void mdl_shard_export(const mdl_shard *s, uint32_t last, float *activity) {
         s->model->send(mdl_shard_at(s, i), last, activity + number(s, i) * part);
 }
 
+void mdl_shard_import_parts(mdl_shard *s, const mdl_params *p, uint32_t last,
+                            const float *const part[MDL_REGIONS_MAX]) {
+    const mdl_network_spec *network = &s->experiment->network;
+    for (uint32_t i = 0; i < s->count; i++) {
+        uint32_t region = number(s, i);
+        for (uint32_t k = 0; k < network->sources; k++)
+            s->model->receive(mdl_shard_at(s, i), p, k, last, part[mdl_source_region(network, region, k)]);
+    }
+}
+
 void mdl_shard_import(mdl_shard *s, const mdl_params *p, uint32_t last, const float *activity) {
     const mdl_network_spec *network = &s->experiment->network;
-    size_t part = (size_t)network->window * network->listen;
-    for (uint32_t i = 0; i < s->count; i++)
-        for (uint32_t k = 0; k < network->sources; k++) {
-            uint32_t from = mdl_source_region(network, number(s, i), k);
-            s->model->receive(mdl_shard_at(s, i), p, k, last, activity + from * part);
-        }
+    const float *part[MDL_REGIONS_MAX];
+    for (uint32_t r = 0; r < network->regions; r++)
+        part[r] = activity + (size_t)r * network->window * network->listen;
+    mdl_shard_import_parts(s, p, last, part);
 }
 
 void *mdl_shard_region(const mdl_shard *s, uint32_t region) {
@@ -85,15 +93,4 @@ int mdl_shard_view(const mdl_shard *s, uint32_t region, mdl_region_view *view) {
     if (r)
         s->model->view(r, view);
     return r != NULL;
-}
-
-void mdl_balanced_cut(const mdl_network_spec *network, uint32_t shards, uint32_t *owner) {
-    uint64_t total = mdl_synapse_count(network), before = 0;
-    for (uint32_t r = 0; r < network->regions; r++) {
-        mdl_shape s;
-        mdl_shape_of(network, r, &s);
-        uint64_t middle = before + s.synapses / 2;
-        owner[r] = total == 0 ? 0 : (uint32_t)(middle * shards / total);
-        before += s.synapses;
-    }
 }

@@ -4,6 +4,7 @@
 #ifndef MDL_CORE_SHARD_H
 #define MDL_CORE_SHARD_H
 
+#include "core/cut.h"
 #include "core/model.h"
 
 typedef struct mdl_shard {
@@ -29,14 +30,14 @@ void mdl_shard_partials(const mdl_shard *s, const mdl_params *p, mdl_partials *s
 void mdl_shard_export(const mdl_shard *s, uint32_t last, float *activity);
 /* Boundary activity of all regions, taken in by those that listen. */
 void mdl_shard_import(mdl_shard *s, const mdl_params *p, uint32_t last, const float *activity);
+/* The same, part[r] being region r's [window][listen]; read for those that owned
+ * regions listen to. */
+void mdl_shard_import_parts(mdl_shard *s, const mdl_params *p, uint32_t last, const float *const part[MDL_REGIONS_MAX]);
 /* The i-th region owned: the model's struct. */
 static inline void *mdl_shard_at(const mdl_shard *s, uint32_t i) { return s->region + i * s->model->region_size; }
 /* Region by number: the model's struct; NULL when another shard owns it. */
 void *mdl_shard_region(const mdl_shard *s, uint32_t region);
 /* What every model shows of it; 0, `view` untouched, when another shard owns it. */
 int mdl_shard_view(const mdl_shard *s, uint32_t region, mdl_region_view *view);
-
-/* A balanced cut of the regions into `shards` contiguous parts by synapses. */
-void mdl_balanced_cut(const mdl_network_spec *network, uint32_t shards, uint32_t *owner);
 
 #endif

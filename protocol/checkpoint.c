@@ -67,6 +67,29 @@ mdl_err mdl_checkpoint_sign(const mdl_checkpoint *c, const mdl_vkey *log, const 
     return out->size > out->capacity ? MDL_ESIZE : MDL_OK;
 }
 
+mdl_err mdl_checkpoint_bare(mdl_text bytes, mdl_text_out *out) {
+    mdl_note note;
+    mdl_checkpoint c;
+    mdl_err e = mdl_note_parse(bytes, &note);
+    if (e == MDL_OK) {
+        e = mdl_checkpoint_parse(note.text, &c);
+    }
+    if (e != MDL_OK) {
+        return e;
+    }
+    uint32_t own = 0;
+    while (own < note.count && !mdl_text_equal(note.signature[own].name, c.origin)) {
+        own++;
+    }
+    if (own == note.count) {
+        return MDL_ENOENT;
+    }
+    note.signature[0] = note.signature[own];
+    note.count = 1;
+    mdl_note_put(&note, out);
+    return out->size > out->capacity ? MDL_ESIZE : MDL_OK;
+}
+
 mdl_err mdl_checkpoint_cosign(mdl_text note_text, const mdl_vkey *witness, const uint8_t secret[MDL_NOTE_SECRET_BYTES],
                               uint64_t time_s, mdl_text_out *line) {
     mdl_checkpoint c;

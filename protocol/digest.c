@@ -25,6 +25,37 @@ void mdl_digest_of(const void *bytes, size_t size, uint8_t out[MDL_DIGEST_BYTES]
     crypto_generichash(out, MDL_DIGEST_BYTES, bytes, size, NULL, 0);
 }
 
+static void flush(mdl_gather *g) {
+    mdl_sink sink = mdl_digest_sink(&g->digest);
+    mdl_put_bytes(&sink, g->bytes, g->used);
+    g->used = 0;
+}
+
+static void gather(void *ctx, const void *bytes, size_t size) {
+    mdl_gather *g = ctx;
+    const uint8_t *from = bytes;
+    while (size > 0) {
+        size_t room = sizeof g->bytes - g->used, part = size < room ? size : room;
+        memcpy(g->bytes + g->used, from, part);
+        g->used += part;
+        from += part;
+        size -= part;
+        if (g->used == sizeof g->bytes)
+            flush(g);
+    }
+}
+
+mdl_sink mdl_gather_begin(mdl_gather *g) {
+    mdl_digest_init(&g->digest);
+    g->used = 0;
+    return (mdl_sink){gather, g};
+}
+
+void mdl_gather_end(mdl_gather *g, uint8_t out[MDL_DIGEST_BYTES]) {
+    flush(g);
+    mdl_digest_final(&g->digest, out);
+}
+
 void mdl_hex(const uint8_t *bytes, size_t size, char *out) { sodium_bin2hex(out, 2 * size + 1, bytes, size); }
 
 mdl_err mdl_unhex(const char *text, uint8_t *out, size_t size) {

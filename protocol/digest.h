@@ -25,6 +25,17 @@ void mdl_digest_final(mdl_digest *d, uint8_t out[MDL_DIGEST_BYTES]);
 /* All three at once. */
 void mdl_digest_of(const void *bytes, size_t size, uint8_t out[MDL_DIGEST_BYTES]);
 
+/* A sink that digests by the block: core's writers push a few bytes at a time. It
+ * points at `g`, which must outlive it. */
+typedef struct mdl_gather {
+    mdl_digest digest;
+    size_t used;
+    uint8_t bytes[8192];
+} mdl_gather;
+
+mdl_sink mdl_gather_begin(mdl_gather *g);
+void mdl_gather_end(mdl_gather *g, uint8_t out[MDL_DIGEST_BYTES]);
+
 /* Lower-case hexadecimal, terminated; `out` holds 2 * size + 1. */
 void mdl_hex(const uint8_t *bytes, size_t size, char *out);
 /* Exactly 2 * size lower-case digits and the terminator, so that equal bytes

@@ -21,8 +21,10 @@ mdl_duty *mdl_duty_new(uint32_t jobs_max) {
 }
 
 static void forget(mdl_duty *d) {
-    for (uint32_t i = 0; i < d->leases; i++)
+    for (uint32_t i = 0; i < d->leases; i++) {
         free(d->lease[i].answer);
+        free(d->lease[i].party);
+    }
     d->leases = d->events = d->numbers = 0;
 }
 
@@ -87,6 +89,9 @@ static int confirmed(const mdl_duty *d, uint32_t job) {
     const duty_job *j = &d->job[job];
     if (settled(j))
         return 1;
+    for (uint32_t i = 0; i < j->answers; i++)
+        if (d->lease[j->by[i]].replicated)
+            return 1;
     for (uint32_t i = 1; i < j->answers; i++)
         if (d->lease[j->by[i]].owner != d->lease[j->by[0]].owner &&
             same(answer_by(d, j->by[i], job), answer_by(d, j->by[0], job)))
@@ -94,9 +99,22 @@ static int confirmed(const mdl_duty *d, uint32_t job) {
     return 0;
 }
 
+/* Numbers of leases are consecutive; the coordinator's own answers have none. */
+static uint32_t lease_index(const mdl_duty *d, uint64_t id) {
+    return id - d->first_id < d->numbers ? d->number[id - d->first_id] : MDL_DUTY_NONE;
+}
+
+/* The answer is this owner's, or a shard of it. */
+static int is_of(const mdl_duty *d, const duty_lease *l, uint32_t owner) {
+    for (uint32_t i = 0; i < l->parties; i++)
+        if (d->lease[lease_index(d, l->party[i])].owner == owner)
+            return 1;
+    return l->owner == owner;
+}
+
 static int has_owner(const mdl_duty *d, const duty_job *j, uint32_t owner) {
     for (uint32_t i = 0; i < j->answers; i++)
-        if (d->lease[j->by[i]].owner == owner)
+        if (is_of(d, &d->lease[j->by[i]], owner))
             return 1;
     return 0;
 }
@@ -172,13 +190,6 @@ static void drop_answer(mdl_duty *d, uint32_t job, uint32_t lease) {
     count_fresh(d, job, before);
 }
 
-/* ---- leases ---- */
-
-/* Numbers of leases are consecutive; the coordinator's own answers have none. */
-static uint32_t lease_index(const mdl_duty *d, uint64_t id) {
-    return id - d->first_id < d->numbers ? d->number[id - d->first_id] : MDL_DUTY_NONE;
-}
-
 /* ---- memory ---- */
 
 /* Room for one more event beside those that end the open leases, which must not fail. */
@@ -246,9 +257,10 @@ int mdl_duty_may_lease(const mdl_duty *d, uint32_t owner, uint32_t first, uint32
     return open == 0 || (open == count && mdl_duty_twin(d, first, count) != MDL_DUTY_NONE);
 }
 
-mdl_err mdl_duty_lease(mdl_duty *d, uint64_t lease, const uint8_t worker[32], uint32_t owner, int trusted,
-                       uint32_t first, uint32_t count) {
-    MDL_ASSERT(mdl_duty_may_lease(d, owner, first, count) && owner != MDL_DUTY_COORDINATOR);
+/* A lease that may be: room is taken, and it is noted. */
+static mdl_err give(mdl_duty *d, uint64_t lease, const uint8_t worker[32], uint32_t owner, int trusted, uint32_t first,
+                    uint32_t count, mdl_duty_kind kind) {
+    MDL_ASSERT(owner != MDL_DUTY_COORDINATOR && owner != MDL_DUTY_JOINED);
     MDL_ASSERT(d->numbers == 0 || lease == d->first_id + d->numbers);
     if (d->numbers == d->numbers_room) {
         uint32_t room = d->numbers_room ? 2 * d->numbers_room : 64;
@@ -268,7 +280,7 @@ mdl_err mdl_duty_lease(mdl_duty *d, uint64_t lease, const uint8_t worker[32], ui
     memcpy(l->worker, worker, sizeof l->worker);
     l->owner = owner;
     l->trusted = trusted;
-    l->kind = d->job[first].answers > 0 ? MDL_DUTY_CONFIRM : MDL_DUTY_FRESH;
+    l->kind = kind;
     note(d, GIVEN, d->leases - 1);
     d->open++;
     for (uint32_t i = first; i < first + count; i++) {
@@ -279,6 +291,13 @@ mdl_err mdl_duty_lease(mdl_duty *d, uint64_t lease, const uint8_t worker[32], ui
         place(d, i);
     }
     return MDL_OK;
+}
+
+mdl_err mdl_duty_lease(mdl_duty *d, uint64_t lease, const uint8_t worker[32], uint32_t owner, int trusted,
+                       uint32_t first, uint32_t count) {
+    MDL_ASSERT(mdl_duty_may_lease(d, owner, first, count));
+    return give(d, lease, worker, owner, trusted, first, count,
+                d->job[first].answers > 0 ? MDL_DUTY_CONFIRM : MDL_DUTY_FRESH);
 }
 
 static void close_lease(mdl_duty *d, duty_lease *l, lease_state state) {
@@ -295,7 +314,7 @@ static void close_lease(mdl_duty *d, duty_lease *l, lease_state state) {
 
 int mdl_duty_may_reveal(const mdl_duty *d, uint64_t lease) {
     uint32_t at = lease_index(d, lease);
-    if (at == MDL_DUTY_NONE || d->lease[at].state != OPEN)
+    if (at == MDL_DUTY_NONE || d->lease[at].state != OPEN || d->lease[at].kind == MDL_DUTY_SHARD)
         return 0;
     const duty_lease *l = &d->lease[at];
     for (uint32_t i = l->first; i < l->first + l->count; i++)
@@ -344,7 +363,7 @@ mdl_err mdl_duty_settle(mdl_duty *d, uint32_t job, const mdl_duty_answer *answer
     duty_lease *l = new_lease(d, job, 1);
     if (!l)
         return MDL_ENOMEM;
-    l->id = UINT64_MAX;
+    l->id = MDL_DUTY_OF_COORDINATOR;
     l->owner = MDL_DUTY_COORDINATOR;
     l->state = ANSWERED;
     l->kind = MDL_DUTY_CONFIRM;
@@ -361,16 +380,24 @@ mdl_err mdl_duty_reserve(mdl_duty *d, uint32_t convictions) {
     return event_room(d, 2 + convictions) ? MDL_OK : MDL_ENOMEM;
 }
 
+/* Of this worker, or with a shard of it. */
+static int is_by(const mdl_duty *d, const duty_lease *l, const uint8_t worker[32]) {
+    for (uint32_t i = 0; i < l->parties; i++)
+        if (memcmp(d->lease[lease_index(d, l->party[i])].worker, worker, sizeof l->worker) == 0)
+            return 1;
+    return l->owner < MDL_DUTY_JOINED && memcmp(l->worker, worker, sizeof l->worker) == 0;
+}
+
 mdl_err mdl_duty_convict(mdl_duty *d, const uint8_t worker[32]) {
     uint32_t any = MDL_DUTY_NONE;
     if (!event_room(d, 1))
         return MDL_ENOMEM;
     for (uint32_t k = 0; k < d->leases; k++) {
         duty_lease *l = &d->lease[k];
-        if (l->owner == MDL_DUTY_COORDINATOR || memcmp(l->worker, worker, sizeof l->worker) != 0)
+        if (!is_by(d, l, worker))
             continue;
-        any = k;
-        lease_state was = l->state;
+        any = l->owner == MDL_DUTY_JOINED ? any : k;
+        lease_state was = l->kind == MDL_DUTY_SHARD && l->state == ANSWERED ? EXPIRED : l->state;
         if (was == OPEN)
             close_lease(d, l, EXPIRED);
         for (uint32_t i = l->first; i < l->first + l->count; i++) {
@@ -386,6 +413,82 @@ mdl_err mdl_duty_convict(mdl_duty *d, const uint8_t worker[32]) {
     if (any != MDL_DUTY_NONE)
         note(d, CONVICTED, any);
     return MDL_OK;
+}
+
+/* ---- shards ---- */
+
+int mdl_duty_may_shard(const mdl_duty *d, uint32_t job) {
+    MDL_ASSERT(job < d->jobs);
+    if (d->job[job].answers > 0)
+        return 0;
+    uint32_t others = d->job[job].open;
+    for (uint32_t i = d->leases; i > 0 && others > 0; i--) {
+        const duty_lease *l = &d->lease[i - 1];
+        others -= l->state == OPEN && l->kind == MDL_DUTY_SHARD && l->first == job;
+    }
+    return others == 0;
+}
+
+mdl_err mdl_duty_shard(mdl_duty *d, uint64_t lease, const uint8_t worker[32], uint32_t owner, int trusted,
+                       uint32_t job) {
+    MDL_ASSERT(mdl_duty_may_shard(d, job));
+    return give(d, lease, worker, owner, trusted, job, 1, MDL_DUTY_SHARD);
+}
+
+/* Untrusted when one of them is; their leases end. */
+static int end_party(mdl_duty *d, const uint64_t *lease, uint32_t count) {
+    int trusted = 1;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = lease_index(d, lease[i]);
+        MDL_ASSERT(at != MDL_DUTY_NONE && d->lease[at].kind == MDL_DUTY_SHARD);
+        trusted &= d->lease[at].trusted;
+        close_lease(d, &d->lease[at], ANSWERED);
+    }
+    return trusted;
+}
+
+mdl_err mdl_duty_join(mdl_duty *d, uint32_t job, const uint64_t *lease, uint32_t count, int replicated,
+                      const uint8_t transcript[32], const mdl_duty_answer *answer) {
+    MDL_ASSERT(count > 0 && mdl_duty_may_shard(d, job));
+    uint64_t *party = malloc(count * sizeof *party);
+    duty_lease *l = party ? new_lease(d, job, 1) : NULL;
+    if (!l) {
+        free(party);
+        return MDL_ENOMEM;
+    }
+    uint32_t at = d->leases - 1;
+    memcpy(party, lease, count * sizeof *party);
+    l->id = MDL_DUTY_OF_SHARDS;
+    l->owner = MDL_DUTY_JOINED;
+    l->state = ANSWERED;
+    l->kind = MDL_DUTY_FRESH;
+    l->party = party;
+    l->parties = count;
+    l->replicated = replicated;
+    memcpy(l->root, transcript, sizeof l->root);
+    *l->answer = *answer;
+    note(d, JOINED, at);
+    int trusted = end_party(d, lease, count);
+    mdl_duty_words x = {{0}};
+    if (d->secret && trusted)
+        x = mdl_duty_draw(d, "join\0\0\0", job, answer->segment, transcript);
+    if (!trusted || (d->secret && mdl_duty_falls(x.w[0], d->rules.floor_ppm)))
+        d->job[job].flags |= NEEDS;
+    add_answer(d, job, at);
+    judge(d, job);
+    place(d, job);
+    return MDL_OK;
+}
+
+const uint64_t *mdl_duty_party(const mdl_duty *d, uint32_t job, uint32_t *count) {
+    const duty_job *j = &d->job[job];
+    for (uint32_t i = 0; i < j->answers; i++)
+        if (d->lease[j->by[i]].owner == MDL_DUTY_JOINED) {
+            *count = d->lease[j->by[i]].parties;
+            return d->lease[j->by[i]].party;
+        }
+    *count = 0;
+    return NULL;
 }
 
 /* ---- what follows ---- */
@@ -406,6 +509,11 @@ const mdl_duty_answer *mdl_duty_answer_at(const mdl_duty *d, uint32_t job, uint3
     if (lease)
         *lease = d->lease[by].id;
     return answer_by(d, by, job);
+}
+
+const mdl_duty_answer *mdl_duty_said(const mdl_duty *d, uint64_t lease) {
+    uint32_t at = lease_index(d, lease);
+    return at == MDL_DUTY_NONE || d->lease[at].state != ANSWERED ? NULL : d->lease[at].answer;
 }
 
 int mdl_duty_settled(const mdl_duty *d, uint32_t job) { return settled(&d->job[job]); }

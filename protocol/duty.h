@@ -23,8 +23,12 @@
 
 enum {
     MDL_DUTY_ANSWERS = 4,             /* of one job, from different leases */
+    MDL_DUTY_JOINED = 0x7ffffffe,     /* owner number of answers that shards add up to */
     MDL_DUTY_COORDINATOR = 0x7fffffff /* owner number of the coordinator's own answers */
 };
+/* What stands for a lease's number in those two. */
+#define MDL_DUTY_OF_COORDINATOR UINT64_MAX
+#define MDL_DUTY_OF_SHARDS (UINT64_MAX - 1)
 #define MDL_DUTY_NONE UINT32_MAX
 
 /* From the experiment's "verification". */
@@ -45,6 +49,7 @@ typedef enum mdl_duty_kind {
     MDL_DUTY_FRESH = 0, /* jobs without an answer or an open lease */
     MDL_DUTY_CONFIRM,   /* jobs with answers of other owners       */
     MDL_DUTY_PLANTED,   /* one job that the coordinator confirmed  */
+    MDL_DUTY_SHARD,     /* a shard of one job without an answer    */
     MDL_DUTY_NOTHING
 } mdl_duty_kind;
 
@@ -104,13 +109,31 @@ uint32_t mdl_duty_answered(const mdl_duty *d); /* jobs with an answer */
 uint32_t mdl_duty_fresh(const mdl_duty *d);    /* jobs without answer and open lease */
 /* The answer that counts: the coordinator's, else the first. NULL: none yet. */
 const mdl_duty_answer *mdl_duty_answer_of(const mdl_duty *d, uint32_t job);
-/* All answers of a job, in order: number, lease (UINT64_MAX: the coordinator). */
+/* All answers of a job, in order: number, lease (or MDL_DUTY_OF_COORDINATOR, MDL_DUTY_OF_SHARDS). */
 uint32_t mdl_duty_answers(const mdl_duty *d, uint32_t job);
 const mdl_duty_answer *mdl_duty_answer_at(const mdl_duty *d, uint32_t job, uint32_t i, uint64_t *lease);
+/* What an answered lease said, job by job; NULL: it was not answered. */
+const mdl_duty_answer *mdl_duty_said(const mdl_duty *d, uint64_t lease);
 int mdl_duty_settled(const mdl_duty *d, uint32_t job);
 /* By another owner's equal answer, or settled. */
 int mdl_duty_confirmed(const mdl_duty *d, uint32_t job);
 mdl_duty_kind mdl_duty_kind_of(const mdl_duty *d, uint64_t lease); /* FRESH, CONFIRM; NOTHING: unknown */
+
+/* ---- shards: any job without an answer may be cut, section 12 ---- */
+
+/* Whether a shard of the job may be leased: it has no answer, and no open lease but of shards. */
+int mdl_duty_may_shard(const mdl_duty *d, uint32_t job);
+/* A shard was leased; it ends like any lease, or is joined. MDL_ENOMEM leaves everything unchanged. */
+mdl_err mdl_duty_shard(mdl_duty *d, uint64_t lease, const uint8_t worker[32], uint32_t owner, int trusted,
+                       uint32_t job);
+/* The shards of a job are done: lease[count], all open, answer it together.
+ *   replicated  workers of other owners did every shard too: this confirms it
+ *   transcript  digest of all that happened, for the draw
+ * MDL_ENOMEM leaves everything unchanged. */
+mdl_err mdl_duty_join(mdl_duty *d, uint32_t job, const uint64_t *lease, uint32_t count, int replicated,
+                      const uint8_t transcript[32], const mdl_duty_answer *answer);
+/* The leases that answered a job together, NULL: none did. */
+const uint64_t *mdl_duty_party(const mdl_duty *d, uint32_t job, uint32_t *count);
 
 /* What the coordinator has to answer itself, from job `from` on; MDL_DUTY_NONE:
  * nothing. `disputed`: answers differ. `selected`: validation jobs and elites,

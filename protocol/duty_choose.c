@@ -150,9 +150,13 @@ int mdl_duty_done(mdl_duty *d) {
 
 /* ---- replay ---- */
 
-static const char *const kinds[] = {"fresh work", "a confirmation", "a planted job", "nothing"};
+static const char *const kinds[] = {"fresh work", "a confirmation", "a planted job", "a shard", "nothing"};
 
 static mdl_err replay_lease(mdl_duty *d, const duty_lease *l, char *fault, size_t size) {
+    if (l->kind == MDL_DUTY_SHARD) { /* shards are the coordinator's to give */
+        MDL_ASSERT(mdl_duty_may_shard(d, l->first));
+        return mdl_duty_shard(d, l->id, l->worker, l->owner, l->trusted, l->first);
+    }
     mdl_duty_choice c = mdl_duty_choose(d, l->id, l->worker, l->owner, l->trusted);
     uint32_t twin = c.kind == MDL_DUTY_NOTHING ? mdl_duty_twin(d, l->first, l->count) : MDL_DUTY_NONE;
     int copies = twin != MDL_DUTY_NONE && (l->trusted || d->lease[twin].kind == MDL_DUTY_FRESH);
@@ -183,6 +187,9 @@ mdl_err mdl_duty_replay(const mdl_duty *seen, mdl_duty *scratch, const uint8_t e
             break;
         case DECIDED:
             err = mdl_duty_settle(scratch, l->first, l->answer);
+            break;
+        case JOINED:
+            err = mdl_duty_join(scratch, l->first, l->party, l->parties, l->replicated, l->root, l->answer);
             break;
         case CONVICTED:
             err = mdl_duty_convict(scratch, l->worker);

@@ -16,6 +16,9 @@ typedef struct duty_lease {
     mdl_duty_kind kind; /* FRESH (copies too), CONFIRM (planted ones too) */
     uint8_t nonce[32], root[32];
     mdl_duty_answer *answer; /* [count] once answered */
+    uint64_t *party;         /* [parties] leases of shards that answered together, else NULL */
+    uint32_t parties;
+    int replicated;
 } duty_lease;
 
 enum { NEEDS = 1, SETTLED = 2, DISPUTED = 4, WAITS = 8, CHOSEN = 16 };
@@ -27,7 +30,7 @@ typedef struct duty_job {
     uint8_t answers, flags;
 } duty_job;
 
-typedef enum event_type { GIVEN, REVEALED, ENDED, DECIDED, CONVICTED } event_type;
+typedef enum event_type { GIVEN, REVEALED, ENDED, DECIDED, CONVICTED, JOINED } event_type;
 
 typedef struct duty_event {
     event_type type;

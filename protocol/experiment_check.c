@@ -104,3 +104,16 @@ mdl_err mdl_network_check(const mdl_experiment *x, mdl_json_error *err) {
     }
     return MDL_OK;
 }
+
+mdl_err mdl_sharding_check(const mdl_experiment *x, mdl_json_error *err) {
+    if (!x->sharding.used) {
+        return MDL_OK;
+    }
+    if (x->sharding.shards > x->network.regions) {
+        return mismatch(err, "sharding.shards", x->sharding.shards, "at most network.regions", x->network.regions);
+    }
+    if (mdl_task_agent_count(&x->task) > 1) {
+        return mismatch(err, "sharding", mdl_task_agent_count(&x->task), "\"off\" where task.agents is above", 1);
+    }
+    return MDL_OK;
+}

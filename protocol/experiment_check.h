@@ -13,5 +13,7 @@ mdl_err mdl_island_check(const mdl_island_spec *island, const char *path, mdl_js
 mdl_err mdl_task_check(const mdl_task_params *task, mdl_json_error *err);
 /* Wants every value in its own range, network.sensors and .motors set. */
 mdl_err mdl_network_check(const mdl_experiment *x, mdl_json_error *err);
+/* After that one. */
+mdl_err mdl_sharding_check(const mdl_experiment *x, mdl_json_error *err);
 
 #endif

@@ -276,6 +276,7 @@ static mdl_err read_task(reader *r, const cJSON *item, const mdl_key_row *row, c
 static mdl_err read_islands(reader *r, const cJSON *item, const mdl_key_row *row, const char *path);
 static mdl_err read_modulators(reader *r, const cJSON *item, const mdl_key_row *row, const char *path);
 static mdl_err read_verification(reader *r, const cJSON *item, const mdl_key_row *row, const char *path);
+static mdl_err read_sharding(reader *r, const cJSON *item, const mdl_key_row *row, const char *path);
 
 static mdl_err read_row(reader *r, const cJSON *item, const mdl_key_row *row, uint8_t *base, const char *path) {
     uint8_t *field = base + row->offset;
@@ -325,6 +326,8 @@ static mdl_err read_row(reader *r, const cJSON *item, const mdl_key_row *row, ui
         return read_modulators(r, item, row, path);
     case MDL_KEY_VERIFICATION:
         return read_verification(r, item, row, path);
+    case MDL_KEY_SHARDING:
+        return read_sharding(r, item, row, path);
     case MDL_KEY_CLAMP:
         return read_clamp(r, item, row, path);
     case MDL_KEY_TASK:
@@ -417,6 +420,19 @@ static mdl_err read_verification(reader *r, const cJSON *item, const mdl_key_row
     if (!cJSON_IsObject(item)) {
         return fail_row(r, MDL_ETYPE, path, item, row);
     }
+    return read_object(r, item, row->inner, (uint8_t *)spec, path, 0);
+}
+
+static mdl_err read_sharding(reader *r, const cJSON *item, const mdl_key_row *row, const char *path) {
+    mdl_sharding_spec *spec = &r->x->sharding;
+    if (cJSON_IsString(item)) {
+        return strcmp(item->valuestring, "off") == 0 ? MDL_OK : fail_row(r, MDL_ENOENT, path, item, row);
+    }
+    if (!cJSON_IsObject(item)) {
+        return fail_row(r, MDL_ETYPE, path, item, row);
+    }
+    mdl_section_defaults(MDL_SEC_SHARDING, spec);
+    spec->used = 1;
     return read_object(r, item, row->inner, (uint8_t *)spec, path, 0);
 }
 
@@ -522,7 +538,8 @@ static mdl_err complete(reader *r) {
     }
     n->sensors = mdl_task_obs_count(&x->task);
     n->motors = mdl_task_action_count(&x->task);
-    return mdl_network_check(x, err);
+    e = mdl_network_check(x, err);
+    return e ? e : mdl_sharding_check(x, err);
 }
 
 /* The model decides which other keys there are, and their defaults. One that is

@@ -17,6 +17,7 @@ static const char *const relax_names[] = {"setpoint", "zero", NULL};
 static const char *const encoding_names[] = {"direct", "indirect", NULL};
 static const char *const algorithm_names[] = {"es", "ga", "cma", NULL};
 static const char *const dense_names[] = {"dense", NULL};
+static const char *const auto_names[] = {"auto", NULL};
 static const char *const all_names[] = {"all", NULL};
 
 #define T(task) (1u << MDL_TASK_##task)
@@ -33,6 +34,7 @@ static const char *const all_names[] = {"all", NULL};
 #define MOD(k, f) .section = MDL_SEC_MODULATORS, .key = k, AT(mdl_modulator_spec, f)
 #define EVO(k, f) .section = MDL_SEC_EVOLUTION, .key = k, AT(mdl_evolution_spec, f)
 #define VERIFY(k, f) .section = MDL_SEC_VERIFICATION, .key = k, AT(mdl_verification_spec, f)
+#define SHARD(k, f) .section = MDL_SEC_SHARDING, .key = k, AT(mdl_sharding_spec, f)
 #define ISLAND(k, f) .section = MDL_SEC_ISLAND, .key = k, AT(mdl_island_spec, f)
 #define INT(low, high, start) .kind = MDL_KEY_U32, .lo = low, .hi = high, .initial = start
 #define NUM(low, high, start) .kind = MDL_KEY_F32, .lo = low, .hi = high, .initial = start
@@ -70,6 +72,8 @@ const mdl_key_row mdl_key_table[] = {
     {ROOT("evolution", evolution), INNER(MDL_SEC_EVOLUTION), .unit = "", .text = "the search"},
     {ROOT("verification", verification), .kind = MDL_KEY_VERIFICATION, .inner = MDL_SEC_VERIFICATION,
      .initial_text = "{}", .unit = "", .text = "how the results of a fleet are verified; off: not at all"},
+    {ROOT("sharding", sharding), .kind = MDL_KEY_SHARDING, .inner = MDL_SEC_SHARDING, .initial_text = "\"off\"",
+     .unit = "", .text = "how a fleet cuts each network into shards; off: every worker runs whole networks"},
     {ROOT("test_episodes", test_episodes), INT(1, 65536, 200), .unit = "lives",
      .text = "held-out lives behind each reported score"},
 
@@ -170,6 +174,16 @@ const mdl_key_row mdl_key_table[] = {
      .text = "how long credit waits, and a conviction takes it back"},
     {VERIFY("selected", selected), INT(0, 1, 1), .unit = "0 or 1",
      .text = "whether the coordinator does elites and validation again"},
+    {VERIFY("review", review), INT(0, MDL_VERIFY_REVIEW_MAX, 16), .unit = "units",
+     .text = "a convict's newest unconfirmed units of closed generations that the coordinator does again"},
+
+    {SHARD("shards", shards), .kind = MDL_KEY_WORD_U32, .lo = 1, .hi = MDL_REGIONS_MAX, .initial = 0,
+     .initial_text = "\"auto\"", .names = auto_names, .unit = "shards",
+     .text = "of each network, at most as many as regions; auto: by the workers' memory and number"},
+    {SHARD("replicas", replicas), INT(1, MDL_REPLICAS_MAX, 1), .unit = "owners",
+     .text = "workers of different owners that run each shard"},
+    {SHARD("snapshot_windows", snapshot_windows), INT(0, 1000000, 64), .unit = "windows",
+     .text = "between states that the coordinator keeps, so that a lost shard starts again from there; 0 = none"},
 
     {EVO("generations", generations), INT(1, 1000000, 100), .unit = "generations", .text = "length of the search"},
     {EVO("episodes", episodes), INT(1, 4096, 16), .unit = "lives", .text = "training lives of a candidate"},
@@ -206,8 +220,16 @@ const mdl_key_row mdl_key_table[] = {
 const uint32_t mdl_key_count = sizeof mdl_key_table / sizeof mdl_key_table[0];
 
 const char *mdl_section_path(mdl_section section) {
-    static const char *const path[MDL_SEC_COUNT] = {
-        "", "task", "network", "hmn", "neuraxon", "modulators", "evolution", "evolution.islands[]", "verification"};
+    static const char *const path[MDL_SEC_COUNT] = {"",
+                                                    "task",
+                                                    "network",
+                                                    "hmn",
+                                                    "neuraxon",
+                                                    "modulators",
+                                                    "evolution",
+                                                    "evolution.islands[]",
+                                                    "verification",
+                                                    "sharding"};
     MDL_ASSERT(section < MDL_SEC_COUNT);
     return path[section];
 }
@@ -299,6 +321,7 @@ void mdl_key_allowed(const mdl_key_row *row, char *out, size_t size) {
         break;
     case MDL_KEY_MODULATORS:
     case MDL_KEY_VERIFICATION:
+    case MDL_KEY_SHARDING:
         snprintf(out, size, "\"off\", or an object");
         break;
     case MDL_KEY_CLAMP: {

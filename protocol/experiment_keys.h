@@ -19,6 +19,7 @@ typedef enum mdl_section {
     MDL_SEC_EVOLUTION,    /* mdl_evolution_spec  */
     MDL_SEC_ISLAND,       /* mdl_island_spec     */
     MDL_SEC_VERIFICATION, /* mdl_verification_spec */
+    MDL_SEC_SHARDING,     /* mdl_sharding_spec */
     MDL_SEC_COUNT
 } mdl_section;
 
@@ -38,6 +39,7 @@ typedef enum mdl_key_kind {
     MDL_KEY_SWITCHES,     /* an object: mechanism -> off, on, gene          */
     MDL_KEY_MODULATORS,   /* "off", or an object                          */
     MDL_KEY_VERIFICATION, /* "off", or an object                          */
+    MDL_KEY_SHARDING,     /* "off", or an object                          */
     MDL_KEY_CLAMP,        /* an object: level -> number lo..hi            */
     MDL_KEY_ISLANDS,      /* a list of objects                              */
     MDL_KEY_COUNT         /* repeats an island, nothing stored              */

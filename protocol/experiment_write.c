@@ -102,6 +102,8 @@ static cJSON *write_row(writer *w, const mdl_key_row *row, const uint8_t *field)
         return x->modulators.used ? write_section(w, row->inner, field, 0) : cJSON_CreateString("off");
     case MDL_KEY_VERIFICATION:
         return x->verification.used ? write_section(w, row->inner, field, 0) : cJSON_CreateString("off");
+    case MDL_KEY_SHARDING:
+        return x->sharding.used ? write_section(w, row->inner, field, 0) : cJSON_CreateString("off");
     case MDL_KEY_CLAMP:
         made = cJSON_CreateObject();
         for (uint32_t i = 0; i < MDL_CLAMPS; i++) {

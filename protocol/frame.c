@@ -25,6 +25,14 @@ mdl_err mdl_frame_decode(const uint8_t *bytes, size_t size, mdl_frame *out) {
     return check_sizes(out->envelope_size, out->blob_size);
 }
 
+mdl_err mdl_frame_decode_begin(const uint8_t *bytes, size_t size, mdl_frame *out) {
+    /* What lies behind the envelope looks like its blob, and is within the limit of one. */
+    mdl_err err = size > MDL_FRAME_MAX ? MDL_ESIZE : mdl_frame_decode(bytes, size, out);
+    out->blob = NULL;
+    out->blob_size = 0;
+    return err == MDL_OK && out->envelope_size == 0 ? MDL_ESIZE : err;
+}
+
 mdl_err mdl_frame_encode(const mdl_frame *frame, uint8_t *out, size_t capacity, size_t *out_size) {
     mdl_err err = check_sizes(frame->envelope_size, frame->blob_size);
     if (err != MDL_OK) {

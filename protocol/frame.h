@@ -21,9 +21,10 @@ enum {
     MDL_FRAME_HEAD_BYTES = 4,
     MDL_RECEIPT_BYTES_MAX = 16384,
     MDL_FRAME_BLOB_MAX = 16 << 20,
-    /* What listeners let through: calls carry no blob. */
+    /* A call that is no longer is read whole; of a longer one so much, before its sender may say the rest. */
     MDL_FRAME_CALL_MAX = MDL_FRAME_HEAD_BYTES + MDL_ENVELOPE_BYTES_MAX,
-    MDL_FRAME_REPLY_MAX = MDL_FRAME_CALL_MAX + MDL_FRAME_BLOB_MAX
+    MDL_FRAME_REPLY_MAX = MDL_FRAME_CALL_MAX + MDL_FRAME_BLOB_MAX,
+    MDL_FRAME_MAX = MDL_FRAME_REPLY_MAX
 };
 
 /* Views into the frame's bytes. */
@@ -37,6 +38,10 @@ typedef struct mdl_frame {
 /* Returns MDL_OK or MDL_ESIZE: shorter than its head or its envelope, an envelope
  * or blob over its limit, a receipt that is empty or over MDL_RECEIPT_BYTES_MAX. */
 mdl_err mdl_frame_decode(const uint8_t *bytes, size_t size, mdl_frame *out);
+
+/* The envelope of a frame whose first `size` bytes are here; out->blob is NULL. MDL_OK, or
+ * MDL_ESIZE: they do not hold the envelope, or it is a receipt. */
+mdl_err mdl_frame_decode_begin(const uint8_t *bytes, size_t size, mdl_frame *out);
 
 /* Put a frame together; the parts must not overlap `out`. Returns MDL_OK, or
  * MDL_ESIZE as above or when `capacity` is too small. */

@@ -143,6 +143,43 @@ void mdl_fraud_put(const mdl_fraud *f, mdl_text_out *out) {
     }
 }
 
+char *mdl_fraud_fork(const char *vkey, mdl_text first, mdl_text second, const mdl_hash *root, const mdl_hash *hash,
+                     size_t count, size_t *size) {
+    static const mdl_fraud_field field[] = {MDL_FRAUD_FIRST_FIELD, MDL_FRAUD_SECOND_FIELD, MDL_FRAUD_ROOT_FIELD,
+                                            MDL_FRAUD_HASH_FIELD};
+    const mdl_text bytes[] = {first,
+                              second,
+                              {(const char *)root, root ? MDL_HASH_BYTES : 0},
+                              {(const char *)hash, root ? count * MDL_HASH_BYTES : 0}};
+    mdl_fraud f = {.kind = MDL_FRAUD_FORK};
+    mdl_text_out length = {NULL, 0, 0};
+    size_t room = 0;
+    f.field[MDL_FRAUD_LOG_FIELD] = mdl_text_of(vkey);
+    for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++) {
+        room += MDL_BASE64_CHARS(bytes[i].size);
+    }
+    char *values = malloc(room), *all = NULL;
+    mdl_text_out out = {values, room, 0};
+    for (size_t i = 0; values && i < sizeof bytes / sizeof *bytes; i++) {
+        const size_t begin = out.size;
+        if (bytes[i].size > 0) {
+            mdl_base64_put(&out, bytes[i].at, bytes[i].size);
+        }
+        f.field[field[i]] = (mdl_text){values + begin, out.size - begin};
+    }
+    if (values) {
+        mdl_fraud_put(&f, &length);
+        all = malloc(length.size);
+    }
+    if (all) {
+        mdl_text_out whole = {all, length.size, 0};
+        mdl_fraud_put(&f, &whole);
+        *size = whole.size;
+    }
+    free(values);
+    return all;
+}
+
 uint8_t *mdl_fraud_bytes(const mdl_fraud *f, mdl_fraud_field field, size_t *size) {
     mdl_text value = f->field[field];
     *size = 0;

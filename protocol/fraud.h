@@ -76,6 +76,13 @@ typedef struct mdl_fraud {
  * the same bytes. */
 mdl_err mdl_fraud_parse(mdl_text bytes, mdl_fraud *out);
 void mdl_fraud_put(const mdl_fraud *f, mdl_text_out *out);
+/* The proof of a fork, MDL_FRAUD_FORK, as a file.
+ *   first, second  notes of the two checkpoints, the smaller one first
+ *   root, hash     of the smaller size in the second tree, with the consistency
+ *                  proof of `count` hashes; root NULL: the sizes are equal
+ * The caller's to free(); NULL when out of memory. Nothing is verified. */
+char *mdl_fraud_fork(const char *vkey, mdl_text first, mdl_text second, const mdl_hash *root, const mdl_hash *hash,
+                     size_t count, size_t *size);
 /* Bytes of a field's value, the caller's to free(); NULL when it is not there or out of
  * memory. `log` and `number` are given as they stand. */
 uint8_t *mdl_fraud_bytes(const mdl_fraud *f, mdl_fraud_field field, size_t *size);

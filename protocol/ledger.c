@@ -94,7 +94,9 @@ mdl_rule mdl_ledger_blob(const mdl_ledger *l, const char *what, const uint8_t *d
 /* ---- one record ---- */
 
 /* Calls of workers that become records as they are. */
-static int is_workers(mdl_message_type type) { return type == MDL_MSG_RESULT || type == MDL_MSG_COMMIT; }
+static int is_workers(mdl_message_type type) {
+    return type == MDL_MSG_RESULT || type == MDL_MSG_COMMIT || type == MDL_MSG_SHARDRESULT;
+}
 
 /* Position, experiment and number: what every record but the genesis shows
  * before its own rule is asked. */
@@ -135,10 +137,20 @@ static mdl_rule apply_type(mdl_ledger *l, const mdl_envelope *e, const mdl_messa
         return mdl_ledger_on_commit(l, &m->as.commit, e->key, breach);
     case MDL_MSG_RESULT:
         return mdl_ledger_on_result(l, &m->as.result, e->key, breach);
+    case MDL_MSG_SHARDLEASE:
+        return mdl_ledger_on_shardlease(l, &m->as.shardlease, breach);
+    case MDL_MSG_SHARDRESULT:
+        return mdl_ledger_on_shardresult(l, &m->as.shardresult, e->key, breach);
+    case MDL_MSG_JOINED:
+        return mdl_ledger_on_joined(l, &m->as.joined, breach);
+    case MDL_MSG_SHARDVERDICT:
+        return mdl_ledger_on_shardverdict(l, &m->as.shardverdict, breach);
     case MDL_MSG_CHECK:
         return mdl_ledger_on_check(l, &m->as.check, breach);
     case MDL_MSG_VERDICT:
         return mdl_ledger_on_verdict(l, &m->as.verdict, breach);
+    case MDL_MSG_CORRECTION:
+        return mdl_ledger_on_correction(l, &m->as.correction, breach);
     case MDL_MSG_CLOSE:
         return mdl_ledger_on_close(l, &m->as.close, breach);
     case MDL_MSG_CREDIT:
@@ -223,10 +235,15 @@ void mdl_ledger_free(mdl_ledger *l) {
     mdl_duty_free(l->duty);
     mdl_duty_free(l->scratch);
     free(l->check);
+    free(l->joined);
     free(l->fitness);
+    for (uint32_t i = 0; i < l->workers; i++)
+        free(l->worker[i].past);
     free(l->worker);
     free(l->by_key);
     free(l->by_owner);
+    for (uint32_t i = 0; i < l->leases; i++)
+        free(l->lease[i].regions);
     free(l->lease);
     free(l->made.at);
     free(l->made_results.at);

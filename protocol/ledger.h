@@ -48,7 +48,16 @@
     X(ASSIGNMENT, 20, "every lease is the one that the beacon gives to its number and its worker")                     \
     X(CONFIRMATION, 21, "what probation, the draws and selection ask for was done again before the closing")           \
     X(CHECK, 22, "a check is of an answered job that has none, and agrees with all its answers")                       \
-    X(VERDICT, 23, "a verdict is of an answered job without a check, and differs from one of its answers at least")
+    X(VERDICT, 23, "a verdict is of an answered job without a check, and differs from one of its answers at least")    \
+    X(CORRECTION, 24,                                                                                                  \
+      "a correction is of a convict's unit that is owed one, for exactly its jobs; no generation closes before all "   \
+      "that are owed")                                                                                                 \
+    X(SHARD, 25,                                                                                                       \
+      "shards are leased where the experiment cuts networks, of jobs without an answer and of one cut, and their "     \
+      "results are for them")                                                                                          \
+    X(JOINED, 26,                                                                                                      \
+      "shards are joined once each has a result, and answer, transcript and roots follow from one another")            \
+    X(SHARD_VERDICT, 27, "a shard's worker is convicted by a window that it signed and that is not the right one")
 
 typedef enum mdl_rule {
 #define X(name, number, sentence) MDL_RULE_##name = number,
@@ -76,19 +85,29 @@ typedef struct mdl_blobs {
     void *ctx;
 } mdl_blobs;
 
+/* A unit of a closed generation of which an answer counted that nobody had confirmed. */
+typedef struct mdl_ledger_unit {
+    uint64_t record;                   /* of its result   */
+    uint32_t generation, first, count; /* jobs            */
+    uint8_t claim[MDL_DIGEST_BYTES];   /* of its answers  */
+} mdl_ledger_unit;
+
 typedef struct mdl_ledger_worker {
     uint8_t key[MDL_KEY_BYTES], owner[MDL_KEY_BYTES];
     char name[65];
     uint64_t admitted; /* record                                        */
     uint32_t banned, how;
-    uint64_t revoked;                                 /* record that ended its key for good; 0: none   */
-    uint8_t successor[MDL_KEY_BYTES];                 /* key that it named; zeros: none                */
-    uint32_t open;                                    /* leases                                        */
-    uint64_t accepted, expired;                       /* leases; `expired` includes those that a closing ended */
-    uint64_t credit, pending;                         /* synapse updates: paid; of the current generation */
-    uint64_t waiting;                                 /* of closed generations, not paid yet           */
-    uint64_t forfeited;                               /* lost by a conviction                          */
-    uint64_t verdict;                                 /* record that convicted it; 0: none             */
+    uint64_t revoked;                 /* record that ended its key for good; 0: none   */
+    uint8_t successor[MDL_KEY_BYTES]; /* key that it named; zeros: none                */
+    uint32_t open;                    /* leases                                        */
+    uint64_t accepted, expired;       /* leases; `expired` includes those that a closing ended */
+    uint64_t credit, pending;         /* synapse updates: paid; of the current generation */
+    uint64_t waiting;                 /* of closed generations, not paid yet           */
+    uint64_t forfeited;               /* lost by a conviction                          */
+    uint64_t verdict;                 /* record that convicted it; 0: none             */
+    mdl_ledger_unit *past;            /* newest such units, up to `review`, rising; of a convict: owed */
+    uint32_t pasts;
+    uint32_t reviewed, corrected;                     /* units done again after its conviction; of them wrong */
     uint32_t verified;                                /* leases all of whose answers were confirmed    */
     uint32_t owner_number;                            /* equal for equal owners                        */
     uint64_t escrow[MDL_VERIFY_WINDOW_MAX + 1], held; /* `waiting` by generation mod window + 1; on probation */
@@ -105,6 +124,14 @@ typedef struct mdl_ledger_lease {
     uint64_t commit;         /* record of its commitment; 0: none      */
     uint8_t commitment[MDL_DIGEST_BYTES];
     uint8_t trusted, verified; /* its worker was trusted when it got it; all its answers were confirmed */
+    /* Of a shard of job `first`: section 12. */
+    uint32_t shard, shards;               /* 0 shards: ordinary work                         */
+    uint32_t life, window;                /* where it begins                                 */
+    uint32_t windows;                     /* done: run from its beginning to the job's end    */
+    uint64_t spent;                       /* windows run on what was false                   */
+    uint8_t root[MDL_DIGEST_BYTES];       /* done: over their digests                 */
+    uint8_t joined;                       /* done: and its job has an answer                 */
+    uint8_t (*regions)[MDL_DIGEST_BYTES]; /* done: of its regions in order; the fold's */
 } mdl_ledger_lease;
 
 /* What the genesis asks of workers: "open <bits>" (bits 0..MDL_TICKET_BITS_MAX,
@@ -163,6 +190,12 @@ const mdl_duty *mdl_ledger_duty(const mdl_ledger *l);
 uint32_t mdl_ledger_selected(mdl_ledger *l, uint32_t from);
 /* Whether the generation may close: as mdl_duty_done(). */
 int mdl_ledger_settled(mdl_ledger *l);
+/* The transcript's digest and the record of the shards that answered a job of the open generation: 0 where none did. */
+uint64_t mdl_ledger_joined(const mdl_ledger *l, uint32_t job, uint8_t transcript[MDL_DIGEST_BYTES]);
+/* Units of convicts in closed generations that are owed a correction. While there are any no generation closes. */
+uint64_t mdl_ledger_owed(const mdl_ledger *l);
+/* One of them, of the lowest generation; *worker: its index. NULL: none. Walks over the workers. */
+const mdl_ledger_unit *mdl_ledger_owed_first(const mdl_ledger *l, uint32_t *worker);
 /* How many records may be shown: those up to the last credit, for until a
  * generation closes nobody may see the results of others. All of them where
  * nothing is verified, and after the last closing. */
@@ -184,6 +217,16 @@ int mdl_ledger_ended(const mdl_ledger *l);
 /* The coordinator's own answer of an answered job that is not settled: a check,
  * or a verdict where any answer differs. MDL_EMISMATCH when there is no such. */
 mdl_err mdl_ledger_make_check(const mdl_ledger *l, uint32_t job, const mdl_duty_answer *answer, mdl_message *m);
+/* The shards of a job of the open generation are done, all by leases that have their results, lease[count] in order
+ * of shard: what they add up to, with the records of the results; the list belongs to the ledger until its next
+ * change. The transcript's blob must be stored. MDL_EMISMATCH when the record would break a rule, which `breach` (may
+ * be NULL) names; MDL_ENOMEM. */
+mdl_err mdl_ledger_make_joined(mdl_ledger *l, uint32_t job, const uint64_t *lease, uint32_t count,
+                               const uint8_t transcript[MDL_DIGEST_BYTES], mdl_message *m, mdl_breach *breach);
+/* What the jobs of a unit that is owed compute. `fitness` [unit->count] and `text` (MDL_SEGMENT_CHARS a job) are
+ * filled in and stand behind the message. MDL_EMISMATCH when it is not owed. */
+mdl_err mdl_ledger_make_correction(const mdl_ledger *l, uint32_t worker, uint64_t result, const mdl_duty_answer *jobs,
+                                   int64_t *fitness, char *text, mdl_message *m);
 /* When every job has its result, and those that must be are confirmed: the message and its blobs (int64 little-endian
  * fitnesses; credit list: key 32, updates u64 LE, ascending by key). The buffers,
  * and the message's list, belong to the ledger until its next change. The lead of

@@ -63,7 +63,9 @@ static void foresee(mdl_ledger *l) {
     l->foreseen = 1;
 }
 
-static int close_is_due(mdl_ledger *l) { return l->jobs > 0 && !l->credit_due && mdl_duty_done(l->duty); }
+static int close_is_due(mdl_ledger *l) {
+    return l->jobs > 0 && !l->credit_due && l->owed == 0 && mdl_duty_done(l->duty);
+}
 
 int mdl_ledger_settled(mdl_ledger *l) { return close_is_due(l); }
 
@@ -79,6 +81,9 @@ static mdl_rule not_due(mdl_ledger *l, mdl_breach *breach) {
     if ((job = mdl_duty_selected(l->duty, 0)) != MDL_DUTY_NONE)
         return mdl_ledger_break(breach, MDL_RULE_CONFIRMATION, "job %u is selected, and there is no check",
                                 (unsigned)job);
+    if (mdl_duty_done(l->duty))
+        return mdl_ledger_break(breach, MDL_RULE_CORRECTION, "%llu units of convicts are still to be done again",
+                                (unsigned long long)l->owed);
     return mdl_ledger_break(breach, MDL_RULE_CONFIRMATION,
                             "answers of workers on probation wait for another owner's or a check");
 }
@@ -153,6 +158,8 @@ static void turn_leases(mdl_ledger *l) {
     for (uint32_t i = l->leases_old; i < l->leases; i++)
         if (l->lease[i].state == MDL_LEASE_OPEN)
             mdl_ledger_end_lease(l, &l->lease[i], MDL_LEASE_EXPIRED);
+    for (uint32_t i = 0; i < l->leases_old; i++)
+        free(l->lease[i].regions);
     uint32_t kept = l->leases - l->leases_old;
     if (kept > 0)
         memmove(l->lease, l->lease + l->leases_old, kept * sizeof *l->lease);
@@ -177,9 +184,12 @@ mdl_rule mdl_ledger_on_close(mdl_ledger *l, const mdl_msg_close *m, mdl_breach *
     rule = mdl_ledger_blob(l, "fitness", m->fitness, &bytes, &size, breach);
     if (rule == MDL_RULE_OK && l->made_results.size > 0)
         rule = mdl_ledger_blob(l, "results", m->results_blob, &bytes, &size, breach);
+    if (rule == MDL_RULE_OK)
+        rule = mdl_ledger_keep_room(l, breach);
     if (rule != MDL_RULE_OK)
         return rule;
 
+    mdl_ledger_keep(l);
     turn_leases(l);
     mdl_err err = mdl_evolution_advance(l->evolution, l->fitness, l->jobs);
     MDL_ASSERT(err == MDL_OK); /* it was for the other run */

@@ -60,8 +60,9 @@ static mdl_err take_memory(mdl_ledger *l, const mdl_experiment *x, uint32_t gene
     l->duty = mdl_duty_new(jobs_max);
     l->scratch = mdl_duty_new(jobs_max);
     l->check = calloc(jobs_max, sizeof *l->check);
+    l->joined = calloc(jobs_max, sizeof *l->joined);
     l->fitness = calloc(jobs_max, sizeof *l->fitness);
-    if (l->prior && l->memory[0] && l->memory[1] && l->duty && l->scratch && l->check && l->fitness)
+    if (l->prior && l->memory[0] && l->memory[1] && l->duty && l->scratch && l->check && l->joined && l->fitness)
         return MDL_OK;
     drop(l);
     return MDL_ENOMEM;

@@ -1,8 +1,8 @@
 /* What the files of the fold share. ledger.c: taking records apart, the state
  * and what it tells; ledger_genesis.c: record 0; ledger_admit.c: admissions and
  * the operator; ledger_work.c: leases, commitments, results; ledger_verify.c:
- * checks, verdicts, trust; ledger_close.c: ends of generations; ledger_credit.c:
- * who is paid.
+ * checks, verdicts, trust; ledger_shard.c, ledger_joined.c: shards and what they add up to; ledger_review.c: a
+ * convict's closed units; ledger_close.c: ends of generations; ledger_credit.c: who is paid.
  *
  * Every rule function checks everything, and everything that can fail, before it
  * changes anything. */
@@ -16,6 +16,11 @@ typedef struct mdl_ledger_bytes {
     uint8_t *at;
     size_t size, room;
 } mdl_ledger_bytes;
+
+typedef struct mdl_ledger_joined_job {
+    uint64_t record; /* 0: no such answer */
+    uint8_t transcript[MDL_DIGEST_BYTES];
+} mdl_ledger_joined_job;
 
 struct mdl_ledger {
     uint8_t coordinator[MDL_KEY_BYTES];
@@ -36,15 +41,17 @@ struct mdl_ledger {
     uint8_t before[MDL_DIGEST_BYTES], after[MDL_DIGEST_BYTES]; /* digests of the two; `after` while foreseen */
 
     uint32_t jobs_max, jobs;
-    mdl_duty *duty, *scratch; /* of the current generation; for replays */
-    uint64_t *check;          /* [jobs_max] records of the coordinator's own answers; 0: none */
-    int64_t *fitness;         /* [jobs_max] for the evolution, when a generation closes */
+    mdl_duty *duty, *scratch;      /* of the current generation; for replays */
+    mdl_ledger_joined_job *joined; /* [jobs_max] what shards answered */
+    uint64_t *check;               /* [jobs_max] records of the coordinator's own answers; 0: none */
+    int64_t *fitness;              /* [jobs_max] for the evolution, when a generation closes */
     mdl_duty_rules rules;
     int secret;                        /* `seed` is known: this fold is the coordinator's */
     uint8_t seed[MDL_DIGEST_BYTES];    /* of the hash chain */
     uint8_t element[MDL_DIGEST_BYTES]; /* newest that was revealed; the head at the beginning */
     mdl_ledger_sums sum;               /* `waiting` with what is pending */
     uint64_t published;
+    uint64_t owed; /* corrections */
 
     mdl_ledger_worker *worker;
     uint32_t *by_key;                        /* indices of workers, keys rising */
@@ -80,6 +87,11 @@ mdl_rule mdl_ledger_on_expire(mdl_ledger *l, const mdl_msg_expire *m, mdl_breach
 mdl_rule mdl_ledger_on_commit(mdl_ledger *l, const mdl_msg_commit *m, const uint8_t *key, mdl_breach *breach);
 mdl_rule mdl_ledger_on_check(mdl_ledger *l, const mdl_msg_check *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_verdict(mdl_ledger *l, const mdl_msg_verdict *m, mdl_breach *breach);
+mdl_rule mdl_ledger_on_shardlease(mdl_ledger *l, const mdl_msg_shardlease *m, mdl_breach *breach);
+mdl_rule mdl_ledger_on_shardresult(mdl_ledger *l, const mdl_msg_shardresult *m, const uint8_t *key, mdl_breach *breach);
+mdl_rule mdl_ledger_on_joined(mdl_ledger *l, const mdl_msg_joined *m, mdl_breach *breach);
+mdl_rule mdl_ledger_on_shardverdict(mdl_ledger *l, const mdl_msg_shardverdict *m, mdl_breach *breach);
+mdl_rule mdl_ledger_on_correction(mdl_ledger *l, const mdl_msg_correction *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_result(mdl_ledger *l, const mdl_msg_result *m, const uint8_t *key, mdl_breach *breach);
 mdl_rule mdl_ledger_on_close(mdl_ledger *l, const mdl_msg_close *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_credit(mdl_ledger *l, const mdl_msg_credit *m, mdl_breach *breach);
@@ -103,10 +115,21 @@ int mdl_ledger_all_zero(const uint8_t *bytes, size_t size);
 void mdl_ledger_begin_duty(mdl_ledger *l);
 /* Answers of these jobs may now be confirmed: their leases count for their workers. */
 void mdl_ledger_verify(mdl_ledger *l, uint32_t first, uint32_t count);
+/* Bans a worker for the record at hand: what it holds ends, what waits is forfeited. Room for it in the duty was
+ * taken with mdl_duty_reserve(), so it cannot fail. */
+void mdl_ledger_convict(mdl_ledger *l, uint32_t worker);
 /* The record whose answer counts for a job that has one. */
 uint64_t mdl_ledger_record_of(const mdl_ledger *l, uint32_t job);
 /* Whether the closing's element is right, and the generation, played again with it. */
 mdl_rule mdl_ledger_replay(mdl_ledger *l, const uint8_t element[MDL_DIGEST_BYTES], mdl_breach *breach);
+
+/* ---- ledger_review.c ---- */
+/* Before a closing is applied: room for the units to keep. */
+mdl_rule mdl_ledger_keep_room(mdl_ledger *l, mdl_breach *breach);
+/* The generation closes: keep its units with answers that count and that nobody confirmed. */
+void mdl_ledger_keep(mdl_ledger *l);
+/* Its worker was convicted: they are owed. */
+void mdl_ledger_owe(mdl_ledger *l, const mdl_ledger_worker *w);
 
 /* ---- ledger_credit.c ---- */
 void mdl_ledger_earn(mdl_ledger *l, mdl_ledger_worker *w, uint64_t updates);
@@ -114,6 +137,15 @@ void mdl_ledger_forfeit(mdl_ledger *l, mdl_ledger_worker *w);
 /* This generation has closed: what was pending waits. */
 void mdl_ledger_turn_credit(mdl_ledger *l, uint32_t generation);
 
+/* The open lease that a worker's record is about. */
+mdl_rule mdl_ledger_find_open(const mdl_ledger *l, uint64_t id, const uint8_t *key, mdl_rule rule, const char *what,
+                              mdl_ledger_lease **lease, mdl_breach *breach);
+/* What every lease needs: its number is the next, its worker may have it, its generation is the open one. `*room`:
+ * place for it at the end of the list. */
+mdl_rule mdl_ledger_check_lease(mdl_ledger *l, uint64_t id, const uint8_t *key, uint32_t generation, mdl_rule rule,
+                                mdl_ledger_lease **room, mdl_breach *breach);
+/* Puts it there. */
+void mdl_ledger_add_lease(mdl_ledger *l, const mdl_ledger_lease *lease);
 /* Ends an open lease. */
 void mdl_ledger_end_lease(mdl_ledger *l, mdl_ledger_lease *lease, mdl_lease_state state);
 mdl_ledger_lease *mdl_ledger_lease_at(const mdl_ledger *l, uint64_t id);

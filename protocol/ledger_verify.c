@@ -30,6 +30,7 @@ void mdl_ledger_begin_duty(mdl_ledger *l) {
     l->jobs = mdl_evolution_job_count(l->evolution);
     MDL_ASSERT(l->jobs <= l->jobs_max);
     memset(l->check, 0, l->jobs_max * sizeof *l->check);
+    memset(l->joined, 0, l->jobs_max * sizeof *l->joined);
     int known = l->secret && generation < generations;
     if (known)
         mdl_chain_element(l->seed, generations, generation, element);
@@ -89,8 +90,8 @@ uint64_t mdl_ledger_record_of(const mdl_ledger *l, uint32_t job) {
     for (uint32_t i = 0; i < mdl_duty_answers(l->duty, job); i++) {
         uint64_t id;
         const mdl_duty_answer *answer = mdl_duty_answer_at(l->duty, job, i, &id);
-        if (id != UINT64_MAX && same(answer, counts))
-            return mdl_ledger_lease_at(l, id)->result;
+        if (id != MDL_DUTY_OF_COORDINATOR && same(answer, counts))
+            return id == MDL_DUTY_OF_SHARDS ? l->joined[job].record : mdl_ledger_lease_at(l, id)->result;
     }
     return l->check[job];
 }
@@ -102,21 +103,29 @@ static int all_confirmed(const mdl_ledger *l, const mdl_ledger_lease *lease) {
     return 1;
 }
 
+static void confirm(mdl_ledger *l, mdl_ledger_lease *lease) {
+    if (lease->verified || lease->state != MDL_LEASE_DONE || !all_confirmed(l, lease))
+        return;
+    lease->verified = 1;
+    l->worker[lease->worker].verified++;
+}
+
 void mdl_ledger_verify(mdl_ledger *l, uint32_t first, uint32_t count) {
-    uint64_t last = UINT64_MAX, id;
+    uint64_t last = MDL_DUTY_OF_COORDINATOR, id;
     if (!mdl_ledger_verifies(l))
         return;
     for (uint32_t i = first; i < first + count; i++) {
         for (uint32_t k = 0; mdl_duty_confirmed(l->duty, i) && k < mdl_duty_answers(l->duty, i); k++) {
             mdl_duty_answer_at(l->duty, i, k, &id);
-            if (id == UINT64_MAX || (id == last && i > first))
-                continue;
-            mdl_ledger_lease *lease = mdl_ledger_lease_at(l, id);
-            last = id;
-            if (lease->verified || lease->state != MDL_LEASE_DONE || !all_confirmed(l, lease))
-                continue;
-            lease->verified = 1;
-            l->worker[lease->worker].verified++;
+            if (id == MDL_DUTY_OF_SHARDS) {
+                uint32_t shards;
+                const uint64_t *party = mdl_duty_party(l->duty, i, &shards);
+                for (uint32_t s = 0; s < shards; s++)
+                    confirm(l, mdl_ledger_lease_at(l, party[s]));
+            } else if (id != MDL_DUTY_OF_COORDINATOR && (id != last || i == first)) {
+                last = id;
+                confirm(l, mdl_ledger_lease_at(l, id));
+            }
         }
     }
 }
@@ -160,8 +169,7 @@ mdl_rule mdl_ledger_on_check(mdl_ledger *l, const mdl_msg_check *m, mdl_breach *
     return MDL_RULE_OK;
 }
 
-/* Room for the events that follow was taken: this cannot fail. */
-static void convict(mdl_ledger *l, uint32_t worker) {
+void mdl_ledger_convict(mdl_ledger *l, uint32_t worker) {
     mdl_ledger_worker *w = &l->worker[worker];
     w->banned = 1;
     w->verdict = l->size;
@@ -169,6 +177,7 @@ static void convict(mdl_ledger *l, uint32_t worker) {
         if (l->lease[i].worker == worker && l->lease[i].state == MDL_LEASE_OPEN)
             mdl_ledger_end_lease(l, &l->lease[i], MDL_LEASE_EXPIRED);
     mdl_ledger_forfeit(l, w);
+    mdl_ledger_owe(l, w);
     mdl_err err = mdl_duty_convict(l->duty, w->key);
     MDL_ASSERT(err == MDL_OK);
 }
@@ -185,7 +194,8 @@ mdl_rule mdl_ledger_on_verdict(mdl_ledger *l, const mdl_msg_verdict *m, mdl_brea
         return rule;
     for (uint32_t i = 0; i < mdl_duty_answers(l->duty, m->job); i++) {
         uint64_t id;
-        if (!same(mdl_duty_answer_at(l->duty, m->job, i, &id), &a))
+        /* Which of the shards was false, a verdict of its own says. */
+        if (!same(mdl_duty_answer_at(l->duty, m->job, i, &id), &a) && id != MDL_DUTY_OF_SHARDS)
             loser[losers++] = mdl_ledger_lease_at(l, id)->worker;
     }
     if (mdl_duty_reserve(l->duty, losers) != MDL_OK || mdl_duty_settle(l->duty, m->job, &a) != MDL_OK)
@@ -193,7 +203,7 @@ mdl_rule mdl_ledger_on_verdict(mdl_ledger *l, const mdl_msg_verdict *m, mdl_brea
     l->check[m->job] = l->size;
     for (uint32_t i = 0; i < losers; i++)
         if (l->worker[loser[i]].verdict == 0)
-            convict(l, loser[i]);
+            mdl_ledger_convict(l, loser[i]);
     mdl_ledger_verify(l, m->job, 1);
     return MDL_RULE_OK;
 }

@@ -25,43 +25,58 @@ static mdl_rule check_jobs(const mdl_ledger *l, const mdl_ledger_worker *w, uint
     return MDL_RULE_OK;
 }
 
-mdl_rule mdl_ledger_on_lease(mdl_ledger *l, const mdl_msg_lease *m, mdl_breach *breach) {
-    const mdl_ledger_worker *w = mdl_ledger_worker_at(l, m->worker);
-    if (m->lease != l->next_lease)
-        return mdl_ledger_break(breach, MDL_RULE_LEASE, "the lease has number %llu, the next is %llu",
-                                (unsigned long long)m->lease, (unsigned long long)l->next_lease);
+mdl_rule mdl_ledger_check_lease(mdl_ledger *l, uint64_t id, const uint8_t *key, uint32_t generation, mdl_rule rule,
+                                mdl_ledger_lease **room, mdl_breach *breach) {
+    const mdl_ledger_worker *w = mdl_ledger_worker_at(l, key);
+    if (id != l->next_lease)
+        return mdl_ledger_break(breach, rule, "the lease has number %llu, the next is %llu", (unsigned long long)id,
+                                (unsigned long long)l->next_lease);
     if (!w || w->banned)
-        return mdl_ledger_break(breach, MDL_RULE_LEASE, "a lease for a worker that %s",
-                                w ? "is banned" : "was not admitted");
+        return mdl_ledger_break(breach, rule, "a lease for a worker that %s", w ? "is banned" : "was not admitted");
     if (l->paused)
-        return mdl_ledger_break(breach, MDL_RULE_LEASE, "a lease while the experiment is paused");
-    if (m->generation != mdl_evolution_generation(l->evolution))
-        return mdl_ledger_break(breach, MDL_RULE_LEASE, "a lease of generation %u, open is %u", (unsigned)m->generation,
+        return mdl_ledger_break(breach, rule, "a lease while the experiment is paused");
+    if (generation != mdl_evolution_generation(l->evolution))
+        return mdl_ledger_break(breach, rule, "a lease of generation %u, open is %u", (unsigned)generation,
                                 (unsigned)mdl_evolution_generation(l->evolution));
-    if (m->first >= l->jobs || m->count > l->jobs - m->first)
-        return mdl_ledger_break(breach, MDL_RULE_LEASE, "%u jobs from %u; the generation has %u", (unsigned)m->count,
-                                (unsigned)m->first, (unsigned)l->jobs);
-    uint32_t worker = (uint32_t)(w - l->worker);
-    int trusted = mdl_ledger_trusted(l, worker);
-    mdl_rule rule = check_jobs(l, w, m->first, m->count, breach);
-    if (rule != MDL_RULE_OK)
-        return rule;
     mdl_ledger_lease *lease = mdl_ledger_grown(l->lease, l->leases, &l->leases_room, sizeof *lease);
     if (!lease)
         return mdl_ledger_no_memory(breach);
     l->lease = lease;
-    if (mdl_duty_lease(l->duty, m->lease, m->worker, w->owner_number, trusted, m->first, m->count) != MDL_OK)
-        return mdl_ledger_no_memory(breach);
-    lease[l->leases++] = (mdl_ledger_lease){.id = m->lease,
-                                            .worker = worker,
-                                            .generation = m->generation,
-                                            .first = m->first,
-                                            .count = m->count,
-                                            .state = MDL_LEASE_OPEN,
-                                            .trusted = (uint8_t)trusted,
-                                            .record = l->size};
+    *room = lease + l->leases;
+    memset(*room, 0, sizeof **room);
+    **room = (mdl_ledger_lease){.id = id,
+                                .worker = (uint32_t)(w - l->worker),
+                                .generation = generation,
+                                .state = MDL_LEASE_OPEN,
+                                .trusted = (uint8_t)mdl_ledger_trusted(l, (uint32_t)(w - l->worker)),
+                                .record = l->size};
+    return MDL_RULE_OK;
+}
+
+void mdl_ledger_add_lease(mdl_ledger *l, const mdl_ledger_lease *lease) {
+    MDL_ASSERT(lease == l->lease + l->leases);
+    l->leases++;
     l->next_lease++;
-    l->worker[worker].open++;
+    l->worker[lease->worker].open++;
+}
+
+mdl_rule mdl_ledger_on_lease(mdl_ledger *l, const mdl_msg_lease *m, mdl_breach *breach) {
+    mdl_ledger_lease *lease;
+    mdl_rule rule = mdl_ledger_check_lease(l, m->lease, m->worker, m->generation, MDL_RULE_LEASE, &lease, breach);
+    if (rule != MDL_RULE_OK)
+        return rule;
+    const mdl_ledger_worker *w = &l->worker[lease->worker];
+    if (m->first >= l->jobs || m->count > l->jobs - m->first)
+        return mdl_ledger_break(breach, MDL_RULE_LEASE, "%u jobs from %u; the generation has %u", (unsigned)m->count,
+                                (unsigned)m->first, (unsigned)l->jobs);
+    rule = check_jobs(l, w, m->first, m->count, breach);
+    if (rule != MDL_RULE_OK)
+        return rule;
+    lease->first = m->first;
+    lease->count = m->count;
+    if (mdl_duty_lease(l->duty, m->lease, m->worker, w->owner_number, lease->trusted, m->first, m->count) != MDL_OK)
+        return mdl_ledger_no_memory(breach);
+    mdl_ledger_add_lease(l, lease);
     return MDL_RULE_OK;
 }
 
@@ -84,25 +99,32 @@ static const char *lease_state(const mdl_ledger_lease *lease) {
 
 mdl_rule mdl_ledger_on_expire(mdl_ledger *l, const mdl_msg_expire *m, mdl_breach *breach) {
     mdl_ledger_lease *lease = mdl_ledger_lease_at(l, m->lease);
-    if (!lease || lease->state != MDL_LEASE_OPEN)
+    /* A shard's result counts when all are there: until then it may be given up. */
+    int gives_up = lease && lease->shards > 0 && lease->state == MDL_LEASE_DONE && !lease->joined &&
+                   lease->generation == mdl_evolution_generation(l->evolution);
+    if (!lease || (lease->state != MDL_LEASE_OPEN && !gives_up))
         return mdl_ledger_break(breach, MDL_RULE_EXPIRE, "lease %llu %s", (unsigned long long)m->lease,
                                 lease_state(lease));
     if (m->reason != MDL_REASON_DEADLINE && m->reason != MDL_REASON_LEFT && m->reason != MDL_REASON_REVOKED &&
-        m->reason != MDL_REASON_UNREVEALED)
+        m->reason != MDL_REASON_UNREVEALED && !(lease->shards > 0 && m->reason == MDL_REASON_OVERTAKEN))
         return mdl_ledger_break(breach, MDL_RULE_EXPIRE, "%u is no reason to end a lease", (unsigned)m->reason);
     if (m->reason == MDL_REASON_UNREVEALED && lease->commit == 0)
         return mdl_ledger_break(breach, MDL_RULE_EXPIRE, "lease %llu ends unrevealed, but nothing was committed",
                                 (unsigned long long)m->lease);
     mdl_duty_expire(l->duty, m->lease);
-    mdl_ledger_end_lease(l, lease, MDL_LEASE_EXPIRED);
+    if (gives_up) {
+        l->worker[lease->worker].accepted--;
+        l->worker[lease->worker].expired++;
+        lease->state = MDL_LEASE_EXPIRED;
+    } else
+        mdl_ledger_end_lease(l, lease, MDL_LEASE_EXPIRED);
     return MDL_RULE_OK;
 }
 
 /* ---- commitments and results ---- */
 
-/* The open lease that a worker's record is about. */
-static mdl_rule find_open(const mdl_ledger *l, uint64_t id, const uint8_t *key, mdl_rule rule, const char *what,
-                          mdl_ledger_lease **lease, mdl_breach *breach) {
+mdl_rule mdl_ledger_find_open(const mdl_ledger *l, uint64_t id, const uint8_t *key, mdl_rule rule, const char *what,
+                              mdl_ledger_lease **lease, mdl_breach *breach) {
     *lease = mdl_ledger_lease_at(l, id);
     if (!*lease)
         return mdl_ledger_break(breach, rule, "lease %llu %s", (unsigned long long)id, lease_state(*lease));
@@ -119,11 +141,12 @@ static mdl_rule find_open(const mdl_ledger *l, uint64_t id, const uint8_t *key, 
 
 mdl_rule mdl_ledger_on_commit(mdl_ledger *l, const mdl_msg_commit *m, const uint8_t *key, mdl_breach *breach) {
     mdl_ledger_lease *lease;
-    mdl_rule rule = find_open(l, m->lease, key, MDL_RULE_COMMIT, "commitment", &lease, breach);
+    mdl_rule rule = mdl_ledger_find_open(l, m->lease, key, MDL_RULE_COMMIT, "commitment", &lease, breach);
     if (rule != MDL_RULE_OK)
         return rule;
-    if (!mdl_ledger_verifies(l))
-        return mdl_ledger_break(breach, MDL_RULE_COMMIT, "a commitment where nothing is verified");
+    if (!mdl_ledger_verifies(l) || lease->shards > 0)
+        return mdl_ledger_break(breach, MDL_RULE_COMMIT, "a commitment %s",
+                                lease->shards > 0 ? "to a shard" : "where nothing is verified");
     if (lease->commit != 0)
         return mdl_ledger_break(breach, MDL_RULE_COMMIT, "lease %llu has its commitment in record %llu",
                                 (unsigned long long)m->lease, (unsigned long long)lease->commit);
@@ -185,7 +208,7 @@ static mdl_rule read_answers(mdl_ledger *l, const mdl_msg_result *m, mdl_breach 
 
 mdl_rule mdl_ledger_on_result(mdl_ledger *l, const mdl_msg_result *m, const uint8_t *key, mdl_breach *breach) {
     mdl_ledger_lease *lease;
-    mdl_rule rule = find_open(l, m->lease, key, MDL_RULE_RESULT, "result", &lease, breach);
+    mdl_rule rule = mdl_ledger_find_open(l, m->lease, key, MDL_RULE_RESULT, "result", &lease, breach);
     if (rule != MDL_RULE_OK)
         return rule;
     if (m->generation != lease->generation || m->first != lease->first || m->count != lease->count)

@@ -130,11 +130,37 @@ static int is_zero(const uint8_t digest[MDL_DIGEST_BYTES]) {
 /* Jobs first .. first + count - 1 have numbers of 32 bits. */
 static int is_range(uint32_t first, uint32_t count) { return count - 1 <= UINT32_MAX - first; }
 
+/* Only "run" carries steps and asks for a state; only "begin again" names one. */
+static int is_step(const mdl_msg_step *s) {
+    int run = s->what == MDL_STEP_RUN;
+    return (s->count > 0) == run && (s->blob_size > 0) == run && is_zero(s->blob) == !run && (run || s->keep == 0) &&
+           (s->what == MDL_STEP_AGAIN ? is_zero(s->snapshot) == (s->window == 0) : is_zero(s->snapshot));
+}
+
 static int has_shape(const mdl_message *m) {
     switch ((int)m->type) {
     case MDL_MSG_RESULT:
         return m->as.result.fitness.count == m->as.result.count && m->as.result.segments.count == m->as.result.count &&
                is_range(m->as.result.first, m->as.result.count);
+    case MDL_MSG_CORRECTION:
+        return m->as.correction.fitness.count == m->as.correction.count &&
+               m->as.correction.segments.count == m->as.correction.count &&
+               is_range(m->as.correction.first, m->as.correction.count);
+    case MDL_MSG_SHARDRESULT:
+        return m->as.shardresult.regions.count <= MDL_SHARDS_MAX;
+    case MDL_MSG_SHARDGRANT:
+        return m->as.shardgrant.shard < m->as.shardgrant.shards &&
+               is_zero(m->as.shardgrant.snapshot) == (m->as.shardgrant.window == 0);
+    case MDL_MSG_SHARDLEASE:
+        return m->as.shardlease.shard < m->as.shardlease.shards;
+    case MDL_MSG_WINDOW:
+        return !is_zero(m->as.window.blob);
+    case MDL_MSG_SNAPSHOT:
+        return m->as.snapshot.chunk <= m->as.snapshot.chunks && !is_zero(m->as.snapshot.blob);
+    case MDL_MSG_STEP:
+        return is_step(&m->as.step);
+    case MDL_MSG_SHARDVERDICT:
+        return m->as.shardverdict.spent.count % 2 == 0;
     case MDL_MSG_GRANT:
         return is_range(m->as.grant.first, m->as.grant.count);
     case MDL_MSG_LEASE:
@@ -146,6 +172,9 @@ static int has_shape(const mdl_message *m) {
     case MDL_MSG_DOCUMENT:
         return m->as.document.blob_size > 0 &&
                memcmp(m->as.document.digest, m->as.document.blob, MDL_DIGEST_BYTES) == 0;
+    case MDL_MSG_PROOF:
+        return m->as.proof.from <= m->as.proof.to && m->as.proof.blob_size % 32 == 0 &&
+               is_zero(m->as.proof.blob) == (m->as.proof.blob_size == 0);
     case MDL_MSG_ADMIT:
         return m->as.admit.how != 1 || memcmp(m->as.admit.owner, m->as.admit.worker, MDL_KEY_BYTES) == 0;
     case MDL_MSG_CLOSE:
@@ -169,6 +198,17 @@ void mdl_message_blob(const mdl_message *m, uint8_t digest[MDL_DIGEST_BYTES], ui
             memcpy(size, body + rows[i + 1].offset, sizeof *size);
         }
     }
+}
+
+uint64_t mdl_message_blob_max(mdl_message_type type) {
+    size_t count;
+    const mdl_field *rows = mdl_message_fields(type, &count);
+    for (size_t i = 0; i + 1 < count; i++) {
+        if (rows[i].kind == MDL_KIND_CARRIED) {
+            return rows[i + 1].hi;
+        }
+    }
+    return 0;
 }
 
 mdl_err mdl_message_seal(const mdl_message *m, const uint8_t secret[MDL_SECRET_BYTES], uint8_t *work, uint8_t *out,

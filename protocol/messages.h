@@ -15,7 +15,16 @@
 #include "protocol/messages_table.h"
 #include "protocol/schema.h"
 
-enum { MDL_PROTOCOL_VERSION = 2, MDL_LIST_MAX = 2048 };
+enum { MDL_PROTOCOL_VERSION = 3, MDL_LIST_MAX = 2048 };
+
+/* `what` of a step: what the shard's worker does now. */
+typedef enum mdl_step_what {
+    MDL_STEP_RUN = 1,     /* run these windows                                          */
+    MDL_STEP_NOT_YET = 2, /* ask again: others are not so far                           */
+    MDL_STEP_OVER = 3,    /* the job is over: hand in the shard's result                */
+    MDL_STEP_AGAIN = 4,   /* a window before was false: take up that state, ask from there */
+    MDL_STEP_GONE = 5     /* the lease is over: forget the shard                        */
+} mdl_step_what;
 
 typedef enum mdl_role {
     MDL_ROLE_CALL,   /* worker to coordinator                          */
@@ -97,6 +106,9 @@ mdl_err mdl_message_shape(const mdl_message *m);
 /* The digest and size of the blob that must come in the same frame; zeros when
  * the type has none. Give it to mdl_frame_check_blob(). */
 void mdl_message_blob(const mdl_message *m, uint8_t digest[MDL_DIGEST_BYTES], uint64_t *size);
+
+/* The largest blob that a message of this type carries; 0: none. */
+uint64_t mdl_message_blob_max(mdl_message_type type);
 
 /* Encode and sign.
  *   work  MDL_SEAL_WORK_BYTES of scratch

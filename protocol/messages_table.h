@@ -10,6 +10,11 @@
 #define MDL_GENERATION_MAX 1000000
 #define MDL_UNIT_JOBS_MAX 512
 #define MDL_INVITE_BYTES_MAX 1536
+#define MDL_GOSSIP_NOTE_MAX 512 /* bytes of a checkpoint with the log's signature alone: origins have at most 128 */
+#define MDL_SHARDS_MAX 256                     /* of one job: as many as regions */
+#define MDL_SHARD_STEPS_MAX 65536              /* windows of one step            */
+#define MDL_SNAPSHOT_CHUNKS_MAX 32768          /* of one shard                   */
+#define MDL_SNAPSHOT_CHUNK_BYTES_MAX (1 << 20) /* of one chunk                   */
 #define MDL_U64_MAX UINT64_MAX
 #define MDL_U32_MAX UINT32_MAX
 #define MDL_I64_LO ((uint64_t)INT64_MIN)
@@ -31,10 +36,12 @@
     F(U32, threads, 1, 65535, "compute threads")                                                                       \
     F(U64, speed, 0, MDL_U64_MAX, "measured synapse updates a second, all threads")                                    \
     F(U64, ticket, 0, MDL_U64_MAX, "nonce of the proof of work; 0 where none is asked for")                            \
-    F(TEXT, invite, 0, MDL_INVITE_BYTES_MAX, "an invitation's envelope; empty: none")
+    F(TEXT, invite, 0, MDL_INVITE_BYTES_MAX, "an invitation's envelope; empty: none")                                  \
+    F(U64, memory, 0, MDL_U64_MAX, "bytes that its networks may take in all; 0: it runs no shards")
 #define MDL_FIELDS_WANT(F)                                                                                             \
     F(U32, jobs, 1, 1048576, "most jobs that the worker can finish in a lease's time")                                 \
-    F(U64, speed, 0, MDL_U64_MAX, "measured synapse updates a second, all threads")
+    F(U64, speed, 0, MDL_U64_MAX, "measured synapse updates a second, all threads")                                    \
+    F(U64, memory, 0, MDL_U64_MAX, "bytes of these that are free; 0: no shard is wanted")
 #define MDL_FIELDS_COMMIT(F)                                                                                           \
     F(U64, lease, 0, MDL_U64_MAX, "lease whose jobs are done")                                                         \
     F(HEX, commitment, 32, 32, "digest that binds the result to come: section 10.2")
@@ -53,6 +60,41 @@
 #define MDL_FIELDS_FETCH(F) F(BLOB, digest, 32, 32, "blob that is asked for")
 #define MDL_FIELDS_BYE(F) F(TEXT, reason, 0, 64, "why, for people")
 #define MDL_FIELDS_PING(F)
+#define MDL_FIELDS_PROVE(F)                                                                                            \
+    F(U64, from, 0, MDL_U64_MAX, "records of the smaller tree")                                                        \
+    F(U64, to, 0, MDL_U64_MAX, "records of the larger tree; 0: as many as the newest checkpoint has")                  \
+    F(NOTE, checkpoint, 0, MDL_GOSSIP_NOTE_MAX, "the newest one that the worker has had proved; empty: not shown")
+/* Shards: section 12. */
+#define MDL_FIELDS_PULL(F)                                                                                             \
+    F(U64, lease, 0, MDL_U64_MAX, "lease of a shard")                                                                  \
+    F(U32, life, 0, MDL_U32_MAX, "life of the job")                                                                    \
+    F(U32, window, 0, MDL_U32_MAX, "window of the life whose step is asked for")
+#define MDL_FIELDS_WINDOW(F)                                                                                           \
+    F(U64, lease, 0, MDL_U64_MAX, "lease of the shard")                                                                \
+    F(U32, life, 0, MDL_U32_MAX, "life of the job")                                                                    \
+    F(U32, window, 0, MDL_U32_MAX, "window that was run")                                                              \
+    F(HEX, state, 32, 32, "digest of the shard's state where one is due; else zeros")                                  \
+    F(HEX, commit, 32, 32, "the window's digest: section 12.3")                                                        \
+    F(CARRIED, blob, 32, 32, "the window's output: section 12.2")                                                      \
+    F(U64, blob_size, 1, MDL_FRAME_BLOB_MAX, "its size in bytes")
+#define MDL_FIELDS_SNAPSHOT(F)                                                                                         \
+    F(U64, lease, 0, MDL_U64_MAX, "lease of the shard")                                                                \
+    F(U32, life, 0, MDL_U32_MAX, "life of the job")                                                                    \
+    F(U32, window, 0, MDL_U32_MAX, "window after which the state was taken")                                           \
+    F(U32, chunk, 0, MDL_SNAPSHOT_CHUNKS_MAX, "number of the chunk; the last one is the list of the others")           \
+    F(U32, chunks, 1, MDL_SNAPSHOT_CHUNKS_MAX, "chunks of the state")                                                  \
+    F(CARRIED, blob, 32, 32, "the chunk")                                                                              \
+    F(U64, blob_size, 1, MDL_SNAPSHOT_CHUNK_BYTES_MAX, "its size in bytes")
+#define MDL_FIELDS_SHARDRESULT(F)                                                                                      \
+    F(U64, lease, 0, MDL_U64_MAX, "lease that it answers")                                                             \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the job")                                                 \
+    F(U32, job, 0, MDL_U32_MAX, "the job")                                                                             \
+    F(U32, shard, 0, MDL_SHARDS_MAX - 1, "the shard")                                                                  \
+    F(U32, windows, 1, MDL_U32_MAX, "windows run, from the lease's first to the job's last")                           \
+    F(HEX, root, 32, 32, "root over their digests")                                                                    \
+    F(U64, updates, 0, MDL_U64_MAX, "synapse updates done in them")                                                    \
+    F(U64, busy_ms, 0, MDL_U64_MAX, "time it took, all threads added")                                                 \
+    F(SEGMENTS, regions, 1, MDL_SHARDS_MAX, "digest at the end and synapse updates of each region, in order")
 
 /* Coordinator to worker: replies. */
 #define MDL_FIELDS_WELCOME(F)                                                                                          \
@@ -70,6 +112,27 @@
     F(U32, first, 0, MDL_U32_MAX, "first job")                                                                         \
     F(U32, count, 1, MDL_UNIT_JOBS_MAX, "number of jobs")                                                              \
     F(U64, deadline_ms, 0, MDL_U64_MAX, "time from now until the lease ends")
+#define MDL_FIELDS_SHARDGRANT(F)                                                                                       \
+    F(U64, lease, 0, MDL_U64_MAX, "the lease's number, never used again")                                              \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the job")                                                 \
+    F(U32, job, 0, MDL_U32_MAX, "the job")                                                                             \
+    F(U32, shard, 0, MDL_SHARDS_MAX - 1, "the shard")                                                                  \
+    F(U32, shards, 1, MDL_SHARDS_MAX, "of how many")                                                                   \
+    F(U32, life, 0, MDL_U32_MAX, "life in which it begins")                                                            \
+    F(U32, window, 0, MDL_U32_MAX, "first window to run")                                                              \
+    F(BLOB, snapshot, 32, 32, "list of the chunks of the state before that window; zeros: birth, at window 0")         \
+    F(U64, deadline_ms, 0, MDL_U64_MAX, "time without a sign of life after which the lease ends")
+#define MDL_FIELDS_STEP(F)                                                                                             \
+    F(U64, lease, 0, MDL_U64_MAX, "lease of the shard")                                                                \
+    F(U32, what, 1, 5, "1 run, 2 not yet, 3 the job is over, 4 begin again, 5 the lease is over: section 12.4")        \
+    F(U32, life, 0, MDL_U32_MAX, "life of the job")                                                                    \
+    F(U32, window, 0, MDL_U32_MAX, "first window to run")                                                              \
+    F(U32, count, 0, MDL_SHARD_STEPS_MAX,                                                                              \
+      "windows in the blob; of all but the last one the coordinator has the output")                                   \
+    F(U32, keep, 0, 1, "1: the state after the last of them is asked for")                                             \
+    F(BLOB, snapshot, 32, 32, "begin again: as in shardgrant; else zeros")                                             \
+    F(CARRIED, blob, 32, 32, "each window's input, after its size in bytes as u32: section 12.2")                      \
+    F(U64, blob_size, 0, MDL_FRAME_BLOB_MAX, "its size in bytes")
 #define MDL_FIELDS_IDLE(F)                                                                                             \
     F(U32, reason, 1, 65535, "why there is no work: section 2.5")                                                      \
     F(TEXT, text, 0, 160, "the same for people")                                                                       \
@@ -94,6 +157,14 @@
     F(U32, generation, 0, MDL_GENERATION_MAX, "open generation")                                                       \
     F(U64, clock_ms, 0, MDL_U64_MAX, "the coordinator's clock, ms since 1970; only for people")                        \
     F(NOTE, checkpoint, 0, 1024, "newest signed checkpoint of the ledger")
+
+#define MDL_FIELDS_PROOF(F)                                                                                            \
+    F(U64, from, 0, MDL_U64_MAX, "as in the call")                                                                     \
+    F(U64, to, 0, MDL_U64_MAX, "records of the larger tree")                                                           \
+    F(HEX, root, 32, 32, "root of the smaller tree")                                                                   \
+    F(NOTE, checkpoint, 0, MDL_GOSSIP_NOTE_MAX, "where the call had 0 for `to`: the newest signed checkpoint")         \
+    F(CARRIED, blob, 32, 32, "the consistency proof of section 4.1, hashes of 32 bytes")                               \
+    F(U64, blob_size, 0, 32 * 63, "its size in bytes")
 
 /* Coordinator to everyone: published; missing one is harmless. */
 #define MDL_FIELDS_NEWS(F)                                                                                             \
@@ -126,6 +197,35 @@
     F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the jobs")                                                \
     F(U32, first, 0, MDL_U32_MAX, "first job")                                                                         \
     F(U32, count, 1, MDL_UNIT_JOBS_MAX, "number of jobs")
+#define MDL_FIELDS_SHARDLEASE(F)                                                                                       \
+    F(U64, lease, 0, MDL_U64_MAX, "the lease's number")                                                                \
+    F(HEX, worker, 32, 32, "who has it")                                                                               \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the job")                                                 \
+    F(U32, job, 0, MDL_U32_MAX, "the job")                                                                             \
+    F(U32, shard, 0, MDL_SHARDS_MAX - 1, "the shard")                                                                  \
+    F(U32, shards, 1, MDL_SHARDS_MAX, "of how many")                                                                   \
+    F(U32, life, 0, MDL_U32_MAX, "life in which it begins")                                                            \
+    F(U32, window, 0, MDL_U32_MAX, "first window to run")
+/* What the shards of a job add up to. */
+#define MDL_FIELDS_JOINED(F)                                                                                           \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the job")                                                 \
+    F(U32, job, 0, MDL_U32_MAX, "the job")                                                                             \
+    F(U32, shards, 1, MDL_SHARDS_MAX, "shards that it was cut into")                                                   \
+    F(I64, fitness, MDL_FITNESS_LO, MDL_FITNESS_HI, "its sum, in millionths")                                          \
+    F(U64, updates, 0, MDL_U64_MAX, "synapse updates done")                                                            \
+    F(HEX, segment, 32, 32, "its segment digest")                                                                      \
+    F(INDICES, results, 1, 2048, "records of the shard results used, in order of shard")                               \
+    F(BLOB, transcript, 32, 32, "lives, windows and their digests: section 12.5")
+/* A window of a shard was false: convicts. */
+#define MDL_FIELDS_SHARDVERDICT(F)                                                                                     \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the job")                                                 \
+    F(U32, job, 0, MDL_U32_MAX, "the job")                                                                             \
+    F(U64, lease, 0, MDL_U64_MAX, "lease of the shard")                                                                \
+    F(U32, life, 0, MDL_U32_MAX, "life of the job")                                                                    \
+    F(U32, window, 0, MDL_U32_MAX, "the first false window")                                                           \
+    F(HEX, right, 32, 32, "its right digest")                                                                          \
+    F(BLOB, evidence, 32, 32, "envelope of the false `window`; zeros: it is in the transcript of the joined job")      \
+    F(INDICES, spent, 0, 2048, "lease, windows, lease, windows: run on what was false, by others")
 #define MDL_FIELDS_EXPIRE(F)                                                                                           \
     F(U64, lease, 0, MDL_U64_MAX, "lease that ended without a result")                                                 \
     F(U32, reason, 1, 65535, "why: section 2.5")
@@ -153,6 +253,15 @@
     F(I64, fitness, MDL_FITNESS_LO, MDL_FITNESS_HI, "its right sum, in millionths")                                    \
     F(U64, updates, 0, MDL_U64_MAX, "synapse updates that it takes")                                                   \
     F(HEX, segment, 32, 32, "its right segment digest")
+/* A convict's unit of a closed generation, done again by the coordinator: what it computes, right or not. */
+#define MDL_FIELDS_CORRECTION(F)                                                                                       \
+    F(HEX, worker, 32, 32, "the convict")                                                                              \
+    F(U64, result, 0, MDL_U64_MAX, "record of its result")                                                             \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the jobs")                                                \
+    F(U32, first, 0, MDL_U32_MAX, "first job")                                                                         \
+    F(U32, count, 1, MDL_UNIT_JOBS_MAX, "number of jobs")                                                              \
+    F(FITNESSES, fitness, 1, MDL_UNIT_JOBS_MAX, "their right sums, in millionths")                                     \
+    F(SEGMENTS, segments, 1, MDL_UNIT_JOBS_MAX, "their right segment digests and synapse updates")
 #define MDL_FIELDS_CREDIT(F)                                                                                           \
     F(U32, generation, 0, MDL_GENERATION_MAX, "generation that has closed: section 10.6 says which work is paid")      \
     F(U32, count, 0, MDL_U32_MAX, "number of workers in the blob")                                                     \
@@ -186,24 +295,36 @@
     M(want, WANT, CALL, "asks for work")                                                                               \
     M(commit, COMMIT, CALL, "binds a unit's results before they are shown; becomes a ledger record as it is")          \
     M(result, RESULT, CALL, "hands in a unit's results; becomes a ledger record as it is")                             \
+    M(pull, PULL, CALL, "asks for what a shard's window takes in")                                                     \
+    M(window, WINDOW, CALL, "hands in what a shard's window gave")                                                     \
+    M(snapshot, SNAPSHOT, CALL, "hands in a part of a shard's state")                                                  \
+    M(shardresult, SHARDRESULT, CALL, "ends a shard; becomes a ledger record as it is")                                \
     M(sync, SYNC, CALL, "asks for the results of closed generations")                                                  \
     M(fetch, FETCH, CALL, "asks for a blob")                                                                           \
     M(bye, BYE, CALL, "ends the session and gives leases back")                                                        \
     M(ping, PING, CALL, "asks for a sign of life")                                                                     \
+    M(prove, PROVE, CALL, "asks whether one tree of the ledger continues another")                                     \
     M(welcome, WELCOME, REPLY, "answers hello")                                                                        \
     M(grant, GRANT, REPLY, "answers want: a lease")                                                                    \
+    M(shardgrant, SHARDGRANT, REPLY, "answers want: a lease of a shard")                                               \
+    M(step, STEP, REPLY, "answers pull and window: what the next window takes in, or what else to do")                 \
     M(idle, IDLE, REPLY, "answers want: no work, and why")                                                             \
     M(reject, REJECT, REPLY, "answers anything: refused, and why")                                                     \
     M(history, HISTORY, REPLY, "answers sync")                                                                         \
     M(document, DOCUMENT, REPLY, "answers fetch")                                                                      \
     M(pong, PONG, REPLY, "answers ping and bye")                                                                       \
+    M(proof, PROOF, REPLY, "answers prove")                                                                            \
     M(news, NEWS, NEWS, "a generation has opened")                                                                     \
     M(genesis, GENESIS, RECORD, "record 0: the experiment")                                                            \
     M(admit, ADMIT, RECORD, "a worker was let in")                                                                     \
     M(lease, LEASE, RECORD, "jobs were leased")                                                                        \
+    M(shardlease, SHARDLEASE, RECORD, "a shard was leased")                                                            \
+    M(joined, JOINED, RECORD, "the shards of a job are done: its result")                                              \
+    M(shardverdict, SHARDVERDICT, RECORD, "a window of a shard is not the right one: convicts")                        \
     M(expire, EXPIRE, RECORD, "a lease ended without a result; the coordinator's assertion")                           \
     M(check, CHECK, RECORD, "the coordinator did a job itself, and agrees")                                            \
     M(verdict, VERDICT, RECORD, "the coordinator did a job itself, and does not: convicts")                            \
+    M(correction, CORRECTION, RECORD, "the coordinator did a convict's unit of a closed generation again")             \
     M(close, CLOSE, RECORD, "a generation closed")                                                                     \
     M(credit, CREDIT, RECORD, "work was credited")                                                                     \
     M(champion, CHAMPION, RECORD, "a new champion")                                                                    \

@@ -234,7 +234,7 @@ mdl_err mdl_neuraxon_to_v1(mdl_life *life, mdl_neuraxon_v1 *out, mdl_convert_not
     out->params.num_output_neurons = x->network.motors;
     out->neuron_count = (uint32_t)neurons;
     out->neuron = calloc(neurons, sizeof *out->neuron);
-    out->synapse = calloc(life->synapses + neurons + 1, sizeof *out->synapse);
+    out->synapse = calloc(life->conductor.synapses + neurons + 1, sizeof *out->synapse);
     if (!out->neuron || !out->synapse) {
         mdl_neuraxon_v1_close(out);
         return MDL_ENOMEM;

@@ -16,7 +16,7 @@ typedef struct past {
 
 static void past_init(past *p, const mdl_life *life) {
     const mdl_experiment *x = life->experiment;
-    *p = (past){.agents = life->agents, .motors = mdl_task_reads_motors(&x->task) ? x->network.motors : 0};
+    *p = (past){.agents = life->conductor.agents, .motors = mdl_task_reads_motors(&x->task) ? x->network.motors : 0};
 }
 
 static void past_free(past *p) {
@@ -46,9 +46,9 @@ static int live(mdl_life *life, past *p) {
         return -1;
     int more = mdl_life_window(life);
     for (uint32_t a = 0; a < p->agents; a++)
-        p->action[(size_t)p->windows * p->agents + a] = a == 0 ? life->action : life->fellow[a - 1].action;
+        p->action[(size_t)p->windows * p->agents + a] = life->conductor.action[a];
     if (p->motors > 0)
-        memcpy(p->motor + (size_t)p->windows * p->motors, life->motor, p->motors * sizeof *p->motor);
+        memcpy(p->motor + (size_t)p->windows * p->motors, life->conductor.out[0].motor, p->motors * sizeof *p->motor);
     p->windows++;
     return more;
 }
@@ -122,7 +122,7 @@ static mdl_err load(mdl_life *life, const mdl_place *at, const uint8_t *bytes, s
                            r.at, r.left);
 }
 
-static int over(const mdl_life *life) { return (life->task.out.flags & MDL_OUT_DONE) != 0; }
+static int over(const mdl_life *life) { return (life->conductor.task.out.flags & MDL_OUT_DONE) != 0; }
 
 mdl_err mdl_point_step(mdl_life *life, const mdl_place *at, const uint8_t *bytes, size_t size,
                        uint8_t next[MDL_DIGEST_BYTES]) {

@@ -42,6 +42,8 @@
     X(DUPLICATE, duplicate, 33, "these jobs already have a result in the ledger")                                      \
     X(NO_COMMIT, no_commit, 34, "the result was not committed before")                                                 \
     X(BAD_COMMIT, bad_commit, 35, "the result is not the one that was committed, or its segments are not its root's")  \
+    X(FORKED, forked, 36,                                                                                              \
+      "a checkpoint of this ledger has more records than it: some are lost, or it has two histories")                  \
     X(WAITING_FOR_GENERATION, waiting_for_generation, 100,                                                             \
       "all jobs of the generation are leased; it is about to close")                                                   \
     X(IDLE_PAUSED, idle_paused, 101, "the coordinator is paused: no new leases")                                       \
@@ -55,7 +57,8 @@
     X(DEADLINE, deadline, 200, "the deadline passed")                                                                  \
     X(LEFT, left, 201, "the worker said goodbye")                                                                      \
     X(REVOKED, revoked, 202, "the operator or a ban took the lease back")                                              \
-    X(UNREVEALED, unrevealed, 203, "the deadline passed, and what was committed was not shown")
+    X(UNREVEALED, unrevealed, 203, "the deadline passed, and what was committed was not shown")                        \
+    X(OVERTAKEN, overtaken, 204, "a shard's job is begun again, or others have done it")
 
 typedef enum mdl_reason {
     MDL_REASON_NONE = 0,

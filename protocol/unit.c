@@ -5,53 +5,21 @@
 #include "core/assert.h"
 #include "protocol/merkle.h"
 
-/* core's writers push a few bytes at a time; hashing is quicker by the block. */
-typedef struct gathered {
-    mdl_digest digest;
-    size_t used;
-    uint8_t bytes[8192];
-} gathered;
-
-static void flush(gathered *g) {
-    mdl_sink sink = mdl_digest_sink(&g->digest);
-    mdl_put_bytes(&sink, g->bytes, g->used);
-    g->used = 0;
+void mdl_unit_end(const mdl_conductor *c, const uint8_t (*region)[MDL_DIGEST_BYTES], uint8_t out[MDL_DIGEST_BYTES]) {
+    mdl_gather g;
+    mdl_sink sink = mdl_gather_begin(&g);
+    for (uint32_t a = 0; a < c->agents; a++)
+        mdl_modulation_save(&c->modulation[a], &sink);
+    if (region)
+        mdl_put_bytes(&sink, region, (size_t)c->agents * c->experiment->network.regions * MDL_DIGEST_BYTES);
+    mdl_gather_end(&g, out);
 }
 
-static void gather(void *ctx, const void *bytes, size_t size) {
-    gathered *g = ctx;
-    const uint8_t *from = bytes;
-    while (size > 0) {
-        size_t room = sizeof g->bytes - g->used, part = size < room ? size : room;
-        memcpy(g->bytes + g->used, from, part);
-        g->used += part;
-        from += part;
-        size -= part;
-        if (g->used == sizeof g->bytes)
-            flush(g);
-    }
-}
-
-static mdl_sink gathered_begin(gathered *g) {
-    mdl_digest_init(&g->digest);
-    g->used = 0;
-    return (mdl_sink){gather, g};
-}
-
-static void gathered_end(gathered *g, uint8_t out[MDL_DIGEST_BYTES]) {
-    flush(g);
-    mdl_digest_final(&g->digest, out);
-}
-
-/* What a life ends with: the modulatory state, and after a job's last life the
- * network too. */
-static void end_of_life(const mdl_life *life, int last, uint8_t out[MDL_DIGEST_BYTES]) {
-    gathered g;
-    mdl_sink sink = gathered_begin(&g);
-    mdl_life_save_modulation(life, &sink);
-    if (last)
-        mdl_life_save(life, &sink);
-    gathered_end(&g, out);
+void mdl_unit_row_of(const mdl_conductor *c, const uint8_t (*region)[MDL_DIGEST_BYTES], mdl_life_row *row) {
+    row->windows = c->windows;
+    row->fitness = mdl_task_fitness(&c->task);
+    row->updates = mdl_conductor_updates(c);
+    mdl_unit_end(c, region, row->end);
 }
 
 static void put_row(const mdl_life_row *row, const mdl_sink *sink) {
@@ -63,13 +31,13 @@ static void put_row(const mdl_life_row *row, const mdl_sink *sink) {
 
 /* A segment digest as its rows come. */
 typedef struct segment {
-    gathered g;
+    mdl_gather g;
     mdl_sink sink;
 } segment;
 
 static void segment_begin(segment *s, uint32_t generation, uint32_t index, uint32_t lives, mdl_job_result *out) {
-    static const char domain[] = "modulon segment v2";
-    s->sink = gathered_begin(&s->g);
+    static const char domain[] = "modulon segment v3";
+    s->sink = mdl_gather_begin(&s->g);
     mdl_put_bytes(&s->sink, domain, sizeof domain - 1);
     mdl_put_u32(&s->sink, generation);
     mdl_put_u32(&s->sink, index);
@@ -87,7 +55,7 @@ static void segment_add(segment *s, const mdl_life_row *row, mdl_job_result *out
 static void segment_end(segment *s, mdl_job_result *out) {
     mdl_put_i64(&s->sink, out->fitness);
     mdl_put_u64(&s->sink, out->updates);
-    gathered_end(&s->g, out->segment);
+    mdl_gather_end(&s->g, out->segment);
 }
 
 void mdl_unit_segment(uint32_t generation, uint32_t index, const mdl_life_row *rows, uint32_t lives,
@@ -110,10 +78,15 @@ mdl_place mdl_unit_place(const mdl_experiment *x, const mdl_job *job, uint32_t l
 }
 
 void mdl_unit_row(const mdl_life *life, int last, mdl_life_row *row) {
-    row->windows = life->windows;
-    row->fitness = mdl_task_fitness(&life->task);
-    row->updates = (uint64_t)life->windows * life->experiment->network.window * life->synapses * life->agents;
-    end_of_life(life, last, row->end);
+    uint8_t region[MDL_AGENTS_MAX * MDL_REGIONS_MAX][MDL_DIGEST_BYTES];
+    uint32_t regions = life->experiment->network.regions;
+    for (uint32_t i = 0; last && i < life->conductor.agents * regions; i++) {
+        mdl_gather g;
+        mdl_sink sink = mdl_gather_begin(&g);
+        mdl_life_save_region(life, i / regions, i % regions, &sink);
+        mdl_gather_end(&g, region[i]);
+    }
+    mdl_unit_row_of(&life->conductor, last ? region : NULL, row);
 }
 
 /* A job while its lives end, in whatever order: rows are hashed in theirs. */
@@ -181,8 +154,8 @@ mdl_segments mdl_unit_segments(const mdl_job_result *jobs, uint32_t count, char 
 }
 
 void mdl_state_digest(const mdl_evolution *e, uint8_t digest[MDL_DIGEST_BYTES]) {
-    gathered g;
-    mdl_sink sink = gathered_begin(&g);
+    mdl_gather g;
+    mdl_sink sink = mdl_gather_begin(&g);
     mdl_evolution_save(e, &sink);
-    gathered_end(&g, digest);
+    mdl_gather_end(&g, digest);
 }

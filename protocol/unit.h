@@ -2,11 +2,14 @@
  * section 6.1.
  *
  * A job's segment digest is BLAKE2b-256 over
- *   "modulon segment v2", generation u32, job u32, lives u32,
+ *   "modulon segment v3", generation u32, job u32, lives u32,
  *   a row for each of its lives in order: windows u32, fitness i64, updates u64, end digest,
  *   fitness i64, updates u64
  * where the end digest is BLAKE2b-256 of the modulatory state at the life's end
- * (SPEC 6.3), followed, in the job's last life, by the network's bytes (SPEC 5.7).
+ * (SPEC 6.3), followed, in the job's last life, by the BLAKE2b-256 of each region's
+ * bytes (SPEC 5.7) in order. So it follows from what shards say of their regions,
+ * whatever the cut. In a world of several agents the states of all come first, then
+ * the regions of each.
  * A unit's root is the RFC 6962 root over its segment digests as leaves. So the
  * root binds every weight that the jobs ended with, and the work done. */
 #ifndef MDL_PROTOCOL_UNIT_H
@@ -40,6 +43,12 @@ typedef struct mdl_life_row {
  *   rows    one for each life of the job, or NULL */
 void mdl_unit_job(mdl_life *life, const mdl_evolution *e, uint32_t index, float *genome, mdl_life_row *rows,
                   mdl_job_result *out);
+
+/* The row of a life that is over, from its conductor and, when it is its job's
+ * last, the digests of all regions (for each agent those in order); else NULL. */
+void mdl_unit_row_of(const mdl_conductor *c, const uint8_t (*region)[MDL_DIGEST_BYTES], mdl_life_row *row);
+/* Its end digest alone. */
+void mdl_unit_end(const mdl_conductor *c, const uint8_t (*region)[MDL_DIGEST_BYTES], uint8_t out[MDL_DIGEST_BYTES]);
 
 /* The row of a life that is over; `last` when it is its job's last. */
 void mdl_unit_row(const mdl_life *life, int last, mdl_life_row *row);

@@ -42,8 +42,8 @@ static mdl_err open_network(network *n, const mdl_life *l) {
     const mdl_network_spec *spec = &l->experiment->network;
     memset(n, 0, sizeof *n);
     n->regions = spec->regions;
-    n->neurons = l->neurons;
-    n->synapses = l->synapses;
+    n->neurons = l->conductor.neurons;
+    n->synapses = l->conductor.synapses;
     for (uint32_t r = 0; r < spec->regions; r++) {
         mdl_region_view view;
         mdl_shard_view(&l->shard[0], r, &view);

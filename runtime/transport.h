@@ -40,11 +40,19 @@ typedef struct mdl_server_options {
     const char *const *listen; /* addresses */
     uint32_t listen_count;
     mdl_tls_files tls;
-    size_t receive_max; /* bytes of a call; longer ones close the peer's connection */
+    size_t
+        receive_max;  /* bytes of a call; longer ones close the peer's connection, unless on_large lets them through */
+    size_t large_max; /* bytes of one that on_large may let through; 0: none */
+    size_t large_total; /* bytes of all those at once, at least large_max; others wait */
     uint32_t calls_max; /* under way at once, 1..4096 */
     uint32_t peers_max; /* connections; those above are closed at once. 0: as many as the system gives */
     /* `peer` is for logs: host:port, "ipc:pid N uid N". */
     void (*on_call)(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer);
+    /* The beginning of a call over receive_max, at least so many bytes, valid until it
+     * returns. The rest waits in the network: mdl_call_admit() takes it; a reply refuses it, and it
+     * is read and thrown away; mdl_call_drop() closes the connection. Now or later. NULL where
+     * large_max is 0. */
+    void (*on_large)(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer);
     void *ctx;
 } mdl_server_options;
 
@@ -59,6 +67,14 @@ const char *mdl_server_url(const mdl_server *s, uint32_t i);
  * it drops. A peer that takes no reply for 20 s is cut off. */
 void mdl_call_reply(mdl_call *call, const uint8_t *bytes, size_t size);
 void mdl_call_drop(mdl_call *call);
+/* Of on_large: take the rest of a call of `size` bytes in all, up to large_max. Memory is
+ * taken as bytes arrive; before that the call waits until all large calls together have room. When it is
+ * whole, on_call is called with the same `call`, which the transport owns until then; if the connection
+ * ends before, it is not. A call that is longer than `size`, or takes more than 20 s and 1 s for
+ * each 64 kB, ends the connection. */
+void mdl_call_admit(mdl_call *call, size_t size);
+/* The bytes of a large call are used: their room is others'. Else they hold it until the reply. */
+void mdl_call_used(mdl_call *call);
 /* Never waits: a slow subscriber misses some. Out of memory nobody gets it. */
 void mdl_server_publish(mdl_server *s, const uint8_t *bytes, size_t size);
 /* Calls not replied to are dropped, and replying to them does nothing any more;

@@ -1,14 +1,8 @@
 /* The server over tcp and ipc, on the loop. Calls under way are bounded: a
  * connection whose call finds no room is not read on until there is. */
-#define _DEFAULT_SOURCE 1 /* SO_PEERCRED */
-#include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "core/assert.h"
 #include "runtime/loop.h"
@@ -43,24 +37,33 @@ struct mdl_call {
     mdl_server *server;
     mdl_stream *stream; /* NULL: gone */
     mdl_call *next, **link;
+    enum { WHOLE, ASKED, ADMITTED } state; /* admitted: ours, until it is whole */
+    size_t large; /* bytes of the server's large_used, once admitted; until then those it wants */
     size_t header_size;
     uint8_t header[MDL_HEADER_HOPS * WORD];
 };
+
+/* Connections that wait for something, in order. */
+typedef struct queue {
+    mdl_stream *first, **last;
+} queue;
 
 struct mdl_server {
     uv_loop_t *loop;
     uv_timer_t tick;
     uv_idle_t again; /* runs when a call's end has made room for those who wait */
     listener *listeners;
-    mdl_stream *calls, *news;    /* connections           */
-    mdl_stream *waiting, **last; /* in order, for room    */
+    mdl_stream *calls, *news; /* connections           */
+    queue waiting;            /* for a call's room     */
+    queue hungry;             /* for memory            */
     mdl_call *owned;
     mdl_url *url; /* as bound */
     uint32_t url_count;
     mdl_tls_config *tls; /* NULL: not used */
     uint32_t under_way, calls_max, peers, peers_max;
-    size_t receive_max;
+    size_t receive_max, large_max, large_total, large_used;
     void (*on_call)(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer);
+    void (*on_large)(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer);
     void *ctx;
     uint32_t handles; /* not yet closed */
     int closing;
@@ -104,12 +107,19 @@ static void listener_closed(uv_handle_t *handle) {
 
 /* ---- calls ---- */
 
-static void stop_waiting(mdl_server *s, mdl_stream *which) {
-    for (mdl_stream **at = &s->waiting; *at; at = &(*at)->waiting) {
+static void wait_in(queue *q, mdl_stream *t) {
+    t->waits = 1;
+    t->waiting = NULL;
+    *q->last = t;
+    q->last = &t->waiting;
+}
+
+static void stop_waiting(queue *q, mdl_stream *which) {
+    for (mdl_stream **at = &q->first; *at; at = &(*at)->waiting) {
         if (*at == which) {
             *at = which->waiting;
             if (!which->waiting) {
-                s->last = at;
+                q->last = at;
             }
             which->waits = 0;
             return;
@@ -121,16 +131,36 @@ static int has_room(const mdl_server *s, const mdl_stream *t) {
     return s->under_way < s->calls_max && t->under_way < PEER_CALLS_MAX;
 }
 
+static int has_memory(const mdl_server *s, const mdl_call *o) { return s->large_total - s->large_used >= o->large; }
+
+static void admit(mdl_call *o) {
+    o->server->large_used += o->large;
+    o->state = ADMITTED;
+    mdl_stream_admit(o->stream, o->header_size + o->large);
+}
+
 static void serve_waiting(uv_idle_t *idle) {
     mdl_server *s = idle->data;
     uv_idle_stop(idle);
-    mdl_stream *t = s->waiting, *next;
+    mdl_stream *t = s->hungry.first, *next;
+    while (t && !s->closing && has_memory(s, t->part)) { /* in order: a large one is not overtaken for ever */
+        stop_waiting(&s->hungry, t);
+        admit(t->part);
+        t = s->hungry.first;
+    }
+    t = s->waiting.first;
     for (; t && !s->closing && s->under_way < s->calls_max; t = next) {
         next = t->waiting;
         if (has_room(s, t)) {
-            stop_waiting(s, t);
+            stop_waiting(&s->waiting, t);
             mdl_stream_resume(t); /* may wait again, at the end */
         }
+    }
+}
+
+static void wake(mdl_server *s) {
+    if (!s->closing && (s->waiting.first || s->hungry.first)) {
+        uv_idle_start(&s->again, serve_waiting);
     }
 }
 
@@ -142,17 +172,51 @@ static void call_over(mdl_call *o) {
     }
     if (o->stream) {
         o->stream->under_way--;
+        if (o->stream->part == o) {
+            o->stream->part = NULL;
+        }
     }
     s->under_way--;
+    s->large_used -= o->state == ASKED ? 0 : o->large;
     free(o);
-    if (s->waiting) {
-        uv_idle_start(&s->again, serve_waiting);
+    wake(s);
+}
+
+void mdl_call_used(mdl_call *call) {
+    mdl_server *s = call->server;
+    if (!s->closing && call->large > 0) {
+        MDL_ASSERT(call->state == WHOLE);
+        s->large_used -= call->large;
+        call->large = 0;
+        wake(s);
     }
 }
 
 void mdl_call_drop(mdl_call *call) {
     if (!call->server->closing) {
+        if (call->state == ASKED && call->stream) {
+            mdl_stream_close(call->stream, "a call that may not be so long");
+        }
         call_over(call);
+    }
+}
+
+void mdl_call_admit(mdl_call *call, size_t size) {
+    mdl_server *s = call->server;
+    if (s->closing) {
+        return;
+    }
+    MDL_ASSERT(call->state == ASKED);
+    if (!call->stream) {
+        call_over(call);
+        return;
+    }
+    MDL_ASSERT(size <= s->large_max);
+    call->large = size;
+    if (!s->hungry.first && has_memory(s, call)) {
+        admit(call);
+    } else {
+        wait_in(&s->hungry, call->stream);
     }
 }
 
@@ -162,35 +226,12 @@ void mdl_call_reply(mdl_call *call, const uint8_t *bytes, size_t size) {
     }
     if (call->stream) {
         mdl_stream_send(call->stream, call->header, call->header_size, bytes, size);
+        if (call->state == ASKED) {
+            call->stream->part = NULL; /* before the next one */
+            mdl_stream_skip(call->stream);
+        }
     }
     call_over(call);
-}
-
-static void name_peer(mdl_stream *t, char out[MDL_PEER_MAX]) {
-    struct sockaddr_storage a;
-    int size = sizeof a, fd;
-    char host[64];
-    snprintf(out, MDL_PEER_MAX, t->scheme == MDL_IPC ? "ipc" : "unknown");
-    if (t->scheme == MDL_IPC) {
-#ifdef SO_PEERCRED
-        struct {
-            pid_t pid;
-            uid_t uid;
-            gid_t gid;
-        } who;
-        socklen_t who_size = sizeof who;
-        if (uv_fileno(&t->h.any, &fd) == 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &who_size) == 0) {
-            snprintf(out, MDL_PEER_MAX, "ipc:pid %ld uid %ld", (long)who.pid, (long)who.uid);
-        }
-#endif
-        (void)fd;
-    } else if (uv_tcp_getpeername(&t->h.tcp, (struct sockaddr *)&a, &size) == 0) {
-        if (a.ss_family == AF_INET6 && uv_ip6_name((struct sockaddr_in6 *)&a, host, sizeof host) == 0) {
-            snprintf(out, MDL_PEER_MAX, "[%s]:%u", host, (unsigned)ntohs(((struct sockaddr_in6 *)&a)->sin6_port));
-        } else if (a.ss_family == AF_INET && uv_ip4_name((struct sockaddr_in *)&a, host, sizeof host) == 0) {
-            snprintf(out, MDL_PEER_MAX, "%s:%u", host, (unsigned)ntohs(((struct sockaddr_in *)&a)->sin_port));
-        }
-    }
 }
 
 /* The words that lead back to whoever asked: the last has its highest bit set.
@@ -204,26 +245,16 @@ static size_t header_size(const uint8_t *bytes, size_t size) {
     return 0;
 }
 
-static int called(mdl_stream *t, const uint8_t *bytes, size_t size) {
-    mdl_server *s = t->owner;
-    size_t header = header_size(bytes, size);
-    if (header == 0 || size - header > s->receive_max) {
-        mdl_stream_close(t, "the other side sent no call");
-        return 1;
-    }
-    if (!has_room(s, t)) {
-        t->waits = 1;
-        t->waiting = NULL;
-        *s->last = t;
-        s->last = &t->waiting;
-        return 0;
-    }
+/* NULL when out of memory. */
+static mdl_call *new_call(mdl_server *s, mdl_stream *t, const uint8_t *bytes, size_t header) {
     mdl_call *o = malloc(sizeof *o);
     if (!o) {
-        return 1; /* as if it had been lost on the way */
+        return NULL;
     }
     o->server = s;
     o->stream = t;
+    o->state = WHOLE;
+    o->large = 0;
     o->header_size = header;
     memcpy(o->header, bytes, header);
     o->next = s->owned;
@@ -234,18 +265,66 @@ static int called(mdl_stream *t, const uint8_t *bytes, size_t size) {
     s->owned = o;
     s->under_way++;
     t->under_way++;
-    char peer[MDL_PEER_MAX];
-    name_peer(t, peer);
-    s->on_call(s->ctx, o, bytes + header, size - header, peer);
+    return o;
+}
+
+static int called(mdl_stream *t, const uint8_t *bytes, size_t size) {
+    mdl_server *s = t->owner;
+    mdl_call *o = t->part;
+    size_t header = header_size(bytes, size);
+    if (header == 0 || (s->large_max == 0 && size - header > s->receive_max)) {
+        mdl_stream_close(t, "the other side sent no call");
+        return 1;
+    }
+    if (o) { /* the rest of a large one */
+        t->part = NULL;
+        o->state = WHOLE;
+    } else if (!has_room(s, t)) {
+        wait_in(&s->waiting, t);
+        return 0;
+    } else {
+        o = new_call(s, t, bytes, header);
+    }
+    if (o) { /* else it is as if it had been lost on the way */
+        s->on_call(s->ctx, o, bytes + header, size - header, t->peer);
+    }
     return 1;
+}
+
+/* The beginning of a large call. */
+static void began(mdl_stream *t, const uint8_t *bytes, size_t size) {
+    mdl_server *s = t->owner;
+    size_t header = header_size(bytes, size);
+    if (header == 0) {
+        mdl_stream_close(t, "the other side sent no call");
+        return;
+    }
+    if (!has_room(s, t)) {
+        wait_in(&s->waiting, t);
+        return;
+    }
+    mdl_call *o = new_call(s, t, bytes, header);
+    if (!o) {
+        mdl_stream_close(t, "out of memory");
+        return;
+    }
+    t->part = o;
+    o->state = ASKED;
+    s->on_large(s->ctx, o, bytes + header, size - header, t->peer);
 }
 
 /* ---- connections ---- */
 
 static void stream_closed(mdl_stream *t) {
     mdl_server *s = t->owner;
+    mdl_call *part = t->part;
+    int admitted = part && part->state == ADMITTED;
     if (t->waits) {
-        stop_waiting(s, t);
+        stop_waiting(part ? &s->hungry : &s->waiting, t);
+        admitted |= part != NULL;
+    }
+    if (admitted && !s->closing) {
+        call_over(part);
     }
     for (mdl_call *o = s->owned; t->under_way > 0 && o; o = o->next) {
         if (o->stream == t) {
@@ -260,8 +339,6 @@ static void stream_closed(mdl_stream *t) {
     s->peers -= t->mine == MDL_SP_REP;
     handle_gone(s);
 }
-
-static void greeted(mdl_stream *t) { (void)t; }
 
 static int said_by_subscriber(mdl_stream *t, const uint8_t *bytes, size_t size) {
     (void)bytes;
@@ -285,10 +362,12 @@ static void knocked(uv_stream_t *stream, int status) {
     t->mine = l->news ? MDL_SP_PUB : MDL_SP_REP;
     t->theirs = l->news ? MDL_SP_SUB : MDL_SP_REQ;
     t->limit = l->news ? 1 : s->receive_max + sizeof((mdl_call *)0)->header;
+    t->large = l->news || s->large_max == 0 ? 0 : s->large_max + sizeof((mdl_call *)0)->header;
+    t->asked = began;
     t->queue_max = REPLY_QUEUE_MAX;
     t->tls_config = s->tls;
     t->url = l->url;
-    t->ready = greeted;
+    t->ready = mdl_stream_name; /* from now on it has one */
     t->message = l->news ? said_by_subscriber : called;
     t->closed = stream_closed;
     mdl_stream **list = l->news ? &s->news : &s->calls;
@@ -335,61 +414,6 @@ void mdl_server_publish(mdl_server *s, const uint8_t *bytes, size_t size) {
 
 /* ---- opening and closing ---- */
 
-/* Addresses to bind, to freeaddrinfo(). 0 or libuv's error. */
-static int resolve(const char *url, struct addrinfo **out) {
-    char host[MDL_URL_MAX], port[16];
-    struct addrinfo hints = {
-        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    mdl_err e = mdl_address_host(url, host, sizeof host);
-    MDL_ASSERT(e == MDL_OK);
-    snprintf(port, sizeof port, "%d", (int)mdl_address_port(url));
-    int any = strcmp(host, "*") == 0;
-    if (any) {
-        hints.ai_family = AF_INET;
-    }
-    switch (getaddrinfo(any ? NULL : host, port, &hints, out)) {
-    case 0:
-        return 0;
-    case EAI_MEMORY:
-        return UV_ENOMEM;
-    default:
-        return UV_EAI_NONAME;
-    }
-}
-
-/* A socket file that nobody listens at, as a crash leaves it. */
-static int is_stale(const char *path) {
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), stale = 0;
-    if (fd >= 0) {
-        memcpy(a.sun_path, path, strlen(path) + 1);
-        stale = connect(fd, (struct sockaddr *)&a, sizeof a) != 0 && errno == ECONNREFUSED;
-        close(fd);
-    }
-    return stale;
-}
-
-static int bind_pipe(listener *l, const char *path) {
-    if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path) {
-        return UV_ENAMETOOLONG;
-    }
-    int rv = uv_pipe_bind(&l->h.pipe, path);
-    if (rv == UV_EADDRINUSE && is_stale(path) && unlink(path) == 0) {
-        rv = uv_pipe_bind(&l->h.pipe, path);
-    }
-    return rv;
-}
-
-static int bind_tcp(listener *l, const char *url) {
-    struct addrinfo *found;
-    int rv = resolve(url, &found);
-    if (rv == 0) {
-        rv = uv_tcp_bind(&l->h.tcp, found->ai_addr, 0);
-        freeaddrinfo(found);
-    }
-    return rv;
-}
-
 static void close_listener(listener *l) { uv_close(&l->h.any, listener_closed); }
 
 /* 0 with a new listener, or libuv's error. */
@@ -409,7 +433,7 @@ static int listen_at(mdl_server *s, const char *url, int news, listener **out) {
     }
     l->h.any.data = l;
     s->handles++;
-    rv = l->scheme == MDL_IPC ? bind_pipe(l, url + strlen("ipc://")) : bind_tcp(l, url);
+    rv = mdl_bind(l->scheme, &l->h.any, url);
     if (rv == 0) {
         rv = uv_listen(&l->h.stream, BACKLOG, knocked);
     }
@@ -419,17 +443,6 @@ static int listen_at(mdl_server *s, const char *url, int news, listener **out) {
     }
     *out = l;
     return 0;
-}
-
-static uint32_t bound_port(const listener *l) {
-    struct sockaddr_storage a;
-    int size = sizeof a;
-    memset(&a, 0, sizeof a);
-    if (uv_tcp_getsockname(&l->h.tcp, (struct sockaddr *)&a, &size) != 0) {
-        return 0;
-    }
-    return ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port
-                                         : ((struct sockaddr_in *)&a)->sin_port);
 }
 
 /* The listeners of calls and news of one address; `url` becomes what is bound, and
@@ -446,7 +459,7 @@ static int listen_pair(mdl_server *s, mdl_url url, mdl_url failed) {
         if (rv != 0) {
             return rv;
         }
-        if (chosen && mdl_address_with_port(url, bound_port(calls), bound) != MDL_OK) {
+        if (chosen && mdl_address_with_port(url, mdl_bound_port(&calls->h.tcp), bound) != MDL_OK) {
             rv = UV_ENAMETOOLONG;
         } else if (mdl_address_parse(bound, ignored, news, key, &has_key, failed, MDL_URL_MAX) != MDL_OK) {
             rv = UV_EADDRINUSE; /* the last port of all: nothing comes after it */
@@ -485,6 +498,8 @@ mdl_err mdl_server_open(uv_loop_t *loop, const mdl_server_options *options, mdl_
                         size_t error_size) {
     *out = NULL;
     MDL_ASSERT(options->on_call && options->receive_max > 0);
+    MDL_ASSERT(options->large_max == 0 || (options->on_large && options->large_max >= options->receive_max &&
+                                           options->large_total >= options->large_max));
     if (options->calls_max < 1 || options->calls_max > MDL_CALLS_MAX || options->listen_count < 1) {
         snprintf(error, error_size, "a server needs an address, and room for 1 to %d calls", MDL_CALLS_MAX);
         return MDL_ERANGE;
@@ -508,10 +523,14 @@ mdl_err mdl_server_open(uv_loop_t *loop, const mdl_server_options *options, mdl_
         return e;
     }
     s->loop = loop;
-    s->last = &s->waiting;
+    s->waiting.last = &s->waiting.first;
+    s->hungry.last = &s->hungry.first;
     s->calls_max = options->calls_max;
     s->peers_max = options->peers_max ? options->peers_max : UINT32_MAX;
     s->receive_max = options->receive_max;
+    s->large_max = options->large_max;
+    s->large_total = options->large_total;
+    s->on_large = options->on_large;
     s->on_call = options->on_call;
     s->ctx = options->ctx;
     s->tick.data = s->again.data = s;

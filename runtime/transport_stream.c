@@ -5,12 +5,12 @@
 
 #include "core/assert.h"
 
-enum { GREETING = 8, FIRST_CAPACITY = 4096, KEEPALIVE_S = 30 };
+enum { GREETING = 8, FIRST_CAPACITY = 4096, KEEPALIVE_S = 30, WRITE = 64 * 1024 };
 
+/* What the socket did not take at once. */
 typedef struct outgoing {
     uv_write_t write;
-    uint8_t *owned; /* instead of `bytes`, or NULL */
-    uint8_t bytes[];
+    uint8_t *bytes;
 } outgoing;
 
 /* One buffer for all reads, of the network and out of TLS: what they bring is used
@@ -30,14 +30,22 @@ mdl_stream *mdl_stream_new(uv_loop_t *loop, mdl_scheme scheme) {
         free(s);
         return NULL;
     }
+    uv_prepare_init(loop, &s->turn); /* cannot fail */
     s->scheme = scheme;
-    s->h.any.data = s;
+    s->h.any.data = s->turn.data = s;
     s->why = "";
     return s;
 }
 
+static int write_out(mdl_stream *s);
+
+size_t mdl_stream_queued(const mdl_stream *s) { return uv_stream_get_write_queue_size(&s->h.stream) + s->out_size; }
+
 static void handle_closed(uv_handle_t *handle) {
     mdl_stream *s = handle->data;
+    if (++s->handles_closed < 2) {
+        return;
+    }
     mdl_tls_free(s->tls); /* before its configuration */
     if (s->closed) {
         s->closed(s);
@@ -45,12 +53,14 @@ static void handle_closed(uv_handle_t *handle) {
     mdl_ws_free(s->ws);
     free(s->body);
     free(s->stash);
+    free(s->out);
     free(s);
 }
 
-/* What both protocols say at their end, if it goes at once. */
+/* What waits and what both protocols say at their end, if it goes at once. */
 static void say_farewell(mdl_stream *s) {
     uint8_t farewell[16];
+    write_out(s);
     size_t size = 0;
     uint8_t *owned = NULL;
     if (s->tls) {
@@ -73,6 +83,7 @@ void mdl_stream_close(mdl_stream *s, const char *why) {
         s->open = 0;
         s->why = why;
         uv_close(&s->h.any, handle_closed);
+        uv_close((uv_handle_t *)&s->turn, handle_closed);
     }
 }
 
@@ -88,7 +99,7 @@ static void allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
 
 /* As it should be now. */
 static void watch(mdl_stream *s) {
-    int want = !s->closing && !s->paused && !s->choked;
+    int want = !s->closing && !s->paused && !s->choked && !s->asking;
     if (want == s->reading || s->closing) {
         return;
     }
@@ -106,46 +117,122 @@ static void watch(mdl_stream *s) {
 
 /* ---- sending ---- */
 
-size_t mdl_stream_queued(const mdl_stream *s) { return uv_stream_get_write_queue_size(&s->h.stream); }
-
-static void sent(uv_write_t *write, int status) {
-    mdl_stream *s = write->handle->data;
-    outgoing *o = write->data;
-    free(o->owned);
-    free(o);
-    if (status != 0) {
-        mdl_stream_close(s, uv_strerror(status));
-    } else if (s->choked && mdl_stream_queued(s) <= s->queue_max / 2) {
+static void unchoke(mdl_stream *s) {
+    if (s->choked && mdl_stream_queued(s) <= s->queue_max / 2) {
         s->choked = 0;
         watch(s);
     }
 }
 
-static int post(mdl_stream *s, outgoing *o, size_t size) {
+static void sent(uv_write_t *write, int status) {
+    mdl_stream *s = write->handle->data;
+    outgoing *o = write->data;
+    free(o->bytes);
+    free(o);
+    if (status != 0) {
+        mdl_stream_close(s, uv_strerror(status));
+    } else {
+        unchoke(s);
+    }
+}
+
+/* All of s->out but its first `taken` bytes, when the socket takes them. 0 or the error. */
+static int write_later(mdl_stream *s, size_t taken) {
+    outgoing *o = malloc(sizeof *o);
+    if (!o) {
+        return UV_ENOMEM;
+    }
+    *o = (outgoing){.bytes = s->out, .write.data = o};
+    uv_buf_t rest = uv_buf_init((char *)s->out + taken, (unsigned)(s->out_size - taken));
+    int rv = uv_write(&o->write, &s->h.stream, &rest, 1, sent);
+    if (rv != 0) {
+        free(o);
+        return rv;
+    }
+    s->out = NULL;
+    s->out_capacity = 0;
+    return 0;
+}
+
+static int write_out(mdl_stream *s) {
+    uv_prepare_stop(&s->turn);
+    if (s->out_size == 0) {
+        return 0;
+    }
+    int rv = 0;
+    size_t taken = 0;
+    if (uv_stream_get_write_queue_size(&s->h.stream) == 0) {
+        uv_buf_t all = uv_buf_init((char *)s->out, (unsigned)s->out_size);
+        rv = uv_try_write(&s->h.stream, &all, 1);
+        taken = rv > 0 ? (size_t)rv : 0;
+        rv = rv > 0 || rv == UV_EAGAIN ? 0 : rv;
+    }
+    if (rv == 0 && taken < s->out_size) {
+        rv = write_later(s, taken);
+    }
+    s->out_size = 0;
+    if (s->out_capacity > WRITE) { /* long ones are rare */
+        free(s->out);
+        s->out = NULL;
+        s->out_capacity = 0;
+    }
+    return rv;
+}
+
+static void flush(mdl_stream *s) {
+    int rv = write_out(s);
+    if (rv != 0) {
+        mdl_stream_close(s, uv_strerror(rv));
+    } else {
+        unchoke(s);
+    }
+}
+
+static void turned(uv_prepare_t *turn) { flush(turn->data); }
+
+/* Room for so many more bytes to send. 0: out of memory, closed. */
+static int make_room(mdl_stream *s, size_t size) {
     if (mdl_stream_queued(s) == 0) {
         s->moved_ms = uv_now(s->h.any.loop);
     }
-    o->write.data = o;
-    uv_buf_t all = {.base = (char *)(o->owned ? o->owned : o->bytes), .len = size};
-    int rv = uv_write(&o->write, &s->h.stream, &all, 1, sent);
-    if (rv != 0) {
-        free(o->owned);
-        free(o);
-        mdl_stream_close(s, uv_strerror(rv));
-        return 0;
+    if (s->out_capacity - s->out_size < size) {
+        size_t capacity = s->out_capacity < FIRST_CAPACITY ? FIRST_CAPACITY : s->out_capacity * 2;
+        capacity = capacity < s->out_size + size ? s->out_size + size : capacity;
+        uint8_t *more = realloc(s->out, capacity);
+        if (!more) {
+            mdl_stream_close(s, "out of memory");
+            return 0;
+        }
+        s->out = more;
+        s->out_capacity = capacity;
     }
     return 1;
 }
 
-int mdl_stream_post(mdl_stream *s, uint8_t *bytes, size_t size) {
-    outgoing *o = malloc(sizeof *o);
-    if (!o) {
-        free(bytes);
-        mdl_stream_close(s, "out of memory");
-        return 0;
+static void put(mdl_stream *s, const void *bytes, size_t size) {
+    if (size > 0) {
+        memcpy(s->out + s->out_size, bytes, size);
+        s->out_size += size;
     }
-    o->owned = bytes;
-    return post(s, o, size);
+}
+
+/* A message has been put: it goes before the loop waits again, with all others of its turn. 0: closed. */
+static int put_whole(mdl_stream *s) {
+    if (s->out_size >= WRITE) {
+        flush(s);
+    } else if (!uv_is_active((uv_handle_t *)&s->turn)) {
+        uv_prepare_start(&s->turn, turned);
+    }
+    return !s->closing;
+}
+
+int mdl_stream_post(mdl_stream *s, uint8_t *bytes, size_t size) {
+    int room = make_room(s, size);
+    if (room) {
+        put(s, bytes, size);
+    }
+    free(bytes);
+    return room && put_whole(s);
 }
 
 /* What TLS has ready for the network. 0: closed. */
@@ -189,20 +276,13 @@ static int send_parts(mdl_stream *s, const uv_buf_t *part, size_t parts) {
     for (size_t i = 0; i < parts; i++) {
         size += part[i].len;
     }
-    outgoing *o = malloc(sizeof *o + size);
-    if (!o) {
-        mdl_stream_close(s, "out of memory");
+    if (!make_room(s, size)) {
         return 0;
     }
-    o->owned = NULL;
-    size_t at = 0;
     for (size_t i = 0; i < parts; i++) {
-        if (part[i].len > 0) {
-            memcpy(o->bytes + at, part[i].base, part[i].len);
-            at += part[i].len;
-        }
+        put(s, part[i].base, part[i].len);
     }
-    return post(s, o, size);
+    return put_whole(s);
 }
 
 int mdl_stream_send(mdl_stream *s, const void *header, size_t header_size, const void *bytes, size_t size) {
@@ -245,7 +325,7 @@ static void take_head(mdl_stream *s) {
     for (size_t i = 0; i < 8; i++) {
         size = size << 8 | h[head_size(s) - 8 + i];
     }
-    if ((s->scheme == MDL_IPC && h[0] != 1) || size > s->limit) {
+    if ((s->scheme == MDL_IPC && h[0] != 1) || size > mdl_stream_longest(s)) {
         mdl_stream_close(s, "the other side sent a message that is too long");
         return;
     }
@@ -258,7 +338,8 @@ static int grow(mdl_stream *s) {
         return 1;
     }
     size_t capacity = s->capacity < FIRST_CAPACITY ? FIRST_CAPACITY : s->capacity * 2;
-    capacity = capacity > s->size && s->size >= FIRST_CAPACITY ? s->size : capacity;
+    size_t most = s->used + mdl_stream_room(s) < s->size ? s->used + mdl_stream_room(s) : s->size;
+    capacity = capacity > most && most >= FIRST_CAPACITY ? most : capacity;
     uint8_t *body = realloc(s->body, capacity);
     if (!body) {
         mdl_stream_close(s, "out of memory");
@@ -269,8 +350,30 @@ static int grow(mdl_stream *s) {
     return 1;
 }
 
+size_t mdl_stream_longest(const mdl_stream *s) { return s->large > s->limit ? s->large : s->limit; }
+
+size_t mdl_stream_room(const mdl_stream *s) {
+    size_t allowed = s->admitted ? s->allowed : s->limit;
+    return s->skipping ? SIZE_MAX : allowed > s->used ? allowed - s->used : 0;
+}
+
+void mdl_stream_ask(mdl_stream *s) {
+    if (s->admitted) {
+        mdl_stream_close(s, "the other side sent more than it said");
+        return;
+    }
+    s->asking = 1;
+    s->feeding++;
+    s->asked(s, s->body, s->used);
+    s->feeding--;
+}
+
 int mdl_stream_gather(mdl_stream *s, const uint8_t *bytes, size_t size) {
-    MDL_ASSERT(size <= s->size - s->used);
+    MDL_ASSERT(size <= s->size - s->used && size <= mdl_stream_room(s));
+    if (s->skipping) {
+        s->used += size;
+        return 1;
+    }
     while (size > 0) {
         if (!grow(s)) {
             return 0;
@@ -286,11 +389,12 @@ int mdl_stream_gather(mdl_stream *s, const uint8_t *bytes, size_t size) {
 
 void mdl_stream_offer(mdl_stream *s) {
     static const uint8_t none[1];
-    if (!s->message(s, s->size > 0 ? s->body : none, s->size)) {
+    if (!s->skipping && !s->message(s, s->size > 0 ? s->body : none, s->size)) {
         s->paused = 1;
         return;
     }
     s->head_used = s->used = s->size = 0;
+    s->admitted = s->skipping = 0;
     if (s->capacity > MDL_STREAM_READ) { /* long ones are rare */
         free(s->body);
         s->body = NULL;
@@ -304,7 +408,7 @@ static size_t feed(mdl_stream *s, const uint8_t *bytes, size_t size) {
         return mdl_ws_feed(s, bytes, size);
     }
     size_t at = 0;
-    while (at < size && !s->closing && !s->paused) {
+    while (at < size && !s->closing && !s->paused && !s->asking) {
         size_t want = head_size(s);
         if (s->head_used < want) {
             size_t n = want - s->head_used < size - at ? want - s->head_used : size - at;
@@ -315,7 +419,12 @@ static size_t feed(mdl_stream *s, const uint8_t *bytes, size_t size) {
                 take_head(s);
             }
         } else if (s->used < s->size) {
-            size_t n = s->size - s->used < size - at ? s->size - s->used : size - at;
+            size_t n = s->size - s->used < size - at ? s->size - s->used : size - at, room = mdl_stream_room(s);
+            if (room == 0) {
+                mdl_stream_ask(s);
+                continue;
+            }
+            n = n < room ? n : room;
             if (!mdl_stream_gather(s, bytes + at, n)) {
                 break;
             }
@@ -331,7 +440,7 @@ static size_t feed(mdl_stream *s, const uint8_t *bytes, size_t size) {
 /* Bytes for the messages: what cannot be used while it is paused is kept. That is at most
  * a read, and what TLS held of a record. */
 static void take(mdl_stream *s, const uint8_t *bytes, size_t size) {
-    size_t used = s->paused ? 0 : feed(s, bytes, size), left = size - used;
+    size_t used = s->paused || s->asking ? 0 : feed(s, bytes, size), left = size - used;
     if (left == 0 || s->closing) {
         return;
     }
@@ -390,13 +499,12 @@ static void arrived(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer) {
     watch(s);
 }
 
-void mdl_stream_resume(mdl_stream *s) {
-    if (s->closing || !s->paused) {
-        return;
+/* What was kept while it was paused, then the network again. */
+static void go_on(mdl_stream *s) {
+    if (s->feeding) {
+        return; /* whoever feeds goes on by itself */
     }
-    s->paused = 0;
-    mdl_stream_offer(s);
-    if (s->stash && !s->paused && !s->closing) {
+    if (s->stash && !s->paused && !s->asking && !s->closing) {
         size_t used = feed(s, s->stash, s->stash_size);
         s->stash_size -= used;
         memmove(s->stash, s->stash + used, s->stash_size);
@@ -409,8 +517,45 @@ void mdl_stream_resume(mdl_stream *s) {
     watch(s);
 }
 
+void mdl_stream_resume(mdl_stream *s) {
+    if (!s->closing && s->paused) {
+        s->paused = 0;
+        mdl_stream_offer(s);
+        go_on(s);
+    } else if (!s->closing && s->asking) {
+        mdl_stream_ask(s);
+        go_on(s);
+    }
+}
+
+void mdl_stream_admit(mdl_stream *s, size_t size) {
+    if (s->closing) {
+        return;
+    }
+    MDL_ASSERT(s->asking);
+    if (size < s->size || size > mdl_stream_longest(s)) {
+        mdl_stream_close(s, "the other side sent more than it said");
+        return;
+    }
+    s->asking = 0;
+    s->admitted = 1;
+    s->admitted_ms = uv_now(s->h.any.loop);
+    s->allowed = size;
+    go_on(s);
+}
+
+void mdl_stream_skip(mdl_stream *s) {
+    if (!s->closing) {
+        MDL_ASSERT(s->asking);
+        s->asking = 0;
+        s->skipping = 1;
+        s->admitted_ms = uv_now(s->h.any.loop);
+        go_on(s);
+    }
+}
+
 void mdl_stream_start(mdl_stream *s) {
-    MDL_ASSERT(s->ready && s->message && s->limit > 0);
+    MDL_ASSERT(s->ready && s->message && s->limit > 0 && (s->asked || s->large == 0));
     if (s->scheme != MDL_IPC) {
         uv_tcp_nodelay(&s->h.tcp, 1);
         uv_tcp_keepalive(&s->h.tcp, 1, KEEPALIVE_S);
@@ -442,5 +587,8 @@ void mdl_stream_tick(mdl_stream *s) {
         mdl_stream_close(s, "the other side does not greet");
     } else if (s->open && now - s->moved_ms >= MDL_STALL_MS) {
         mdl_stream_close(s, "the other side takes nothing");
+    } else if ((s->admitted || s->skipping) && !s->paused &&
+               now - s->admitted_ms >= MDL_LARGE_MS + mdl_stream_longest(s) / MDL_LARGE_RATE) {
+        mdl_stream_close(s, "the other side is too slow");
     }
 }

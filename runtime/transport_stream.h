@@ -22,6 +22,8 @@ enum {
     MDL_STREAM_READ = 16 * 1024, /* bytes taken off a socket at a time                          */
     MDL_GREETING_MS = 10000,     /* a peer that has not greeted by then, TLS and all, is cut off */
     MDL_STALL_MS = 20000,        /* nor does one that takes no byte of what waits               */
+    MDL_LARGE_MS = 20000,        /* the rest of a message over the limit comes within this ...  */
+    MDL_LARGE_RATE = 64,         /* ... and a millisecond for so many bytes                     */
     MDL_HEADER_HOPS = 8          /* words that say whose a message is                           */
 };
 
@@ -39,6 +41,7 @@ struct mdl_stream {
     void *owner;
     uint16_t mine, theirs;            /* protocol numbers                                      */
     size_t limit;                     /* longest message                                       */
+    size_t large;                     /* longest that asked() may let through; 0: none         */
     size_t queue_max;                 /* nothing is read while more bytes wait; 0: no limit    */
     const mdl_tls_config *tls_config; /* MDL_TLS                                               */
     const char *url;                  /* MDL_WS: the one dialled or listened at                */
@@ -46,12 +49,18 @@ struct mdl_stream {
     /* A whole message, valid until it returns. 1: taken; 0: not now, and nothing more
      * is read until mdl_stream_resume() offers it again. */
     int (*message)(mdl_stream *s, const uint8_t *bytes, size_t size);
+    /* The first `limit` bytes of a longer message, valid until it returns. Nothing more of it is
+     * read, and no memory taken, until mdl_stream_admit() or mdl_stream_skip(), from within or later;
+     * mdl_stream_resume() asks again. */
+    void (*asked)(mdl_stream *s, const uint8_t *bytes, size_t size);
     /* The last call; `s` is freed when it returns. */
     void (*closed)(mdl_stream *s);
     mdl_stream *next, **link; /* a list of the owner's */
     uint32_t under_way;       /* the owner's count     */
     int waits;                /* the owner's mark      */
+    char peer[MDL_PEER_MAX];  /* the owner's name of it */
     mdl_stream *waiting;      /* the owner's queue     */
+    void *part;               /* the owner's: of whom a part has come */
 
     /* Read by the owner. */
     mdl_scheme scheme;
@@ -63,10 +72,17 @@ struct mdl_stream {
 
     /* Private. */
     int paused, choked, reading, greeted;
+    int asking, admitted, skipping, feeding; /* of a message over the limit */
+    size_t allowed;                          /* bytes of it that may be kept */
+    uint64_t admitted_ms;
     uint8_t head[9];
     size_t head_used, size, used, capacity, stash_size, stash_capacity, written_left;
     uint64_t moved_ms;
     uint8_t *body, *stash;
+    uint8_t *out; /* said in this turn of the loop: one write at its end */
+    size_t out_size, out_capacity;
+    uv_prepare_t turn;
+    int handles_closed;
     mdl_tls *tls;
     mdl_ws *ws;
     uv_connect_t connect;
@@ -77,18 +93,39 @@ struct mdl_stream {
 mdl_stream *mdl_stream_new(uv_loop_t *loop, mdl_scheme scheme);
 /* Connected or accepted: greet, and read. */
 void mdl_stream_start(mdl_stream *s);
-/* Copies. 0 when it cannot be sent: not open, or out of memory (the stream is then closed). */
+/* Copies; it goes out before the loop waits again. 0 when it cannot be sent: not open, or out of memory (the stream is
+ * then closed). */
 int mdl_stream_send(mdl_stream *s, const void *header, size_t header_size, const void *bytes, size_t size);
 /* Bytes that wait to be sent. */
 size_t mdl_stream_queued(const mdl_stream *s);
 void mdl_stream_resume(mdl_stream *s);
+/* After asked(): take the rest of a message of `size` bytes in all, or read it without keeping
+ * it. One that turns out longer, or comes too slowly, closes the stream. Harmless when it
+ * closes already. */
+void mdl_stream_admit(mdl_stream *s, size_t size);
+void mdl_stream_skip(mdl_stream *s);
 /* Call about once a second: closes what does not greet or take. */
 void mdl_stream_tick(mdl_stream *s);
 /* `why` is kept by reference. Harmless when it closes already. */
 void mdl_stream_close(mdl_stream *s, const char *why);
 
+/* ---- transport_bind.c ---- */
+
+/* Bind a pipe or tcp handle to the address that a url names. 0 or libuv's error. */
+int mdl_bind(mdl_scheme scheme, uv_handle_t *handle, const char *url);
+/* 0 when it is not known. */
+uint32_t mdl_bound_port(const uv_tcp_t *tcp);
+/* Fill in t->peer: who is at the other end, for logs. */
+void mdl_stream_name(mdl_stream *t);
+
 /* ---- between the stream and its WebSocket ---- */
 
+/* The longest message there may be. */
+size_t mdl_stream_longest(const mdl_stream *s);
+/* Bytes of the message that may be taken now: 0 when the owner has to be asked. */
+size_t mdl_stream_room(const mdl_stream *s);
+/* Ask the owner about a message that is over the limit. */
+void mdl_stream_ask(mdl_stream *s);
 /* Bytes of a message: 1, or 0 when out of memory (closed). s->size is set before. */
 int mdl_stream_gather(mdl_stream *s, const uint8_t *bytes, size_t size);
 /* The message is whole: offered, and forgotten if taken. */

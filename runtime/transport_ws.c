@@ -238,7 +238,7 @@ static void begin_frame(mdl_stream *s) {
         return;
     }
     if (!control) {
-        if (f->size > s->limit - s->used) {
+        if (f->size > mdl_stream_longest(s) - s->used) {
             mdl_stream_close(s, "the other side sent a message that is too long");
             return;
         }
@@ -277,16 +277,21 @@ static void end_frame(mdl_stream *s) {
 
 static size_t feed_content(mdl_stream *s, const uint8_t *bytes, size_t size) {
     mdl_ws *w = s->ws;
-    size_t n = w->left < size ? (size_t)w->left : size;
+    size_t n = w->left < size ? (size_t)w->left : size, room = mdl_stream_room(s);
     if (w->frame.opcode >= MDL_WS_CLOSE) {
         memcpy(w->control + w->control_used, bytes, n);
         w->control_used += n;
     } else {
         size_t before = s->used;
+        if (room == 0) {
+            mdl_stream_ask(s);
+            return 0;
+        }
+        n = n < room ? n : room;
         if (!mdl_stream_gather(s, bytes, n)) {
             return 0;
         }
-        if (w->frame.masked) {
+        if (w->frame.masked && !s->skipping) {
             mdl_ws_mask(s->body + before, n, w->frame.mask, w->frame.size - w->left);
         }
     }
@@ -297,7 +302,7 @@ static size_t feed_content(mdl_stream *s, const uint8_t *bytes, size_t size) {
 size_t mdl_ws_feed(mdl_stream *s, const uint8_t *bytes, size_t size) {
     mdl_ws *w = s->ws;
     size_t at = 0;
-    while (at < size && !s->closing && !s->paused) {
+    while (at < size && !s->closing && !s->paused && !s->asking) {
         if (!s->open) {
             at += feed_http(s, bytes + at, size - at);
             continue;

@@ -149,20 +149,26 @@ static void on_publish(void *ctx, uint64_t after, const uint8_t *envelope, size_
 }
 
 /* The coordinator does a job itself. */
-static void on_compute(void *ctx, uint32_t job) {
+static void on_compute(void *ctx, const mdl_evolution *of, uint32_t job) {
     mdl_sim *s = ctx;
-    uint32_t generation = mdl_evolution_generation(mdl_ledger_evolution(mdl_coordinator_ledger(s->logic)));
+    uint32_t generation = mdl_evolution_generation(of);
     uint64_t updates = mdl_sim_truth(s, generation, job, NULL);
-    mdl_sim_at(s, s->now_us + 1000 * updates / CHECK_SPEED, MDL_EV_CHECKED, (uint32_t)s->incarnation, job, NULL);
+    mdl_sim_at(s, s->now_us + 1000 * updates / CHECK_SPEED, MDL_EV_CHECKED, (uint32_t)s->incarnation,
+               (uint64_t)generation << 32 | job, NULL);
 }
 
-static void computed(mdl_sim *s, uint32_t job) {
-    uint32_t generation = mdl_evolution_generation(mdl_ledger_evolution(mdl_coordinator_ledger(s->logic)));
+static void computed(mdl_sim *s, uint32_t generation, uint32_t job) {
     mdl_job_result r;
     mdl_sim_truth(s, generation, job, &r);
     mdl_duty_answer answer = {.fitness = r.fitness, .updates = r.updates};
     memcpy(answer.segment, r.segment, sizeof answer.segment);
-    mdl_coordinator_computed(s->logic, job, &answer, mdl_sim_ms(s));
+    mdl_coordinator_computed(s->logic, generation, job, &answer, mdl_sim_ms(s));
+}
+
+static mdl_err on_tree(void *ctx, uint64_t size, mdl_merkle_lookup *lookup) {
+    mdl_sim *s = ctx;
+    *lookup = mdl_sim_store_lookup(&s->store);
+    return size <= s->store.durable ? MDL_OK : MDL_ENOENT;
 }
 
 static void on_log(void *ctx, const char *kind, const uint8_t *key, const char *text) {
@@ -188,6 +194,7 @@ void mdl_sim_coordinator_start(mdl_sim *s) {
         .compute = on_compute,
         .log = on_log,
         .blobs = {mdl_sim_store_get, &s->store},
+        .tree = on_tree,
     };
     s->logic = mdl_coordinator_new(&s->config, &s->io);
     if (!s->logic) {
@@ -330,7 +337,7 @@ static void serve(mdl_sim *s, const mdl_sim_event *e) {
         return;
     }
     mdl_merkle_leaf(frame.envelope, frame.envelope_size, &leaf);
-    mdl_coordinator_call(s->logic, call, &envelope, frame.envelope, frame.envelope_size, &leaf, mdl_sim_ms(s));
+    mdl_coordinator_call(s->logic, call, &envelope, frame.envelope, frame.envelope_size, &leaf, NULL, mdl_sim_ms(s));
 }
 
 void mdl_sim_coordinator_event(mdl_sim *s, const mdl_sim_event *e) {
@@ -365,7 +372,7 @@ void mdl_sim_coordinator_event(mdl_sim *s, const mdl_sim_event *e) {
         break;
     case MDL_EV_CHECKED:
         if (e->worker == (uint32_t)s->incarnation) {
-            computed(s, (uint32_t)e->token);
+            computed(s, (uint32_t)(e->token >> 32), (uint32_t)e->token);
         }
         break;
     case MDL_EV_CRASH:

@@ -63,8 +63,9 @@ typedef struct mdl_sim_worker {
     uint64_t began_us;
     mdl_sim_kept *kept;
     uint32_t kept_count, kept_room;
-    mdl_sim_bytes *frame; /* the last result that it sent, for later mischief */
-    uint32_t turns;       /* draws of behaviour */
+    mdl_sim_bytes *checkpoint[2]; /* the newest seen; the newest that continues what came before */
+    mdl_sim_bytes *frame;         /* the last result that it sent, for later mischief */
+    uint32_t turns;               /* draws of behaviour */
     /* what the watch knows */
     uint64_t worked, paid, jobs, wrong, slipped, units_wrong, accepted;
     uint64_t first_wrong_us, banned_us; /* 0: never */

@@ -410,6 +410,9 @@ static void digest_of(const mdl_ledger *l, uint8_t out[MDL_DIGEST_BYTES]) {
         mdl_put_u64(&sink, w[i].waiting);
         mdl_put_u64(&sink, w[i].forfeited);
         mdl_put_u64(&sink, w[i].verdict);
+        mdl_put_u32(&sink, w[i].reviewed);
+        mdl_put_u32(&sink, w[i].corrected);
+        mdl_put_u32(&sink, w[i].pasts);
         mdl_put_u64(&sink, w[i].held);
         mdl_put_u32(&sink, w[i].verified);
         mdl_put_u32(&sink, w[i].owner_number);

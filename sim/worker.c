@@ -124,6 +124,47 @@ static void on_settled(void *ctx, const mdl_settled *settled) {
     }
 }
 
+static void on_checkpoint(void *ctx, const uint8_t coordinator[MDL_KEY_BYTES],
+                          const uint8_t experiment[MDL_DIGEST_BYTES], const char *vkey, int proven, const char *note,
+                          size_t size) {
+    where *at = ctx;
+    mdl_sim_worker *w = &at->s->worker[at->worker];
+    (void)coordinator;
+    (void)experiment;
+    (void)vkey;
+    mdl_sim_bytes_drop(w->checkpoint[proven]);
+    w->checkpoint[proven] = mdl_sim_bytes_of((const uint8_t *)note, size);
+    if (!w->checkpoint[proven]) {
+        mdl_sim_fail(at->s, MDL_ENOMEM);
+    }
+}
+
+static size_t on_kept(void *ctx, const uint8_t coordinator[MDL_KEY_BYTES], const uint8_t experiment[MDL_DIGEST_BYTES],
+                      int proven, char *note, size_t room) {
+    where *at = ctx;
+    const mdl_sim_bytes *b = at->s->worker[at->worker].checkpoint[proven];
+    (void)coordinator;
+    (void)experiment;
+    if (!b) {
+        return 0;
+    }
+    if (b->size <= room) {
+        memcpy(note, b->at, b->size);
+    }
+    return b->size;
+}
+
+static void on_fraud(void *ctx, const uint8_t coordinator[MDL_KEY_BYTES], const uint8_t experiment[MDL_DIGEST_BYTES],
+                     uint64_t records, const char *proof, size_t size) {
+    where *at = ctx;
+    (void)coordinator;
+    (void)experiment;
+    (void)proof;
+    (void)size;
+    mdl_sim_violated(at->s, "worker %u has a proof of two histories from record %llu on", (unsigned)at->worker,
+                     (unsigned long long)records);
+}
+
 static void on_notice(void *ctx, const mdl_notice *n) {
     (void)ctx;
     (void)n;
@@ -158,8 +199,8 @@ static void begin(mdl_sim *s, uint32_t worker) {
         return;
     }
     *at = (where){s, worker};
-    const mdl_worker_io io = {at,       on_call, on_leave,   on_compute, on_cancel,
-                              on_timer, on_keep, on_settled, on_notice,  on_stop};
+    const mdl_worker_io io = {at,         on_call,       on_leave, on_compute, on_cancel, on_timer, on_keep,
+                              on_settled, on_checkpoint, on_kept,  on_fraud,   on_notice, on_stop};
     w->logic = mdl_worker_new(&config, &io);
     w->context = at;
     if (!w->logic) {
@@ -209,6 +250,8 @@ void mdl_sim_worker_close(mdl_sim *s, mdl_sim_worker *w) {
         mdl_sim_bytes_drop(w->kept[i].envelope);
     }
     free(w->kept);
+    mdl_sim_bytes_drop(w->checkpoint[0]);
+    mdl_sim_bytes_drop(w->checkpoint[1]);
     mdl_sim_bytes_drop(w->frame);
 }
 

@@ -11,9 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "protocol/base64.h"
-#include "protocol/fraud.h"
-#include "protocol/tlog_proof.h"
+#include "protocol/note.h"
 #include "runtime/file.h"
 
 enum { NAME_MAX_CHARS = 160, PATH_CHARS = MDL_KEEP_PATH_MAX + 400 };
@@ -128,94 +126,79 @@ static mdl_err append(const char *path, const char *line, char *error, size_t er
     return MDL_OK;
 }
 
-/* The log's key signed both notes for one size: a fork, which is a proof as it stands. */
-static mdl_err put_conflict(const char *folder, const char *vkey, mdl_text older, mdl_text newer, uint64_t tree,
-                            char *error, size_t error_size) {
-    char path[PATH_CHARS + 40], *text[2] = {NULL, NULL}, *all = NULL;
-    const mdl_text note[2] = {older, newer};
-    mdl_fraud f = {.kind = MDL_FRAUD_FORK};
-    f.field[MDL_FRAUD_LOG_FIELD] = mdl_text_of(vkey);
-    mdl_err err = MDL_OK;
-    for (int i = 0; i < 2; i++) {
-        mdl_text_out out = {malloc(MDL_BASE64_CHARS(note[i].size)), MDL_BASE64_CHARS(note[i].size), 0};
-        text[i] = out.at;
-        if (out.at)
-            mdl_base64_put(&out, note[i].at, note[i].size);
-        f.field[i ? MDL_FRAUD_SECOND_FIELD : MDL_FRAUD_FIRST_FIELD] = (mdl_text){text[i], out.size};
-        err = out.at ? err : MDL_ENOMEM;
-    }
-    if (err == MDL_OK) {
-        mdl_text_out size = {NULL, 0, 0};
-        mdl_fraud_put(&f, &size);
-        all = malloc(size.size);
-        mdl_text_out out = {all, size.size, 0};
-        err = all ? MDL_OK : MDL_ENOMEM;
-        if (all)
-            mdl_fraud_put(&f, &out);
-        snprintf(path, sizeof path, "%s/fork-%" PRIu64 ".fraud", folder, tree);
-        if (all)
-            err = put(path, all, out.size, error, error_size);
-    }
-    if (err == MDL_ENOMEM)
-        snprintf(error, error_size, "out of memory");
-    free(text[0]);
-    free(text[1]);
-    free(all);
-    return err;
+/* receipts/EXPERIMENT-COORDINATOR, made if it is not there. */
+static mdl_err folder_of(const mdl_keep *k, const uint8_t *coordinator, const uint8_t *experiment,
+                         char folder[PATH_CHARS], char *error, size_t error_size) {
+    char whose[2 * MDL_KEY_BYTES + 1], what[MDL_DIGEST_HEX];
+    mdl_hex(coordinator, MDL_KEY_BYTES, whose);
+    mdl_hex(experiment, MDL_DIGEST_BYTES, what);
+    snprintf(folder, PATH_CHARS, "%s/receipts/%s-%s", k->directory, what, whose);
+    return mkdir(folder, 0777) != 0 && errno != EEXIST ? fail("make", folder, error, error_size) : MDL_OK;
 }
 
-/* Keep the newest checkpoint of this log, to be compared with what others were shown. What comes is verified;
- * what lies there is ours. */
-static mdl_err keep_checkpoint(const char *folder, const mdl_settled *s, char *error, size_t error_size) {
-    char path[PATH_CHARS + 40];
-    mdl_tlog_proof proof;
-    mdl_note note;
-    mdl_checkpoint newest, kept;
+/* The ledger's verifier key, once. */
+static mdl_err put_vkey(const char *folder, const char *vkey, char *error, size_t error_size) {
+    char path[PATH_CHARS + 40], line[300];
+    snprintf(path, sizeof path, "%s/vkey", folder);
+    if (access(path, F_OK) == 0)
+        return MDL_OK;
+    snprintf(line, sizeof line, "%s\n", vkey);
+    return put(path, line, strlen(line), error, error_size);
+}
+
+static const char *checkpoint_name(int proven) { return proven ? "checkpoint-held" : "checkpoint"; }
+
+mdl_err mdl_keep_checkpoint(const mdl_keep *k, const uint8_t coordinator[MDL_KEY_BYTES],
+                            const uint8_t experiment[MDL_DIGEST_BYTES], const char *vkey, int proven, const char *note,
+                            size_t size, char *error, size_t error_size) {
+    char folder[PATH_CHARS], path[PATH_CHARS + 40];
+    mdl_err err = folder_of(k, coordinator, experiment, folder, error, error_size);
+    if (err == MDL_OK)
+        err = put_vkey(folder, vkey, error, error_size);
+    snprintf(path, sizeof path, "%s/%s", folder, checkpoint_name(proven));
+    return err == MDL_OK ? put(path, note, size, error, error_size) : err;
+}
+
+size_t mdl_keep_kept(const mdl_keep *k, const uint8_t coordinator[MDL_KEY_BYTES],
+                     const uint8_t experiment[MDL_DIGEST_BYTES], int proven, char *note, size_t room) {
+    char folder[PATH_CHARS], path[PATH_CHARS + 40], error[PATH_CHARS + 100];
     uint8_t *bytes = NULL;
     size_t size = 0;
-    if (mdl_tlog_proof_parse((mdl_text){(const char *)s->proof, s->proof_size}, &proof) != MDL_OK ||
-        mdl_note_parse(proof.checkpoint, &note) != MDL_OK || mdl_checkpoint_parse(note.text, &newest) != MDL_OK)
-        return MDL_OK;
-    snprintf(path, sizeof path, "%s/checkpoint", folder);
-    mdl_err err = mdl_file_read(path, MDL_NOTE_MAX, &bytes, &size, error, error_size);
-    mdl_text old = {(const char *)bytes, size};
-    if (err == MDL_OK && mdl_note_parse(old, &note) == MDL_OK && mdl_checkpoint_parse(note.text, &kept) == MDL_OK) {
-        int same = kept.size == newest.size;
-        if (same && !mdl_hash_equal(&kept.root, &newest.root))
-            err = put_conflict(folder, s->vkey, old, proof.checkpoint, kept.size, error, error_size);
-        if (same || kept.size > newest.size) {
-            free(bytes);
-            return err;
-        }
-    }
+    if (folder_of(k, coordinator, experiment, folder, error, sizeof error) != MDL_OK)
+        return 0;
+    snprintf(path, sizeof path, "%s/%s", folder, checkpoint_name(proven));
+    if (mdl_file_read(path, MDL_NOTE_MAX, &bytes, &size, error, sizeof error) != MDL_OK)
+        return 0;
+    if (size <= room)
+        memcpy(note, bytes, size);
     free(bytes);
-    return put(path, proof.checkpoint.at, proof.checkpoint.size, error, error_size);
+    return size;
+}
+
+mdl_err mdl_keep_fraud(const mdl_keep *k, const uint8_t coordinator[MDL_KEY_BYTES],
+                       const uint8_t experiment[MDL_DIGEST_BYTES], uint64_t records, const char *proof, size_t size,
+                       char path[MDL_KEEP_PATH_MAX + 400], char *error, size_t error_size) {
+    char folder[PATH_CHARS];
+    mdl_err err = folder_of(k, coordinator, experiment, folder, error, error_size);
+    snprintf(path, MDL_KEEP_PATH_MAX + 400, "%.*s/fork-%" PRIu64 ".fraud", MDL_KEEP_PATH_MAX + 360, folder, records);
+    return err == MDL_OK ? put(path, proof, size, error, error_size) : err;
 }
 
 mdl_err mdl_keep_settled(const mdl_keep *k, const mdl_settled *s, uint64_t wall_ms, char *error, size_t error_size) {
     char coordinator[2 * MDL_KEY_BYTES + 1], experiment[MDL_DIGEST_HEX], folder[PATH_CHARS], path[PATH_CHARS + 40];
     mdl_hex(s->coordinator, MDL_KEY_BYTES, coordinator);
     mdl_hex(s->experiment, MDL_DIGEST_BYTES, experiment);
-    snprintf(folder, sizeof folder, "%s/receipts/%s-%s", k->directory, experiment, coordinator);
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-        return fail("make", folder, error, error_size);
-    mdl_err err = MDL_OK;
-    if (s->envelope) {
+    mdl_err err = folder_of(k, s->coordinator, s->experiment, folder, error, error_size);
+    if (err == MDL_OK && s->envelope) {
         snprintf(path, sizeof path, "%s/%" PRIu64 ".envelope", folder, s->lease);
         err = put(path, s->envelope, s->envelope_size, error, error_size);
     }
     if (err == MDL_OK && s->state == MDL_NOTICE_ACCEPTED) {
         snprintf(path, sizeof path, "%s/%" PRIu64 ".tlog-proof", folder, s->lease);
         err = put(path, s->proof, s->proof_size, error, error_size);
-        if (err == MDL_OK)
-            err = keep_checkpoint(folder, s, error, error_size);
     }
-    snprintf(path, sizeof path, "%s/vkey", folder);
-    if (err == MDL_OK && access(path, F_OK) != 0) {
-        char line[300];
-        snprintf(line, sizeof line, "%s\n", s->vkey);
-        err = put(path, line, strlen(line), error, error_size);
-    }
+    if (err == MDL_OK)
+        err = put_vkey(folder, s->vkey, error, error_size);
     if (err != MDL_OK)
         return err;
     char *line = log_line(s, wall_ms, coordinator, experiment);

@@ -12,8 +12,9 @@
 enum { IDLE_TOLD_MS = 2000, DELIVER_MS = 700, LOSS_PAUSE_MS = 250 };
 
 const char *mdl_notice_name(int kind) {
-    static const char *const name[] = {"connected", "experiment", "generation", "accepted", "stale",  "rejected",
-                                       "idle",      "busy",       "absent",     "switch",   "ticket", "error"};
+    static const char *const name[] = {"connected", "experiment", "generation", "accepted", "stale",
+                                       "rejected",  "idle",       "busy",       "absent",   "switch",
+                                       "ticket",    "checkpoint", "error"};
     _Static_assert(sizeof name / sizeof name[0] == MDL_NOTICE_COUNT, "one name for each kind");
     return kind >= 0 && kind < MDL_NOTICE_COUNT ? name[kind] : "unknown";
 }
@@ -219,6 +220,8 @@ static void drive_control(mdl_worker *w) {
     } else if (w->returning) {
         if (w->held_count == 0 && !mdl_jobs_undelivered(w))
             mdl_worker_go(w, 0, 0);
+    } else if (mdl_checkpoints_ask(w)) {
+        return;
     } else if (w->at.now_ms >= w->want_at_ms && mdl_jobs_wanted(w)) {
         mdl_jobs_want(w);
     }
@@ -290,6 +293,8 @@ static void set_timer(mdl_worker *w) {
             DUE(w->control_at_ms);
         else if (!w->way[MDL_WAY_CONTROL].used && w->session_open && w->want_at_ms > w->at.now_ms)
             DUE(w->want_at_ms);
+        if (!w->way[MDL_WAY_CONTROL].used && w->session_open && w->gossip_open && w->gossip_at_ms > w->at.now_ms)
+            DUE(w->gossip_at_ms);
         if (w->place != 0 && !w->places[0].dead && !w->returning && !w->way[MDL_WAY_PROBE].used)
             DUE(w->probe_at_ms);
         if (w->idle && !w->idle_told)
@@ -348,6 +353,8 @@ mdl_worker *mdl_worker_new(const mdl_worker_config *config, const mdl_worker_io 
         return NULL;
     w->config = *config;
     w->io = *io;
+    if (w->config.gossip_ms == 0)
+        w->config.gossip_ms = MDL_WORKER_GOSSIP_MS;
     if (w->config.leases == 0)
         w->config.leases = MDL_WORKER_LEASES_DEFAULT;
     w->timer_ms = UINT64_MAX;
@@ -442,6 +449,13 @@ void mdl_worker_news(mdl_worker *w, const mdl_moment *at, uint32_t place, const 
     drive(w);
 }
 
+void mdl_worker_heard(mdl_worker *w, const mdl_moment *at, const char *note, size_t size) {
+    if (!begin(w, at) || w->stopping || !w->gossip_open)
+        return;
+    mdl_checkpoints_heard(w, (mdl_text){note, size});
+    drive(w);
+}
+
 void mdl_worker_timer(mdl_worker *w, const mdl_moment *at) {
     if (begin(w, at))
         drive(w);
@@ -487,6 +501,7 @@ void mdl_worker_inform(const mdl_worker *w, uint64_t now_ms, mdl_worker_info *ou
     out->undelivered = w->done_count;
     out->session = w->session_open;
     out->computing = w->computing;
+    out->held_records = w->gossip_open ? w->gossip.held.size : 0;
     out->idle_text = w->idle ? w->idle_text : "";
     out->idle_ms = w->idle && now_ms > w->idle_since_ms ? now_ms - w->idle_since_ms : 0;
 }

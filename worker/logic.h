@@ -33,10 +33,11 @@ enum {
     MDL_WORKER_KEPT_MAX = 2 * MDL_WORKER_VERSIONS_MAX, /* and of its commitment              */
     MDL_WORKER_BACKOFF_MS = 1000,                      /* first pause after a failure; doubled up to            */
     MDL_WORKER_BACKOFF_MS_MAX = 60000,
-    MDL_WORKER_PROBE_MS = 60000, /* between looks at the first coordinator                */
-    MDL_WORKER_TRIES = 3,        /* failures in a row before the next coordinator         */
-    MDL_WORKER_CALL_MS = 15000,  /* how long a call may take                              */
-    MDL_WORKER_GOODBYE_MS = 1500 /* from stop() to the command stop                       */
+    MDL_WORKER_PROBE_MS = 60000,  /* between looks at the first coordinator                */
+    MDL_WORKER_TRIES = 3,         /* failures in a row before the next coordinator         */
+    MDL_WORKER_CALL_MS = 15000,   /* how long a call may take                              */
+    MDL_WORKER_GOSSIP_MS = 30000, /* between questions about the ledger's checkpoints     */
+    MDL_WORKER_GOODBYE_MS = 1500  /* from stop() to the command stop                       */
 };
 
 /* The moment of an event. `now_ms` never goes back; random bytes are fresh. */
@@ -59,6 +60,7 @@ typedef struct mdl_worker_config {
     uint32_t leases;                               /* 1..MDL_WORKER_LEASES_MAX; 0: the default */
     char program[33];
     char invite[MDL_INVITE_BYTES_MAX + 1]; /* empty: none                    */
+    uint64_t gossip_ms;                    /* 0: MDL_WORKER_GOSSIP_MS        */
     int once;                              /* stop after one result is settled */
 } mdl_worker_config;
 
@@ -74,6 +76,7 @@ typedef enum mdl_notice_kind {
     MDL_NOTICE_ABSENT,     /* no answer                                 */
     MDL_NOTICE_SWITCH,     /* another coordinator                       */
     MDL_NOTICE_TICKET,     /* looking for a ticket                      */
+    MDL_NOTICE_CHECKPOINT, /* one from elsewhere agrees with ours       */
     MDL_NOTICE_ERROR,      /* something that a person should look at    */
     MDL_NOTICE_COUNT
 } mdl_notice_kind;
@@ -133,6 +136,17 @@ typedef struct mdl_worker_io {
     void (*keep)(void *ctx, const uint8_t coordinator[MDL_KEY_BYTES], uint64_t lease, uint32_t version,
                  const uint8_t *envelope, size_t size);
     void (*settled)(void *ctx, const mdl_settled *s);
+    /* Keep the newest checkpoint of this ledger that was seen or, `proven`, was shown to
+     * continue those before it; `vkey` is the ledger's. */
+    void (*checkpoint)(void *ctx, const uint8_t coordinator[MDL_KEY_BYTES], const uint8_t experiment[MDL_DIGEST_BYTES],
+                       const char *vkey, int proven, const char *note, size_t size);
+    /* What checkpoint() kept last, from an earlier run too: its bytes into `note`. Returns
+     * their number, 0: none, or more than `room`. */
+    size_t (*kept)(void *ctx, const uint8_t coordinator[MDL_KEY_BYTES], const uint8_t experiment[MDL_DIGEST_BYTES],
+                   int proven, char *note, size_t room);
+    /* The ledger has two histories: keep the proof, protocol/fraud.h. `records`: of its smaller checkpoint. */
+    void (*fraud)(void *ctx, const uint8_t coordinator[MDL_KEY_BYTES], const uint8_t experiment[MDL_DIGEST_BYTES],
+                  uint64_t records, const char *proof, size_t size);
     void (*notice)(void *ctx, const mdl_notice *n);
     /* The last command: nothing follows. */
     void (*stop)(void *ctx, mdl_stop_code code, const char *text);
@@ -161,6 +175,9 @@ void mdl_worker_news(mdl_worker *w, const mdl_moment *at, uint32_t place, const 
  *   jobs     its results in order, or NULL: cancelled
  *   busy_ms  all threads added */
 void mdl_worker_computed(mdl_worker *w, const mdl_moment *at, const mdl_job_result *jobs, uint64_t busy_ms);
+/* A checkpoint that somebody else was shown: it is compared with ours as soon as the
+ * coordinator has answered for both. One of another ledger is not used. */
+void mdl_worker_heard(mdl_worker *w, const mdl_moment *at, const char *note, size_t size);
 void mdl_worker_timer(mdl_worker *w, const mdl_moment *at);
 /* Say goodbye and stop. */
 void mdl_worker_stop(mdl_worker *w, const mdl_moment *at);
@@ -175,6 +192,7 @@ typedef struct mdl_worker_info {
     int session, computing;
     uint64_t idle_ms;      /* 0: not idle */
     const char *idle_text; /* why */
+    uint64_t held_records; /* of the newest checkpoint that continues all before it; 0: none */
 } mdl_worker_info;
 
 void mdl_worker_inform(const mdl_worker *w, uint64_t now_ms, mdl_worker_info *out);

@@ -3,6 +3,7 @@
 #define MDL_WORKER_LOGIC_INTERNAL_H
 
 #include "protocol/checkpoint.h"
+#include "protocol/gossip.h"
 #include "protocol/session.h"
 #include "worker/logic.h"
 
@@ -96,6 +97,11 @@ struct mdl_worker {
     uint32_t done_count;
     uint64_t sending; /* lease whose result is on its way */
 
+    mdl_gossip gossip; /* of the ledger of these two, where it is open */
+    int gossip_open;
+    uint8_t gossip_coordinator[MDL_KEY_BYTES], gossip_experiment[MDL_DIGEST_BYTES];
+    uint64_t gossip_at_ms; /* not before */
+
     uint64_t accepted, stale, rejected, credit;
     int idle, idle_told;
     uint64_t idle_since_ms;
@@ -132,6 +138,18 @@ void mdl_worker_lose_session(mdl_worker *w, uint32_t losses_least);
 /* ---- logic_reply.c ---- */
 void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t size);
 void mdl_worker_look_for_ticket(mdl_worker *w);
+
+/* ---- logic_gossip.c ---- */
+/* After a welcome: whose checkpoints are compared from now on. */
+void mdl_checkpoints_begin(mdl_worker *w);
+/* One that came with a receipt. */
+void mdl_checkpoints_seen(mdl_worker *w, mdl_text note);
+void mdl_checkpoints_heard(mdl_worker *w, mdl_text note); /* from elsewhere */
+/* Ask what is open, when it is time. 1: the way is taken. */
+int mdl_checkpoints_ask(mdl_worker *w);
+void mdl_checkpoints_answer(mdl_worker *w, uint32_t place, const mdl_message *m, const mdl_frame *frame);
+/* `for_now`: it can be asked again. */
+void mdl_checkpoints_refused(mdl_worker *w, uint32_t place, int for_now, const mdl_msg_reject *r);
 
 /* ---- logic_work.c ---- */
 void mdl_jobs_granted(mdl_worker *w, const mdl_msg_grant *g);

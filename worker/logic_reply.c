@@ -144,6 +144,7 @@ static void welcomed(mdl_worker *w, const mdl_sent *s, const mdl_message *m) {
     w->target = a->generation;
     w->target_known = 1;
     memcpy(w->target_state, a->state, sizeof w->target_state);
+    mdl_checkpoints_begin(w);
     mdl_notice facts = {.kind = MDL_NOTICE_CONNECTED, .generation = a->generation};
     mdl_worker_say(w, &facts, "welcomed by %s, generation %" PRIu32, w->config.place[s->place].name, a->generation);
     if (w->model && !w->drop_model && mdl_model_generation(w->model) == a->generation)
@@ -323,7 +324,9 @@ static int refused_anyhow(mdl_worker *w, mdl_way way, const mdl_message *m) {
     case MDL_REASON_INTERNAL:
     case MDL_REASON_DISK_FULL:
     case MDL_REASON_STARTING:
-        if (way == MDL_WAY_RESULT) {
+        if (w->way[way].type == MDL_MSG_PROVE) {
+            mdl_checkpoints_refused(w, place, 1, r);
+        } else if (way == MDL_WAY_RESULT) {
             mdl_jobs_put_off(w);
             w->result_at_ms = again;
         } else {
@@ -346,6 +349,10 @@ static void refused(mdl_worker *w, mdl_way way, const mdl_message *m) {
         int late = r->reason == MDL_REASON_NO_LEASE || r->reason == MDL_REASON_LEASE_EXPIRED ||
                    r->reason == MDL_REASON_DUPLICATE;
         mdl_jobs_refused(w, late ? MDL_NOTICE_STALE : MDL_NOTICE_REJECTED, r->reason, text);
+        return;
+    }
+    if (w->way[way].type == MDL_MSG_PROVE) {
+        mdl_checkpoints_refused(w, w->way[way].place, 0, r);
         return;
     }
     if (r->reason == MDL_REASON_OUT_OF_RANGE && w->way[way].type == MDL_MSG_SYNC)
@@ -383,6 +390,8 @@ static mdl_message_type answer_to(mdl_message_type call) {
         return MDL_MSG_HISTORY;
     case MDL_MSG_FETCH:
         return MDL_MSG_DOCUMENT;
+    case MDL_MSG_PROVE:
+        return MDL_MSG_PROOF;
     default:
         return MDL_MSG_PONG;
     }
@@ -444,6 +453,9 @@ void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t si
         return;
     case MDL_MSG_GRANT:
         mdl_jobs_granted(w, &m.as.grant);
+        return;
+    case MDL_MSG_PROOF:
+        mdl_checkpoints_answer(w, s->place, &m, &frame);
         return;
     default:
         took_idle(w, &m.as.idle);

@@ -373,10 +373,12 @@ void mdl_jobs_receipt(mdl_worker *w, const uint8_t *bytes, size_t size) {
     w->places[place].failures = 0;
     if (commit) {
         d->committed = 1;
+        mdl_checkpoints_seen(w, proof.checkpoint);
         return;
     }
     w->accepted++;
     w->credit += d->updates;
+    mdl_text shown = proof.checkpoint;
     mdl_settled s = {.state = MDL_NOTICE_ACCEPTED,
                      .text = "",
                      .record = proof.index,
@@ -385,6 +387,7 @@ void mdl_jobs_receipt(mdl_worker *w, const uint8_t *bytes, size_t size) {
                      .proof = bytes,
                      .proof_size = size};
     settle(w, d, &s);
+    mdl_checkpoints_seen(w, shown);
 }
 
 void mdl_jobs_put_off(mdl_worker *w) {

@@ -9,6 +9,7 @@
 #include "runtime/loop.h"
 #include "runtime/transport.h"
 #include "worker/compute.h"
+#include "worker/hearsay.h"
 #include "worker/keep.h"
 #include "worker/status.h"
 
@@ -26,6 +27,7 @@ struct mdl_worker_shell {
     uv_loop_t *loop;
     mdl_worker *logic;
     mdl_compute *compute;
+    mdl_hearsay *hearsay; /* NULL: nobody is listened to */
     mdl_keep keep;
     mdl_speed speed;
     mdl_status status;
@@ -74,6 +76,8 @@ static void finish(mdl_worker_shell *s, mdl_stop_code code, const char *text) {
     close_handle(&s->soon);
     mdl_stopper_close(&s->stopper);
     s->abandoned = !mdl_compute_close(s->compute, COMPUTE_PATIENCE_MS);
+    s->abandoned |= !mdl_hearsay_close(s->hearsay);
+    s->hearsay = NULL;
     s->compute = NULL;
     mdl_keep_close(&s->keep);
     if (s->o.stopped)
@@ -201,6 +205,30 @@ static void do_settled(void *ctx, const mdl_settled *over) {
     tell_disk(s, mdl_keep_settled(&s->keep, over, wall_ms(), error, sizeof error), error);
 }
 
+static void do_checkpoint(void *ctx, const uint8_t *coordinator, const uint8_t *experiment, const char *vkey,
+                          int proven, const char *note, size_t size) {
+    mdl_worker_shell *s = ctx;
+    char error[MDL_KEEP_PATH_MAX + 600];
+    tell_disk(s, mdl_keep_checkpoint(&s->keep, coordinator, experiment, vkey, proven, note, size, error, sizeof error),
+              error);
+}
+
+static size_t do_kept(void *ctx, const uint8_t *coordinator, const uint8_t *experiment, int proven, char *note,
+                      size_t room) {
+    mdl_worker_shell *s = ctx;
+    return mdl_keep_kept(&s->keep, coordinator, experiment, proven, note, room);
+}
+
+static void do_fraud(void *ctx, const uint8_t *coordinator, const uint8_t *experiment, uint64_t records,
+                     const char *proof, size_t size) {
+    mdl_worker_shell *s = ctx;
+    char path[MDL_KEEP_PATH_MAX + 400], error[MDL_KEEP_PATH_MAX + 600];
+    mdl_err err = mdl_keep_fraud(&s->keep, coordinator, experiment, records, proof, size, path, error, sizeof error);
+    tell_disk(s, err, error);
+    if (err == MDL_OK)
+        mdl_status_say(&s->status, "fork", "%s proves that the ledger has two histories", path);
+}
+
 static void do_notice(void *ctx, const mdl_notice *n) {
     mdl_worker_shell *s = ctx;
     mdl_worker_info info;
@@ -229,7 +257,10 @@ static void on_tick(uv_timer_t *timer) {
     mdl_worker_shell *s = timer->data;
     mdl_worker_info info;
     mdl_speed_sample(&s->speed, mdl_compute_updates(s->compute));
-    if (++s->ticks % s->o.status_s != 0 || s->o.quiet)
+    ++s->ticks;
+    if (s->hearsay && s->ticks % s->o.gossip_s == 0)
+        mdl_hearsay_look(s->hearsay);
+    if (s->ticks % s->o.status_s != 0 || s->o.quiet)
         return;
     mdl_worker_inform(s->logic, now_ms(), &info);
     mdl_status_summary(&s->status, &info);
@@ -251,6 +282,18 @@ void mdl_worker_shell_stop(mdl_worker_shell *s) {
 
 void mdl_worker_shell_inform(const mdl_worker_shell *s, mdl_worker_info *out) {
     mdl_worker_inform(s->logic, now_ms(), out);
+}
+
+static void on_heard(void *ctx, const char *note, size_t size) {
+    mdl_worker_shell *s = ctx;
+    mdl_moment m = moment();
+    if (!s->over)
+        mdl_worker_heard(s->logic, &m, note, size);
+}
+
+static void on_trouble(void *ctx, const char *text) {
+    const mdl_worker_shell *s = ctx;
+    mdl_status_say(&s->status, "gossip", "%s", text);
 }
 
 /* ---- starting ---- */
@@ -289,8 +332,8 @@ static void tell_skipped(void *ctx, const char *name, const char *why) {
 }
 
 static mdl_err make_parts(mdl_worker_shell *s, const mdl_worker_config *config, char *error, size_t error_size) {
-    static const mdl_worker_io table = {NULL,     do_call, do_leave,   do_compute, do_cancel,
-                                        do_timer, do_keep, do_settled, do_notice,  do_stop};
+    static const mdl_worker_io table = {NULL,       do_call,       do_leave, do_compute, do_cancel, do_timer, do_keep,
+                                        do_settled, do_checkpoint, do_kept,  do_fraud,   do_notice, do_stop};
     mdl_worker_io io = table;
     io.ctx = s;
     mdl_err err = mdl_keep_open(&s->keep, s->o.data, error, error_size);
@@ -299,6 +342,10 @@ static mdl_err make_parts(mdl_worker_shell *s, const mdl_worker_config *config, 
     s->logic = mdl_worker_new(config, &io);
     mdl_compute_options o = {s->o.threads, s->o.nice, s->o.throttle, on_computed, s};
     err = s->logic ? mdl_compute_open(&s->compute, s->loop, &o) : MDL_ENOMEM;
+    if (err == MDL_OK && s->o.gossips > 0) {
+        const mdl_hearsay_options listen = {s->o.gossip, s->o.gossips, on_heard, on_trouble, s};
+        s->hearsay = mdl_hearsay_open(s->loop, &listen);
+    }
     if (err != MDL_OK) {
         snprintf(error, error_size, "%u compute threads cannot be started: %s", (unsigned)s->o.threads,
                  mdl_strerror((int)err));
@@ -327,6 +374,8 @@ mdl_err mdl_worker_shell_open(mdl_worker_shell **out, uv_loop_t *loop, const mdl
     config.threads = options->threads;
     config.leases = options->leases;
     config.once = options->once;
+    s->o.gossip_s = s->o.gossip_s > 0 ? s->o.gossip_s : MDL_WORKER_GOSSIP_MS / 1000;
+    config.gossip_ms = 1000 * (uint64_t)s->o.gossip_s;
     snprintf(config.program, sizeof config.program, "%s", options->program);
     snprintf(config.invite, sizeof config.invite, "%s", options->invite ? options->invite : "");
     mdl_err err = take_addresses(s, &config, error, error_size);

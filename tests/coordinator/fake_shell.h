@@ -52,6 +52,7 @@ typedef struct fake_shell {
     uint64_t next_call, now_ms, wall_ms, news;
     char last_kind[32]; /* of the log */
     uint64_t equivocations, expiries, copies;
+    const mdl_evolution *check_of[MDL_CHECKERS_MAX];
     uint32_t check[MDL_CHECKERS_MAX], checks; /* jobs that the logic wants done */
 } fake_shell;
 
@@ -130,9 +131,10 @@ static inline void fake_publish(void *ctx, uint64_t after, const uint8_t *envelo
     s->news++;
 }
 
-static inline void fake_on_compute(void *ctx, uint32_t job) {
+static inline void fake_on_compute(void *ctx, const mdl_evolution *of, uint32_t job) {
     fake_shell *s = ctx;
-    assert_true(s->checks < MDL_CHECKERS_MAX && job < mdl_ledger_jobs(mdl_coordinator_ledger(s->logic)));
+    assert_true(s->checks < MDL_CHECKERS_MAX && job < mdl_evolution_job_count(of));
+    s->check_of[s->checks] = of;
     s->check[s->checks++] = job;
 }
 
@@ -143,12 +145,36 @@ static inline int fake_check(fake_shell *s, mdl_life *life, float *genome) {
         return 0;
     }
     uint32_t job = s->check[0];
+    const mdl_evolution *of = s->check_of[0];
     memmove(s->check, s->check + 1, --s->checks * sizeof *s->check);
-    mdl_unit_job(life, mdl_ledger_evolution(mdl_coordinator_ledger(s->logic)), job, genome, NULL, &r);
+    memmove(s->check_of, s->check_of + 1, s->checks * sizeof *s->check_of);
+    mdl_unit_job(life, of, job, genome, NULL, &r);
     mdl_duty_answer answer = {.fitness = r.fitness, .updates = r.updates};
     memcpy(answer.segment, r.segment, sizeof answer.segment);
-    mdl_coordinator_computed(s->logic, job, &answer, s->now_ms);
+    mdl_coordinator_computed(s->logic, mdl_evolution_generation(of), job, &answer, s->now_ms);
     return 1;
+}
+
+/* Subtrees as they are asked for; a test's ledgers are small. */
+static inline mdl_err fake_node(void *ctx, uint32_t level, uint64_t index, mdl_hash *out) {
+    const fake_shell *s = ctx;
+    mdl_hash left, right;
+    if (level == 0) {
+        assert_true(index < s->durable);
+        mdl_merkle_leaf(s->record[index].at, s->record[index].size, out);
+        return MDL_OK;
+    }
+    fake_node(ctx, level - 1, 2 * index, &left);
+    fake_node(ctx, level - 1, 2 * index + 1, &right);
+    mdl_merkle_node(&left, &right, out);
+    return MDL_OK;
+}
+
+static inline mdl_err fake_tree(void *ctx, uint64_t size, mdl_merkle_lookup *lookup) {
+    fake_shell *s = ctx;
+    assert_true(size <= s->durable); /* asked only for what is on the disk */
+    *lookup = (mdl_merkle_lookup){fake_node, s};
+    return MDL_OK;
 }
 
 static inline void fake_log(void *ctx, const char *kind, const uint8_t *key, const char *text) {
@@ -205,8 +231,8 @@ static inline void fake_open(fake_shell *s, const char *document, mdl_admission 
     snprintf(s->config.vkey, sizeof s->config.vkey, "modulon/test+key");
     s->config.admission = admission;
     s->io = (mdl_coordinator_io){
-        s,        fake_append,  fake_put_blob, fake_on_reply, fake_on_receipt, fake_publish, fake_on_compute,
-        fake_log, {fake_get, s}};
+        s,        fake_append,   fake_put_blob, fake_on_reply, fake_on_receipt, fake_publish, fake_on_compute,
+        fake_log, {fake_get, s}, fake_tree};
     memset(s->config.chain, 0xc4, sizeof s->config.chain);
     s->now_ms = 1000;
     s->wall_ms = UINT64_C(1700000000000);
@@ -294,7 +320,7 @@ static inline uint64_t fake_send(fake_shell *s, const uint8_t *envelope, size_t 
     uint64_t call = s->next_call++;
     mdl_hash leaf;
     mdl_merkle_leaf(envelope, size, &leaf);
-    mdl_coordinator_call(s->logic, call, &e, envelope, size, &leaf, s->now_ms);
+    mdl_coordinator_call(s->logic, call, &e, envelope, size, &leaf, NULL, s->now_ms);
     return call;
 }
 

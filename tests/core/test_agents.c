@@ -40,7 +40,7 @@ static void test_cut_invariance(void **state) {
         hmn_bytes bytes[3] = {0};
         for (uint32_t c = 0; c < 3; c++) {
             life[c] = hmn_life(&x, c == 2 ? 4 : c + 1, NULL, &memory[c]);
-            assert_int_equal(life[c]->agents, agents);
+            assert_int_equal(life[c]->conductor.agents, agents);
             mdl_life_genome(life[c], genome);
             mdl_life_begin(life[c], KEY, 1, MDL_PART_TEST);
         }
@@ -53,7 +53,7 @@ static void test_cut_invariance(void **state) {
                 hmn_save(life[c], &bytes[c]);
                 same(&bytes[0], &bytes[c]);
             }
-            assert_memory_equal(&life[0]->task, &life[1]->task, sizeof life[0]->task);
+            assert_memory_equal(&life[0]->conductor.task, &life[1]->conductor.task, sizeof life[0]->conductor.task);
         }
         for (uint32_t c = 0; c < 3; c++) {
             free(bytes[c].at);
@@ -72,20 +72,21 @@ typedef struct lone {
 
 static void lone_window(lone *n, const mdl_experiment *x, const mdl_task_out *now, const mdl_task_out *next) {
     mdl_life *l = n->life;
-    uint32_t last = l->modulation.step + x->network.window - 1;
+    uint32_t last = l->conductor.modulation[0].step + x->network.window - 1;
     mdl_region_view first;
-    mdl_shard_window(l->shard, &l->params, &l->modulation, now->obs);
-    l->partials = (mdl_partials){0, 0, 0};
-    mdl_shard_partials(l->shard, &l->params, &l->partials);
+    mdl_shard_window(l->shard, &l->params, &l->conductor.modulation[0], now->obs);
+    l->conductor.out[0].partials = (mdl_partials){0, 0, 0};
+    mdl_shard_partials(l->shard, &l->params, &l->conductor.out[0].partials);
     assert_true(mdl_shard_view(l->shard, 0, &first));
     const float *motor = first.readout + first.shape->hidden;
-    l->action = 0;
+    l->conductor.action[0] = 0;
     for (uint32_t i = 1; i < x->network.motors; i++)
-        l->action = motor[i] > motor[l->action] ? i : l->action;
+        l->conductor.action[0] = motor[i] > motor[l->conductor.action[0]] ? i : l->conductor.action[0];
     mdl_shard_export(l->shard, last, l->boundary);
     mdl_shard_import(l->shard, &l->params, last, l->boundary);
-    mdl_modulation_next(&l->modulation, &l->params, l->noise_key, x->network.window, &l->partials, l->neurons,
-                        x->network.sensors, l->action, next);
+    mdl_modulation_next(&l->conductor.modulation[0], &l->params, l->conductor.noise_key[0], x->network.window,
+                        &l->conductor.out[0].partials, l->conductor.neurons, x->network.sensors, l->conductor.action[0],
+                        next);
 }
 
 static void test_each_is_itself(void **state) {
@@ -104,20 +105,20 @@ static void test_each_is_itself(void **state) {
         n[a].life = hmn_life(&single, 1, NULL, &n[a].memory);
         n[a].life->experiment = &x; /* as many sensors */
         mdl_life_genome(n[a].life, genome);
-        n[a].life->noise_key = mdl_key(KEY, MDL_STREAM_NOISE, 0, a, 0);
-        mdl_shard_birth(n[a].life->shard, &n[a].life->params, n[a].life->noise_key);
-        mdl_modulation_init(&n[a].life->modulation, &n[a].life->params, n[a].life->noise_key,
-                            mdl_task_view(&l->task, a));
+        n[a].life->conductor.noise_key[0] = mdl_key(KEY, MDL_STREAM_NOISE, 0, a, 0);
+        mdl_shard_birth(n[a].life->shard, &n[a].life->params, n[a].life->conductor.noise_key[0]);
+        mdl_modulation_init(&n[a].life->conductor.modulation[0], &n[a].life->params, n[a].life->conductor.noise_key[0],
+                            mdl_task_view(&l->conductor.task, a));
     }
     int going = 1;
     uint32_t differ = 0;
     for (uint32_t k = 0; going && k < WINDOWS; k++) {
-        mdl_task before = l->task;
+        mdl_task before = l->conductor.task;
         going = mdl_life_window(l);
         hmn_save(l, &whole);
         size_t at = MAGIC;
         for (uint32_t a = 0; a < AGENTS; a++) {
-            lone_window(&n[a], &x, mdl_task_view(&before, a), mdl_task_view(&l->task, a));
+            lone_window(&n[a], &x, mdl_task_view(&before, a), mdl_task_view(&l->conductor.task, a));
             hmn_save(n[a].life, &n[a].bytes);
             size_t size = n[a].bytes.size - MAGIC;
             assert_true(at + size <= whole.size);
@@ -158,7 +159,7 @@ static void test_save_and_load(void **state) {
         assert_true(mdl_life_window(one));
     hmn_save(one, &half);
     assert_int_equal(mdl_life_load(two, half.at, half.size), MDL_OK);
-    two->task = one->task;
+    two->conductor.task = one->conductor.task;
     for (uint32_t k = 0; k < 30; k++) {
         assert_int_equal(mdl_life_window(one), mdl_life_window(two));
         hmn_save(one, &a);
@@ -190,8 +191,8 @@ static void test_updates(void **state) {
     int64_t fitness = 0;
     mdl_life_genome(l, genome);
     mdl_life_run(l, KEY, 0, MDL_PART_TRAIN, &fitness, NULL, &updates);
-    assert_int_equal(updates, 4ull * 2 * l->windows * mdl_synapse_count(&x.network));
-    assert_int_equal(fitness, mdl_task_fitness(&l->task));
+    assert_int_equal(updates, 4ull * 2 * l->conductor.windows * mdl_synapse_count(&x.network));
+    assert_int_equal(fitness, mdl_task_fitness(&l->conductor.task));
     free(memory);
     free(genome);
 }

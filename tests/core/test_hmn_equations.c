@@ -104,7 +104,7 @@ static void step_pair(pair *p) {
     compare_neurons(p->life, p->model);
     mdl_task_out next = hmn_script(SCRIPT, p->model->window + 1, n->sensors, n->motors);
     model_next(p->model, &next);
-    compare_modulation(&p->life->modulation, p->model);
+    compare_modulation(&p->life->conductor.modulation[0], p->model);
 }
 
 /* The equations hold for STEPS steps. Returns the sum of |w - w0|, so that
@@ -112,7 +112,7 @@ static void step_pair(pair *p) {
 static double run_pair(const mdl_experiment *x, uint64_t genome_seed) {
     pair p = open_pair(x, genome_seed, MDL_GENE_COUNT, 0.0f);
     double moved = 0.0;
-    compare_modulation(&p.life->modulation, p.model);
+    compare_modulation(&p.life->conductor.modulation[0], p.model);
     for (uint32_t k = 0; k < STEPS / x->network.window; k++)
         step_pair(&p);
     for (uint32_t s = 0; s < p.life->shards; s++)
@@ -152,7 +152,7 @@ static void test_meta_methods(void **state) {
             pair p = open_pair(&x, 7, MDL_GENE_COUNT, 0.0f);
             for (uint32_t k = 0; k < STEPS / window; k++)
                 step_pair(&p);
-            assert_true(p.life->modulation.u[0] != 0.0f && p.life->modulation.u[1] != 0.0f);
+            assert_true(p.life->conductor.modulation[0].u[0] != 0.0f && p.life->conductor.modulation[0].u[1] != 0.0f);
             close_pair(&p);
         }
 }
@@ -289,15 +289,15 @@ static void test_life_in_a_task(void **state) {
         mdl_life *l = hmn_life(&x, 2, NULL, &memory);
         mdl_life_genome(l, genome);
         mdl_life_begin(l, 99, 1, 0);
-        model *m = model_open(&x, genome, mdl_key(99, 6, 0, 0, 0), STEPS, &l->task.out);
+        model *m = model_open(&x, genome, mdl_key(99, 6, 0, 0, 0), STEPS, &l->conductor.task.out);
         for (uint32_t k = 0; k < STEPS / window; k++) {
             assert_true(mdl_life_window(l));
-            assert_int_equal(l->action, model_window(m));
+            assert_int_equal(l->conductor.action[0], model_window(m));
             compare_neurons(l, m);
             for (uint32_t i = 0; i < x.network.motors; i++)
-                check("motor readout", k, (double)l->motor[i], m->neuron[x.network.neurons[0] + i].a);
-            model_next(m, &l->task.out);
-            compare_modulation(&l->modulation, m);
+                check("motor readout", k, (double)l->conductor.out[0].motor[i], m->neuron[x.network.neurons[0] + i].a);
+            model_next(m, &l->conductor.task.out);
+            compare_modulation(&l->conductor.modulation[0], m);
         }
         model_close(m);
         free(memory);

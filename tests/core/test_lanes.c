@@ -105,10 +105,10 @@ static void over(void *ctx, uint32_t i, const mdl_life *l) {
     assert_in_range(i, r->oldest, r->oldest + MDL_LIVES_AHEAD - 1);
     assert_int_equal(o->times, 0);
     o->times = 1;
-    o->windows = l->windows;
-    o->fitness = mdl_task_fitness(&l->task);
-    o->score = mdl_task_score(&l->task);
-    o->action = l->action;
+    o->windows = l->conductor.windows;
+    o->fitness = mdl_task_fitness(&l->conductor.task);
+    o->score = mdl_task_score(&l->conductor.task);
+    o->action = l->conductor.action[0];
     mdl_sink sink = {hmn_bytes_write, &o->modulation};
     mdl_life_save_modulation(l, &sink);
     if (i + 1 == r->count) {

@@ -147,7 +147,7 @@ static void test_dropout_rate(void **state) {
         double p = fmin(0.25 * i, 0.9), dropped = 0.0, n = 300.0 * 50.0;
         for (int t = 0; t < 50; t++) {
             hmn_scripted_window(f.life, SCRIPT);
-            assert_true(fabs((double)f.life->modulation.drop - p) < 1e-6);
+            assert_true(fabs((double)f.life->conductor.modulation[0].drop - p) < 1e-6);
             for (uint32_t j = 0; j < f.region->shape.neurons; j++) {
                 dropped += f.region->z[j] == 0.0f;
                 if (j >= f.region->shape.hidden)

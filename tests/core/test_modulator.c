@@ -230,7 +230,7 @@ static void test_equation(void **state) {
         mdl_levers h = {0.5f + mdl_draw_unit(&s), 0.5f + mdl_draw_unit(&s), 0.5f + mdl_draw_unit(&s),
                         0.5f + mdl_draw_unit(&s), mdl_draw_unit(&s),        mdl_draw_unit(&s) - 0.5f,
                         0.5f + mdl_draw_unit(&s), mdl_draw_unit(&s) - 0.5f, mdl_draw_unit(&s)};
-        uint32_t t = l->modulation.step;
+        uint32_t t = l->conductor.modulation[0].step;
         mdl_hmn_region *r = mdl_shard_at(&l->shard[0], (uint32_t)k % 3);
         double want[64], lag[64];
         assert_true(r->shape.neurons <= 64);
@@ -272,7 +272,7 @@ static double gain_at(float level) {
         for (uint32_t k = 0; k < MDL_OBS_MAX; k++)
             obs[k] = i == 0 ? -0.1f : 0.1f;
         mdl_hmn_region *r = mdl_shard_at(&l->shard[0], 0);
-        mdl_network_model_get(MDL_MODEL_HMN)->window(r, &l->params, &l->modulation, obs);
+        mdl_network_model_get(MDL_MODEL_HMN)->window(r, &l->params, &l->conductor.modulation[0], obs);
         for (uint32_t j = 0; j < r->shape.hidden; j++)
             z[i] += (double)r->z[j] / (double)r->shape.hidden;
         free(genome);
@@ -310,7 +310,7 @@ static void test_bytes(void **state) {
     for (int k = 0; k < 30; k++)
         hmn_scripted_window(l, SCRIPT);
     hmn_bytes a = {NULL, 0, 0}, b = {NULL, 0, 0};
-    mdl_modulation_save(&l->modulation, &(mdl_sink){hmn_bytes_write, &a});
+    mdl_modulation_save(&l->conductor.modulation[0], &(mdl_sink){hmn_bytes_write, &a});
     assert_int_equal(a.size, 4 * (31 + 12));
     mdl_modulation back;
     mdl_reader r = {a.at, a.size, 0};
@@ -318,7 +318,7 @@ static void test_bytes(void **state) {
     assert_true(!r.bad && r.left == 0);
     mdl_modulation_save(&back, &(mdl_sink){hmn_bytes_write, &b});
     assert_memory_equal(a.at, b.at, a.size);
-    assert_memory_equal(back.levels.level, l->modulation.levels.level, sizeof back.levels.level);
+    assert_memory_equal(back.levels.level, l->conductor.modulation[0].levels.level, sizeof back.levels.level);
     /* tonic and phasic dopamine are held at 0; the rest has ranges */
     static const float wrong[12] = {0.5f, -0.5f, 5.0f, -1.0f, 0.25f, 4.5f, -5.0f, 9.0f, -0.5f, 1e6f, -1e6f, 17.0f};
     for (uint32_t i = 0; i < 12; i++) {

@@ -141,10 +141,10 @@ static void test_save_and_load(void **state) {
         for (uint32_t k = 0; k < 3; k++) /* a used life is as good as a new one */
             assert_true(mdl_life_window(two));
         assert_int_equal(mdl_life_load(two, a.at, a.size), MDL_OK);
-        two->task = one->task;
+        two->conductor.task = one->conductor.task;
         hmn_save(two, &b);
         same(&a, &b);
-        assert_int_equal(one->windows, two->windows);
+        assert_int_equal(one->conductor.windows, two->conductor.windows);
         for (uint32_t k = 0; k < 20; k++) {
             assert_true(mdl_life_window(one));
             assert_true(mdl_life_window(two));
@@ -174,7 +174,7 @@ static void test_damaged_states(void **state) {
         mdl_life_begin(l, KEY, 0, MDL_PART_TRAIN);
         for (uint32_t k = 0; k < 9; k++)
             mdl_life_window(l);
-        mdl_task task = l->task;
+        mdl_task task = l->conductor.task;
         hmn_save(l, &a);
         for (size_t size = 0; size < a.size; size += 1 + size / 64) {
             uint8_t *cut = malloc(size ? size : 1); /* its exact size, for the address sanitizer */
@@ -191,7 +191,7 @@ static void test_damaged_states(void **state) {
                 accepted++;
                 hmn_save(l, &b);
                 same(&a, &b);
-                l->task = task;
+                l->conductor.task = task;
                 for (uint32_t k = 0; k < 3; k++)
                     mdl_life_window(l);
                 hmn_save(l, &b);
@@ -240,8 +240,8 @@ static void test_wipes(void **state) {
             if (k == 10) { /* the view of window 11 is the same for both */
                 hmn_scripted_window(life[1], other);
                 mdl_task_out out = hmn_script(SCRIPT, 11, x.network.sensors, x.network.motors);
-                life[1]->modulation.flags = out.flags;
-                life[1]->modulation.reward = out.reward;
+                life[1]->conductor.modulation[0].flags = out.flags;
+                life[1]->conductor.modulation[0].reward = out.reward;
             } else {
                 hmn_scripted_window(life[1], other);
             }
@@ -285,8 +285,8 @@ static void test_frozen_windows(void **state) {
         memcpy(fast, r->fast, cells);
         memcpy(context, r->context[1], neurons);
         memcpy(bias, r->bias, neurons);
-        int was_frozen = (l->modulation.flags_before & MDL_OUT_FROZEN) != 0;
-        int wiped = (l->modulation.flags & MDL_OUT_WIPE) != 0;
+        int was_frozen = (l->conductor.modulation[0].flags_before & MDL_OUT_FROZEN) != 0;
+        int wiped = (l->conductor.modulation[0].flags & MDL_OUT_WIPE) != 0;
         hmn_scripted_window(l, SCRIPT);
         int equal = memcmp(w, r->w, cells) == 0 && memcmp(bias, r->bias, neurons) == 0;
         if (!wiped)
@@ -353,7 +353,7 @@ static void test_jobs(void **state) {
         do
             expected += 4 * mdl_synapse_count(&x.network);
         while (mdl_life_window(l));
-        want += mdl_task_fitness(&l->task);
+        want += mdl_task_fitness(&l->conductor.task);
     }
     assert_int_equal(got, want);
     assert_int_equal(updates, expected);
@@ -377,7 +377,7 @@ static void network_case(void *ctx, size_t count, char **field) {
     assert_int_equal(v->run, k + 1); /* in order of windows */
     if (field[0][0] == 'm') {
         hmn_bytes b = {NULL, 0, 0};
-        mdl_modulation_save(&v->life->modulation, &(mdl_sink){hmn_bytes_write, &b});
+        mdl_modulation_save(&v->life->conductor.modulation[0], &(mdl_sink){hmn_bytes_write, &b});
         mdl_reader r = {b.at, b.size, 0};
         assert_int_equal(b.size, 124);
         while (r.left > 0)

@@ -58,7 +58,7 @@ static void begin(world *w) {
     w->out.flags = MDL_OUT_WIPE;
     mdl_life_genome(w->life, w->genome);
     mdl_shard_birth(&w->life->shard[0], &w->life->params, KEY);
-    mdl_modulation_init(&w->life->modulation, &w->life->params, KEY, &w->out);
+    mdl_modulation_init(&w->life->conductor.modulation[0], &w->life->params, KEY, &w->out);
     w->out.flags = 0;
 }
 
@@ -66,9 +66,10 @@ static void begin(world *w) {
 static double go(world *w) {
     mdl_partials sum = {0, 0, 0};
     mdl_life *l = w->life;
-    mdl_shard_window(&l->shard[0], &l->params, &l->modulation, w->out.obs);
+    mdl_shard_window(&l->shard[0], &l->params, &l->conductor.modulation[0], w->out.obs);
     mdl_shard_partials(&l->shard[0], &l->params, &sum);
-    mdl_modulation_next(&l->modulation, &l->params, KEY, 1, &sum, l->neurons, w->x.network.sensors, 0, &w->out);
+    mdl_modulation_next(&l->conductor.modulation[0], &l->params, KEY, 1, &sum, l->conductor.neurons,
+                        w->x.network.sensors, 0, &w->out);
     const mdl_neuraxon_region *r = nx_region_of(l, 0);
     double active = 0.0;
     for (uint32_t j = 0; j < HIDDEN; j++)

@@ -98,7 +98,7 @@ static seen run_genome(const mdl_experiment *x, uint64_t genome_seed, uint32_t s
     hmn_scripted_begin(l, SCRIPT, KEY + genome_seed);
     nx_model *m = nx_open(x, genome, KEY + genome_seed);
     for (uint32_t k = 0; k < steps / x->network.window; k++) {
-        mdl_modulation state = l->modulation;
+        mdl_modulation state = l->conductor.modulation[0];
         mdl_task_out out = hmn_script(SCRIPT, k, x->network.sensors, x->network.motors);
         hmn_scripted_window(l, SCRIPT);
         window_of(m, l, &state, out.obs);

@@ -91,7 +91,7 @@ static void test_save_and_load(void **state) {
         for (uint32_t k = 0; k < 13; k++) /* a used life is as good as a new one */
             assert_true(mdl_life_window(two));
         assert_int_equal(mdl_life_load(two, a.at, a.size), MDL_OK);
-        two->task = one->task;
+        two->conductor.task = one->conductor.task;
         hmn_save(two, &b);
         same(&a, &b);
         for (uint32_t k = 0; k < 20; k++) {
@@ -128,7 +128,7 @@ static void test_damaged_states(void **state) {
         mdl_life_begin(l, KEY, 0, MDL_PART_TRAIN);
         for (uint32_t k = 0; k < 60; k++)
             mdl_life_window(l);
-        mdl_task task = l->task;
+        mdl_task task = l->conductor.task;
         hmn_save(l, &a);
         for (size_t size = 0; size < a.size; size += 1 + size / 64) {
             uint8_t *cut = malloc(size ? size : 1);
@@ -145,7 +145,7 @@ static void test_damaged_states(void **state) {
                 accepted++;
                 hmn_save(l, &b);
                 same(&a, &b);
-                l->task = task;
+                l->conductor.task = task;
                 for (uint32_t k = 0; k < 3; k++)
                     mdl_life_window(l);
                 hmn_save(l, &b);
@@ -186,7 +186,7 @@ static void test_wipes(void **state) {
         hmn_scripted_window(life[0], SCRIPT);
         hmn_scripted_window(life[1], k < 10 ? 99 : SCRIPT);
         if (k == 10) /* window 11 wipes, and both see the same of it */
-            life[1]->modulation = life[0]->modulation;
+            life[1]->conductor.modulation[0] = life[0]->conductor.modulation[0];
         for (uint32_t r = 0; r < 2; r++) {
             const mdl_neuraxon_region *a = nx_region_of(life[0], r), *b = nx_region_of(life[1], r);
             size_t size = a->shape.neurons * sizeof(float);

@@ -52,11 +52,11 @@ static float *genome_of(const mdl_experiment *x, uint32_t seed) {
 
 static int window(mdl_life *l, past *h) {
     int more = mdl_life_window(l);
-    for (uint32_t a = 0; h && a < l->agents; a++)
-        h->action[h->windows * l->agents + a] = a == 0 ? l->action : l->fellow[a - 1].action;
+    for (uint32_t a = 0; h && a < l->conductor.agents; a++)
+        h->action[h->windows * l->conductor.agents + a] = l->conductor.action[a];
     if (h) {
         uint32_t motors = l->experiment->network.motors;
-        memcpy(h->motor + (size_t)h->windows * motors, l->motor, motors * sizeof(float));
+        memcpy(h->motor + (size_t)h->windows * motors, l->conductor.out[0].motor, motors * sizeof(float));
         h->windows++;
     }
     return more;
@@ -92,9 +92,9 @@ static void try_life(const mdl_experiment *x, uint32_t stop) {
     hmn_bytes at_end = bytes_of(whole), too = bytes_of(later);
     assert_int_equal(at_end.size, too.size);
     assert_memory_equal(at_end.at, too.at, too.size);
-    assert_int_equal(mdl_task_fitness(&whole->task), mdl_task_fitness(&later->task));
-    assert_int_equal(mdl_task_score(&whole->task), mdl_task_score(&later->task));
-    assert_int_equal(whole->windows, later->windows);
+    assert_int_equal(mdl_task_fitness(&whole->conductor.task), mdl_task_fitness(&later->conductor.task));
+    assert_int_equal(mdl_task_score(&whole->conductor.task), mdl_task_score(&later->conductor.task));
+    assert_int_equal(whole->conductor.windows, later->conductor.windows);
 
     /* A past that no life has, and one of another length, are refused. */
     if (h.windows > 0) {

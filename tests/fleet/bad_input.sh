@@ -6,8 +6,17 @@ experiment small.json 80 30
 want=$(evolved small.json alone)
 coordinator ledger small.json --listen tcp://127.0.0.1:0 --admission open:8 --lease-ms 50 --once
 worker honest "$address" --throttle 3
-"$FLEET/hostile" "$address" >hostile.out 2>hostile.err || fail "hostile: $(cat hostile.err)"
+reaches ledger 1 60
+"$FLEET/hostile" "$address" >hostile.out 2>hostile.err &
+hostile=$!
+ours+=("$hostile")
+while kill -0 "$hostile" 2>/dev/null; do # half of the experiment at most: the rest is for afterwards
+    [ "$(generation ledger)" -lt 40 ] || kill -STOP "$worker_pid"
+    sleep 0.1
+done
+wait "$hostile" || fail "hostile: $(cat hostile.err)"
 [ "$(generation ledger)" -lt 80 ] || fail "the honest worker was not beside it: the experiment is too short"
+kill -CONT "$worker_pid"
 kill -TERM "$worker_pid"
 worker quick "$address"
 ends "$pid" 60

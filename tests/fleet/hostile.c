@@ -6,10 +6,11 @@
 #include "protocol/ticket.h"
 #include "tests/fleet/stub.h"
 
-enum { WAIT_MS = 3000, ROUNDS = 3, FLOOD = 160 };
+enum { WAIT_MS = 3000, CUT_MS = 500, ROUNDS = 3, FLOOD = 160, LONG = 1 << 20 };
 
 typedef struct line {
     uv_loop_t loop;
+    char url[MDL_URL_MAX];
     mdl_client *client;
     uint8_t coordinator[MDL_KEY_BYTES];
     int answered, links, lost;
@@ -20,7 +21,7 @@ typedef struct line {
     mdl_message message;
 } line;
 
-static uint8_t frame[MDL_FRAME_CALL_MAX + 4096];
+static uint8_t frame[MDL_FRAME_CALL_MAX + LONG];
 
 static void on_reply(void *ctx, uint64_t token, mdl_err status, const uint8_t *bytes, size_t size) {
     line *l = ctx;
@@ -42,12 +43,25 @@ static void on_link(void *ctx, int connected) {
     l->lost += !connected;
 }
 
-static void say(line *l, size_t size) {
+static mdl_client *dial(line *l) {
+    char error[512];
+    mdl_client *client;
+    mdl_client_options o = {.url = l->url, .receive_max = MDL_FRAME_REPLY_MAX, .calls_max = 4};
+    o.on_reply = on_reply;
+    o.on_link = on_link;
+    o.ctx = l;
+    stub_check(mdl_client_open(&l->loop, &o, &client, error, sizeof error) == MDL_OK, error);
+    return client;
+}
+
+static void say_for(line *l, size_t size, uint32_t wait_ms) {
     l->answered = 0;
-    stub_check(mdl_client_call(l->client, 1, frame, size, WAIT_MS) == MDL_OK, "call");
+    stub_check(mdl_client_call(l->client, 1, frame, size, wait_ms) == MDL_OK, "call");
     while (!l->answered)
         uv_run(&l->loop, UV_RUN_ONCE);
 }
+
+static void say(line *l, size_t size) { say_for(l, size, WAIT_MS); }
 
 /* Say what lies in `frame`; the answer must be a refusal for this reason. */
 static void refused(line *l, const char *what, size_t size, mdl_reason reason) {
@@ -92,6 +106,26 @@ static void enter(line *l, stub *s) {
     }
 }
 
+/* A call over the length of an envelope: its sender is cut off, and nothing answers. */
+static void cut_off(line *l, const char *what, size_t size) {
+    mdl_client *usual = l->client;
+    l->client = dial(l); /* of its own: one that is cut off dials more and more seldom */
+    int lost = l->lost;
+    say_for(l, size, CUT_MS);
+    stub_check(l->status != MDL_OK && l->lost > lost, what);
+    mdl_client_close(l->client, NULL, NULL);
+    l->client = usual;
+    printf("%-44s %s\n", what, "the connection is closed");
+}
+
+static void long_call(line *l, const char *what, const stub *s, mdl_message_type type, size_t rest) {
+    stub t = *s;
+    mdl_message m = stub_message(type);
+    size_t size = stub_seal(&t, &m, frame);
+    memset(frame + size, 'x', sizeof frame - size);
+    cut_off(l, what, MDL_FRAME_CALL_MAX + rest);
+}
+
 /* ---- before a session ---- */
 
 static void bad_bytes(line *l, const stub *s) {
@@ -108,12 +142,7 @@ static void bad_bytes(line *l, const stub *s) {
     memset(frame, 'x', 70000 < sizeof frame ? 70000 : sizeof frame);
     memcpy(frame, "\0\0\0\0", 4);
     frame[0] = frame[1] = 0xff;
-    say(l, MDL_FRAME_CALL_MAX + 2000);
-    if (l->status == MDL_OK)
-        stub_check(l->message.type == MDL_MSG_REJECT && l->message.as.reject.reason == MDL_REASON_OVERSIZE, "oversize");
-    else
-        stub_check(l->lost > 0, "oversize: the connection stays open");
-    printf("%-44s %s\n", "oversize", l->status == MDL_OK ? "oversize" : "the connection is closed");
+    cut_off(l, "oversize", MDL_FRAME_CALL_MAX + 2000);
 
     size_t size = stub_seal(&t, &m, frame);
     frame[size] = 0;
@@ -145,6 +174,12 @@ static void bad_bytes(line *l, const stub *s) {
     char deep[4000];
     memset(deep, '[', sizeof deep);
     refused(l, "4000 brackets", stub_seal_text(s, "hello", deep, sizeof deep, frame), MDL_REASON_BAD_PAYLOAD);
+    stub stranger;
+    stub_init(&stranger, 54321);
+    long_call(l, "a long call of a stranger", &stranger, MDL_MSG_HELLO, LONG);
+    long_call(l, "one byte too many for a call without a blob", s, MDL_MSG_PING, 64);
+    memset(frame, 0, 4);
+    cut_off(l, "a long receipt", MDL_FRAME_CALL_MAX + LONG);
 }
 
 static void bad_hello(line *l, const stub *s) {
@@ -160,7 +195,7 @@ static void bad_hello(line *l, const stub *s) {
     static const char old[] = "{\"experiment\":\"0000000000000000000000000000000000000000000000000000000000000000\","
                               "\"session\":\"00000000000000000000000000000001\",\"seq\":\"0\",\"version\":0,"
                               "\"program\":\"stub\",\"results\":1,\"threads\":1,\"speed\":\"0\",\"ticket\":\"0\","
-                              "\"invite\":\"\"}";
+                              "\"invite\":\"\",\"memory\":\"0\"}";
     refused(l, "old version", stub_seal_text(s, "hello", old, sizeof old - 1, frame), MDL_REASON_BAD_PAYLOAD);
     m = stub_message(MDL_MSG_HELLO);
     m.as.hello.results = MDL_RESULTS + 1;
@@ -266,19 +301,15 @@ static void in_session(line *l, stub *a, stub *b) {
 
 int main(int argc, char **argv) {
     static line l;
-    char url[MDL_URL_MAX], news[MDL_URL_MAX], error[512];
+    char news[MDL_URL_MAX], error[512];
     int has_key;
     stub_check(argc == 2 && sodium_init() >= 0, "usage: hostile ADDRESS#KEY");
-    stub_check(mdl_address_parse(argv[1], url, news, l.coordinator, &has_key, error, sizeof error) == MDL_OK, error);
+    stub_check(mdl_address_parse(argv[1], l.url, news, l.coordinator, &has_key, error, sizeof error) == MDL_OK, error);
     stub_check(has_key, "the address has no key");
     uv_loop_init(&l.loop);
     for (uint64_t round = 0; round < ROUNDS; round++) {
-        mdl_client_options o = {.url = url, .receive_max = MDL_FRAME_REPLY_MAX, .calls_max = 4};
-        o.on_reply = on_reply;
-        o.on_link = on_link;
-        o.ctx = &l;
         l.lost = 0;
-        stub_check(mdl_client_open(&l.loop, &o, &l.client, error, sizeof error) == MDL_OK, error);
+        l.client = dial(&l);
         stub a, b;
         stub_init(&a, 1000 + round);
         stub_init(&b, 2000 + round);

@@ -6,7 +6,8 @@ cd "$TEST_TMPDIR"
 kills=${FLEET_KILLS:-10}
 [ "$long" = 1 ] && kills=${FLEET_KILLS:-200}
 RANDOM=${FLEET_SEED:-20260701}
-generations=$((kills * 20))
+each=12 # generations a kill
+generations=$((kills * each))
 experiment long.json $generations 40
 want=$(evolved long.json alone)
 
@@ -19,8 +20,14 @@ for w in 0 1 2; do
 done
 done=0 during=0
 while [ $done -lt $kills ]; do
-    # From the first record on, or in the middle of the work; workers come back within about a second.
-    sleep "$(printf '%d.%03d' $((RANDOM % 2)) $((RANDOM % 1000)))"
+    # From the first record on, or in the middle of the work, at once when a fast machine is ahead of the kills; workers
+    # come back within about a second.
+    wait_ms=$((RANDOM % 2 * 1000 + RANDOM % 1000))
+    sleep "$(printf '0.%03d' $((wait_ms % 50)))"
+    for ((; wait_ms >= 50; wait_ms -= 50)); do
+        [ "$(generation ledger || echo 0)" -lt $(((done + 1) * each - 3)) ] || break
+        sleep 0.05
+    done
     kill -0 "$pid" 2>/dev/null || break
     before=$(generation ledger || echo 0)
     kill -9 "$pid"

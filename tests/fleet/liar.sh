@@ -15,11 +15,13 @@ ends "$pid" 60
 [ "$code" -eq 0 ] || fail "the coordinator ended with $code"
 [ "$(digest_of ledger/champion.safetensors)" = "$want" ] || fail "another champion"
 
-# The rules hold, verdicts and credit among them; who computes everything again finds the two, and only them.
+# The rules hold, verdicts and credit among them; who computes everything again notes the two, and only them, and finds
+# nothing that the ledger does not say itself.
 "$MODULON" audit ledger --vkey "$vkey" --tier rules --quiet --json >rules.out || fail "audit: $(cat rules.out)"
 code=0
 "$MODULON" audit ledger --vkey "$vkey" --full --quiet --json >audit.out || code=$?
-[ "$code" -eq 1 ] || fail "audit: $code, $(cat audit.out)"
+[ "$code" -eq 0 ] || fail "audit: $code, $(cat audit.out)"
+grep -q '"findings":\[\]' audit.out || fail "findings: $(cat audit.out)"
 grep -o '"culprit":"[^"]*"' audit.out | sed 's/.*:"\(.*\)"/banned \1/' | sort -u >culprits.txt
 grep '^banned ' liars.txt | sort | cmp -s - culprits.txt || fail "the audit names $(cat culprits.txt)"
 

@@ -27,8 +27,11 @@ static void check_message(const mdl_frame *f) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    mdl_frame f;
+    mdl_frame f, begun;
     size_t again_size = 0;
+    int begins = mdl_frame_decode_begin(data, size, &begun) == MDL_OK;
+    MDL_ASSERT(!begins || (begun.envelope + begun.envelope_size <= data + size && !begun.blob));
+    MDL_ASSERT(begins == (mdl_frame_decode(data, size, &f) == MDL_OK && f.envelope_size > 0));
     if (mdl_frame_decode(data, size, &f) != MDL_OK) {
         return 0;
     }

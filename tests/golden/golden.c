@@ -136,12 +136,12 @@ static void put_life(const mdl_experiment *x, uint32_t shards, float spread, uin
     mdl_life *l = mdl_life_init(memory, x, shards, kernel);
     mdl_life_genome(l, genome);
     mdl_life_begin(l, mdl_life_key(x->seed, MDL_STREAM_TRAIN, 0, 0), 0, MDL_PART_TRAIN);
-    while (l->windows < windows && mdl_life_window(l))
-        if (l->windows % every == 0)
+    while (l->conductor.windows < windows && mdl_life_window(l))
+        if (l->conductor.windows % every == 0)
             mdl_life_save(l, &out);
     mdl_life_save(l, &out);
-    mdl_put_i64(&out, mdl_task_fitness(&l->task));
-    mdl_put_i64(&out, mdl_task_score(&l->task));
+    mdl_put_i64(&out, mdl_task_fitness(&l->conductor.task));
+    mdl_put_i64(&out, mdl_task_score(&l->conductor.task));
     free(memory);
     free(genome);
 }

@@ -246,7 +246,8 @@ static void test_everything_given(void **state) {
             "\"modulators\": {\"mechanisms\": {\"phasic\": false, \"serotonin\": \"gene\"},"
             "  \"clamp\": {\"arousal\": 0.7, \"dopamine\": 0}},"
             "\"evolution\": {\"migrate_every\": 2, \"islands\": [{\"algorithm\": \"ga\", \"population\": 6,"
-            "  \"count\": 2}, {\"algorithm\": \"cma\", \"sigma_min\": 0.2}]}, \"test_episodes\": 1}",
+            "  \"count\": 2}, {\"algorithm\": \"cma\", \"sigma_min\": 0.2}]}, \"test_episodes\": 1,"
+            "\"sharding\": {\"shards\": 2, \"snapshot_windows\": 0}}",
             &x, NULL),
         MDL_OK);
     assert_int_equal(x.seed, UINT64_MAX);
@@ -272,7 +273,26 @@ static void test_everything_given(void **state) {
     assert_int_equal(x.evolution.island[1].algorithm, MDL_GA);
     assert_int_equal(x.evolution.island[1].elite, 1); /* 6 / 8, at least 1 */
     assert_true(x.evolution.island[2].sigma_min == 0.2f);
+    assert_int_equal(x.sharding.used, 1);
+    assert_int_equal(x.sharding.shards, 2);
+    assert_int_equal(x.sharding.replicas, 1);
+    assert_int_equal(x.sharding.snapshot_windows, 0);
     assert_round_trip(&x);
+}
+
+static void test_sharding(void **state) {
+    (void)state;
+    mdl_experiment x;
+    assert_int_equal(parse_text("{\"task\": \"tmaze\", \"sharding\": \"off\"}", &x, NULL), MDL_OK);
+    assert_int_equal(x.sharding.used, 0);
+    assert_round_trip(&x);
+    assert_int_equal(parse_text("{\"task\": \"tmaze\", \"sharding\": {}}", &x, NULL), MDL_OK);
+    assert_int_equal(x.sharding.used, 1);
+    assert_int_equal(x.sharding.shards, 0);
+    assert_int_equal(x.sharding.snapshot_windows, 64);
+    assert_round_trip(&x);
+    assert_int_equal(parse_text("{\"task\": \"tmaze\", \"sharding\": {\"shards\": \"auto\"}}", &x, NULL), MDL_OK);
+    assert_int_equal(x.sharding.shards, 0);
 }
 
 static void test_every_task(void **state) {
@@ -296,6 +316,15 @@ static void test_sentences(void **state) {
          "f: evolution.islands[2].sigma is 40; allowed: a number from 0.0001 to 10"},
         {"{\"task\": \"tmaze\", \"hmn\": {\"init_sd\": 0.1e400}}",
          "f: hmn.init_sd is inf; allowed: a number from 0 to 4"},
+        {"{\"task\": \"tmaze\", \"sharding\": \"on\"}", "f: sharding is \"on\"; allowed: \"off\", or an object"},
+        {"{\"task\": \"tmaze\", \"sharding\": {\"shards\": 0}}",
+         "f: sharding.shards is 0; allowed: \"auto\", or an integer from 1 to 256"},
+        {"{\"task\": \"tmaze\", \"sharding\": {\"replicas\": 4}}",
+         "f: sharding.replicas is 4; allowed: an integer from 1 to 3"},
+        {"{\"task\": \"tmaze\", \"sharding\": {\"shards\": 2}}",
+         "f: sharding.shards is 2; allowed: at most network.regions (1)"},
+        {"{\"task\": {\"name\": \"forage\", \"agents\": 2}, \"sharding\": {}}",
+         "f: sharding is 2; allowed: \"off\" where task.agents is above (1)"},
         {"{\"task\": \"tmaze\",\n \"seed\":\tNaN}",
          "f: line 2, column 10 (seed): found NaN; allowed: a value: object, list, string, number, true, false or null"},
         {"{\"task\": \"\xC3\xA4\xC3\xB6\" x", "f: line 1, column 15 (task): found x; allowed: a comma or }"},
@@ -500,6 +529,7 @@ int main(void) {
         cmocka_unit_test(test_examples),
         cmocka_unit_test(test_minimal),
         cmocka_unit_test(test_everything_given),
+        cmocka_unit_test(test_sharding),
         cmocka_unit_test(test_every_task),
         cmocka_unit_test(test_sentences),
         cmocka_unit_test(test_long_values),

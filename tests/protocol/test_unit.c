@@ -61,7 +61,7 @@ static void by_the_text(setting *s, uint32_t index, mdl_job_result *out) {
     mdl_sink sink = mdl_digest_sink(&d);
     mdl_job job;
     mdl_evolution_job(s->e, index, &job, s->genome);
-    sink.write(sink.ctx, "modulon segment v2", 18);
+    sink.write(sink.ctx, "modulon segment v3", 18);
     put_le(&sink, job.generation, 4);
     put_le(&sink, index, 4);
     put_le(&sink, job.episodes, 4);
@@ -76,16 +76,22 @@ static void by_the_text(setting *s, uint32_t index, mdl_job_result *out) {
             train ? MDL_PART_TRAIN : MDL_PART_VALIDATE);
         while (mdl_life_window(s->life)) {
         }
-        int64_t fitness = mdl_task_fitness(&s->life->task);
-        uint64_t updates = (uint64_t)s->life->windows * s->x.network.window * s->life->synapses;
+        int64_t fitness = mdl_task_fitness(&s->life->conductor.task);
+        uint64_t updates = (uint64_t)s->life->conductor.windows * s->x.network.window * s->life->conductor.synapses;
         uint8_t digest[MDL_DIGEST_BYTES];
         mdl_digest_init(&end);
         mdl_sink inner = mdl_digest_sink(&end);
-        mdl_modulation_save(&s->life->modulation, &inner);
-        if (i + 1 == job.episodes)
-            mdl_life_save(s->life, &inner);
+        mdl_modulation_save(&s->life->conductor.modulation[0], &inner);
+        for (uint32_t r = 0; i + 1 == job.episodes && r < s->x.network.regions; r++) {
+            mdl_digest of_region;
+            mdl_digest_init(&of_region);
+            mdl_sink bytes = mdl_digest_sink(&of_region);
+            mdl_life_save_region(s->life, 0, r, &bytes);
+            mdl_digest_final(&of_region, digest);
+            inner.write(inner.ctx, digest, sizeof digest);
+        }
         mdl_digest_final(&end, digest);
-        put_le(&sink, s->life->windows, 4);
+        put_le(&sink, s->life->conductor.windows, 4);
         put_le(&sink, (uint64_t)fitness, 8);
         put_le(&sink, updates, 8);
         sink.write(sink.ctx, digest, sizeof digest);

@@ -65,7 +65,10 @@ static void test_each_kind(void **state) {
         if (liar) { /* from the first unit on: probation finds them all */
             assert_true(sum.wrong > 0 && sum.banned >= sum.workers - 1);
             assert_int_equal(sum.slipped, 0);
-            assert_int_equal(sum.paid, 0);
+            if (kind == MDL_SIM_FLIPPER) /* seven of its eight jobs are right: some may get through probation first */
+                assert_true(20 * sum.paid < sum.worked);
+            else
+                assert_int_equal(sum.paid, 0);
         }
         if (kind == MDL_SIM_TURNCOAT || kind == MDL_SIM_GAMBLER) {
             assert_true(sum.wrong > 0 && sum.banned > 0);

@@ -159,12 +159,13 @@ static inline mdl_task_out hmn_script(uint64_t seed, uint32_t k, uint32_t sensor
  * the script in place of the task. Ends a window; returns the action. */
 static inline uint32_t hmn_scripted_window(mdl_life *l, uint64_t script) {
     const mdl_network_spec *network = &l->experiment->network;
-    uint32_t k = l->modulation.window, last = l->modulation.step + network->window - 1, action = 0;
+    uint32_t k = l->conductor.modulation[0].window, last = l->conductor.modulation[0].step + network->window - 1,
+             action = 0;
     mdl_task_out now = hmn_script(script, k, network->sensors, network->motors);
     mdl_task_out next = hmn_script(script, k + 1, network->sensors, network->motors);
     mdl_partials sum = {0, 0, 0};
     for (uint32_t i = 0; i < l->shards; i++)
-        mdl_shard_window(&l->shard[i], &l->params, &l->modulation, now.obs);
+        mdl_shard_window(&l->shard[i], &l->params, &l->conductor.modulation[0], now.obs);
     for (uint32_t i = 0; i < l->shards; i++) {
         mdl_shard_partials(&l->shard[i], &l->params, &sum);
         mdl_region_view first;
@@ -181,18 +182,18 @@ static inline uint32_t hmn_scripted_window(mdl_life *l, uint64_t script) {
         mdl_shard_export(&l->shard[i], last, l->boundary);
     for (uint32_t i = 0; network->sources > 0 && i < l->shards; i++)
         mdl_shard_import(&l->shard[i], &l->params, last, l->boundary);
-    mdl_modulation_next(&l->modulation, &l->params, l->noise_key, network->window, &sum, l->neurons, network->sensors,
-                        action, &next);
+    mdl_modulation_next(&l->conductor.modulation[0], &l->params, l->conductor.noise_key[0], network->window, &sum,
+                        l->conductor.neurons, network->sensors, action, &next);
     return action;
 }
 
 static inline void hmn_scripted_begin(mdl_life *l, uint64_t script, uint64_t noise_key) {
     const mdl_network_spec *network = &l->experiment->network;
     mdl_task_out first = hmn_script(script, 0, network->sensors, network->motors);
-    l->noise_key = noise_key;
+    l->conductor.noise_key[0] = noise_key;
     for (uint32_t i = 0; i < l->shards; i++)
         mdl_shard_birth(&l->shard[i], &l->params, noise_key);
-    mdl_modulation_init(&l->modulation, &l->params, noise_key, &first);
+    mdl_modulation_init(&l->conductor.modulation[0], &l->params, noise_key, &first);
 }
 
 #endif

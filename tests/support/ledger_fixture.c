@@ -175,17 +175,60 @@ mdl_message ledger_play_admin(const ledger_play *p, const char *action, uint32_t
     return m;
 }
 
-/* What job `index` of the open generation gives. */
-static mdl_job_result answer_of(ledger_play *p, uint32_t index) {
+/* What job `index` of `e`'s generation gives. */
+static mdl_job_result answer_in(ledger_play *p, const mdl_evolution *e, uint32_t index) {
     mdl_job_result job;
     memset(&job, 0, sizeof job);
     if (p->life) {
-        mdl_unit_job(p->life, mdl_ledger_evolution(p->ledger), index, p->genome, NULL, &job);
+        mdl_unit_job(p->life, e, index, p->genome, NULL, &job);
         return job;
     }
     job.fitness = (int64_t)(index * UINT64_C(2654435761) % 1000003) - 500000;
     job.updates = index + 1;
     return job;
+}
+
+static mdl_job_result answer_of(ledger_play *p, uint32_t index) {
+    return answer_in(p, mdl_ledger_evolution(p->ledger), index);
+}
+
+/* The list of fitnesses that the closing of a generation names. */
+static const uint8_t *closed_fitness(const void *ctx, uint32_t generation) {
+    static uint8_t pae[MDL_PAE_BYTES_MAX], digest[MDL_DIGEST_BYTES];
+    static uint64_t list[MDL_LIST_MAX];
+    const ledger_play *p = ctx;
+    for (size_t i = 0; i < p->records; i++) {
+        mdl_envelope e;
+        mdl_message m;
+        if (p->record[i].type != MDL_MSG_CLOSE)
+            continue;
+        assert_int_equal(mdl_envelope_decode(p->record[i].bytes, p->record[i].size, pae, &e), MDL_OK);
+        assert_int_equal(mdl_message_of(&e, (mdl_list_room){list, MDL_LIST_MAX}, &m, NULL), MDL_OK);
+        memcpy(digest, m.as.close.fitness, sizeof digest);
+        if (m.as.close.generation == generation)
+            return digest;
+    }
+    fail_msg("generation %u has not closed", (unsigned)generation);
+    return NULL;
+}
+
+mdl_message ledger_play_correction(ledger_play *p, uint32_t worker, const mdl_ledger_unit *unit) {
+    mdl_duty_answer right[MDL_UNIT_JOBS_MAX];
+    mdl_past_source source = {closed_fitness, p, &p->source};
+    mdl_message m;
+    mdl_past *past = mdl_past_new(&p->experiment);
+    assert_non_null(past);
+    assert_int_equal(mdl_past_seek(past, unit->generation, UINT32_MAX, &source), MDL_OK);
+    for (uint32_t i = 0; i < unit->count; i++) {
+        mdl_job_result job = answer_in(p, mdl_past_evolution(past), unit->first + i);
+        right[i] = (mdl_duty_answer){.fitness = job.fitness, .updates = job.updates};
+        memcpy(right[i].segment, job.segment, sizeof job.segment);
+    }
+    mdl_past_free(past);
+    assert_int_equal(mdl_ledger_make_correction(p->ledger, worker, unit->record, right, p->fitness, p->segments, &m),
+                     MDL_OK);
+    m.head = ledger_play_message(p, m.type).head;
+    return m;
 }
 
 mdl_message ledger_play_commit(ledger_play *p, const mdl_message *result, uint32_t worker) {
@@ -484,6 +527,15 @@ void ledger_fingerprint(const mdl_ledger *l, uint8_t digest[MDL_DIGEST_BYTES]) {
         mdl_put_u64(&s, worker[i].waiting);
         mdl_put_u64(&s, worker[i].forfeited);
         mdl_put_u64(&s, worker[i].verdict);
+        mdl_put_u32(&s, worker[i].reviewed);
+        mdl_put_u32(&s, worker[i].corrected);
+        for (uint32_t k = 0; k < worker[i].pasts; k++) {
+            mdl_put_u64(&s, worker[i].past[k].record);
+            mdl_put_u32(&s, worker[i].past[k].generation);
+            mdl_put_u32(&s, worker[i].past[k].first);
+            mdl_put_u32(&s, worker[i].past[k].count);
+            mdl_put_bytes(&s, worker[i].past[k].claim, sizeof worker[i].past[k].claim);
+        }
         mdl_put_u32(&s, worker[i].verified);
         mdl_put_u32(&s, worker[i].owner_number);
         assert_ptr_equal(mdl_ledger_worker_find(l, worker[i].key), &worker[i]);

@@ -6,6 +6,7 @@
 
 #include "core/life.h"
 #include "protocol/ledger.h"
+#include "protocol/past.h"
 
 enum { LEDGER_COORDINATOR = 0, LEDGER_SIGNERS_MAX = 16, LEDGER_LEASES_MAX = 8192 };
 
@@ -71,6 +72,8 @@ void ledger_play_other_segment(ledger_play *p, mdl_message *result);
 mdl_message ledger_play_commit(ledger_play *p, const mdl_message *result, uint32_t worker);
 /* The coordinator's own answer of a job. */
 mdl_message ledger_play_check(ledger_play *p, uint32_t job);
+/* What a unit that is owed computes; worker: its index. The message's lists are p->fitness and p->segments. */
+mdl_message ledger_play_correction(ledger_play *p, uint32_t worker, const mdl_ledger_unit *unit);
 /* What is due next, their blobs stored. */
 mdl_message ledger_play_closing(ledger_play *p);
 mdl_message ledger_play_credit(ledger_play *p);

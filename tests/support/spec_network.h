@@ -71,17 +71,17 @@ static inline mdl_task_out spec_view(uint32_t k) {
 
 static inline void spec_begin(mdl_life *l) {
     mdl_task_out first = spec_view(0);
-    l->noise_key = 1;
+    l->conductor.noise_key[0] = 1;
     mdl_shard_birth(&l->shard[0], &l->params, 1);
-    mdl_modulation_init(&l->modulation, &l->params, 1, &first);
+    mdl_modulation_init(&l->conductor.modulation[0], &l->params, 1, &first);
 }
 
 static inline void spec_window(mdl_life *l, uint32_t k) {
     mdl_task_out view = spec_view(k), next = spec_view(k + 1);
     mdl_partials sum = {0, 0, 0};
     const mdl_shard *s = &l->shard[0];
-    uint32_t last = l->modulation.step + 1;
-    mdl_shard_window(&l->shard[0], &l->params, &l->modulation, view.obs);
+    uint32_t last = l->conductor.modulation[0].step + 1;
+    mdl_shard_window(&l->shard[0], &l->params, &l->conductor.modulation[0], view.obs);
     mdl_shard_partials(s, &l->params, &sum);
     mdl_region_view first;
     mdl_shard_view(s, 0, &first);
@@ -89,7 +89,7 @@ static inline void spec_window(mdl_life *l, uint32_t k) {
     uint32_t action = view.flags & MDL_OUT_TEACH ? view.teach : motor[1] > motor[0];
     mdl_shard_export(s, last, l->boundary);
     mdl_shard_import(&l->shard[0], &l->params, last, l->boundary);
-    mdl_modulation_next(&l->modulation, &l->params, 1, 2, &sum, l->neurons, 2, action, &next);
+    mdl_modulation_next(&l->conductor.modulation[0], &l->params, 1, 2, &sum, l->conductor.neurons, 2, action, &next);
 }
 
 #endif

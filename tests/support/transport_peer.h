@@ -28,6 +28,9 @@ enum { LIMIT = 4096, PATIENCE_MS = 15000, TOKENS = 64 };
 /* What the server does with a call. */
 typedef enum service { ANSWER, HOLD, DROP, MIRROR } service;
 
+/* And with the beginning of a large one. */
+typedef enum admission { ADMIT, LATER, REFUSE, CUT } admission;
+
 typedef struct peer {
     uv_loop_t loop;
     uv_timer_t patience;
@@ -36,8 +39,13 @@ typedef struct peer {
     mdl_client *client;
     service service;
     size_t receive_max; /* 0: LIMIT                           */
-    uint8_t *expected;  /* what an echo should be, or NULL     */
-    uint32_t echoes;    /* replies that were                   */
+    size_t large_max, large_total;
+    admission admission; /* what happens to large calls        */
+    size_t said;         /* what they are taken to be long      */
+    mdl_call *asked;     /* the one that waits, with LATER      */
+    uint32_t beginnings; /* of large calls                      */
+    uint8_t *expected;   /* what an echo should be, or NULL     */
+    uint32_t echoes;     /* replies that were                   */
     size_t expected_size;
     mdl_call *held[TOKENS];
     uint32_t held_count, calls;
@@ -72,6 +80,28 @@ static inline void on_call(void *ctx, mdl_call *call, const uint8_t *bytes, size
     } else {
         assert_true(p->held_count < TOKENS);
         p->held[p->held_count++] = call;
+    }
+}
+
+static inline void on_large(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *name) {
+    peer *p = ctx;
+    p->beginnings++;
+    assert_true(name[0] && size >= (p->receive_max ? p->receive_max : LIMIT) && size < p->large_max);
+    assert_true(!p->expected || memcmp(bytes, p->expected, size) == 0);
+    switch (p->admission) {
+    case ADMIT:
+        mdl_call_admit(call, p->said);
+        break;
+    case LATER:
+        assert_null(p->asked);
+        p->asked = call;
+        break;
+    case REFUSE:
+        mdl_call_reply(call, (const uint8_t *)"no", 2);
+        break;
+    case CUT:
+        mdl_call_drop(call);
+        break;
     }
 }
 
@@ -202,9 +232,12 @@ static inline mdl_err serve(peer *p, const char *address, const mdl_tls_files *t
     mdl_server_options o = {.listen = listen,
                             .listen_count = 1,
                             .receive_max = p->receive_max ? p->receive_max : LIMIT,
+                            .large_max = p->large_max,
+                            .large_total = p->large_total,
                             .calls_max = 8,
                             .peers_max = peers_max,
                             .on_call = on_call,
+                            .on_large = on_large,
                             .ctx = p};
     if (tls) {
         o.tls = *tls;
@@ -219,7 +252,9 @@ static inline mdl_err dial(peer *p, const char *address, const mdl_tls_files *tl
     assert_int_equal(mdl_address_parse(address, url, news, key, &has_key, p->error, sizeof p->error), MDL_OK);
     mdl_client_options o = {.url = url,
                             .news = news,
-                            .receive_max = p->receive_max ? p->receive_max : LIMIT,
+                            .receive_max = p->large_max     ? p->large_max
+                                           : p->receive_max ? p->receive_max
+                                                            : LIMIT,
                             .calls_max = calls_max,
                             .on_reply = on_reply,
                             .on_news = on_news,

@@ -81,6 +81,9 @@ typedef struct scripted {
     char last[MDL_NOTICE_COUNT][400];
     mdl_settled settled; /* the last one; pointers are gone */
     char settled_text[200];
+    char checkpoint[2][1024], fraud[8192]; /* what the worker kept: newest seen, newest held */
+    size_t checkpoint_size[2], fraud_size;
+    uint32_t checkpoints[2], frauds;
     uint32_t settled_count;
     int stopped;
     mdl_stop_code code;
@@ -191,6 +194,38 @@ static inline void scripted_on_settled(void *ctx, const mdl_settled *over) {
     }
 }
 
+static inline void scripted_on_checkpoint(void *ctx, const uint8_t *coordinator, const uint8_t *experiment,
+                                          const char *vkey, int proven, const char *note, size_t size) {
+    scripted *s = ctx;
+    assert_memory_equal(coordinator, s->key, MDL_KEY_BYTES);
+    assert_memory_equal(experiment, s->experiment, 32);
+    assert_true(strlen(vkey) > 0 && size <= sizeof s->checkpoint[0]);
+    memcpy(s->checkpoint[proven], note, size);
+    s->checkpoint_size[proven] = size;
+    s->checkpoints[proven]++;
+}
+
+static inline size_t scripted_on_kept(void *ctx, const uint8_t *coordinator, const uint8_t *experiment, int proven,
+                                      char *note, size_t room) {
+    const scripted *s = ctx;
+    (void)coordinator;
+    (void)experiment;
+    assert_true(s->checkpoint_size[proven] <= room);
+    memcpy(note, s->checkpoint[proven], s->checkpoint_size[proven]);
+    return s->checkpoint_size[proven];
+}
+
+static inline void scripted_on_fraud(void *ctx, const uint8_t *coordinator, const uint8_t *experiment, uint64_t records,
+                                     const char *proof, size_t size) {
+    scripted *s = ctx;
+    (void)coordinator;
+    (void)experiment;
+    assert_true(records > 0 && size <= sizeof s->fraud);
+    memcpy(s->fraud, proof, size);
+    s->fraud_size = size;
+    s->frauds++;
+}
+
 static inline void scripted_on_notice(void *ctx, const mdl_notice *n) {
     scripted *s = ctx;
     assert_false(s->stopped);
@@ -214,6 +249,9 @@ static const mdl_worker_io scripted_io = {NULL,
                                           scripted_on_timer,
                                           scripted_on_keep,
                                           scripted_on_settled,
+                                          scripted_on_checkpoint,
+                                          scripted_on_kept,
+                                          scripted_on_fraud,
                                           scripted_on_notice,
                                           scripted_on_stop};
 
@@ -413,6 +451,39 @@ static inline mdl_err scripted_node(void *ctx, uint32_t level, uint64_t index, m
     return MDL_OK;
 }
 
+/* The signed note of the first `size` records; its length. */
+static inline size_t scripted_note(scripted *s, uint64_t size, char note[1024]) {
+    mdl_merkle_lookup lookup = {scripted_node, s};
+    mdl_checkpoint checkpoint = {.origin = mdl_text_of(s->vkey.name), .size = size};
+    assert_int_equal(mdl_merkle_root(size, &lookup, &checkpoint.root), MDL_OK);
+    mdl_text_out put = {note, 1024, 0};
+    assert_int_equal(mdl_checkpoint_sign(&checkpoint, &s->vkey, s->log_secret, &put), MDL_OK);
+    return put.size;
+}
+
+/* The proof that is asked for, of the tree as it is. */
+static inline void scripted_proof_of(scripted *s, const scripted_call *c, mdl_message *m, mdl_merkle_proof *path) {
+    mdl_merkle_lookup lookup = {scripted_node, s};
+    mdl_hash root;
+    uint64_t to = c->m.as.prove.to ? c->m.as.prove.to : s->leaves;
+    memset(m, 0, sizeof *m);
+    m->type = MDL_MSG_PROOF;
+    m->as.proof.from = c->m.as.prove.from;
+    m->as.proof.to = to;
+    assert_int_equal(mdl_merkle_root(c->m.as.prove.from, &lookup, &root), MDL_OK);
+    assert_int_equal(mdl_merkle_prove_consistency(c->m.as.prove.from, to, &lookup, path), MDL_OK);
+    memcpy(m->as.proof.root, root.bytes, sizeof root.bytes);
+    if (c->m.as.prove.to == 0) {
+        char note[1024];
+        size_t size = scripted_note(s, to, note);
+        assert_true(size <= MDL_GOSSIP_NOTE_MAX);
+        memcpy(m->as.proof.checkpoint, note, size);
+    }
+    m->as.proof.blob_size = path->count * sizeof path->hash[0];
+    if (path->count > 0)
+        mdl_digest_of(path->hash, m->as.proof.blob_size, m->as.proof.blob);
+}
+
 /* A frame with the receipt of record `index`; the signer may be a false one. */
 static inline size_t scripted_receipt_bytes(scripted *s, uint64_t index, const mdl_vkey *vkey, const uint8_t *secret,
                                             uint8_t *out, size_t capacity) {
@@ -562,6 +633,12 @@ static inline void scripted_serve(scripted *s, scripted_call *c) {
     case MDL_MSG_RESULT:
         scripted_receipt(s, c);
         return;
+    case MDL_MSG_PROVE: {
+        mdl_merkle_proof path;
+        scripted_proof_of(s, c, &m, &path);
+        scripted_say(s, c, &m, (const uint8_t *)path.hash, m.as.proof.blob_size);
+        return;
+    }
     default:
         m.type = MDL_MSG_PONG;
         break;

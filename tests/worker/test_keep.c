@@ -11,8 +11,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "protocol/fraud.h"
-#include "protocol/tlog_proof.h"
+#include "protocol/checkpoint.h"
 #include "runtime/file.h"
 #include "worker/keep.h"
 
@@ -52,23 +51,13 @@ static mdl_text make_note(uint64_t size, uint8_t root, char note[1024]) {
     return (mdl_text){note, out.size};
 }
 
-/* A receipt under a checkpoint of this size and root. */
-static void settle(uint64_t lease, uint64_t size, uint8_t root) {
-    char note[1024], text[4096], error[512] = "";
-    mdl_tlog_proof p = {.index = 0, .checkpoint = make_note(size, root, note)};
-    mdl_text_out out = {text, sizeof text, 0};
-    mdl_tlog_proof_put(&p, &out);
-    mdl_settled s = {.state = MDL_NOTICE_ACCEPTED,
-                     .text = "",
-                     .lease = lease,
-                     .vkey = vkey_text,
-                     .coordinator = {1},
-                     .experiment = {2},
-                     .envelope = (const uint8_t *)"x",
-                     .envelope_size = 1,
-                     .proof = (const uint8_t *)text,
-                     .proof_size = out.size};
-    if (mdl_keep_settled(&keep, &s, 0, error, sizeof error) != MDL_OK)
+static const uint8_t coordinator[32] = {1}, experiment[32] = {2};
+
+static void put(int proven, uint64_t size, uint8_t root) {
+    char note[1024], error[512] = "";
+    mdl_text text = make_note(size, root, note);
+    if (mdl_keep_checkpoint(&keep, coordinator, experiment, vkey_text, proven, text.at, text.size, error,
+                            sizeof error) != MDL_OK)
         fail_msg("%s", error);
 }
 
@@ -82,41 +71,48 @@ static size_t read_file(const char *name, uint8_t **bytes) {
     return size;
 }
 
-static void expect_kept(uint64_t size, uint8_t root) {
-    char note[1024];
+static void expect_kept(int proven, uint64_t size, uint8_t root) {
+    char note[1024], kept[1024];
     uint8_t *bytes;
     mdl_text want = make_note(size, root, note);
-    assert_int_equal(read_file("checkpoint", &bytes), want.size);
+    assert_int_equal(read_file(proven ? "checkpoint-held" : "checkpoint", &bytes), want.size);
     assert_memory_equal(bytes, want.at, want.size);
     free(bytes);
+    assert_int_equal(mdl_keep_kept(&keep, coordinator, experiment, proven, kept, sizeof kept), want.size);
+    assert_memory_equal(kept, want.at, want.size);
+    assert_int_equal(mdl_keep_kept(&keep, coordinator, experiment, proven, kept, 3), want.size); /* too little room */
 }
 
 static void test_checkpoints(void **state) {
     (void)state;
     uint8_t *bytes;
-    settle(1, 10, 5);
-    expect_kept(10, 5);
-    settle(2, 12, 6);
-    expect_kept(12, 6);
-    settle(3, 11, 7); /* older ones come late */
-    expect_kept(12, 6);
-    settle(4, 12, 6);
-    assert_int_equal(read_file("fork-12.fraud", &bytes), 0);
-    /* The same size with another root: the file convicts the log. */
-    settle(5, 12, 8);
-    expect_kept(12, 6);
-    size_t size = read_file("fork-12.fraud", &bytes);
-    assert_true(size > 0);
-    mdl_fraud f;
-    mdl_fraud_finding v;
-    assert_int_equal(mdl_fraud_parse((mdl_text){(const char *)bytes, size}, &f), MDL_OK);
-    mdl_fraud_verify(&f, &vkey, &v);
-    assert_int_equal(v.verdict, MDL_FRAUD_PROVEN);
-    assert_memory_equal(v.culprit, vkey.key, sizeof v.culprit);
+    char kept[8];
+    assert_int_equal(mdl_keep_kept(&keep, coordinator, experiment, 0, kept, sizeof kept), 0);
+    put(0, 10, 5);
+    expect_kept(0, 10, 5);
+    assert_int_equal(mdl_keep_kept(&keep, coordinator, experiment, 1, kept, sizeof kept), 0);
+    put(1, 9, 4);
+    put(0, 12, 6);
+    expect_kept(0, 12, 6);
+    expect_kept(1, 9, 4);
+    size_t size = read_file("vkey", &bytes);
+    assert_int_equal(size, strlen(vkey_text) + 1);
+    assert_memory_equal(bytes, vkey_text, size - 1);
+    free(bytes);
+}
+
+static void test_fraud(void **state) {
+    (void)state;
+    uint8_t *bytes;
+    char path[MDL_KEEP_PATH_MAX + 400], error[512];
+    assert_int_equal(mdl_keep_fraud(&keep, coordinator, experiment, 12, "proof", 5, path, error, sizeof error), MDL_OK);
+    assert_non_null(strstr(path, "fork-12.fraud"));
+    assert_int_equal(read_file("fork-12.fraud", &bytes), 5);
+    assert_memory_equal(bytes, "proof", 5);
     free(bytes);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_checkpoints)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_checkpoints), cmocka_unit_test(test_fraud)};
     return cmocka_run_group_tests(tests, begin, end);
 }

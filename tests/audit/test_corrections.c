@@ -1,0 +1,157 @@
+/* False results that a ledger names itself, and those that it does not. */
+#include "tests/audit/support.h"
+
+static mdl_audit_report report;
+
+enum { HONEST = 1, LIAR = 2 };
+
+static void append(ledger_play *p, mdl_message m) { ledger_play_append(p, &m, LEDGER_COORDINATOR); }
+
+static void answer(ledger_play *p, uint32_t worker, int lies) {
+    const mdl_ledger_worker *first, *w = mdl_ledger_worker_find(p->ledger, p->key[worker]);
+    mdl_ledger_workers(p->ledger, &first);
+    mdl_duty_choice c = mdl_duty_choose(mdl_ledger_duty(p->ledger), mdl_ledger_next_lease(p->ledger), w->key,
+                                        w->owner_number, mdl_ledger_trusted(p->ledger, (uint32_t)(w - first)));
+    assert_int_equal(c.kind, MDL_DUTY_FRESH);
+    mdl_message m = ledger_play_lease(p, worker, c.first, c.most < 2 ? c.most : 2);
+    append(p, m);
+    m = ledger_play_unit(p, m.as.lease.lease);
+    if (lies)
+        ledger_play_other_segment(p, &m);
+    mdl_message commit = ledger_play_commit(p, &m, worker);
+    ledger_play_append(p, &commit, worker);
+    ledger_play_append(p, &m, worker);
+}
+
+static void close_generation(ledger_play *p) {
+    while (mdl_duty_fresh(mdl_ledger_duty(p->ledger)) > 0)
+        answer(p, HONEST, 0);
+    for (uint32_t job; (job = mdl_ledger_selected(p->ledger, 0)) != MDL_DUTY_NONE;)
+        append(p, ledger_play_check(p, job));
+    append(p, ledger_play_closing(p));
+    append(p, ledger_play_credit(p));
+}
+
+/* The liar's units of generation 0 have lies in the first and the third; in generation 1 it is convicted. Returns the
+ * number of its kept units. */
+static uint32_t play(ledger_play *p, const char *verification) {
+    char json[1024];
+    ledger_verified_experiment(verification, json, sizeof json);
+    ledger_play_open(p, json, "open 0", 0);
+    log_key_make("example.org/ledger");
+    for (uint32_t i = HONEST; i <= LIAR; i++)
+        append(p, ledger_play_admit(p, i));
+    answer(p, LIAR, 1);
+    answer(p, LIAR, 0);
+    answer(p, LIAR, 1);
+    close_generation(p);
+    uint32_t kept = mdl_ledger_worker_find(p->ledger, p->key[LIAR])->pasts;
+    answer(p, LIAR, 1);
+    mdl_message m = ledger_play_check(p, 1);
+    assert_int_equal(m.type, MDL_MSG_VERDICT);
+    append(p, m);
+    return kept;
+}
+
+static void audit(const ledger_play *p, double sample) {
+    char error[ERROR] = "";
+    mdl_audit_source s = source_make(p, p->record, p->records);
+    mdl_audit_options o = options_make(sample);
+    if (mdl_audit_run(&s, &o, &report, error, sizeof error) != MDL_OK)
+        fail_msg("%s", error);
+    mdl_audit_source_close(&s);
+}
+
+/* Both lies of generation 0 are corrected, the one of generation 1 is void: three notes, and the audit is ok. */
+static void named_lies_are_notes(void **state) {
+    (void)state;
+    ledger_play p;
+    uint32_t worker;
+    uint32_t kept = play(&p, "{\"floor_ppm\":0,\"plant_ppm\":0,\"probation\":0,\"selected\":0}");
+    assert_int_equal(kept, 3);
+    while (mdl_ledger_owed(p.ledger) > 0) {
+        const mdl_ledger_unit *unit = mdl_ledger_owed_first(p.ledger, &worker);
+        append(&p, ledger_play_correction(&p, worker, unit));
+    }
+    close_generation(&p);
+    audit(&p, 1);
+    assert_int_equal(report.findings, 0);
+    assert_int_equal(report.notes, 3);
+    assert_true(report.wrong == 3 && report.corrections == 3 && report.corrected == 2);
+    for (uint32_t i = 0; i < report.notes; i++) {
+        assert_memory_equal(report.note[i].culprit, p.key[LIAR], MDL_KEY_BYTES);
+        assert_non_null(strstr(report.note[i].text, i < 2 ? "corrects it" : "nothing rests on it"));
+    }
+    char *json = mdl_audit_json(&report), *text = mdl_audit_text(&report);
+    assert_non_null(strstr(json, "\"ok\":true"));
+    assert_non_null(strstr(json, "\"corrected\":2"));
+    assert_non_null(strstr(text, "note        record"));
+    free(json);
+    free(text);
+    mdl_audit_report_free(&report);
+    /* A sample takes corrections anyway, as it takes verdicts. */
+    audit(&p, 1e-9);
+    assert_true(report.findings == 0 && report.wrong == 0 && report.jobs > 0);
+    mdl_audit_report_free(&report);
+    ledger_play_close(&p);
+}
+
+/* One unit only is done again: the older lie is nobody's word, and a finding. */
+static void unnamed_lies_are_findings(void **state) {
+    (void)state;
+    ledger_play p;
+    uint32_t worker;
+    play(&p, "{\"floor_ppm\":0,\"plant_ppm\":0,\"probation\":0,\"selected\":0,\"review\":1}");
+    assert_int_equal(mdl_ledger_owed(p.ledger), 1);
+    append(&p, ledger_play_correction(&p, LIAR - 1, mdl_ledger_owed_first(p.ledger, &worker)));
+    close_generation(&p);
+    audit(&p, 1);
+    assert_true(report.findings == 1 && report.notes == 2);
+    assert_int_equal(report.finding[0].rule, MDL_AUDIT_RECOMPUTE);
+    assert_memory_equal(report.finding[0].culprit, p.key[LIAR], MDL_KEY_BYTES);
+    mdl_audit_report_free(&report);
+    ledger_play_close(&p);
+}
+
+/* A coordinator that covers up for the liar, and one that accuses it of more than it did. */
+static void false_corrections_convict(void **state) {
+    (void)state;
+    for (int covers = 0; covers < 2; covers++) {
+        ledger_play p;
+        uint32_t worker;
+        play(&p, "{\"floor_ppm\":0,\"plant_ppm\":0,\"probation\":0,\"selected\":0}");
+        uint64_t record = 0;
+        for (uint32_t k = 0; mdl_ledger_owed(p.ledger) > 0; k++) {
+            mdl_message m = ledger_play_correction(&p, LIAR - 1, mdl_ledger_owed_first(p.ledger, &worker));
+            if (k == (covers ? 0 : 1)) { /* the first one is false: another segment of its last job makes it so again */
+                uint8_t segment[MDL_DIGEST_BYTES];
+                uint64_t updates;
+                mdl_segments_get(m.as.correction.segments, 1, segment, &updates);
+                segment[31] ^= 1;
+                mdl_segments_put(p.segments, 1, segment, updates);
+                record = mdl_ledger_size(p.ledger);
+            }
+            append(&p, m);
+        }
+        assert_int_equal(mdl_ledger_worker_find(p.ledger, p.key[LIAR])->corrected, covers ? 1 : 3);
+        close_generation(&p);
+        audit(&p, 1);
+        assert_int_equal(report.findings, covers ? 2 : 1); /* covered up: the lie itself, too */
+        int found = 0;
+        for (uint32_t i = 0; i < report.findings; i++)
+            found |= report.finding[i].record == record &&
+                     memcmp(report.finding[i].culprit, p.key[LEDGER_COORDINATOR], MDL_KEY_BYTES) == 0;
+        assert_true(found);
+        mdl_audit_report_free(&report);
+        ledger_play_close(&p);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(named_lies_are_notes),
+        cmocka_unit_test(unnamed_lies_are_findings),
+        cmocka_unit_test(false_corrections_convict),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
