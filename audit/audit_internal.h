@@ -69,7 +69,7 @@ void mdl_false_results_free(mdl_false_results *f);
 void mdl_false_results_add(mdl_audit *a, uint64_t record, const uint8_t key[MDL_KEY_BYTES], int entered,
                            const char *text);
 /* A closing was applied. MDL_OK or MDL_ENOMEM. */
-mdl_err mdl_false_results_closed(mdl_audit *a, const mdl_msg_close *m);
+mdl_err mdl_false_results_closed(mdl_audit *a, uint64_t index, const mdl_msg_close *m);
 /* A correction was applied: where results are computed again it is, too. MDL_OK, MDL_ENOMEM, MDL_EIO. */
 mdl_err mdl_false_results_corrected(mdl_audit *a, uint64_t index, const uint8_t key[MDL_KEY_BYTES],
                                     const mdl_msg_correction *m);
@@ -85,6 +85,8 @@ void mdl_proofs_rule(mdl_audit *a, uint64_t index, int rule);
 void mdl_proofs_withheld(mdl_audit *a, uint64_t index, const uint8_t digest[MDL_DIGEST_BYTES]);
 /* While the ledger is at the generation of the result. */
 void mdl_proofs_result(mdl_audit *a, uint64_t index);
+/* A check, verdict or correction, with the state of its generation and the record of the closing before. */
+void mdl_proofs_decision(mdl_audit *a, uint64_t index, const mdl_evolution *of, uint64_t last_close);
 
 /* ---- decision.c ---- */
 /* The record that options->dispute names, before it is applied: the verdict's

@@ -95,5 +95,7 @@ mdl_err mdl_decision_settle(mdl_audit *a) {
         mdl_audit_found(a, d->record, MDL_AUDIT_RECOMPUTE, d->answer[0].key,
                         "job %" PRIu32 " of generation %" PRIu32 ": the coordinator's answer is not what it computes",
                         d->job, d->generation);
+    if (!d->answer[0].right && !again)
+        mdl_proofs_decision(a, d->record, mdl_ledger_evolution(a->ledger), a->last_close);
     return MDL_OK;
 }

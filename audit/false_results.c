@@ -19,7 +19,10 @@ typedef struct lie {
 struct mdl_false_results {
     lie *lie; /* records rising within a generation */
     size_t count, room;
-    uint8_t (*closed)[MDL_DIGEST_BYTES]; /* blobs of fitnesses, by generation */
+    struct closing {
+        uint8_t fitness[MDL_DIGEST_BYTES]; /* blob */
+        uint64_t record;
+    } * closed; /* by generation */
     uint32_t generations, generations_room;
     mdl_past *past;
     int failed; /* out of memory */
@@ -56,23 +59,24 @@ void mdl_false_results_add(mdl_audit *a, uint64_t record, const uint8_t key[MDL_
     snprintf(l->text, sizeof l->text, "%s", text);
 }
 
-mdl_err mdl_false_results_closed(mdl_audit *a, const mdl_msg_close *m) {
+mdl_err mdl_false_results_closed(mdl_audit *a, uint64_t index, const mdl_msg_close *m) {
     mdl_false_results *f = a->lies;
     if (f->generations == f->generations_room) {
         uint32_t room = f->generations_room ? 2 * f->generations_room : 64;
-        uint8_t(*more)[MDL_DIGEST_BYTES] = realloc(f->closed, room * sizeof *more);
+        struct closing *more = realloc(f->closed, room * sizeof *more);
         if (!more)
             return MDL_ENOMEM;
         f->closed = more;
         f->generations_room = room;
     }
-    memcpy(f->closed[f->generations++], m->fitness, MDL_DIGEST_BYTES);
+    f->closed[f->generations].record = index;
+    memcpy(f->closed[f->generations++].fitness, m->fitness, MDL_DIGEST_BYTES);
     return f->failed ? MDL_ENOMEM : MDL_OK;
 }
 
 static const uint8_t *fitness_of(const void *ctx, uint32_t generation) {
     const mdl_false_results *f = ctx;
-    return f->closed[generation];
+    return f->closed[generation].fitness;
 }
 
 /* The first job that the correction has otherwise than it computes; its number of jobs: none. */
@@ -109,6 +113,8 @@ mdl_err mdl_false_results_corrected(mdl_audit *a, uint64_t index, const uint8_t 
                         " does not compute what it says; fitness %" PRId64 " is claimed, %" PRId64 " is computed",
                         m->result, m->first + wrong, m->generation, m->fitness.at[wrong], f->job[wrong].fitness);
         a->report->wrong++;
+        mdl_proofs_decision(a, index, mdl_past_evolution(f->past),
+                            m->generation > 0 ? f->closed[m->generation - 1].record : 0);
         return MDL_OK;
     }
     for (size_t i = 0; i < f->count; i++)

@@ -133,7 +133,7 @@ static mdl_err note_decision(fold *f, uint64_t index, const mdl_envelope *envelo
 
 static mdl_err note_closed(mdl_audit *a, uint64_t index, const mdl_envelope *envelope, const mdl_message *m) {
     if (m->type == MDL_MSG_CLOSE)
-        return mdl_false_results_closed(a, &m->as.close);
+        return mdl_false_results_closed(a, index, &m->as.close);
     return m->type == MDL_MSG_CORRECTION ? mdl_false_results_corrected(a, index, envelope->key, &m->as.correction)
                                          : MDL_OK;
 }

@@ -193,7 +193,9 @@ void mdl_proofs_withheld(mdl_audit *a, uint64_t index, const uint8_t digest[MDL_
     finish(&m, what);
 }
 
-void mdl_proofs_result(mdl_audit *a, uint64_t index) {
+/* What is computed again on a state: the record, what led to the state, the state. */
+static void prove_computed(mdl_audit *a, mdl_fraud_kind kind, uint64_t index, const mdl_evolution *e,
+                           uint64_t last_close) {
     making m;
     char what[64], error[512];
     uint8_t *document = NULL;
@@ -201,7 +203,7 @@ void mdl_proofs_result(mdl_audit *a, uint64_t index) {
     mdl_buffer state = {0};
     if (!a->options->proofs)
         return;
-    begin(&m, a, MDL_FRAUD_RESULT);
+    begin(&m, a, kind);
     put_record(&m, MDL_FRAUD_RECORD_FIELD, index);
     put_inclusion(&m, MDL_FRAUD_PROOF_FIELD, index);
     mdl_err err =
@@ -210,12 +212,11 @@ void mdl_proofs_result(mdl_audit *a, uint64_t index) {
         put(&m, MDL_FRAUD_DOCUMENT_FIELD, document, size);
     else
         m.err = err;
-    const mdl_evolution *e = mdl_ledger_evolution(a->ledger);
     if (mdl_evolution_generation(e) > 0) {
         mdl_sink sink = mdl_buffer_sink(&state);
         mdl_evolution_save(e, &sink);
-        put_record(&m, MDL_FRAUD_CLOSE_FIELD, a->last_close);
-        put_inclusion(&m, MDL_FRAUD_CLOSE_PROOF_FIELD, a->last_close);
+        put_record(&m, MDL_FRAUD_CLOSE_FIELD, last_close);
+        put_inclusion(&m, MDL_FRAUD_CLOSE_PROOF_FIELD, last_close);
         if (state.failed)
             m.err = MDL_ENOMEM;
         else
@@ -225,4 +226,12 @@ void mdl_proofs_result(mdl_audit *a, uint64_t index) {
     free(document);
     snprintf(what, sizeof what, "%" PRIu64, index);
     finish(&m, what);
+}
+
+void mdl_proofs_result(mdl_audit *a, uint64_t index) {
+    prove_computed(a, MDL_FRAUD_RESULT, index, mdl_ledger_evolution(a->ledger), a->last_close);
+}
+
+void mdl_proofs_decision(mdl_audit *a, uint64_t index, const mdl_evolution *of, uint64_t last_close) {
+    prove_computed(a, MDL_FRAUD_DECISION, index, of, last_close);
 }

@@ -185,6 +185,7 @@ static void compare(mdl_rerun *r, const unit *u) {
         mdl_proofs_result(r->a, u->record);
     } else {
         mdl_audit_found(r->a, u->record, MDL_AUDIT_RECOMPUTE, u->key, "%s", text);
+        mdl_proofs_decision(r->a, u->record, r->of, r->a->last_close);
     }
 }
 

@@ -32,7 +32,10 @@ typedef struct again {
     void *memory, *life_memory;
     float *prior, *genome;
     mdl_life *life;
-    mdl_message m; /* the result */
+    mdl_message m; /* the claim  */
+    uint32_t generation, first, count;
+    int64_t one_fitness; /* of a check or verdict */
+    char one_segment[MDL_SEGMENT_CHARS];
     uint64_t list[MDL_LIST_MAX];
     uint8_t pae[MDL_PAE_BYTES_MAX];
     mdl_envelope envelope;
@@ -73,7 +76,7 @@ static mdl_err take_document(again *g, const mdl_fraud *f, mdl_fraud_finding *ou
     if (err == MDL_ENOMEM)
         return err;
     if (err != MDL_OK || memcmp(g->x.id, g->m.head.experiment, sizeof g->x.id) != 0) {
-        say(out, MDL_FRAUD_FALSE, "the experiment file in it is not the one that the result names");
+        say(out, MDL_FRAUD_FALSE, "the experiment file in it is not the one that the record names");
         return MDL_ERANGE;
     }
     if (mdl_genome_layout_of(&g->x, &layout) != MDL_OK)
@@ -93,7 +96,7 @@ static mdl_err take_document(again *g, const mdl_fraud *f, mdl_fraud_finding *ou
 /* The state that the log says the result's generation had. */
 static mdl_err take_state(again *g, const mdl_fraud *f, mdl_fraud_finding *out) {
     mdl_message *closing = calloc(1, sizeof *closing);
-    uint32_t generation = g->m.as.result.generation;
+    uint32_t generation = g->generation;
     size_t size;
     uint8_t *bytes = mdl_fraud_bytes(f, MDL_FRAUD_STATE_FIELD, &size), digest[MDL_DIGEST_BYTES];
     mdl_err err = closing && bytes ? MDL_OK : MDL_ENOMEM;
@@ -113,56 +116,127 @@ static mdl_err take_state(again *g, const mdl_fraud *f, mdl_fraud_finding *out) 
     return err;
 }
 
-static void compute(again *g, uint64_t record, mdl_fraud_finding *out) {
-    /* take_message() for the closing has reused the lists: fitnesses are copied before. */
-    const mdl_msg_result *r = &g->m.as.result;
+/* What the claim says of its jobs; its lists must not be reused meanwhile. */
+typedef struct claim {
+    mdl_i64_list fitness;
+    mdl_segments segments; /* count 0: not known job by job */
+    uint64_t updates;      /* their sum, where has_root     */
+    int has_root;
+    const uint8_t *root;
+} claim;
+
+static void claim_of_one(again *g, uint32_t generation, uint32_t job, int64_t fitness, uint64_t updates,
+                         const uint8_t *segment, claim *out) {
+    g->generation = generation;
+    g->first = job;
+    g->count = 1;
+    g->one_fitness = fitness;
+    mdl_segments_put(g->one_segment, 0, segment, updates);
+    *out = (claim){.fitness = {1, &g->one_fitness}, .segments = {1, g->one_segment}};
+}
+
+static void claim_of(again *g, claim *out) {
+    memset(out, 0, sizeof *out);
+    switch ((int)g->m.type) {
+    case MDL_MSG_CHECK: {
+        const mdl_msg_check *m = &g->m.as.check;
+        claim_of_one(g, m->generation, m->job, m->fitness, m->updates, m->segment, out);
+        return;
+    }
+    case MDL_MSG_VERDICT: {
+        const mdl_msg_verdict *m = &g->m.as.verdict;
+        claim_of_one(g, m->generation, m->job, m->fitness, m->updates, m->segment, out);
+        return;
+    }
+    case MDL_MSG_CORRECTION: {
+        const mdl_msg_correction *m = &g->m.as.correction;
+        g->generation = m->generation;
+        g->first = m->first;
+        g->count = m->count;
+        *out = (claim){.fitness = m->fitness, .segments = m->segments};
+        return;
+    }
+    default: { /* a result: mdl_fraud_verify() has looked */
+        const mdl_msg_result *m = &g->m.as.result;
+        g->generation = m->generation;
+        g->first = m->first;
+        g->count = m->count;
+        *out = (claim){.fitness = m->fitness, .updates = m->updates, .has_root = 1, .root = m->root};
+        return;
+    }
+    }
+}
+
+static void compute(again *g, const claim *c, uint64_t record, mdl_fraud_finding *out) {
+    const char *what = mdl_message_name(g->m.type);
     uint8_t root[MDL_DIGEST_BYTES];
     uint64_t updates = 0;
     uint32_t jobs = mdl_evolution_job_count(g->e);
-    if (r->count > MDL_UNIT_JOBS_MAX || r->first >= jobs || r->count > jobs - r->first) {
-        say(out, MDL_FRAUD_FALSE, "the result is not for jobs of its generation");
+    if (g->count > MDL_UNIT_JOBS_MAX || g->first >= jobs || g->count > jobs - g->first) {
+        say(out, MDL_FRAUD_FALSE, "the %s is not for jobs of its generation", what);
         return;
     }
-    for (uint32_t i = 0; i < r->count; i++) {
-        mdl_unit_job(g->life, g->e, r->first + i, g->genome, NULL, &g->job[i]);
+    for (uint32_t i = 0; i < g->count; i++) {
+        mdl_unit_job(g->life, g->e, g->first + i, g->genome, NULL, &g->job[i]);
         updates += g->job[i].updates;
     }
-    mdl_unit_root(g->job, r->count, root);
-    for (uint32_t i = 0; i < r->count; i++)
-        if (g->job[i].fitness != r->fitness.at[i]) {
+    mdl_unit_root(g->job, g->count, root);
+    for (uint32_t i = 0; i < g->count; i++)
+        if (g->job[i].fitness != c->fitness.at[i]) {
             say(out, MDL_FRAUD_PROVEN,
-                "this worker signed record %" PRIu64 ": fitness %" PRId64 " for job %" PRIu32 " of generation %" PRIu32
-                "; computed again it is %" PRId64,
-                record, r->fitness.at[i], r->first + i, r->generation, g->job[i].fitness);
+                "this key signed record %" PRIu64 ", a %s: fitness %" PRId64 " for job %" PRIu32
+                " of generation %" PRIu32 "; computed again it is %" PRId64,
+                record, what, c->fitness.at[i], g->first + i, g->generation, g->job[i].fitness);
             return;
         }
-    if (updates != r->updates)
+    for (uint32_t i = 0; i < c->segments.count; i++) {
+        uint8_t segment[MDL_DIGEST_BYTES];
+        uint64_t said;
+        mdl_segments_get(c->segments, i, segment, &said);
+        if (said != g->job[i].updates || memcmp(segment, g->job[i].segment, sizeof segment) != 0) {
+            say(out, MDL_FRAUD_PROVEN,
+                "this key signed record %" PRIu64 ", a %s: %" PRIu64 " updates and a segment for job %" PRIu32
+                " of generation %" PRIu32 "; computed again it has %" PRIu64 " updates, and another segment or number",
+                record, what, said, g->first + i, g->generation, g->job[i].updates);
+            return;
+        }
+    }
+    if (c->has_root && updates != c->updates)
         say(out, MDL_FRAUD_PROVEN,
-            "this worker signed record %" PRIu64 ": %" PRIu64 " updates; computed again they are %" PRIu64, record,
-            r->updates, updates);
-    else if (memcmp(root, r->root, sizeof root) != 0)
+            "this key signed record %" PRIu64 ": %" PRIu64 " updates; computed again they are %" PRIu64, record,
+            c->updates, updates);
+    else if (c->has_root && memcmp(root, c->root, sizeof root) != 0)
         say(out, MDL_FRAUD_PROVEN,
-            "this worker signed record %" PRIu64 ", whose root is not that of its jobs computed again", record);
+            "this key signed record %" PRIu64 ", whose root is not that of its jobs computed again", record);
     else
-        say(out, MDL_FRAUD_FALSE, "the result of record %" PRIu64 " is right", record);
+        say(out, MDL_FRAUD_FALSE, "the %s of record %" PRIu64 " is right", what, record);
 }
 
-static mdl_err check_result(const mdl_fraud *f, mdl_fraud_finding *out) {
-    again *g = calloc(1, sizeof *g);
-    if (!g)
-        return MDL_ENOMEM;
+/* The claim as it is in the file; its lists are the message's. */
+static mdl_err take_claim(again *g, const mdl_fraud *f, claim *out) {
     mdl_err err = take_message(g, f, MDL_FRAUD_RECORD_FIELD, &g->m);
     if (err == MDL_OK && mdl_message_shape(&g->m) != MDL_OK)
         err = MDL_EMISMATCH;
     if (err == MDL_OK)
+        claim_of(g, out);
+    return err;
+}
+
+static mdl_err check_computed(const mdl_fraud *f, mdl_fraud_finding *out) {
+    claim c;
+    again *g = calloc(1, sizeof *g);
+    if (!g)
+        return MDL_ENOMEM;
+    mdl_err err = take_claim(g, f, &c);
+    if (err == MDL_OK)
         err = take_document(g, f, out);
-    if (err == MDL_OK && g->m.as.result.generation > 0) {
+    if (err == MDL_OK && g->generation > 0) {
         err = take_state(g, f, out);
-        if (err == MDL_OK) /* the lists are the result's again */
-            err = take_message(g, f, MDL_FRAUD_RECORD_FIELD, &g->m);
+        if (err == MDL_OK) /* the closing has reused the lists */
+            err = take_claim(g, f, &c);
     }
     if (err == MDL_OK)
-        compute(g, out->record, out);
+        compute(g, &c, out->record, out);
     else if (err != MDL_ENOMEM && out->verdict == MDL_FRAUD_COMPUTE)
         say(out, MDL_FRAUD_FALSE, "what it carries cannot be computed: %s", mdl_strerror((int)err));
     if (out->verdict != MDL_FRAUD_PROVEN)
@@ -235,7 +309,7 @@ mdl_err mdl_verify_proof(const mdl_fraud *f, const mdl_vkey *log, const mdl_audi
         return MDL_ENOMEM;
     }
     if (out->verdict == MDL_FRAUD_COMPUTE)
-        return check_result(f, out);
+        return check_computed(f, out);
     if (out->verdict != MDL_FRAUD_LEDGER || !source)
         return MDL_OK;
     mdl_err err = mdl_vkey_parse(f->field[MDL_FRAUD_LOG_FIELD], &own);

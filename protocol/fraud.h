@@ -26,6 +26,7 @@ enum { MDL_FRAUD_BYTES_MAX = 1 << 28, MDL_FRAUD_TEXT_MAX = 640 };
     X(DROPPED, dropped, "a log that promised a record at an index signed for another one there")                       \
     X(EQUIVOCATION, equivocation, "a key signed two messages under one number of one session")                         \
     X(RESULT, result, "a worker signed a result that its jobs do not compute")                                         \
+    X(DECISION, decision, "a coordinator signed a check, verdict or correction that its jobs do not compute")          \
     X(RULE, rule, "a record in the log breaks a rule")                                                                 \
     X(WITHHELD, withheld, "a blob that a record names is not given out")
 

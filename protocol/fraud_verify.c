@@ -191,23 +191,46 @@ static void equivocation(checking *c) {
     }
 }
 
-static void result(checking *c) {
+/* The generation whose jobs a message claims to have computed. */
+static int claims(const mdl_message *m, mdl_fraud_kind kind, uint32_t *generation) {
+    if (kind == MDL_FRAUD_RESULT) {
+        *generation = m->as.result.generation;
+        return m->type == MDL_MSG_RESULT;
+    }
+    switch ((int)m->type) {
+    case MDL_MSG_CHECK:
+        *generation = m->as.check.generation;
+        return 1;
+    case MDL_MSG_VERDICT:
+        *generation = m->as.verdict.generation;
+        return 1;
+    case MDL_MSG_CORRECTION:
+        *generation = m->as.correction.generation;
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+/* Who claims to have computed something signed it, and it is in the log. */
+static void computed(checking *c) {
     mdl_envelope e, closing;
     mdl_hash leaf;
     mdl_checkpoint at;
     uint64_t close_index;
+    uint32_t generation;
     if (!envelope(c, MDL_FRAUD_RECORD_FIELD, 0, &e)) {
         return;
     }
-    if (c->message[0].type != MDL_MSG_RESULT) {
-        say(c, MDL_FRAUD_FALSE, "its record is no result");
+    if (!claims(&c->message[0], c->f->kind, &generation)) {
+        say(c, MDL_FRAUD_FALSE, "its record is no %s",
+            c->f->kind == MDL_FRAUD_RESULT ? "result" : "check, verdict or correction");
         return;
     }
     mdl_merkle_leaf(c->bytes[MDL_FRAUD_RECORD_FIELD], c->size[MDL_FRAUD_RECORD_FIELD], &leaf);
     if (!included(c, MDL_FRAUD_PROOF_FIELD, &leaf, &c->out->record, &at)) {
         return;
     }
-    uint32_t generation = c->message[0].as.result.generation;
     if (generation > 0) {
         if (!c->bytes[MDL_FRAUD_CLOSE_FIELD] || !c->bytes[MDL_FRAUD_CLOSE_PROOF_FIELD] ||
             !c->bytes[MDL_FRAUD_STATE_FIELD]) {
@@ -221,13 +244,13 @@ static void result(checking *c) {
         }
         if (c->message[1].type != MDL_MSG_CLOSE || c->message[1].as.close.generation != generation - 1 ||
             memcmp(c->message[1].head.experiment, c->message[0].head.experiment, 32) != 0) {
-            say(c, MDL_FRAUD_FALSE, "its closing is not the one before the result's generation");
+            say(c, MDL_FRAUD_FALSE, "its closing is not the one before the %s's generation", e.name);
             return;
         }
     }
     convict(c, e.key);
-    say(c, MDL_FRAUD_COMPUTE, "record %" PRIu64 " of %s is a result of this key for generation %" PRIu32,
-        c->out->record, c->policy.log.name, generation);
+    say(c, MDL_FRAUD_COMPUTE, "record %" PRIu64 " of %s is a %s of this key for generation %" PRIu32, c->out->record,
+        c->policy.log.name, e.name, generation);
 }
 
 /* Rules that need nothing but the record. */
@@ -285,8 +308,9 @@ static void withheld(checking *c) {
 
 void mdl_fraud_verify(const mdl_fraud *f, const mdl_vkey *log, mdl_fraud_finding *out) {
     static void (*const check[MDL_FRAUD_KINDS])(checking * c) = {
-        [MDL_FRAUD_FORK] = fork,     [MDL_FRAUD_DROPPED] = dropped, [MDL_FRAUD_EQUIVOCATION] = equivocation,
-        [MDL_FRAUD_RESULT] = result, [MDL_FRAUD_RULE] = rule,       [MDL_FRAUD_WITHHELD] = withheld,
+        [MDL_FRAUD_FORK] = fork,         [MDL_FRAUD_DROPPED] = dropped,   [MDL_FRAUD_EQUIVOCATION] = equivocation,
+        [MDL_FRAUD_RESULT] = computed,   [MDL_FRAUD_DECISION] = computed, [MDL_FRAUD_RULE] = rule,
+        [MDL_FRAUD_WITHHELD] = withheld,
     };
     memset(out, 0, sizeof *out);
     checking *c = calloc(1, sizeof *c);

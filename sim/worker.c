@@ -200,7 +200,7 @@ static void begin(mdl_sim *s, uint32_t worker) {
     }
     *at = (where){s, worker};
     const mdl_worker_io io = {at,         on_call,       on_leave, on_compute, on_cancel, on_timer, on_keep,
-                              on_settled, on_checkpoint, on_kept,  on_fraud,   on_notice, on_stop};
+                              on_settled, on_checkpoint, on_kept,  on_fraud,   on_notice, on_stop,  NULL};
     w->logic = mdl_worker_new(&config, &io);
     w->context = at;
     if (!w->logic) {

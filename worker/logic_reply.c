@@ -31,7 +31,7 @@ static what read_reply(mdl_worker *w, const mdl_sent *s, const uint8_t *bytes, s
         return BAD;
     if (frame->envelope_size == 0) {
         *why = "the answer is a receipt, but no result was sent";
-        return s->type == MDL_MSG_RESULT || s->type == MDL_MSG_COMMIT ? RECEIPT : BAD;
+        return s->type == MDL_MSG_RESULT || s->type == MDL_MSG_COMMIT || s->type == MDL_MSG_SHARDRESULT ? RECEIPT : BAD;
     }
     *why = "the answer is not an envelope";
     if (mdl_envelope_decode(frame->envelope, frame->envelope_size, w->pae, &e) != MDL_OK)
@@ -59,8 +59,8 @@ static what read_reply(mdl_worker *w, const mdl_sent *s, const uint8_t *bytes, s
 
 /* Not what was asked for: the next call waits a little, and counts as failed. */
 static void spoilt(mdl_worker *w, mdl_way way, const char *why) {
-    uint32_t place = w->way[way].place;
-    if (way == MDL_WAY_RESULT) {
+    uint32_t place = mdl_worker_way(w, way)->place;
+    if (way == MDL_WAY_RESULT || (uint32_t)way >= MDL_WAY_COUNT) {
         mdl_worker_again(w, way);
     } else {
         w->control_at_ms = w->at.now_ms + mdl_worker_pause(w, w->places[place].failures + 1);
@@ -276,7 +276,7 @@ void mdl_worker_look_for_ticket(mdl_worker *w) {
 /* What a refusal of any call means for the session. 1: it is dealt with. */
 static int refused_anyhow(mdl_worker *w, mdl_way way, const mdl_message *m) {
     const mdl_msg_reject *r = &m->as.reject;
-    uint32_t place = w->way[way].place;
+    uint32_t place = mdl_worker_way(w, way)->place;
     uint64_t again = w->at.now_ms + (r->retry_ms > 0 && r->retry_ms < MDL_WORKER_BACKOFF_MS_MAX
                                          ? r->retry_ms
                                          : mdl_worker_pause(w, w->places[place].failures + 1));
@@ -306,8 +306,16 @@ static int refused_anyhow(mdl_worker *w, mdl_way way, const mdl_message *m) {
         memset(w->experiment, 0, sizeof w->experiment);
         mdl_worker_lose_session(w, 1);
         return 1;
-    case MDL_REASON_NO_SESSION:
     case MDL_REASON_STALE_SEQUENCE:
+        /* Many calls are out: one that was sent again came behind newer ones. It gets a new number. */
+        if (w->shards > 0) {
+            if (way == MDL_WAY_RESULT)
+                mdl_jobs_put_off(w);
+            return 1;
+        }
+        mdl_worker_lose_session(w, 0);
+        return 1;
+    case MDL_REASON_NO_SESSION:
     case MDL_REASON_REPLAY_MISMATCH:
         mdl_worker_lose_session(w, 0);
         return 1;
@@ -324,11 +332,13 @@ static int refused_anyhow(mdl_worker *w, mdl_way way, const mdl_message *m) {
     case MDL_REASON_INTERNAL:
     case MDL_REASON_DISK_FULL:
     case MDL_REASON_STARTING:
-        if (w->way[way].type == MDL_MSG_PROVE) {
+        if (mdl_worker_way(w, way)->type == MDL_MSG_PROVE) {
             mdl_checkpoints_refused(w, place, 1, r);
         } else if (way == MDL_WAY_RESULT) {
             mdl_jobs_put_off(w);
             w->result_at_ms = again;
+        } else if ((uint32_t)way >= MDL_WAY_COUNT) {
+            w->slot[(uint32_t)way - MDL_WAY_COUNT].at_ms = again;
         } else {
             w->control_at_ms = again;
         }
@@ -349,6 +359,10 @@ static void refused(mdl_worker *w, mdl_way way, const mdl_message *m) {
         int late = r->reason == MDL_REASON_NO_LEASE || r->reason == MDL_REASON_LEASE_EXPIRED ||
                    r->reason == MDL_REASON_DUPLICATE;
         mdl_jobs_refused(w, late ? MDL_NOTICE_STALE : MDL_NOTICE_REJECTED, r->reason, text);
+        return;
+    }
+    if ((uint32_t)way >= MDL_WAY_COUNT) {
+        mdl_shards_refused(w, (uint32_t)way - MDL_WAY_COUNT, r->reason, text);
         return;
     }
     if (w->way[way].type == MDL_MSG_PROVE) {
@@ -390,6 +404,9 @@ static mdl_message_type answer_to(mdl_message_type call) {
         return MDL_MSG_HISTORY;
     case MDL_MSG_FETCH:
         return MDL_MSG_DOCUMENT;
+    case MDL_MSG_PULL:
+    case MDL_MSG_WINDOW:
+        return MDL_MSG_STEP;
     case MDL_MSG_PROVE:
         return MDL_MSG_PROOF;
     default:
@@ -398,7 +415,8 @@ static mdl_message_type answer_to(mdl_message_type call) {
 }
 
 void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t size) {
-    mdl_sent *s = &w->way[way];
+    mdl_sent *s = mdl_worker_way(w, way);
+    uint32_t slot = (uint32_t)way - MDL_WAY_COUNT; /* of a shard's way */
     mdl_frame frame;
     mdl_message m;
     const char *why;
@@ -420,6 +438,10 @@ void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t si
         }
         return;
     }
+    if (got == RECEIPT && (uint32_t)way >= MDL_WAY_COUNT) {
+        mdl_shards_receipt(w, slot, frame.blob, frame.blob_size);
+        return;
+    }
     if (got == RECEIPT) {
         mdl_jobs_receipt(w, frame.blob, frame.blob_size);
         return;
@@ -432,8 +454,9 @@ void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t si
         refused(w, way, &m);
         return;
     }
-    int idle = s->type == MDL_MSG_WANT && m.type == MDL_MSG_IDLE;
-    if (!idle && (s->type == MDL_MSG_RESULT || s->type == MDL_MSG_COMMIT || m.type != answer_to(s->type))) {
+    int idle = s->type == MDL_MSG_WANT && (m.type == MDL_MSG_IDLE || m.type == MDL_MSG_SHARDGRANT);
+    int record = s->type == MDL_MSG_RESULT || s->type == MDL_MSG_COMMIT || s->type == MDL_MSG_SHARDRESULT;
+    if (!idle && (record || m.type != answer_to(s->type))) {
         spoilt(w, way, "the answer is not one to this call");
         return;
     }
@@ -441,6 +464,10 @@ void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t si
     w->places[s->place].failures = 0;
     if (m.type != MDL_MSG_WELCOME)
         w->session_losses = 0;
+    if ((uint32_t)way >= MDL_WAY_COUNT) {
+        mdl_shards_answered(w, slot, &m, &frame);
+        return;
+    }
     switch (m.type) {
     case MDL_MSG_WELCOME:
         welcomed(w, s, &m);
@@ -453,6 +480,9 @@ void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t si
         return;
     case MDL_MSG_GRANT:
         mdl_jobs_granted(w, &m.as.grant);
+        return;
+    case MDL_MSG_SHARDGRANT:
+        mdl_shards_granted(w, &m.as.shardgrant);
         return;
     case MDL_MSG_PROOF:
         mdl_checkpoints_answer(w, s->place, &m, &frame);

@@ -1,6 +1,9 @@
 /* False results that a ledger names itself, and those that it does not. */
 #include "tests/audit/support.h"
 
+#include "audit/verify_proof.h"
+#include "runtime/file.h"
+
 static mdl_audit_report report;
 
 enum { HONEST = 1, LIAR = 2 };
@@ -53,13 +56,40 @@ static uint32_t play(ledger_play *p, const char *verification) {
     return kept;
 }
 
+static const char *proofs; /* directory of the next audit's, or none */
+
 static void audit(const ledger_play *p, double sample) {
     char error[ERROR] = "";
     mdl_audit_source s = source_make(p, p->record, p->records);
     mdl_audit_options o = options_make(sample);
+    o.proofs = proofs;
     if (mdl_audit_run(&s, &o, &report, error, sizeof error) != MDL_OK)
         fail_msg("%s", error);
     mdl_audit_source_close(&s);
+}
+
+/* The file that convicts the signer of this record, alone; and, with a byte of the record changed, nobody. */
+static void convicts(const ledger_play *p, const char *folder, uint64_t record, const char *what) {
+    char path[600], error[ERROR];
+    uint8_t *bytes;
+    size_t size;
+    mdl_fraud proof;
+    mdl_fraud_finding v;
+    snprintf(path, sizeof path, "%s/decision-%llu.fraud", folder, (unsigned long long)record);
+    assert_int_equal(mdl_file_read(path, 1 << 24, &bytes, &size, error, sizeof error), MDL_OK);
+    assert_int_equal(mdl_fraud_parse((mdl_text){(char *)bytes, size}, &proof), MDL_OK);
+    assert_int_equal(proof.kind, MDL_FRAUD_DECISION);
+    assert_int_equal(mdl_verify_proof(&proof, &log_vkey, NULL, &v, error, sizeof error), MDL_OK);
+    if (v.verdict != MDL_FRAUD_PROVEN)
+        fail_msg("%s", v.text);
+    assert_true(v.has_culprit && v.record == record);
+    assert_memory_equal(v.culprit, p->key[LEDGER_COORDINATOR], MDL_KEY_BYTES);
+    assert_non_null(strstr(v.text, what));
+    char *at = (char *)(uintptr_t)proof.field[MDL_FRAUD_RECORD_FIELD].at + 300;
+    *at = *at == 'B' ? 'C' : 'B';
+    assert_int_equal(mdl_verify_proof(&proof, &log_vkey, NULL, &v, error, sizeof error), MDL_OK);
+    assert_true(v.verdict == MDL_FRAUD_FALSE && !v.has_culprit);
+    free(bytes);
 }
 
 /* Both lies of generation 0 are corrected, the one of generation 1 is void: three notes, and the audit is ok. */
@@ -135,7 +165,11 @@ static void false_corrections_convict(void **state) {
         }
         assert_int_equal(mdl_ledger_worker_find(p.ledger, p.key[LIAR])->corrected, covers ? 1 : 3);
         close_generation(&p);
+        char folder[512];
+        proofs = in_directory(folder, covers ? "covers" : "accuses");
         audit(&p, 1);
+        proofs = NULL;
+        convicts(&p, folder, record, "correction");
         assert_int_equal(report.findings, covers ? 2 : 1); /* covered up: the lie itself, too */
         int found = 0;
         for (uint32_t i = 0; i < report.findings; i++)
@@ -147,11 +181,44 @@ static void false_corrections_convict(void **state) {
     }
 }
 
+/* A check that is false, in generation 1: a fitness that nobody has computed. A verdict that convicts the honest. */
+static void false_decisions_convict(void **state) {
+    (void)state;
+    for (int verdict = 0; verdict < 2; verdict++) {
+        ledger_play p;
+        char json[1024], folder[512];
+        ledger_verified_experiment("{\"floor_ppm\":0,\"plant_ppm\":0,\"probation\":0,\"selected\":0}", json,
+                                   sizeof json);
+        ledger_play_open(&p, json, "open 0", 0);
+        log_key_make("example.org/ledger");
+        for (uint32_t i = HONEST; i <= LIAR; i++)
+            append(&p, ledger_play_admit(&p, i));
+        close_generation(&p);
+        answer(&p, LIAR, !verdict); /* a lie that the coordinator agrees with, or the truth, which it denies */
+        const mdl_duty_answer *said = mdl_duty_answer_of(mdl_ledger_duty(p.ledger), 1);
+        mdl_duty_answer own = *said;
+        own.segment[3] ^= (uint8_t)verdict;
+        mdl_message m;
+        assert_int_equal(mdl_ledger_make_check(p.ledger, 1, &own, &m), MDL_OK);
+        assert_int_equal(m.type, verdict ? MDL_MSG_VERDICT : MDL_MSG_CHECK);
+        m.head = ledger_play_message(&p, m.type).head;
+        uint64_t record = ledger_play_append(&p, &m, LEDGER_COORDINATOR);
+        proofs = in_directory(folder, verdict ? "verdict" : "check");
+        audit(&p, 1);
+        proofs = NULL;
+        assert_true(report.findings > 0 && report.notes == 0);
+        mdl_audit_report_free(&report);
+        convicts(&p, folder, record, verdict ? "verdict" : "check");
+        ledger_play_close(&p);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(named_lies_are_notes),
         cmocka_unit_test(unnamed_lies_are_findings),
         cmocka_unit_test(false_corrections_convict),
+        cmocka_unit_test(false_decisions_convict),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }
