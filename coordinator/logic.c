@@ -41,6 +41,25 @@ void mdl_coordinator_log(mdl_coordinator *c, const char *kind, const uint8_t *ke
     c->io.log(c->io.ctx, kind, key, text);
 }
 
+/* Workers choose keys and sessions: they must not know where they go. */
+static void salt_names(mdl_coordinator *c) {
+    uint8_t digest[MDL_DIGEST_BYTES];
+    mdl_digest_of(c->config.secret, sizeof c->config.secret, digest);
+    memcpy(c->listed.salt, digest, sizeof c->listed.salt);
+    memcpy(c->sessions.salt, digest, sizeof c->sessions.salt);
+}
+
+/* Of a key that is listed twice the first entry holds. 0: out of memory. */
+static int index_list(mdl_coordinator *c) {
+    for (size_t i = 0; i < c->config.listed_count; i++) {
+        const uint8_t *key = c->config.listed[i].key;
+        if (mdl_name_index_get(&c->listed, key) == MDL_NAME_NONE && !mdl_name_index_put(&c->listed, key, (uint32_t)i)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 mdl_coordinator *mdl_coordinator_new(const mdl_coordinator_config *config, const mdl_coordinator_io *io) {
     mdl_coordinator *c = calloc(1, sizeof *c);
     if (!c) {
@@ -63,8 +82,11 @@ mdl_coordinator *mdl_coordinator_new(const mdl_coordinator_config *config, const
         c->config.checkers = MDL_CHECKERS_MAX;
     }
     c->storage_ok = 1;
-    c->ledger = mdl_ledger_new(config->key, &c->io.blobs);
+    salt_names(c);
+    int listed = index_list(c);
+    c->ledger = listed ? mdl_ledger_new(config->key, &c->io.blobs) : NULL;
     if (!c->ledger) {
+        mdl_name_index_close(&c->listed);
         free(c);
         return NULL;
     }
@@ -76,14 +98,17 @@ void mdl_coordinator_free(mdl_coordinator *c) {
         return;
     }
     for (uint32_t i = 0; i < c->peers; i++) {
-        mdl_peer_close(&c->peer[i]);
+        mdl_peer_close(c, i);
     }
     mdl_past_free(c->past);
+    mdl_stage_free(c);
     mdl_ledger_free(c->ledger);
     free(c->peer);
     free(c->lease);
     free(c->waited);
     free(c->closed);
+    mdl_name_index_close(&c->listed);
+    mdl_name_index_close(&c->sessions);
     free(c->names.at);
     sodium_memzero(c->config.secret, sizeof c->config.secret);
     sodium_memzero(c->config.chain, sizeof c->config.chain);
@@ -137,6 +162,7 @@ static int note(mdl_coordinator *c, const mdl_message *m) {
         mdl_state_digest(mdl_ledger_evolution(c->ledger), c->state);
         return mdl_names_add(&c->names, m->as.genesis.document);
     case MDL_MSG_ADMIT:
+    case MDL_MSG_ADMIN: /* a successor */
         return mdl_peers_follow(c);
     case MDL_MSG_CLOSE:
         return note_close(c, &m->as.close);
@@ -309,7 +335,7 @@ mdl_err mdl_coordinator_start(mdl_coordinator *c, const uint8_t *document, size_
         mdl_coordinator_log(c, "unverified", NULL,
                             "VERIFICATION IS OFF in this experiment: every result is believed as it comes");
     }
-    if (!mdl_work_begin(c, now_ms)) {
+    if (!mdl_work_begin(c, now_ms) || !mdl_stage_begin(c, now_ms)) {
         c->failed = 1;
     }
     mdl_coordinator_advance(c, now_ms);
@@ -337,7 +363,7 @@ static int close_generation(mdl_coordinator *c) {
     mdl_message m;
     const uint8_t *fitness;
     size_t size;
-    if (c->checking > 0) { /* threads read the generation */
+    if (c->checking > 0 || mdl_stage_busy(c)) { /* threads read the generation */
         return 0;
     }
     memset(&m, 0, sizeof m);
@@ -425,7 +451,7 @@ void mdl_coordinator_advance(mdl_coordinator *c, uint64_t now_ms) {
     if (!closed || c->failed) {
         return;
     }
-    if (!mdl_work_begin(c, now_ms)) {
+    if (!mdl_work_begin(c, now_ms) || !mdl_stage_begin(c, now_ms)) {
         c->failed = 1;
         return;
     }
@@ -466,6 +492,7 @@ void mdl_coordinator_tick(mdl_coordinator *c, uint64_t now_ms, uint64_t wall_ms)
     c->wall_ms = wall_ms;
     if (c->started && c->storage_ok && !c->failed && !mdl_ledger_ended(c->ledger)) {
         mdl_work_tick(c, now_ms);
+        mdl_stage_tick(c, now_ms);
         mdl_verify_drive(c, now_ms);
     }
 }
@@ -492,6 +519,7 @@ void mdl_coordinator_inform(const mdl_coordinator *c, mdl_coordinator_info *out)
     out->checks = c->checks;
     out->verdicts = c->verdicts;
     out->checking = c->checking;
+    mdl_stage_inform(c, out);
     out->reviewed = c->reviewed;
     out->corrected = c->corrected;
     out->owed = mdl_ledger_owed(c->ledger);

@@ -189,6 +189,8 @@ static void begin(mdl_sim *s, uint32_t worker) {
         return;
     }
     mdl_worker_config config = {.places = 1, .threads = w->threads, .program = "sim"};
+    config.scratch = s->scratch;
+    config.models = &s->source;
     memcpy(config.key, w->key, sizeof config.key);
     memcpy(config.secret, w->secret, sizeof config.secret);
     memcpy(config.place[0].key, s->config.key, MDL_KEY_BYTES);

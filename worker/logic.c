@@ -86,9 +86,10 @@ void mdl_worker_send_blob(mdl_worker *w, mdl_way way, uint32_t place, const uint
     memcpy(m->head.experiment, w->experiment, sizeof m->head.experiment);
     memcpy(m->head.session, session ? session : w->session, MDL_SESSION_BYTES);
     m->head.seq = session ? 0 : w->seq++;
-    mdl_err err = mdl_message_seal(m, w->config.secret, w->work, w->sealed, sizeof w->sealed, &size);
+    mdl_worker_scratch *t = w->scratch;
+    mdl_err err = mdl_message_seal(m, w->config.secret, t->work, t->sealed, sizeof t->sealed, &size);
     MDL_ASSERT(err == MDL_OK); /* every field is ours, or came from a message with the same limits */
-    mdl_frame frame = {w->sealed, size, blob, blob_size};
+    mdl_frame frame = {t->sealed, size, blob, blob_size};
     free(s->frame);
     s->size = MDL_FRAME_HEAD_BYTES + size + blob_size;
     s->frame = malloc(s->size);
@@ -216,6 +217,10 @@ static void send_hello(mdl_worker *w, mdl_way way, uint32_t place) {
     m.as.hello.memory = w->config.memory;
     m.as.hello.ticket = w->ticket;
     snprintf(m.as.hello.invite, sizeof m.as.hello.invite, "%s", w->config.invite);
+    if (w->config.statement[0]) {
+        memcpy(m.as.hello.worker, w->config.key, MDL_KEY_BYTES);
+        memcpy(m.as.hello.statement, w->config.statement, sizeof m.as.hello.statement);
+    }
     mdl_worker_draw(w, session, sizeof session);
     mdl_worker_send(w, way, place, session, &m);
     if (way == MDL_WAY_CONTROL) {
@@ -377,12 +382,19 @@ static int begin(mdl_worker *w, const mdl_moment *at) {
     return !w->stopped && w->started;
 }
 
+mdl_worker_scratch *mdl_worker_scratch_new(void) { return calloc(1, sizeof(mdl_worker_scratch)); }
+
 mdl_worker *mdl_worker_new(const mdl_worker_config *config, const mdl_worker_io *io) {
     MDL_ASSERT(config->places >= 1 && config->places <= MDL_WORKER_PLACES_MAX && config->threads >= 1);
     MDL_ASSERT(config->leases <= MDL_WORKER_LEASES_MAX);
     mdl_worker *w = calloc(1, sizeof *w);
     if (!w)
         return NULL;
+    w->scratch = config->scratch ? config->scratch : mdl_worker_scratch_new();
+    if (!w->scratch) {
+        free(w);
+        return NULL;
+    }
     w->config = *config;
     w->io = *io;
     if (w->config.gossip_ms == 0)
@@ -400,7 +412,9 @@ void mdl_worker_free(mdl_worker *w) {
     mdl_shards_free(w);
     for (uint32_t i = 0; i < MDL_WAY_COUNT; i++)
         free(w->way[i].frame);
-    mdl_model_free(w->model);
+    mdl_model_close(w->config.models, w->model);
+    if (!w->config.scratch)
+        free(w->scratch);
     sodium_memzero(w->config.secret, sizeof w->config.secret);
     free(w);
 }
@@ -474,10 +488,10 @@ void mdl_worker_news(mdl_worker *w, const mdl_moment *at, uint32_t place, const 
         return;
     /* Missing one is harmless, so is dropping one that is not right. */
     if (mdl_frame_decode(bytes, size, &frame) != MDL_OK || frame.envelope_size == 0 ||
-        mdl_envelope_decode(frame.envelope, frame.envelope_size, w->pae, &e) != MDL_OK ||
+        mdl_envelope_decode(frame.envelope, frame.envelope_size, w->scratch->pae, &e) != MDL_OK ||
         memcmp(e.key, w->config.place[place].key, MDL_KEY_BYTES) != 0 || strcmp(e.name, "news") != 0 ||
         mdl_envelope_verify(&e) != MDL_OK ||
-        mdl_message_of(&e, (mdl_list_room){w->list, MDL_LIST_MAX}, &m, NULL) != MDL_OK ||
+        mdl_message_of(&e, (mdl_list_room){w->scratch->list, MDL_LIST_MAX}, &m, NULL) != MDL_OK ||
         memcmp(m.head.experiment, w->experiment, sizeof w->experiment) != 0)
         return;
     if (m.as.news.generation > w->target) {

@@ -57,6 +57,14 @@ typedef struct mdl_done {
     mdl_version version[MDL_WORKER_KEPT_MAX]; /* of the result, then of the commitment */
 } mdl_done;
 
+/* What one event needs beside; nothing of it is read by the next one. */
+typedef struct mdl_worker_scratch {
+    uint64_t list[MDL_LIST_MAX];
+    uint8_t work[MDL_SEAL_WORK_BYTES];
+    uint8_t sealed[MDL_ENVELOPE_BYTES_MAX];
+    uint8_t pae[MDL_PAE_BYTES_MAX];
+} mdl_worker_scratch;
+
 /* What a shard does next. */
 typedef enum mdl_phase {
     MDL_PHASE_FETCH, /* the list of its state, then the chunks */
@@ -155,10 +163,7 @@ struct mdl_worker {
     char idle_text[256];
 
     mdl_sent way[MDL_WAY_COUNT];
-    uint64_t list[MDL_LIST_MAX];
-    uint8_t work[MDL_SEAL_WORK_BYTES];
-    uint8_t sealed[MDL_ENVELOPE_BYTES_MAX];
-    uint8_t pae[MDL_PAE_BYTES_MAX];
+    mdl_worker_scratch *scratch;
 };
 
 /* ---- logic.c ---- */

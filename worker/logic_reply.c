@@ -34,13 +34,13 @@ static what read_reply(mdl_worker *w, const mdl_sent *s, const uint8_t *bytes, s
         return s->type == MDL_MSG_RESULT || s->type == MDL_MSG_COMMIT || s->type == MDL_MSG_SHARDRESULT ? RECEIPT : BAD;
     }
     *why = "the answer is not an envelope";
-    if (mdl_envelope_decode(frame->envelope, frame->envelope_size, w->pae, &e) != MDL_OK)
+    if (mdl_envelope_decode(frame->envelope, frame->envelope_size, w->scratch->pae, &e) != MDL_OK)
         return BAD;
     *why = "the answer is not signed with the key in the coordinator's address";
     if (memcmp(e.key, w->config.place[s->place].key, MDL_KEY_BYTES) != 0 || mdl_envelope_verify(&e) != MDL_OK)
         return BAD;
     *why = "the answer does not have the form of a message";
-    if (mdl_message_of(&e, (mdl_list_room){w->list, MDL_LIST_MAX}, m, NULL) != MDL_OK ||
+    if (mdl_message_of(&e, (mdl_list_room){w->scratch->list, MDL_LIST_MAX}, m, NULL) != MDL_OK ||
         mdl_message_role(m->type) != MDL_ROLE_REPLY || mdl_message_shape(m) != MDL_OK)
         return BAD;
     *why = "the answer carries another blob than it names";
@@ -90,9 +90,7 @@ static const char *check_vkey(const mdl_msg_welcome *m, const mdl_place_state *p
 
 /* The state we stand at against what the coordinator signed. */
 static int state_is(mdl_worker *w, uint32_t place, const uint8_t state[MDL_DIGEST_BYTES]) {
-    uint8_t digest[MDL_DIGEST_BYTES];
-    mdl_state_digest(w->model->evolution, digest);
-    if (memcmp(digest, state, sizeof digest) == 0)
+    if (memcmp(mdl_model_state(w->model), state, MDL_DIGEST_BYTES) == 0)
         return 1;
     char text[200];
     snprintf(text, sizeof text,
@@ -180,12 +178,13 @@ static void took_document(mdl_worker *w, uint32_t place, const mdl_message *m, c
         mdl_worker_condemn(w, place, MDL_STOP_LIED, "its experiment file does not have the experiment's id");
         return;
     }
-    w->model = mdl_model_new(frame->blob, frame->blob_size, error, sizeof error);
+    w->model = mdl_model_open(w->config.models, frame->blob, frame->blob_size, error, sizeof error);
     if (!w->model) {
         mdl_worker_condemn(w, place, MDL_STOP_REFUSED, error);
         return;
     }
-    w->model->serial = ++w->serial;
+    if (!w->config.models)
+        w->model->serial = ++w->serial;
     mdl_notice facts = {.kind = MDL_NOTICE_EXPERIMENT};
     char hex[MDL_DIGEST_HEX];
     mdl_hex(w->experiment, 32, hex);
@@ -210,7 +209,7 @@ static void took_history(mdl_worker *w, uint32_t place, const mdl_message *m, co
         w->target_known = 0;
         return;
     }
-    mdl_err err = mdl_model_follow(w->model, frame->blob, frame->blob_size, h->to);
+    mdl_err err = mdl_model_move(w->config.models, &w->model, frame->blob, frame->blob_size, h->to);
     if (err == MDL_ENOMEM) {
         mdl_worker_end(w, MDL_STOP_FAILED, mdl_strerror((int)err));
         return;
@@ -292,6 +291,7 @@ static int refused_anyhow(mdl_worker *w, mdl_way way, const mdl_message *m) {
         return 1;
     case MDL_REASON_NOT_ADMITTED:
     case MDL_REASON_BAD_INVITE:
+    case MDL_REASON_BAD_SESSION_KEY:
     case MDL_REASON_WEAK_KEY:
     case MDL_REASON_OLD_VERSION:
     case MDL_REASON_NEW_VERSION:

@@ -100,7 +100,7 @@ void mdl_jobs_drive(mdl_worker *w) {
     if (w->drop_model && w->shards > 0)
         return; /* they read its experiment until they are dropped */
     if (w->drop_model) {
-        mdl_model_free(w->model);
+        mdl_model_close(w->config.models, w->model);
         w->model = NULL;
         w->drop_model = 0;
     }
@@ -183,9 +183,10 @@ static void keep_draft(mdl_worker *w, mdl_done *d) {
     size_t size;
     fill(d, &m);
     memcpy(m.head.experiment, d->of.experiment, sizeof m.head.experiment);
-    mdl_err err = mdl_message_seal(&m, w->config.secret, w->work, w->sealed, sizeof w->sealed, &size);
+    mdl_worker_scratch *t = w->scratch;
+    mdl_err err = mdl_message_seal(&m, w->config.secret, t->work, t->sealed, sizeof t->sealed, &size);
     MDL_ASSERT(err == MDL_OK);
-    keep_version(w, d, 0, w->sealed, size, 1);
+    keep_version(w, d, 0, t->sealed, size, 1);
 }
 
 void mdl_jobs_computed(mdl_worker *w, const mdl_job_result *jobs, uint64_t busy_ms) {
@@ -280,6 +281,8 @@ void mdl_jobs_deliver(mdl_worker *w) {
     else
         fill_commitment(w, d, &m);
     mdl_worker_send(w, MDL_WAY_RESULT, w->place, NULL, &m);
+    if (w->stopped)
+        return; /* out of memory */
     mdl_frame sent;
     mdl_err err = mdl_frame_decode(w->way[MDL_WAY_RESULT].frame, w->way[MDL_WAY_RESULT].size, &sent);
     MDL_ASSERT(err == MDL_OK);
@@ -429,16 +432,18 @@ mdl_err mdl_worker_restore(mdl_worker *w, const uint8_t coordinator[MDL_KEY_BYTE
     mdl_message m;
     MDL_ASSERT(!w->started);
     memset(&m, 0, sizeof m);
-    mdl_err err = size > MDL_ENVELOPE_BYTES_MAX ? MDL_ESIZE : mdl_envelope_decode(envelope, size, w->pae, &e);
+    mdl_err err = size > MDL_ENVELOPE_BYTES_MAX ? MDL_ESIZE : mdl_envelope_decode(envelope, size, w->scratch->pae, &e);
     if (err == MDL_OK)
         err = mdl_envelope_verify(&e);
     if (err == MDL_OK)
-        err = mdl_message_of(&e, (mdl_list_room){w->list, MDL_LIST_MAX}, &m, NULL);
+        err = mdl_message_of(&e, (mdl_list_room){w->scratch->list, MDL_LIST_MAX}, &m, NULL);
     if (err != MDL_OK)
         return err;
     int commit = m.type == MDL_MSG_COMMIT;
-    if ((m.type != MDL_MSG_RESULT && !commit) || memcmp(e.key, w->config.key, MDL_KEY_BYTES) != 0 ||
-        mdl_message_shape(&m) != MDL_OK || version / MDL_WORKER_VERSIONS_MAX != (uint32_t)commit)
+    /* With session keys it may be one of an earlier key: it is signed anew before it is sent. */
+    int signer = w->config.statement[0] || memcmp(e.key, w->config.key, MDL_KEY_BYTES) == 0;
+    if ((m.type != MDL_MSG_RESULT && !commit) || !signer || mdl_message_shape(&m) != MDL_OK ||
+        version / MDL_WORKER_VERSIONS_MAX != (uint32_t)commit)
         return MDL_EMISMATCH;
     const mdl_msg_result *r = &m.as.result;
     uint64_t lease = commit ? m.as.commit.lease : r->lease;
