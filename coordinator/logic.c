@@ -83,6 +83,7 @@ void mdl_coordinator_free(mdl_coordinator *c) {
     free(c->peer);
     free(c->lease);
     free(c->waited);
+    free(c->gave_up);
     free(c->closed);
     free(c->names.at);
     sodium_memzero(c->config.secret, sizeof c->config.secret);
@@ -492,6 +493,8 @@ void mdl_coordinator_inform(const mdl_coordinator *c, mdl_coordinator_info *out)
     out->checks = c->checks;
     out->verdicts = c->verdicts;
     out->checking = c->checking;
+    out->disputes = c->disputes;
+    out->judgements = c->judgements;
     out->reviewed = c->reviewed;
     out->corrected = c->corrected;
     out->owed = mdl_ledger_owed(c->ledger);

@@ -77,6 +77,11 @@ typedef struct mdl_coordinator_io {
     /* Where the hashes of the ledger's tree are, for the first `size` records, which are
      * durable: good until the next event. MDL_OK, or any error: not now. */
     mdl_err (*tree)(void *ctx, uint64_t size, mdl_merkle_lookup *lookup);
+    /* The last step of a dispute about this job, on another thread: mdl_case_judge() on a life with the job's genome;
+     * then mdl_coordinator_judged(). `of` stays as it is until then; the rest is copied. NULL: nothing is taken apart.
+     */
+    void (*judge)(void *ctx, const mdl_evolution *of, uint32_t job, const mdl_case *last, const uint8_t *state,
+                  size_t size);
 } mdl_coordinator_io;
 
 typedef struct mdl_coordinator mdl_coordinator;
@@ -132,6 +137,10 @@ void mdl_coordinator_tick(mdl_coordinator *c, uint64_t now_ms, uint64_t wall_ms)
 void mdl_coordinator_computed(mdl_coordinator *c, uint32_t generation, uint32_t job, const mdl_duty_answer *answer,
                               uint64_t now_ms);
 
+/* The answer to the command judge(); fault MDL_FAULT_NONE: it could not be done. */
+void mdl_coordinator_judged(mdl_coordinator *c, uint32_t generation, uint32_t job, const mdl_judged *judged,
+                            uint64_t now_ms);
+
 /* pause, resume, ban, unban. `key` NULL for the first two. MDL_OK, MDL_ENOENT
  * (no such action or worker), MDL_EMISMATCH (it is so already, or over), MDL_ERANGE
  * (the reason), MDL_EIO (no room), with a sentence. */
@@ -146,6 +155,7 @@ typedef struct mdl_coordinator_info {
     uint64_t results, expired, duplicates, rejected; /* leases and messages since the start */
     uint64_t checks, verdicts;                       /* jobs that the coordinator did itself, since the start */
     uint32_t checking;                               /* and does now */
+    uint64_t disputes, judgements;                   /* taken apart, and decided so, since the start */
     uint64_t reviewed, corrected, owed; /* convicts' units of closed generations: done again, wrong; still owed */
     uint64_t credit;                    /* updates of closed generations       */
     int64_t best;                       /* of the last closed generation       */

@@ -97,10 +97,10 @@ static uint32_t find_selected(mdl_coordinator *c) {
     return job;
 }
 
-static uint32_t find_disputed(const mdl_coordinator *c) {
+static uint32_t find_disputed(mdl_coordinator *c, uint64_t now_ms) {
     const mdl_duty *duty = mdl_ledger_duty(c->ledger);
     uint32_t job = mdl_duty_disputed(duty, 0);
-    while (job != MDL_DUTY_NONE && is_checking(c, job)) {
+    while (job != MDL_DUTY_NONE && (is_checking(c, job) || mdl_dispute_handles(c, job, now_ms))) {
         job = mdl_duty_disputed(duty, job + 1);
     }
     return job;
@@ -112,7 +112,7 @@ void mdl_verify_drive(mdl_coordinator *c, uint64_t now_ms) {
     }
     while (c->checking < c->config.checkers) {
         const mdl_evolution *of = mdl_ledger_evolution(c->ledger);
-        uint32_t job = find_disputed(c);
+        uint32_t job = find_disputed(c, now_ms);
         if (job == MDL_DUTY_NONE && !mdl_review_next(c, &of, &job)) {
             job = MDL_DUTY_NONE;
         }
@@ -122,13 +122,12 @@ void mdl_verify_drive(mdl_coordinator *c, uint64_t now_ms) {
         if (job == MDL_DUTY_NONE) {
             return;
         }
-        c->check[c->checking++] = (mdl_checking){mdl_evolution_generation(of), job};
+        c->check[c->checking++] = (mdl_checking){mdl_evolution_generation(of), job, 0};
         c->io.compute(c->io.ctx, of, job);
     }
 }
 
-/* Those whom the verdict has convicted leave. */
-static void after_verdict(mdl_coordinator *c, uint64_t record, uint32_t job) {
+void mdl_verify_convicted(mdl_coordinator *c, uint64_t record, uint32_t job) {
     const mdl_ledger_worker *w;
     uint32_t workers = mdl_ledger_workers(c->ledger, &w);
     mdl_work_follow(c);
@@ -154,7 +153,7 @@ static void decide(mdl_coordinator *c, uint32_t job, const mdl_duty_answer *answ
         mdl_coordinator_record(c, &m)) {
         if (m.type == MDL_MSG_VERDICT) {
             c->verdicts++;
-            after_verdict(c, record, job);
+            mdl_verify_convicted(c, record, job);
         } else {
             c->checks++;
         }
@@ -164,7 +163,8 @@ static void decide(mdl_coordinator *c, uint32_t job, const mdl_duty_answer *answ
 void mdl_coordinator_computed(mdl_coordinator *c, uint32_t generation, uint32_t job, const mdl_duty_answer *answer,
                               uint64_t now_ms) {
     uint32_t at = 0;
-    while (at < c->checking && (c->check[at].job != job || c->check[at].generation != generation)) {
+    while (at < c->checking &&
+           (c->check[at].judges || c->check[at].job != job || c->check[at].generation != generation)) {
         at++;
     }
     MDL_ASSERT(at < c->checking);

@@ -74,6 +74,11 @@ int mdl_work_begin(mdl_coordinator *c, uint64_t now_ms) {
         return 0;
     }
     memset(c->waited, 0, (c->jobs + 1) * sizeof *c->waited);
+    if (!mdl_grow((void **)&c->gave_up, &c->gave_up_room, c->jobs + 1, sizeof *c->gave_up)) {
+        return 0;
+    }
+    memset(c->gave_up, 0, (c->jobs + 1) * sizeof *c->gave_up);
+    memset(c->apart, 0, sizeof c->apart);
     c->leases = c->lease_open = 0;
     MDL_ASSERT(c->checking == 0);
     c->remainder_ms = 0;
@@ -247,6 +252,9 @@ void mdl_work_want(mdl_coordinator *c, const mdl_asked *a) {
     }
     if (mdl_ledger_paused(c->ledger)) {
         mdl_coordinator_idle(c, a, MDL_REASON_IDLE_PAUSED, RETRY_MS_MAX, 1);
+        return;
+    }
+    if (mdl_dispute_ask(c, a)) {
         return;
     }
     if (c->peer[a->worker].leases >= MDL_LEASES_EACH) {
