@@ -422,7 +422,7 @@ static mdl_err read_experiment(program *p, const char *path, char *error, size_t
     char *kept = p->s->data ? mdl_path_join(p->s->data, "experiment.json") : NULL;
     mdl_err err = mdl_experiment_file_read(&p->file, path ? path : kept, error, error_size);
     free(kept);
-    return err;
+    return err == MDL_OK && p->s->shards ? mdl_cli_coordinator_cut(&p->file, p->s->shards, error, error_size) : err;
 }
 
 static mdl_err keep_experiment(program *p, char *error, size_t error_size) {
@@ -531,6 +531,8 @@ int mdl_cmd_coordinator(int argc, char **argv) {
         {"admission", MDL_OPT_TEXT, &s.admission, NULL, 0, 0, "HOW",
          "open[:BITS], list:FILE, invite[:KEY,...] (open:16)"},
         {"lease-ms", MDL_OPT_U32, &s.lease_ms, NULL, 10, 3600000, "N", "what a lease should keep a worker busy (2000)"},
+        {"shards", MDL_OPT_TEXT, &s.shards, NULL, 0, 0, "S",
+         "cut each network into S shards, or auto (as the experiment says)"},
         {"tls-cert", MDL_OPT_TEXT, &s.tls_cert, NULL, 0, 0, "FILE", "certificate for tls+tcp://"},
         {"tls-key", MDL_OPT_TEXT, &s.tls_key, NULL, 0, 0, "FILE", "its key"},
         {"once", MDL_OPT_FLAG, &s.once, NULL, 0, 0, NULL, "exit when the experiment has ended"},

@@ -26,13 +26,14 @@ static const mdl_usage usage = {
             "started again. The champion is that of `modulon evolve`, byte for byte.",
     .examples = "  modulon run examples/tmaze-quick.json\n"
                 "  modulon run examples/cue.json --workers 4 --threads 1 --full\n"
-                "  modulon run examples/tmaze.json --out runs/fleet --no-audit",
+                "  modulon run examples/tmaze.json --out runs/fleet --no-audit\n"
+                "  modulon run big.json --shards 4 --workers 4",
     .least = 1,
     .most = 1,
 };
 
 typedef struct settings {
-    const char *out, *listen;
+    const char *out, *listen, *shards;
     uint32_t workers, threads, lease_ms;
     int json, quiet, no_audit, no_eval, full;
 } settings;
@@ -104,10 +105,12 @@ static void on_worker_ended(void *ctx, int status);
 
 static void start_worker(member *m) {
     run *r = m->r;
-    char threads[16], error[MDL_ERROR_TEXT];
+    char threads[16], memory[24], error[MDL_ERROR_TEXT];
     snprintf(threads, sizeof threads, "%" PRIu32, r->s->threads);
-    const char *arguments[] = {"worker", "--coordinator", r->address, "--threads", threads, "--key",
-                               m->key,   "--data",        m->data,    "--status",  "10",    NULL};
+    /* Half of the machine's, for all of them. */
+    snprintf(memory, sizeof memory, "%" PRIu64, (uv_get_total_memory() >> 21) / r->s->workers);
+    const char *arguments[] = {"worker", "--coordinator", r->address, "--threads", threads,    "--key", m->key,
+                               "--data", m->data,         "--status", "10",        "--memory", memory,  NULL};
     mdl_child_options o = {.arguments = arguments, .log = m->log, .ended = on_worker_ended, .ctx = m};
     if (mdl_child_start(&r->loop, &o, &m->child, error, sizeof error) != MDL_OK)
         give_up(r, error);
@@ -202,6 +205,10 @@ static void start_coordinator(run *r) {
         arguments[n++] = "--lease-ms";
         arguments[n++] = lease;
     }
+    if (r->s->shards) {
+        arguments[n++] = "--shards";
+        arguments[n++] = r->s->shards;
+    }
     if (r->s->quiet)
         arguments[n++] = "--quiet";
     mdl_child_options o = {.arguments = arguments, .line = on_line, .ended = on_coordinator_ended, .ctx = r};
@@ -292,7 +299,8 @@ static mdl_err place(run *r, char *error, size_t error_size) {
     if (r->s->out)
         snprintf(r->directory, sizeof r->directory, "%.900s", r->s->out);
     else
-        snprintf(r->directory, sizeof r->directory, "runs/%s-%.8s-fleet", file.experiment.name, id);
+        snprintf(r->directory, sizeof r->directory, "runs/%s-%.8s-fleet%s%.8s", file.experiment.name, id,
+                 r->s->shards ? "-shards-" : "", r->s->shards ? r->s->shards : "");
     snprintf(r->ledger, sizeof r->ledger, "%.900s/ledger", r->directory);
     mdl_experiment_file_close(&file);
     return mdl_make_directories(r->directory, error, error_size);
@@ -305,6 +313,8 @@ int mdl_cmd_run(int argc, char **argv) {
         {"workers", MDL_OPT_U32, &s.workers, NULL, 1, WORKERS_MAX, "N", "worker processes (all CPUs)"},
         {"threads", MDL_OPT_U32, &s.threads, NULL, 1, MDL_THREADS_MAX, "N", "threads of each worker (1)"},
         {"listen", MDL_OPT_TEXT, &s.listen, NULL, 0, 0, "ADDR", "where the coordinator listens (tcp://127.0.0.1:0)"},
+        {"shards", MDL_OPT_TEXT, &s.shards, NULL, 0, 0, "S",
+         "cut each network into S shards, or auto (as the experiment says)"},
         {"lease-ms", MDL_OPT_U32, &s.lease_ms, NULL, 1, 600000, "N", "what a lease should keep a worker busy (2000)"},
         {"full", MDL_OPT_FLAG, &s.full, NULL, 0, 0, NULL, "audit: compute every result again"},
         {"no-audit", MDL_OPT_FLAG, &s.no_audit, NULL, 0, 0, NULL, "no audit at the end"},

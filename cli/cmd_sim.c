@@ -127,11 +127,11 @@ static void replay_of(const request *q, uint64_t seed, char *out, size_t size) {
     const mdl_sim_plan *p = &q->plan;
     snprintf(out, size,
              "modulon sim --seeds %" PRIu64 " --workers %u --generations %u --population %u --adversaries %g --mix %s "
-             "--latency %g --loss %g --repeat %g --crash %g --churn %g --floor %u --probation %u --window %u%s "
+             "--latency %g --loss %g --repeat %g --crash %g --churn %g --floor %u --probation %u --window %u --checkers %u%s "
              "--signatures %s",
              seed, (unsigned)p->workers, (unsigned)p->generations, (unsigned)p->population, p->adversaries, q->mix,
              p->latency_ms, p->loss, p->repeat, p->crash_s, p->churn_s, (unsigned)p->floor_ppm, (unsigned)p->probation,
-             (unsigned)p->window, p->unverified ? " --unverified" : "", p->ed25519 ? "ed25519" : "quick");
+             (unsigned)p->window, (unsigned)p->checkers, p->unverified ? " --unverified" : "", p->ed25519 ? "ed25519" : "quick");
 }
 
 static const char *signatures_of(const request *q) {
@@ -338,6 +338,7 @@ int mdl_cmd_sim(int argc, char **argv) {
          "of trusted units of which a job is done again (20000)"},
         {"probation", MDL_OPT_U32, &q.plan.probation, NULL, 0, 1000000, "N", "confirmed leases until trust (10)"},
         {"window", MDL_OPT_U32, &q.plan.window, NULL, 0, 16, "G", "generations that credit waits (3)"},
+        {"checkers", MDL_OPT_U32, &q.plan.checkers, NULL, 1, 64, "N", "jobs that the coordinator does at once (2)"},
         {"unverified", MDL_OPT_FLAG, &q.plan.unverified, NULL, 0, 0, NULL, "with verification off"},
         {"signatures", MDL_OPT_TEXT, &q.signatures, NULL, 0, 0, "HOW",
          "ed25519, quick (keyed BLAKE2b) or auto: quick above 64 workers"},

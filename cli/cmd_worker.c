@@ -18,6 +18,8 @@
 #include "worker/hearsay.h"
 #include "worker/shell.h"
 
+#define MEMORY_MAX (UINT64_C(1) << 24) /* MiB */
+
 static const mdl_usage usage = {
     .name = "worker",
     .arguments = "--coordinator ADDR#KEY [--coordinator ...]",
@@ -35,6 +37,12 @@ static const mdl_usage usage = {
     .least = 0,
     .most = 0,
 };
+
+/* MiB: half of what the machine, or the limit it is held to, has. */
+static uint64_t memory_for_shards(void) {
+    uint64_t total = uv_get_total_memory(), limit = uv_get_constrained_memory();
+    return (limit > 0 && limit < total ? limit : total) >> 21;
+}
 
 /* Every value of an option that may be given several times. */
 static uint32_t collect(int argc, char **argv, const char *name, const char **out, uint32_t room) {
@@ -134,6 +142,7 @@ int mdl_cmd_worker(int argc, char **argv) {
                                                                                       *data = NULL, *invite = NULL;
     char key_path[MDL_ERROR_TEXT], data_path[MDL_ERROR_TEXT], *invite_text = NULL;
     uint32_t nice = 0;
+    uint64_t memory = memory_for_shards();
     mdl_worker_options o = {
         .program = "modulon " MDL_VERSION, .threads = mdl_cpu_count(), .throttle = 100, .status_s = 60};
     const mdl_option options[] = {
@@ -141,6 +150,8 @@ int mdl_cmd_worker(int argc, char **argv) {
          "may be given several times, in order of preference"},
         {"threads", MDL_OPT_U32, &o.threads, NULL, 1, MDL_THREADS_MAX, "N", "compute threads; as many as CPUs"},
         {"nice", MDL_OPT_U32, &nice, NULL, 0, 19, "N", "niceness of the compute threads"},
+        {"memory", MDL_OPT_U64, &memory, NULL, 0, MEMORY_MAX, "MIB",
+         "for shards of networks, in MiB; half of the machine's; 0: none"},
         {"throttle", MDL_OPT_U32, &o.throttle, NULL, 1, 100, "PERCENT", "of the time that a thread works; 100"},
         {"key", MDL_OPT_TEXT, &key, NULL, 0, 0, "FILE", "made if it is not there; ~/.config/modulon/worker.key"},
         {"data", MDL_OPT_TEXT, &data, NULL, 0, 0, "DIR", "outbox and receipts; ~/.local/share/modulon/worker"},
@@ -161,6 +172,7 @@ int mdl_cmd_worker(int argc, char **argv) {
     o.coordinator = coordinator;
     o.coordinators = collect(argc, argv, "--coordinator", coordinator, MDL_WORKER_PLACES_MAX);
     o.nice = (int)nice;
+    o.memory = memory << 20;
     o.gossip = gossip;
     o.gossips = collect(argc, argv, "--gossip", gossip, MDL_HEARSAY_SOURCES_MAX);
     if (o.gossips > MDL_HEARSAY_SOURCES_MAX)

@@ -10,6 +10,7 @@
 /* Options after parsing. */
 typedef struct mdl_coordinator_settings {
     const char *data, *http, *admission, *tls_cert, *tls_key, *to;
+    const char *shards; /* NULL: as the experiment says */
     const char *listen[8];
     uint32_t listen_count;
     const char *witness[MDL_WITNESSES_MAX];
@@ -40,6 +41,10 @@ mdl_err mdl_cli_witnesses_open(const mdl_coordinator_settings *s, mdl_shell *she
 void mdl_cli_witnesses_offer(mdl_witnesses *w, mdl_shell *shell);
 /* The checkpoint to serve, as mdl_shell_read() gives it. */
 mdl_err mdl_cli_witnesses_get(mdl_witnesses *w, mdl_shell *shell, uint8_t **bytes, size_t *size);
+
+/* The experiment with its networks cut as --shards says ("auto" or a number): another file, the same
+ * results. MDL_ERANGE and what mdl_experiment_file_of() returns, with a sentence; `file` is unchanged then. */
+mdl_err mdl_cli_coordinator_cut(mdl_experiment_file *file, const char *shards, char *error, size_t error_size);
 
 /* --dry-run: what the experiment costs. Exit code. */
 int mdl_cli_coordinator_plan(const mdl_experiment_file *file, const mdl_coordinator_settings *s);

@@ -271,3 +271,30 @@ mdl_err mdl_cli_coordinator_take_over(const char *directory, char *error, size_t
     free(path);
     return err;
 }
+
+mdl_err mdl_cli_coordinator_cut(mdl_experiment_file *file, const char *shards, char *error, size_t error_size) {
+    mdl_experiment x = file->experiment;
+    char *end;
+    unsigned long count = strtoul(shards, &end, 10);
+    if (strcmp(shards, "auto") == 0) {
+        count = 0;
+    } else if (*end || count < 1 || count > x.network.regions) {
+        snprintf(error, error_size, "--shards %s: auto, or a number from 1 to the network's %u regions", shards,
+                 (unsigned)x.network.regions);
+        return MDL_ERANGE;
+    }
+    if (x.sharding.used && x.sharding.shards == count) {
+        return MDL_OK;
+    }
+    if (!x.sharding.used) {
+        x.sharding = (mdl_sharding_spec){.used = 1, .replicas = 1, .snapshot_windows = 64};
+    }
+    x.sharding.shards = (uint32_t)count;
+    mdl_experiment_file changed;
+    mdl_err err = mdl_experiment_file_of(&changed, &x, error, error_size);
+    if (err == MDL_OK) {
+        mdl_experiment_file_close(file);
+        *file = changed;
+    }
+    return err;
+}

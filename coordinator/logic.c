@@ -41,6 +41,25 @@ void mdl_coordinator_log(mdl_coordinator *c, const char *kind, const uint8_t *ke
     c->io.log(c->io.ctx, kind, key, text);
 }
 
+/* Workers choose keys and sessions: they must not know where they go. */
+static void salt_names(mdl_coordinator *c) {
+    uint8_t digest[MDL_DIGEST_BYTES];
+    mdl_digest_of(c->config.secret, sizeof c->config.secret, digest);
+    memcpy(c->listed.salt, digest, sizeof c->listed.salt);
+    memcpy(c->sessions.salt, digest, sizeof c->sessions.salt);
+}
+
+/* Of a key that is listed twice the first entry holds. 0: out of memory. */
+static int index_list(mdl_coordinator *c) {
+    for (size_t i = 0; i < c->config.listed_count; i++) {
+        const uint8_t *key = c->config.listed[i].key;
+        if (mdl_name_index_get(&c->listed, key) == MDL_NAME_NONE && !mdl_name_index_put(&c->listed, key, (uint32_t)i)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 mdl_coordinator *mdl_coordinator_new(const mdl_coordinator_config *config, const mdl_coordinator_io *io) {
     mdl_coordinator *c = calloc(1, sizeof *c);
     if (!c) {
@@ -63,8 +82,11 @@ mdl_coordinator *mdl_coordinator_new(const mdl_coordinator_config *config, const
         c->config.checkers = MDL_CHECKERS_MAX;
     }
     c->storage_ok = 1;
-    c->ledger = mdl_ledger_new(config->key, &c->io.blobs);
+    salt_names(c);
+    int listed = index_list(c);
+    c->ledger = listed ? mdl_ledger_new(config->key, &c->io.blobs) : NULL;
     if (!c->ledger) {
+        mdl_name_index_close(&c->listed);
         free(c);
         return NULL;
     }
@@ -76,7 +98,7 @@ void mdl_coordinator_free(mdl_coordinator *c) {
         return;
     }
     for (uint32_t i = 0; i < c->peers; i++) {
-        mdl_peer_close(&c->peer[i]);
+        mdl_peer_close(c, i);
     }
     mdl_past_free(c->past);
     mdl_ledger_free(c->ledger);
@@ -85,6 +107,8 @@ void mdl_coordinator_free(mdl_coordinator *c) {
     free(c->waited);
     free(c->gave_up);
     free(c->closed);
+    mdl_name_index_close(&c->listed);
+    mdl_name_index_close(&c->sessions);
     free(c->names.at);
     sodium_memzero(c->config.secret, sizeof c->config.secret);
     sodium_memzero(c->config.chain, sizeof c->config.chain);

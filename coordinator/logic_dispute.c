@@ -64,8 +64,9 @@ static int begin(mdl_coordinator *c, uint32_t job, uint64_t now_ms) {
     return 1;
 }
 
-static void judge(mdl_coordinator *c, uint32_t job, const mdl_judged *judged) {
+static void judge(mdl_coordinator *c, uint32_t job, const mdl_judged *judged, uint64_t now_ms) {
     mdl_message m;
+    mdl_answerers answered = mdl_verify_answerers(c, job);
     uint64_t record = mdl_ledger_size(c->ledger);
     if (mdl_ledger_make_judgement(c->ledger, job, judged, &m) != MDL_OK) {
         c->gave_up[job] = 1; /* gone meanwhile, or a thread had no memory */
@@ -75,19 +76,19 @@ static void judge(mdl_coordinator *c, uint32_t job, const mdl_judged *judged) {
         c->judgements++;
         mdl_coordinator_log(c, "judgement", NULL, "job %" PRIu32 ": %s", job,
                             mdl_fault_sentence((int)m.as.judgement.fault));
-        mdl_verify_convicted(c, record, job);
+        mdl_verify_convicted(c, record, job, &answered, now_ms);
     }
 }
 
 /* The last step, where there is a thread for it. */
-static void step(mdl_coordinator *c, const mdl_ledger_dispute *d) {
+static void step(mdl_coordinator *c, const mdl_ledger_dispute *d, uint64_t now_ms) {
     mdl_case last;
     const uint8_t *state = NULL;
     size_t size = 0;
     uint32_t job = d->job;
     int how = mdl_ledger_judgeable(d, &last);
     if (how == 1) {
-        judge(c, job, NULL);
+        judge(c, job, NULL, now_ms);
         return;
     }
     if (how == 0 || c->checking == c->config.checkers) {
@@ -116,7 +117,7 @@ int mdl_dispute_handles(mdl_coordinator *c, uint32_t job, uint64_t now_ms) {
     if (c->gave_up[job]) {
         return 0;
     }
-    step(c, d);
+    step(c, d, now_ms);
     return 1;
 }
 
@@ -129,7 +130,7 @@ void mdl_coordinator_judged(mdl_coordinator *c, uint32_t generation, uint32_t jo
     MDL_ASSERT(at < c->checking && c->check[at].generation == generation);
     c->check[at] = c->check[--c->checking];
     if (!c->failed && c->storage_ok) {
-        judge(c, job, judged);
+        judge(c, job, judged, now_ms);
     }
     c->scanned_ms = 0;
     if (c->started && c->storage_ok) {

@@ -3,6 +3,7 @@
 #define MDL_COORDINATOR_LOGIC_INTERNAL_H
 
 #include "coordinator/logic.h"
+#include "protocol/name_index.h"
 #include "protocol/past.h"
 #include "protocol/session.h"
 
@@ -82,6 +83,8 @@ struct mdl_coordinator {
     int started, storage_ok, failed;
     char checkpoint[MDL_CHECKPOINT_SHOWN_MAX + 1];
 
+    mdl_name_index listed;   /* of config.listed */
+    mdl_name_index sessions; /* of the peers whose session is open */
     mdl_peer *peer;
     uint32_t peers, peer_room;
     uint32_t active; /* counted now and then */
@@ -91,7 +94,8 @@ struct mdl_coordinator {
     uint32_t leases, lease_room, lease_open; /* open: none before this one is */
     uint64_t *waited;                        /* [jobs] when a job was first seen to wait for another owner; 0: never */
     uint32_t jobs, jobs_room;
-    uint64_t remainder_ms, remainder_end_ms; /* when the generation should be done, and when that was computed */
+    uint64_t remainder_ms, remainder_end_ms; /* when that was computed, and when the generation should be done */
+    uint64_t late_ms;                        /* no lease that may be copied is late before */
 
     mdl_closed *closed;
     uint32_t closed_count, closed_room;
@@ -103,7 +107,9 @@ struct mdl_coordinator {
     mdl_checking check[MDL_CHECKERS_MAX];
     uint32_t checking; /* jobs under way */
     uint64_t checks, verdicts, scanned_ms;
-    mdl_past *past; /* NULL: nothing is reviewed */
+    uint32_t helpers, helper[2]; /* numbers of up to two owners of trusted workers that are here, */
+    uint64_t helpers_ms;         /* when that was last looked up; 0: never                        */
+    mdl_past *past;              /* NULL: nothing is reviewed */
     mdl_review review;
     uint64_t reviewed, corrected;
     mdl_taken_apart apart[MDL_LEDGER_DISPUTES_MAX];
@@ -154,9 +160,13 @@ void mdl_coordinator_give_receipt(mdl_coordinator *c, const mdl_asked *a, uint64
 void mdl_answer_clear(mdl_answer *a);
 
 /* ---- logic_session.c ---- */
-void mdl_peer_close(mdl_peer *p);
+void mdl_peer_close(mdl_coordinator *c, uint32_t worker);
 int mdl_peers_follow(mdl_coordinator *c); /* as many peers as workers; 0 when out of memory */
 uint32_t mdl_coordinator_active(mdl_coordinator *c, uint64_t now_ms);
+/* Whether it has a session and was heard of lately. */
+int mdl_peer_here(const mdl_peer *p, uint64_t now_ms);
+/* Before a session ends: it is active no more. */
+void mdl_peer_leaves(mdl_coordinator *c, uint32_t worker, uint64_t now_ms);
 
 /* ---- logic_work.c ---- */
 /* Take stock of the current generation: jobs, and leases that the ledger holds open. 0: out of memory. */
@@ -164,8 +174,8 @@ int mdl_work_begin(mdl_coordinator *c, uint64_t now_ms);
 void mdl_work_want(mdl_coordinator *c, const mdl_asked *a);
 void mdl_work_commit(mdl_coordinator *c, const mdl_asked *a);
 void mdl_work_result(mdl_coordinator *c, const mdl_asked *a);
-/* Leases that the ledger has ended meanwhile are over here too. */
-void mdl_work_follow(mdl_coordinator *c);
+/* Leases of a worker that the ledger has ended meanwhile are over here too. */
+void mdl_work_follow(mdl_coordinator *c, uint32_t worker);
 void mdl_work_tick(mdl_coordinator *c, uint64_t now_ms);
 /* End the open leases of a worker with records. */
 void mdl_work_revoke(mdl_coordinator *c, uint32_t worker, mdl_reason reason);
@@ -176,8 +186,13 @@ void mdl_work_orphan(mdl_coordinator *c, uint32_t worker);
 /* Give the threads what the coordinator has to do itself. */
 void mdl_verify_drive(mdl_coordinator *c, uint64_t now_ms);
 
-/* Those whom record `record` has convicted leave. */
-void mdl_verify_convicted(mdl_coordinator *c, uint64_t record, uint32_t job);
+/* Workers who have answered a job. */
+typedef struct mdl_answerers {
+    uint32_t count, worker[MDL_DUTY_ANSWERS];
+} mdl_answerers;
+mdl_answerers mdl_verify_answerers(const mdl_coordinator *c, uint32_t job);
+/* Those of them whom record `record` has convicted leave. */
+void mdl_verify_convicted(mdl_coordinator *c, uint64_t record, uint32_t job, const mdl_answerers *a, uint64_t now_ms);
 
 /* ---- logic_dispute.c ---- */
 /* Whether this disputed job is taken apart, from now on maybe; the dispute goes on as far as it can. */

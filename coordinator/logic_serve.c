@@ -163,8 +163,8 @@ void mdl_serve_bye(mdl_coordinator *c, const mdl_asked *a) {
     }
     mdl_serve_ping(c, a);
     /* The session stays, so that a repeat is answered; it counts as gone. */
+    mdl_peer_leaves(c, a->worker, a->now_ms);
     c->peer[a->worker].left = 1;
-    c->active = 0;
 }
 
 /* ---- the operator ---- */
@@ -199,7 +199,6 @@ mdl_err mdl_coordinator_admin(mdl_coordinator *c, const char *action, const uint
     mdl_message m;
     memset(&m, 0, sizeof m);
     m.type = MDL_MSG_ADMIN;
-    (void)now_ms;
     if (!pause && !resume && !of_key) {
         snprintf(error, error_size, "there is no action %.32s", action);
         return MDL_ENOENT;
@@ -254,8 +253,8 @@ mdl_err mdl_coordinator_admin(mdl_coordinator *c, const char *action, const uint
     mdl_coordinator_log(c, "admin", w ? key : NULL, "%s%s%s", action, *reason ? ": " : "", reason);
     if (ban || ends) {
         mdl_work_revoke(c, worker, MDL_REASON_REVOKED);
-        mdl_peer_close(&c->peer[worker]);
-        c->active = 0;
+        mdl_peer_leaves(c, worker, now_ms);
+        mdl_peer_close(c, worker);
     }
     return MDL_OK;
 }

@@ -10,9 +10,21 @@
 #include "protocol/ticket.h"
 #include "protocol/unit.h"
 
-void mdl_peer_close(mdl_peer *p) {
+/* A session's id as a name: never that of another one. */
+static void session_name(const uint8_t id[MDL_SESSION_BYTES], uint8_t name[MDL_NAME_BYTES]) {
+    memset(name, 0, MDL_NAME_BYTES);
+    memcpy(name, id, MDL_SESSION_BYTES);
+}
+
+void mdl_peer_close(mdl_coordinator *c, uint32_t worker) {
+    mdl_peer *p = &c->peer[worker];
     for (uint32_t i = 0; i < MDL_SESSION_WINDOW; i++) {
         mdl_answer_clear(&p->answer[i]);
+    }
+    if (p->open) {
+        uint8_t name[MDL_NAME_BYTES];
+        session_name(p->session.id, name);
+        mdl_name_index_drop(&c->sessions, name);
     }
     p->open = 0;
 }
@@ -30,16 +42,23 @@ int mdl_peers_follow(mdl_coordinator *c) {
     return 1;
 }
 
+int mdl_peer_here(const mdl_peer *p, uint64_t now_ms) {
+    return p->open && !p->left && now_ms - p->heard_ms < MDL_ACTIVE_MS;
+}
+
 uint32_t mdl_coordinator_active(mdl_coordinator *c, uint64_t now_ms) {
     if (c->active == 0 || now_ms - c->active_ms >= 1000) {
         c->active = 0;
         c->active_ms = now_ms;
         for (uint32_t i = 0; i < c->peers; i++) {
-            c->active +=
-                (uint32_t)(c->peer[i].open && !c->peer[i].left && now_ms - c->peer[i].heard_ms < MDL_ACTIVE_MS);
+            c->active += (uint32_t)mdl_peer_here(&c->peer[i], now_ms);
         }
     }
     return c->active;
+}
+
+void mdl_peer_leaves(mdl_coordinator *c, uint32_t worker, uint64_t now_ms) {
+    c->active -= (uint32_t)(c->active > 0 && mdl_peer_here(&c->peer[worker], now_ms));
 }
 
 static uint32_t worker_of(const mdl_coordinator *c, const uint8_t key[MDL_KEY_BYTES]) {
@@ -87,12 +106,10 @@ static mdl_reason whose_session(const mdl_coordinator *c, const mdl_peer *p, con
             return MDL_REASON_STALE_SESSION;
         }
     }
-    for (uint32_t i = 0; i < c->peers; i++) {
-        if (&c->peer[i] != p && c->peer[i].open && memcmp(c->peer[i].session.id, id, MDL_SESSION_BYTES) == 0) {
-            return MDL_REASON_SOMEONE_ELSES_SESSION;
-        }
-    }
-    return MDL_REASON_NO_SESSION;
+    uint8_t name[MDL_NAME_BYTES];
+    session_name(id, name);
+    uint32_t holder = mdl_name_index_get(&c->sessions, name);
+    return holder != MDL_NAME_NONE && &c->peer[holder] != p ? MDL_REASON_SOMEONE_ELSES_SESSION : MDL_REASON_NO_SESSION;
 }
 
 static void tell_equivocation(mdl_coordinator *c, const mdl_asked *a, const mdl_session *s) {
@@ -150,12 +167,8 @@ static mdl_reason fits(const mdl_coordinator *c, const mdl_message *m) {
 }
 
 static const mdl_listed *on_list(const mdl_coordinator *c, const uint8_t key[MDL_KEY_BYTES]) {
-    for (size_t i = 0; i < c->config.listed_count; i++) {
-        if (memcmp(c->config.listed[i].key, key, MDL_KEY_BYTES) == 0) {
-            return &c->config.listed[i];
-        }
-    }
-    return NULL;
+    uint32_t at = mdl_name_index_get(&c->listed, key);
+    return at == MDL_NAME_NONE ? NULL : &c->config.listed[at];
 }
 
 /* Whether this key may come in, and the record that says so. */
@@ -219,21 +232,31 @@ static int let_in(mdl_coordinator *c, mdl_asked *a) {
     return 1;
 }
 
-static void open_session(mdl_coordinator *c, const mdl_asked *a) {
+/* 0: out of memory. */
+static int open_session(mdl_coordinator *c, const mdl_asked *a) {
     mdl_peer *p = &c->peer[a->worker];
+    uint8_t name[MDL_NAME_BYTES];
+    session_name(a->message->head.session, name);
+    if (!mdl_name_index_reserve(&c->sessions)) {
+        return 0;
+    }
+    mdl_peer_leaves(c, a->worker, a->now_ms);
     if (p->open) {
         uint32_t place = p->past_count < MDL_PAST_SESSIONS ? p->past_count++ : MDL_PAST_SESSIONS - 1;
         memmove(p->past[1], p->past[0], place * sizeof p->past[0]);
         memcpy(p->past[0], p->session.id, MDL_SESSION_BYTES);
-        mdl_peer_close(p);
+        mdl_peer_close(c, a->worker);
     }
     p->heard_ms = a->now_ms;
     mdl_session_open(&p->session, a->message->head.session);
+    int named = mdl_name_index_put(&c->sessions, name, a->worker);
+    MDL_ASSERT(named); /* there is room */
     p->open = 1;
     p->left = 0;
     p->threads = a->message->as.hello.threads;
     mdl_work_orphan(c, a->worker);
-    c->active = 0; /* count again */
+    c->active += c->active > 0;
+    return 1;
 }
 
 static void welcome(mdl_coordinator *c, const mdl_asked *a) {
@@ -277,7 +300,10 @@ static void hello(mdl_coordinator *c, mdl_asked *a) {
             mdl_coordinator_reject(c, a, whose, 0, 0, NULL);
             return;
         }
-        open_session(c, a);
+        if (!open_session(c, a)) {
+            mdl_coordinator_reject(c, a, MDL_REASON_INTERNAL, 1000, 0, NULL);
+            return;
+        }
     }
     if (take_number(c, a)) {
         welcome(c, a);

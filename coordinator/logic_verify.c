@@ -21,31 +21,28 @@ static int is_checking(const mdl_coordinator *c, uint32_t job) {
     return 0;
 }
 
-/* Numbers of up to two owners of trusted workers that are here. */
-typedef struct helpers {
-    uint32_t count, owner[2];
-} helpers;
-
-static helpers find_helpers(const mdl_coordinator *c, uint64_t now_ms) {
-    helpers h = {0, {0, 0}};
+/* Who may help: not for each job again, for there may be many workers and none of them trusted. */
+static void find_helpers(mdl_coordinator *c, uint64_t now_ms) {
     const mdl_ledger_worker *w;
     uint32_t workers = mdl_ledger_workers(c->ledger, &w);
-    for (uint32_t i = 0; i < workers && i < c->peers && h.count < 2; i++) {
-        const mdl_peer *p = &c->peer[i];
-        int here = p->open && !p->left && now_ms - p->heard_ms < MDL_ACTIVE_MS;
-        if (here && !w[i].banned && mdl_ledger_trusted(c->ledger, i) &&
-            (h.count == 0 || h.owner[0] != w[i].owner_number)) {
-            h.owner[h.count++] = w[i].owner_number;
+    if (c->helpers_ms != 0 && now_ms - c->helpers_ms < SCAN_MS) {
+        return;
+    }
+    c->helpers = 0;
+    c->helpers_ms = now_ms;
+    for (uint32_t i = 0; i < workers && i < c->peers && c->helpers < 2; i++) {
+        if (mdl_peer_here(&c->peer[i], now_ms) && !w[i].banned && mdl_ledger_trusted(c->ledger, i) &&
+            (c->helpers == 0 || c->helper[0] != w[i].owner_number)) {
+            c->helper[c->helpers++] = w[i].owner_number;
         }
     }
-    return h;
 }
 
 /* Whether one of them is of another owner than the job's answers. */
-static int can_help(const mdl_coordinator *c, const helpers *h, uint32_t job) {
+static int can_help(const mdl_coordinator *c, uint32_t job) {
     const mdl_duty *duty = mdl_ledger_duty(c->ledger);
-    for (uint32_t i = 0; i < h->count; i++) {
-        if (mdl_duty_may_lease(duty, h->owner[i], job, 1)) {
+    for (uint32_t i = 0; i < c->helpers; i++) {
+        if (mdl_duty_may_lease(duty, c->helper[i], job, 1)) {
             return 1;
         }
     }
@@ -58,14 +55,14 @@ static uint32_t find_waiting(mdl_coordinator *c, uint64_t now_ms) {
     if (now_ms - c->scanned_ms < SCAN_MS) {
         return MDL_DUTY_NONE;
     }
-    helpers h = find_helpers(c, now_ms);
+    find_helpers(c, now_ms);
     for (uint32_t job = mdl_duty_waiting(duty, 0); job != MDL_DUTY_NONE; job = mdl_duty_waiting(duty, job + 1)) {
         if (is_checking(c, job)) {
             continue;
         }
         c->waited[job] = c->waited[job] ? c->waited[job] : now_ms;
         int late = mdl_duty_fresh(duty) == 0 && now_ms - c->waited[job] >= 2 * c->config.lease_ms;
-        if (late || !can_help(c, &h, job)) {
+        if (late || !can_help(c, job)) {
             return job;
         }
     }
@@ -127,33 +124,50 @@ void mdl_verify_drive(mdl_coordinator *c, uint64_t now_ms) {
     }
 }
 
-void mdl_verify_convicted(mdl_coordinator *c, uint64_t record, uint32_t job) {
+mdl_answerers mdl_verify_answerers(const mdl_coordinator *c, uint32_t job) {
+    const mdl_duty *duty = mdl_ledger_duty(c->ledger);
+    mdl_answerers a = {0, {0}};
+    for (uint32_t i = 0; i < mdl_duty_answers(duty, job); i++) {
+        uint64_t id;
+        mdl_duty_answer_at(duty, job, i, &id);
+        const mdl_ledger_lease *l = mdl_ledger_lease_find(c->ledger, id);
+        if (l) {
+            a.worker[a.count++] = l->worker;
+        }
+    }
+    return a;
+}
+
+void mdl_verify_convicted(mdl_coordinator *c, uint64_t record, uint32_t job, const mdl_answerers *a, uint64_t now_ms) {
     const mdl_ledger_worker *w;
-    uint32_t workers = mdl_ledger_workers(c->ledger, &w);
-    mdl_work_follow(c);
-    for (uint32_t i = 0; i < workers; i++) {
+    mdl_ledger_workers(c->ledger, &w);
+    c->late_ms = 0; /* jobs may be open again */
+    for (uint32_t k = 0; k < a->count; k++) {
+        uint32_t i = a->worker[k];
         if (w[i].verdict != record) {
             continue;
         }
+        mdl_work_follow(c, i);
         mdl_coordinator_log(c, "verdict", w[i].key,
                             "convicted by record %" PRIu64 ": its answer of job %" PRIu32
                             " is not the right one; %" PRIu64 " updates are forfeited",
                             record, job, w[i].forfeited);
-        mdl_peer_close(&c->peer[i]);
+        mdl_peer_leaves(c, i, now_ms);
+        mdl_peer_close(c, i);
     }
-    c->active = 0;
 }
 
 /* The answer to a job of the open generation. */
-static void decide(mdl_coordinator *c, uint32_t job, const mdl_duty_answer *answer) {
+static void decide(mdl_coordinator *c, uint32_t job, const mdl_duty_answer *answer, uint64_t now_ms) {
     mdl_message m;
     uint64_t record = mdl_ledger_size(c->ledger);
+    mdl_answerers answered = mdl_verify_answerers(c, job);
     /* Its answers may be void by now, or the disk full: then it was for nothing. */
     if (!c->failed && c->storage_ok && mdl_ledger_make_check(c->ledger, job, answer, &m) == MDL_OK &&
         mdl_coordinator_record(c, &m)) {
         if (m.type == MDL_MSG_VERDICT) {
             c->verdicts++;
-            mdl_verify_convicted(c, record, job);
+            mdl_verify_convicted(c, record, job, &answered, now_ms);
         } else {
             c->checks++;
         }
@@ -170,7 +184,7 @@ void mdl_coordinator_computed(mdl_coordinator *c, uint32_t generation, uint32_t 
     MDL_ASSERT(at < c->checking);
     c->check[at] = c->check[--c->checking];
     if (generation == generation_of(c)) {
-        decide(c, job, answer);
+        decide(c, job, answer, now_ms);
     } else {
         mdl_review_computed(c, generation, job, answer);
     }

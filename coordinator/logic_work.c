@@ -14,6 +14,7 @@ enum {
     PATIENCE_MAX = 64,
     RETRY_MS_MIN = 20,
     RETRY_MS_MAX = 1000,
+    ASKED_MS = 10,    /* workers that may ask again in a millisecond: more of them wait longer than RETRY_MS_MAX */
     COPY_MS_MIN = 500 /* no lease is copied earlier */
 };
 
@@ -38,7 +39,6 @@ static void settle(mdl_coordinator *c, mdl_lease_slot *s) {
     mdl_peer *p = &c->peer[s->worker];
     MDL_ASSERT(s->open);
     s->open = 0;
-    c->remainder_ms = 0;
     if (!s->orphan) {
         p->leases--;
         p->queued_ms -= s->work_ms;
@@ -46,6 +46,12 @@ static void settle(mdl_coordinator *c, mdl_lease_slot *s) {
     while (c->lease_open < c->leases && !c->lease[c->lease_open].open) {
         c->lease_open++;
     }
+}
+
+/* When a lease may be given to another worker as well. */
+static uint64_t late_at(const mdl_lease_slot *s) {
+    uint64_t late_ms = s->orphan ? s->expected_ms / 2 : 2 * s->expected_ms;
+    return s->granted_ms + (late_ms > COPY_MS_MIN ? late_ms : COPY_MS_MIN);
 }
 
 static mdl_lease_slot *add_slot(mdl_coordinator *c, const mdl_ledger_lease *l, uint64_t now_ms, uint64_t work_ms) {
@@ -62,7 +68,10 @@ static mdl_lease_slot *add_slot(mdl_coordinator *c, const mdl_ledger_lease *l, u
     s->deadline_ms = now_ms + (deadline > MDL_DEADLINE_MS_MIN ? deadline : MDL_DEADLINE_MS_MIN) * p->patience;
     p->queued_ms += work_ms;
     p->leases++;
-    c->remainder_ms = 0;
+    c->late_ms = c->late_ms < late_at(s) ? c->late_ms : late_at(s);
+    if (now_ms + s->expected_ms > c->remainder_end_ms) {
+        c->remainder_end_ms = now_ms + s->expected_ms;
+    }
     return s;
 }
 
@@ -81,7 +90,7 @@ int mdl_work_begin(mdl_coordinator *c, uint64_t now_ms) {
     memset(c->apart, 0, sizeof c->apart);
     c->leases = c->lease_open = 0;
     MDL_ASSERT(c->checking == 0);
-    c->remainder_ms = 0;
+    c->remainder_ms = c->remainder_end_ms = c->late_ms = 0;
     for (uint32_t i = 0; i < c->peers; i++) {
         c->peer[i].leases = 0;
         c->peer[i].queued_ms = 0;
@@ -198,24 +207,42 @@ static int may_copy(const mdl_coordinator *c, uint32_t worker, const mdl_lease_s
            (mdl_ledger_trusted(c->ledger, worker) || mdl_duty_kind_of(duty, s->id) == MDL_DUTY_FRESH);
 }
 
-/* The oldest open lease that is late and may be given to this worker as well. */
+/* The oldest open lease that is late and may be given to this worker as well. All
+ * are looked at, so nobody looks before the first of them can be late. */
 static mdl_lease_slot *find_late(mdl_coordinator *c, const mdl_asked *a) {
+    uint64_t first_ms = UINT64_MAX;
+    if (a->now_ms < c->late_ms) {
+        return NULL;
+    }
     for (uint32_t i = c->lease_open; i < c->leases; i++) {
         mdl_lease_slot *s = &c->lease[i];
-        uint64_t late_ms = s->orphan ? s->expected_ms / 2 : 2 * s->expected_ms;
-        late_ms = late_ms > COPY_MS_MIN ? late_ms : COPY_MS_MIN;
-        /* What is cheap to see comes first: all open leases are looked at for each request. */
-        if (s->open && !s->copied && a->now_ms - s->granted_ms >= late_ms && (s->worker != a->worker || s->orphan) &&
-            !is_done(c, s) && may_copy(c, a->worker, s)) {
-            return s;
+        if (!s->open || s->copied) {
+            continue;
         }
+        uint64_t at_ms = late_at(s);
+        if (a->now_ms >= at_ms) {
+            if (is_done(c, s)) {
+                continue; /* until a verdict */
+            }
+            if ((s->worker != a->worker || s->orphan) && may_copy(c, a->worker, s)) {
+                return s;
+            }
+        }
+        first_ms = at_ms < first_ms ? at_ms : first_ms;
     }
+    c->late_ms = first_ms;
     return NULL;
+}
+
+/* How long a worker is told to wait at most: a coordinator has to hear them all. */
+static uint64_t retry_most(mdl_coordinator *c, uint64_t now_ms) {
+    uint64_t all_ms = mdl_coordinator_active(c, now_ms) / ASKED_MS;
+    return all_ms > RETRY_MS_MAX ? all_ms : RETRY_MS_MAX;
 }
 
 /* When the generation should be done: the last expected end of what is open. */
 static uint64_t retry_ms(mdl_coordinator *c, uint64_t now_ms) {
-    if (c->remainder_ms == 0 || now_ms - c->remainder_ms >= 10) {
+    if (c->remainder_ms == 0 || now_ms - c->remainder_ms >= 10 + c->leases / 1000) {
         c->remainder_ms = now_ms;
         c->remainder_end_ms = now_ms;
         for (uint32_t i = c->lease_open; i < c->leases; i++) {
@@ -226,7 +253,8 @@ static uint64_t retry_ms(mdl_coordinator *c, uint64_t now_ms) {
         }
     }
     uint64_t left = c->remainder_end_ms > now_ms ? c->remainder_end_ms - now_ms : 0;
-    return left < RETRY_MS_MIN ? RETRY_MS_MIN : left > RETRY_MS_MAX ? RETRY_MS_MAX : left;
+    uint64_t most = retry_most(c, now_ms);
+    return left < RETRY_MS_MIN ? RETRY_MS_MIN : left > most ? most : left;
 }
 
 /* What the worker's next lease must be: the beacon's choice, where there is one. */
@@ -247,11 +275,11 @@ void mdl_work_want(mdl_coordinator *c, const mdl_asked *a) {
         return;
     }
     if (!c->storage_ok) {
-        mdl_coordinator_idle(c, a, MDL_REASON_DISK_FULL, RETRY_MS_MAX, 0);
+        mdl_coordinator_idle(c, a, MDL_REASON_DISK_FULL, retry_most(c, a->now_ms), 0);
         return;
     }
     if (mdl_ledger_paused(c->ledger)) {
-        mdl_coordinator_idle(c, a, MDL_REASON_IDLE_PAUSED, RETRY_MS_MAX, 1);
+        mdl_coordinator_idle(c, a, MDL_REASON_IDLE_PAUSED, retry_most(c, a->now_ms), 1);
         return;
     }
     if (mdl_dispute_ask(c, a)) {
@@ -425,10 +453,24 @@ void mdl_work_result(mdl_coordinator *c, const mdl_asked *a) {
     mdl_verify_drive(c, a->now_ms);
 }
 
-void mdl_work_follow(mdl_coordinator *c) {
-    for (uint32_t i = c->lease_open; i < c->leases; i++) {
-        mdl_lease_slot *s = &c->lease[i];
-        if (s->open && mdl_ledger_lease_find(c->ledger, s->id)->state != MDL_LEASE_OPEN) {
+/* The open slot of a worker's lease after `*id`, which is updated; NULL: no more. Leases of the ledger and slots are
+ * of the same generation. */
+static mdl_lease_slot *next_open(mdl_coordinator *c, uint32_t worker, uint64_t *id) {
+    const mdl_ledger_worker *w;
+    mdl_ledger_workers(c->ledger, &w);
+    while ((*id = mdl_duty_lease_of(mdl_ledger_duty(c->ledger), w[worker].key, *id)) != UINT64_MAX) {
+        mdl_lease_slot *s = slot_of(c, *id);
+        if (s && s->open) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+void mdl_work_follow(mdl_coordinator *c, uint32_t worker) {
+    mdl_lease_slot *s;
+    for (uint64_t id = UINT64_MAX; (s = next_open(c, worker, &id)) != NULL;) {
+        if (mdl_ledger_lease_find(c->ledger, id)->state != MDL_LEASE_OPEN) {
             settle(c, s);
         }
     }
@@ -469,18 +511,18 @@ void mdl_work_tick(mdl_coordinator *c, uint64_t now_ms) {
 }
 
 void mdl_work_revoke(mdl_coordinator *c, uint32_t worker, mdl_reason reason) {
-    for (uint32_t i = c->lease_open; i < c->leases && !c->failed; i++) {
-        if (c->lease[i].open && c->lease[i].worker == worker) {
-            expire(c, i, reason);
-        }
+    mdl_lease_slot *s;
+    for (uint64_t id = UINT64_MAX; !c->failed && (s = next_open(c, worker, &id)) != NULL;) {
+        expire(c, (uint32_t)(s - c->lease), reason);
     }
 }
 
 void mdl_work_orphan(mdl_coordinator *c, uint32_t worker) {
-    for (uint32_t i = c->lease_open; i < c->leases; i++) {
-        mdl_lease_slot *s = &c->lease[i];
-        if (s->open && !s->orphan && s->worker == worker) {
+    mdl_lease_slot *s;
+    for (uint64_t id = UINT64_MAX; (s = next_open(c, worker, &id)) != NULL;) {
+        if (!s->orphan) {
             s->orphan = 1;
+            c->late_ms = c->late_ms < late_at(s) ? c->late_ms : late_at(s);
             c->peer[worker].leases--;
             c->peer[worker].queued_ms -= s->work_ms;
         }

@@ -14,7 +14,8 @@ mdl_duty *mdl_duty_new(uint32_t jobs_max) {
     d->job = calloc(jobs_max, sizeof *d->job);
     d->waiting = calloc(jobs_max, sizeof *d->waiting);
     d->order = calloc(jobs_max, 2 * sizeof *d->order);
-    if (d->job && d->waiting && d->order)
+    d->chosen = calloc(jobs_max, sizeof *d->chosen);
+    if (d->job && d->waiting && d->order && d->chosen)
         return d;
     mdl_duty_free(d);
     return NULL;
@@ -26,6 +27,8 @@ static void forget(mdl_duty *d) {
         free(d->lease[i].party);
     }
     d->leases = d->events = d->numbers = 0;
+    d->joined = d->joined_last = MDL_DUTY_NONE;
+    mdl_name_index_clear(&d->workers);
 }
 
 void mdl_duty_free(mdl_duty *d) {
@@ -35,6 +38,8 @@ void mdl_duty_free(mdl_duty *d) {
     free(d->job);
     free(d->waiting);
     free(d->order);
+    free(d->chosen);
+    mdl_name_index_close(&d->workers);
     free(d->lease);
     free(d->number);
     free(d->event);
@@ -56,8 +61,9 @@ void mdl_duty_begin(mdl_duty *d, const mdl_duty_rules *rules, const mdl_evolutio
     d->secret = element != NULL;
     if (element)
         memcpy(d->element, element, sizeof d->element);
-    memset(d->job, 0, jobs * sizeof *d->job);
-    d->waits = d->answered = d->disputes = d->fresh_from = d->open = 0;
+    for (uint32_t i = 0; i < jobs; i++)
+        d->job[i] = (duty_job){.newest = MDL_DUTY_NONE};
+    d->waits = d->answered = d->disputes = d->lacks = d->fresh_from = d->open = d->choices = 0;
     d->fresh = jobs;
     d->ranked = 0;
 }
@@ -124,19 +130,23 @@ int mdl_duty_may_confirm(const mdl_duty *d, uint32_t job, uint32_t owner) { retu
 /* Puts a job on the waiting list or takes it off, as its state asks for. */
 static void place(mdl_duty *d, uint32_t job) {
     duty_job *j = &d->job[job];
-    int waits =
-        (j->flags & NEEDS) && j->answers > 0 && j->confirms == 0 && !(j->flags & DISPUTED) && !confirmed(d, job);
+    int lacks = (j->flags & NEEDS) && !confirmed(d, job);
+    int waits = lacks && j->answers > 0 && j->confirms == 0 && !(j->flags & DISPUTED);
+    if (lacks != ((j->flags & LACKS) != 0)) {
+        j->flags ^= LACKS;
+        d->lacks = lacks ? d->lacks + 1 : d->lacks - 1;
+    }
     if (waits == ((j->flags & WAITS) != 0))
         return;
     j->flags ^= WAITS;
     if (waits) {
+        j->where = d->waits;
         d->waiting[d->waits++] = job;
         return;
     }
-    uint32_t at = 0;
-    while (d->waiting[at] != job)
-        at++;
-    d->waiting[at] = d->waiting[--d->waits];
+    uint32_t moved = d->waiting[--d->waits];
+    d->waiting[j->where] = moved;
+    d->job[moved].where = j->where;
 }
 
 static void judge(mdl_duty *d, uint32_t job) {
@@ -148,7 +158,6 @@ static void judge(mdl_duty *d, uint32_t job) {
         j->flags ^= DISPUTED;
         d->disputes = differ ? d->disputes + 1 : d->disputes - 1;
     }
-    d->ranked = 0;
 }
 
 static void count_fresh(mdl_duty *d, uint32_t job, int before) {
@@ -164,6 +173,14 @@ static void count_fresh(mdl_duty *d, uint32_t job, int before) {
     }
 }
 
+/* What is chosen follows from the fitnesses that count: `counted` gave the job's before. */
+static void rank_again(mdl_duty *d, uint32_t job, uint32_t counted) {
+    uint32_t counts = value_of(d, &d->job[job]);
+    if (counted == MDL_DUTY_NONE || counts == MDL_DUTY_NONE ||
+        answer_by(d, counted, job)->fitness != answer_by(d, counts, job)->fitness)
+        d->ranked = 0;
+}
+
 static void add_answer(mdl_duty *d, uint32_t job, uint32_t lease) {
     duty_job *j = &d->job[job];
     if (j->answers == MDL_DUTY_ANSWERS) {
@@ -172,14 +189,17 @@ static void add_answer(mdl_duty *d, uint32_t job, uint32_t lease) {
         j->answers--;
     }
     int before = mdl_duty_is_fresh(j);
+    uint32_t counted = value_of(d, j);
     d->answered += j->answers == 0;
     j->by[j->answers++] = lease;
     count_fresh(d, job, before);
+    rank_again(d, job, counted);
 }
 
 static void drop_answer(mdl_duty *d, uint32_t job, uint32_t lease) {
     duty_job *j = &d->job[job];
     int before = mdl_duty_is_fresh(j);
+    uint32_t counted = value_of(d, j);
     for (uint32_t i = 0; i < j->answers; i++)
         if (j->by[i] == lease) {
             j->answers--;
@@ -188,6 +208,7 @@ static void drop_answer(mdl_duty *d, uint32_t job, uint32_t lease) {
             break;
         }
     count_fresh(d, job, before);
+    rank_again(d, job, counted);
 }
 
 /* ---- memory ---- */
@@ -226,21 +247,18 @@ static duty_lease *new_lease(mdl_duty *d, uint32_t first, uint32_t count) {
         return NULL;
     duty_lease *l = &d->lease[d->leases++];
     *l = (duty_lease){.first = first, .count = count, .answer = answer};
+    l->before = l->later = MDL_DUTY_NONE;
     return l;
 }
 
 /* ---- events ---- */
 
-static int covers(const duty_lease *l, uint32_t first, uint32_t count) {
-    return l->first == first && l->count == count;
-}
-
 uint32_t mdl_duty_twin(const mdl_duty *d, uint32_t first, uint32_t count) {
     mdl_duty_kind kind = d->job[first].answers > 0 ? MDL_DUTY_CONFIRM : MDL_DUTY_FRESH;
-    for (uint32_t i = d->leases; i > 0; i--)
-        if (d->lease[i - 1].state == OPEN && d->lease[i - 1].kind == kind && covers(&d->lease[i - 1], first, count))
-            return i - 1;
-    return MDL_DUTY_NONE;
+    uint32_t i = d->job[first].newest;
+    while (i != MDL_DUTY_NONE && (d->lease[i].state != OPEN || d->lease[i].kind != kind || d->lease[i].count != count))
+        i = d->lease[i].before;
+    return i;
 }
 
 int mdl_duty_may_lease(const mdl_duty *d, uint32_t owner, uint32_t first, uint32_t count) {
@@ -257,6 +275,28 @@ int mdl_duty_may_lease(const mdl_duty *d, uint32_t owner, uint32_t first, uint32
     return open == 0 || (open == count && mdl_duty_twin(d, first, count) != MDL_DUTY_NONE);
 }
 
+/* The newest lease joins those of its first job and those of its worker; there is room for one name. */
+static void link_lease(mdl_duty *d, duty_lease *l) {
+    uint32_t at = (uint32_t)(l - d->lease), own = mdl_name_index_get(&d->workers, l->worker);
+    l->before = d->job[l->first].newest;
+    d->job[l->first].newest = at;
+    if (own == MDL_NAME_NONE) {
+        int put = mdl_name_index_put(&d->workers, l->worker, at);
+        MDL_ASSERT(put);
+        own = at;
+    } else {
+        d->lease[d->lease[own].last].later = at;
+    }
+    d->lease[own].last = at;
+}
+
+uint64_t mdl_duty_lease_of(const mdl_duty *d, const uint8_t worker[32], uint64_t lease) {
+    uint32_t at = lease == UINT64_MAX ? mdl_name_index_get(&d->workers, worker) : lease_index(d, lease);
+    if (lease != UINT64_MAX && at != MDL_DUTY_NONE)
+        at = d->lease[at].later;
+    return at == MDL_DUTY_NONE ? UINT64_MAX : d->lease[at].id;
+}
+
 /* A lease that may be: room is taken, and it is noted. */
 static mdl_err give(mdl_duty *d, uint64_t lease, const uint8_t worker[32], uint32_t owner, int trusted, uint32_t first,
                     uint32_t count, mdl_duty_kind kind) {
@@ -270,7 +310,7 @@ static mdl_err give(mdl_duty *d, uint64_t lease, const uint8_t worker[32], uint3
         d->number = at;
         d->numbers_room = room;
     }
-    duty_lease *l = new_lease(d, first, count);
+    duty_lease *l = mdl_name_index_reserve(&d->workers) ? new_lease(d, first, count) : NULL;
     if (!l)
         return MDL_ENOMEM;
     if (d->numbers == 0)
@@ -282,6 +322,7 @@ static mdl_err give(mdl_duty *d, uint64_t lease, const uint8_t worker[32], uint3
     l->trusted = trusted;
     l->kind = kind;
     note(d, GIVEN, d->leases - 1);
+    link_lease(d, l);
     d->open++;
     for (uint32_t i = first; i < first + count; i++) {
         int before = mdl_duty_is_fresh(&d->job[i]);
@@ -380,22 +421,29 @@ mdl_err mdl_duty_reserve(mdl_duty *d, uint32_t convictions) {
     return event_room(d, 2 + convictions) ? MDL_OK : MDL_ENOMEM;
 }
 
-/* Of this worker, or with a shard of it. */
-static int is_by(const mdl_duty *d, const duty_lease *l, const uint8_t worker[32]) {
-    for (uint32_t i = 0; i < l->parties; i++)
-        if (memcmp(d->lease[lease_index(d, l->party[i])].worker, worker, sizeof l->worker) == 0)
-            return 1;
-    return l->owner < MDL_DUTY_JOINED && memcmp(l->worker, worker, sizeof l->worker) == 0;
+/* The first with a shard of this worker among the joined ones from `at` on. */
+static uint32_t next_joined(const mdl_duty *d, uint32_t at, const uint8_t worker[32]) {
+    for (; at != MDL_DUTY_NONE; at = d->lease[at].later) {
+        const duty_lease *l = &d->lease[at];
+        for (uint32_t i = 0; i < l->parties; i++)
+            if (memcmp(d->lease[lease_index(d, l->party[i])].worker, worker, sizeof l->worker) == 0)
+                return at;
+    }
+    return at;
 }
 
 mdl_err mdl_duty_convict(mdl_duty *d, const uint8_t worker[32]) {
     uint32_t any = MDL_DUTY_NONE;
     if (!event_room(d, 1))
         return MDL_ENOMEM;
-    for (uint32_t k = 0; k < d->leases; k++) {
+    uint32_t own = mdl_name_index_get(&d->workers, worker), joined = next_joined(d, d->joined, worker);
+    while (own != MDL_DUTY_NONE || joined != MDL_DUTY_NONE) { /* rising: MDL_DUTY_NONE is the largest number */
+        uint32_t k = own < joined ? own : joined;
         duty_lease *l = &d->lease[k];
-        if (!is_by(d, l, worker))
-            continue;
+        if (k == own)
+            own = l->later;
+        else
+            joined = next_joined(d, l->later, worker);
         any = l->owner == MDL_DUTY_JOINED ? any : k;
         lease_state was = l->kind == MDL_DUTY_SHARD && l->state == ANSWERED ? EXPIRED : l->state;
         if (was == OPEN)
@@ -423,10 +471,8 @@ int mdl_duty_may_shard(const mdl_duty *d, uint32_t job) {
     if (d->job[job].answers > 0)
         return 0;
     uint32_t others = d->job[job].open;
-    for (uint32_t i = d->leases; i > 0 && others > 0; i--) {
-        const duty_lease *l = &d->lease[i - 1];
-        others -= l->state == OPEN && l->kind == MDL_DUTY_SHARD && l->first == job;
-    }
+    for (uint32_t i = d->job[job].newest; i != MDL_DUTY_NONE; i = d->lease[i].before)
+        others -= d->lease[i].state == OPEN && d->lease[i].kind == MDL_DUTY_SHARD;
     return others == 0;
 }
 
@@ -469,6 +515,8 @@ mdl_err mdl_duty_join(mdl_duty *d, uint32_t job, const uint64_t *lease, uint32_t
     memcpy(l->root, transcript, sizeof l->root);
     *l->answer = *answer;
     note(d, JOINED, at);
+    *(d->joined == MDL_DUTY_NONE ? &d->joined : &d->lease[d->joined_last].later) = at;
+    d->joined_last = at;
     int trusted = end_party(d, lease, count);
     mdl_duty_words x = {{0}};
     if (d->secret && trusted)

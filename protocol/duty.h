@@ -99,6 +99,9 @@ void mdl_duty_expire(mdl_duty *d, uint64_t lease);
 mdl_err mdl_duty_settle(mdl_duty *d, uint32_t job, const mdl_duty_answer *answer);
 /* Room for so many convictions right after a settlement: they cannot fail then. */
 mdl_err mdl_duty_reserve(mdl_duty *d, uint32_t convictions);
+/* The leases of a worker in this generation, rising: the one after `lease`, UINT64_MAX for the first one;
+ * UINT64_MAX: no more. */
+uint64_t mdl_duty_lease_of(const mdl_duty *d, const uint8_t worker[32], uint64_t lease);
 /* A worker was convicted: its answers of this generation that nobody confirmed
  * are void, its open leases are closed. MDL_ENOMEM leaves everything unchanged. */
 mdl_err mdl_duty_convict(mdl_duty *d, const uint8_t worker[32]);

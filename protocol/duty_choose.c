@@ -1,8 +1,10 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/assert.h"
 #include "protocol/duty_internal.h"
+#include "protocol/messages_table.h" /* MDL_UNIT_JOBS_MAX */
 
 /* Places of the waiting list that a lease looks at for a job that it may
  * confirm, so that choosing stays cheap however long the list is. */
@@ -59,7 +61,7 @@ mdl_duty_choice mdl_duty_first_fresh(const mdl_duty *d) {
     if (d->fresh == 0)
         return (mdl_duty_choice){MDL_DUTY_NOTHING, 0, 0};
     uint32_t first = d->fresh_from, most = 1;
-    while (first + most < d->jobs && mdl_duty_is_fresh(&d->job[first + most]))
+    while (most < MDL_UNIT_JOBS_MAX && first + most < d->jobs && mdl_duty_is_fresh(&d->job[first + most]))
         most++;
     return (mdl_duty_choice){MDL_DUTY_FRESH, first, most};
 }
@@ -80,8 +82,9 @@ mdl_duty_choice mdl_duty_choose(const mdl_duty *d, uint64_t lease, const uint8_t
         uint32_t job = waiting_job(d, x.w[1], owner), most = 1;
         if (job != MDL_DUTY_NONE) {
             uint32_t source = d->job[job].by[0];
-            while (job + most < d->jobs && (d->job[job + most].flags & WAITS) && d->job[job + most].by[0] == source &&
-                   d->job[job + most].answers == d->job[job].answers && mdl_duty_may_confirm(d, job + most, owner))
+            while (most < MDL_UNIT_JOBS_MAX && job + most < d->jobs && (d->job[job + most].flags & WAITS) &&
+                   d->job[job + most].by[0] == source && d->job[job + most].answers == d->job[job].answers &&
+                   mdl_duty_may_confirm(d, job + most, owner))
                 most++;
             return (mdl_duty_choice){MDL_DUTY_CONFIRM, job, most};
         }
@@ -91,15 +94,16 @@ mdl_duty_choice mdl_duty_choose(const mdl_duty *d, uint64_t lease, const uint8_t
 
 /* ---- what is selected ---- */
 
-/* Marks validation jobs and the elite of each island: the GA's parents, and the
+static int rising(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Lists validation jobs and the elite of each island: the GA's parents, and the
  * best candidate of the others. Ties go to the lower index, as in SPEC 8.3. */
 static void choose_elite(mdl_duty *d) {
-    for (uint32_t i = 0; i < d->jobs; i++) {
-        d->job[i].flags &= (uint8_t)~CHOSEN;
-        if (i >= d->candidates)
-            d->job[i].flags |= CHOSEN;
-    }
     uint32_t first = 0;
+    d->choices = 0;
     for (uint32_t k = 0; k < d->spec->islands; k++) {
         const mdl_island_spec *island = &d->spec->island[k];
         uint32_t elite = island->algorithm == MDL_GA ? island->elite : 1;
@@ -117,10 +121,13 @@ static void choose_elite(mdl_duty *d) {
             d->order[at] = i;
             kept += kept < elite;
         }
-        for (uint32_t i = 0; i < kept; i++)
-            d->job[d->order[i]].flags |= CHOSEN;
+        memcpy(d->chosen + d->choices, d->order, kept * sizeof *d->order);
+        d->choices += kept;
         first += island->population;
     }
+    qsort(d->chosen, d->choices, sizeof *d->chosen, rising);
+    for (uint32_t i = d->candidates; i < d->jobs; i++)
+        d->chosen[d->choices++] = i;
     d->ranked = 1;
 }
 
@@ -129,23 +136,22 @@ uint32_t mdl_duty_selected(mdl_duty *d, uint32_t from) {
         return MDL_DUTY_NONE;
     if (!d->ranked)
         choose_elite(d);
-    for (uint32_t i = from; i < d->jobs; i++)
-        if ((d->job[i].flags & CHOSEN) && !mdl_duty_settled(d, i))
-            return i;
+    for (uint32_t i = 0; i < d->choices; i++)
+        if (d->chosen[i] >= from && !mdl_duty_settled(d, d->chosen[i]))
+            return d->chosen[i];
     return MDL_DUTY_NONE;
 }
 
 /* The first job that an answer waits for, whether a lease covers it or not. */
 static uint32_t unconfirmed(const mdl_duty *d) {
-    for (uint32_t i = 0; i < d->jobs; i++)
-        if ((d->job[i].flags & NEEDS) && !mdl_duty_confirmed(d, i))
+    for (uint32_t i = 0; d->lacks > 0 && i < d->jobs; i++)
+        if (d->job[i].flags & LACKS)
             return i;
     return MDL_DUTY_NONE;
 }
 
 int mdl_duty_done(mdl_duty *d) {
-    return d->answered == d->jobs && d->disputes == 0 && mdl_duty_selected(d, 0) == MDL_DUTY_NONE &&
-           unconfirmed(d) == MDL_DUTY_NONE;
+    return d->answered == d->jobs && d->disputes == 0 && d->lacks == 0 && mdl_duty_selected(d, 0) == MDL_DUTY_NONE;
 }
 
 /* ---- replay ---- */

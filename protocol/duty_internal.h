@@ -4,6 +4,7 @@
 #define MDL_PROTOCOL_DUTY_INTERNAL_H
 
 #include "protocol/duty.h"
+#include "protocol/name_index.h"
 
 typedef enum lease_state { OPEN = 0, ANSWERED, EXPIRED } lease_state;
 
@@ -11,6 +12,9 @@ typedef struct duty_lease {
     uint64_t id;
     uint8_t worker[32];
     uint32_t owner, first, count;
+    uint32_t before; /* the newest lease before it that begins at `first`; MDL_DUTY_NONE */
+    uint32_t later;  /* the next lease of this worker, or that was joined; MDL_DUTY_NONE  */
+    uint32_t last;   /* of the first lease of a worker: its newest one                   */
     int trusted;
     lease_state state;
     mdl_duty_kind kind; /* FRESH (copies too), CONFIRM (planted ones too) */
@@ -21,12 +25,14 @@ typedef struct duty_lease {
     int replicated;
 } duty_lease;
 
-enum { NEEDS = 1, SETTLED = 2, DISPUTED = 4, WAITS = 8, CHOSEN = 16 };
+enum { NEEDS = 1, SETTLED = 2, DISPUTED = 4, WAITS = 8, LACKS = 16 /* needs, and is not confirmed */ };
 
 typedef struct duty_job {
     uint32_t by[MDL_DUTY_ANSWERS]; /* indices of leases, in order of their reveals */
     uint32_t open;                 /* open leases over it                          */
     uint32_t confirms;             /* of them those that confirm; fresh work that was answered counts no more */
+    uint32_t newest;               /* lease that begins here; MDL_DUTY_NONE */
+    uint32_t where;                /* place in `waiting`, while it WAITS    */
     uint8_t answers, flags;
 } duty_job;
 
@@ -47,16 +53,20 @@ struct mdl_duty {
     duty_job *job;     /* [jobs_max] */
     uint32_t *waiting; /* [jobs_max], jobs; no order but that of the events */
     uint32_t *order;   /* [2 jobs_max] scratch of ranking */
+    uint32_t *chosen;  /* [jobs_max] validation jobs and elites, rising, while `ranked` */
     uint32_t waits;    /* jobs in `waiting` */
-    uint32_t answered, fresh, fresh_from, disputes;
+    uint32_t answered, fresh, fresh_from, disputes, lacks;
     uint32_t open; /* leases */
-    int ranked;    /* CHOSEN flags hold for the answers as they are */
+    uint32_t choices;
+    int ranked; /* `chosen` holds for the answers as they are */
 
     duty_lease *lease;
     uint32_t leases, leases_room;
     uint64_t first_id;
     uint32_t *number; /* index of lease first_id + i */
     uint32_t numbers, numbers_room;
+    mdl_name_index workers;       /* first lease of each */
+    uint32_t joined, joined_last; /* leases of shards that answered together; MDL_DUTY_NONE */
     duty_event *event;
     uint32_t events, events_room;
 };

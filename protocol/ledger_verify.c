@@ -174,9 +174,12 @@ void mdl_ledger_convict(mdl_ledger *l, uint32_t worker) {
     mdl_ledger_worker *w = &l->worker[worker];
     w->banned = 1;
     w->verdict = l->size;
-    for (uint32_t i = l->leases_old; i < l->leases; i++)
-        if (l->lease[i].worker == worker && l->lease[i].state == MDL_LEASE_OPEN)
-            mdl_ledger_end_lease(l, &l->lease[i], MDL_LEASE_EXPIRED);
+    for (uint64_t id = mdl_duty_lease_of(l->duty, w->key, UINT64_MAX); id != UINT64_MAX;
+         id = mdl_duty_lease_of(l->duty, w->key, id)) {
+        mdl_ledger_lease *lease = mdl_ledger_lease_at(l, id);
+        if (lease->state == MDL_LEASE_OPEN)
+            mdl_ledger_end_lease(l, lease, MDL_LEASE_EXPIRED);
+    }
     mdl_ledger_forfeit(l, w);
     mdl_ledger_owe(l, w);
     mdl_err err = mdl_duty_convict(l->duty, w->key);

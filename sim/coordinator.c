@@ -7,13 +7,13 @@
 #include "sim/internal.h"
 
 enum {
-    VERIFY_US = 60,       /* one signature on all processors, in virtual time */
-    LOOK_US = 3,          /* a frame that is refused before that              */
-    COMMIT_US = 4000,     /* a group commit                                   */
-    TICK_US = 250000,     /* between ticks of the logic                       */
-    RESTART_US = 1500000, /* from a crash to the next start                   */
-    VERIFYING_MAX = 4096, /* calls that wait for their signature's check      */
-    CHECK_SPEED = 4000    /* updates a millisecond of the coordinator's own   */
+    VERIFY_US = 60,         /* one signature on all processors, in virtual time */
+    LOOK_US = 3,            /* a frame that is refused before that              */
+    COMMIT_US = 4000,       /* a group commit                                   */
+    TICK_US = 250000,       /* between ticks of the logic                       */
+    RESTART_US = 1500000,   /* from a crash to the next start                   */
+    VERIFYING_LEAST = 4096, /* calls that may wait for their signature's check: so many, or one a worker */
+    CHECK_SPEED = 4000      /* updates a millisecond of the coordinator's own   */
 };
 #define WALL_MS UINT64_C(1700000000000)
 
@@ -299,7 +299,8 @@ static void arrive(mdl_sim *s, const mdl_sim_event *e) {
     if (take_apart(s, e->bytes, &frame, &envelope)) {
         reason = mdl_coordinator_worth(s->logic, &envelope);
     }
-    if (reason == MDL_REASON_NONE && s->busy_us - s->now_us > (uint64_t)VERIFYING_MAX * VERIFY_US) {
+    uint64_t most = s->workers > VERIFYING_LEAST ? s->workers : VERIFYING_LEAST;
+    if (reason == MDL_REASON_NONE && s->busy_us - s->now_us > most * VERIFY_US) {
         return; /* too many wait: dropped */
     }
     if (reason != MDL_REASON_NONE) {

@@ -26,6 +26,7 @@ void mdl_sim_plan_init(mdl_sim_plan *p) {
                         .plant_ppm = 5000,
                         .probation = 10,
                         .window = 3,
+                        .checkers = 2,
                         .ed25519 = 1};
 }
 
@@ -166,7 +167,8 @@ static mdl_err make_workers(mdl_sim *s) {
     s->listed = calloc(p->workers, sizeof *s->listed);
     s->by_key_room = 2 * p->workers + 1;
     s->by_key = calloc(s->by_key_room, sizeof *s->by_key);
-    if (!s->worker || !s->listed || !s->by_key) {
+    s->scratch = mdl_worker_scratch_new();
+    if (!s->worker || !s->listed || !s->by_key || !s->scratch) {
         return MDL_ENOMEM;
     }
     for (uint32_t i = 0; i < p->workers; i++) {
@@ -224,7 +226,7 @@ static mdl_err open_fleet(mdl_sim *s) {
     s->config.admission.how = MDL_ADMIT_LIST;
     s->config.listed = s->listed;
     s->config.listed_count = s->workers;
-    s->config.checkers = MDL_SIM_CHECKERS;
+    s->config.checkers = s->plan.checkers;
     memset(s->config.chain, 7, sizeof s->config.chain);
     memcpy(s->config.chain, &s->plan.seed, sizeof s->plan.seed);
     return err;
@@ -238,7 +240,8 @@ static void close_fleet(mdl_sim *s) {
     for (uint32_t i = 0; i < MDL_SIM_TAPPED; i++) {
         mdl_sim_bytes_drop(s->tapped[i]);
     }
-    mdl_sim_model_close(s);
+    mdl_sim_models_close(s);
+    free(s->scratch);
     mdl_sim_queue_close(&s->queue);
     mdl_sim_store_close(&s->store);
     free(s->worker);
@@ -314,7 +317,7 @@ static int sound(const mdl_sim_plan *p) {
     return p->workers >= 1 && p->workers <= 1000000 && p->generations >= 1 && p->generations <= 10000 &&
            p->adversaries >= 0 && p->adversaries <= 0.9 && p->latency_ms >= 0 && p->loss >= 0 && p->loss <= 0.5 &&
            p->repeat >= 0 && p->repeat <= 0.5 && p->crash_s >= 0 && p->churn_s >= 0 && p->floor_ppm <= 1000000 &&
-           p->plant_ppm <= 1000000 && p->probation <= 1000000 && p->window <= MDL_VERIFY_WINDOW_MAX &&
+           p->checkers >= 1 && p->checkers <= MDL_CHECKERS_MAX && p->plant_ppm <= 1000000 && p->probation <= 1000000 && p->window <= MDL_VERIFY_WINDOW_MAX &&
            (p->mix < MDL_SIM_BEHAVIOURS || p->mix == MDL_SIM_MIX_WORST || p->mix == MDL_SIM_MIX_ALL);
 }
 
@@ -329,7 +332,7 @@ mdl_err mdl_sim_run(const mdl_sim_plan *plan, mdl_sim_report *out) {
     }
     s->plan = *plan;
     mdl_signature_use(plan->ed25519 ? NULL : &quick);
-    mdl_model_follow_with(mdl_sim_follow, s);
+    mdl_sim_models_begin(s);
     mdl_err err = open_fleet(s);
     if (err == MDL_OK) {
         mdl_sim_at(s, 0, MDL_EV_RESTART, 0, 0, NULL);
@@ -346,7 +349,6 @@ mdl_err mdl_sim_run(const mdl_sim_plan *plan, mdl_sim_report *out) {
         }
     }
     mdl_signature_use(NULL);
-    mdl_model_follow_with(NULL, NULL);
     close_fleet(s);
     return err;
 }

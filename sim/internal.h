@@ -16,7 +16,6 @@ enum {
     MDL_SIM_KEPT = 160,     /* envelopes in one worker's outbox   */
     MDL_SIM_TAPPED = 64,    /* frames that eavesdroppers keep     */
     MDL_SIM_HISTOGRAM = 64, /* of waiting times, by powers of 2^(1/2) us */
-    MDL_SIM_CHECKERS = 2,   /* jobs that the coordinator does at once */
     MDL_SIM_OWNERS = 6      /* results of one job that are watched */
 };
 
@@ -98,13 +97,14 @@ typedef struct mdl_sim_job {
     uint32_t count;
 } mdl_sim_job;
 
-/* An evolution's bytes after some generations, by what led there. */
-typedef struct mdl_sim_state {
-    uint32_t from, to;
-    uint8_t digest[MDL_DIGEST_BYTES]; /* of the fitnesses */
-    uint8_t *bytes;
-    size_t size, room;
-} mdl_sim_state;
+/* A model that workers share, and what led there. */
+typedef struct mdl_sim_model {
+    mdl_model *model;
+    uint32_t to;         /* its generation                                   */
+    const mdl_model *at; /* the model that went on with these fitnesses      */
+    uint8_t *fitness;
+    size_t size;
+} mdl_sim_model;
 
 typedef struct mdl_sim {
     mdl_sim_plan plan;
@@ -137,8 +137,10 @@ typedef struct mdl_sim {
     mdl_sim_bytes *tapped[MDL_SIM_TAPPED];
     uint32_t taps;
 
-    mdl_sim_state *state;
-    uint32_t states, states_room;
+    struct mdl_worker_scratch *scratch; /* of all workers */
+    mdl_model_source source;
+    mdl_sim_model *model;
+    uint32_t models, models_room;
 
     /* the watch */
     mdl_sim_job *job;
@@ -195,9 +197,9 @@ uint64_t mdl_sim_truth(const mdl_sim *s, uint32_t generation, uint32_t job, mdl_
 int64_t mdl_sim_true_fitness(const mdl_sim *s, uint32_t generation, uint32_t job);
 
 /* ---- model.c ---- */
-/* mdl_model_follower: what one worker has computed, the others take over. `ctx` is the mdl_sim. */
-mdl_err mdl_sim_follow(void *ctx, mdl_model *m, const uint8_t *fitness, size_t size, uint32_t to);
-void mdl_sim_model_close(mdl_sim *s);
+/* s->source: what one worker has computed, the others share. */
+void mdl_sim_models_begin(mdl_sim *s);
+void mdl_sim_models_close(mdl_sim *s);
 
 /* ---- behaviour.c ---- */
 /* What share of the honest time a computation takes. */

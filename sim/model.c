@@ -1,66 +1,107 @@
-/* Every worker follows the evolution. In one process the first one computes a
- * step, and the others load the bytes that it came to. */
+/* Every worker follows the evolution. In one process they share it: the first one
+ * that takes a step computes it, the others are given the model that it came to. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim/internal.h"
 
-/* The fitnesses name the past only together with where it began: the digest covers both. */
-static void name_of(const mdl_model *m, const uint8_t *fitness, size_t size, uint8_t out[MDL_DIGEST_BYTES]) {
-    mdl_digest d;
-    uint8_t before[MDL_DIGEST_BYTES];
-    mdl_digest_init(&d);
-    mdl_sink sink = mdl_digest_sink(&d);
-    mdl_state_digest(m->evolution, before);
-    mdl_put_bytes(&sink, before, sizeof before);
-    mdl_put_bytes(&sink, fitness, size);
-    mdl_digest_final(&d, out);
+static mdl_model *keep(mdl_sim *s, mdl_sim_model m) {
+    if (!m.model || (m.size > 0 && !m.fitness) ||
+        !mdl_sim_grow((void **)&s->model, &s->models_room, s->models + 1, sizeof *s->model)) {
+        mdl_model_free(m.model);
+        free(m.fitness);
+        return NULL;
+    }
+    m.model->serial = 1; /* all are of one experiment */
+    s->model[s->models++] = m;
+    return m.model;
 }
 
-static void gather(void *ctx, const void *bytes, size_t size) {
-    mdl_sim_state *t = ctx;
-    if (t->bytes && t->size + size > t->room) {
-        t->room = 2 * (t->size + size);
-        uint8_t *more = realloc(t->bytes, t->room);
-        if (!more) {
-            free(t->bytes);
-        }
-        t->bytes = more;
-    }
-    if (t->bytes) {
-        memcpy(t->bytes + t->size, bytes, size);
-        t->size += size;
-    }
-}
-
-mdl_err mdl_sim_follow(void *ctx, mdl_model *m, const uint8_t *fitness, size_t size, uint32_t to) {
+static mdl_model *open_model(void *ctx, const uint8_t *document, size_t size, char *error, size_t error_size) {
     mdl_sim *s = ctx;
-    mdl_sim_state t = {.from = mdl_model_generation(m), .to = to, .room = 4096};
-    name_of(m, fitness, size, t.digest);
-    for (uint32_t i = s->states; i > 0; i--) {
-        const mdl_sim_state *known = &s->state[i - 1];
-        if (known->from == t.from && known->to == to && memcmp(known->digest, t.digest, sizeof t.digest) == 0) {
-            return mdl_evolution_load(m->evolution, known->bytes, known->size);
+    if (size != s->document_size || memcmp(document, s->document, size) != 0) {
+        snprintf(error, error_size, "another experiment than the fleet's");
+        return NULL;
+    }
+    if (s->models == 0) {
+        return keep(s, (mdl_sim_model){.model = mdl_model_new(document, size, error, error_size)});
+    }
+    return s->model[0].model;
+}
+
+typedef struct bytes {
+    uint8_t *at;
+    size_t size, room;
+} bytes;
+
+static void gather(void *ctx, const void *more, size_t size) {
+    bytes *b = ctx;
+    if (b->at && b->size + size > b->room) {
+        b->room = 2 * (b->size + size);
+        uint8_t *grown = realloc(b->at, b->room);
+        if (!grown) {
+            free(b->at);
+        }
+        b->at = grown;
+    }
+    if (b->at) {
+        memcpy(b->at + b->size, more, size);
+        b->size += size;
+    }
+}
+
+static mdl_err copy_of(mdl_sim *s, const mdl_model *m, mdl_model **out) {
+    char error[256];
+    bytes b = {malloc(4096), 0, 4096};
+    mdl_evolution_save(m->evolution, &(mdl_sink){gather, &b});
+    *out = b.at ? mdl_model_new((const uint8_t *)s->document, s->document_size, error, sizeof error) : NULL;
+    mdl_err err = *out ? mdl_evolution_load((*out)->evolution, b.at, b.size) : MDL_ENOMEM;
+    if (err != MDL_OK) {
+        mdl_model_free(*out);
+        *out = NULL;
+    }
+    free(b.at);
+    return err;
+}
+
+static mdl_err move_model(void *ctx, mdl_model **m, const uint8_t *fitness, size_t size, uint32_t to) {
+    mdl_sim *s = ctx;
+    mdl_sim_model next = {.to = to, .at = *m, .size = size};
+    for (uint32_t i = s->models; i > 0; i--) {
+        const mdl_sim_model *known = &s->model[i - 1];
+        if (known->at == *m && known->to == to && known->size == size && memcmp(known->fitness, fitness, size) == 0) {
+            *m = known->model;
+            return MDL_OK;
         }
     }
-    mdl_err err = mdl_model_compute(m, fitness, size, to);
+    mdl_err err = copy_of(s, *m, &next.model);
+    err = err == MDL_OK ? mdl_model_follow(next.model, fitness, size, to) : err;
     if (err != MDL_OK) {
+        mdl_model_free(next.model);
         return err;
     }
-    t.bytes = malloc(t.room);
-    mdl_sink sink = {gather, &t};
-    mdl_evolution_save(m->evolution, &sink);
-    if (!t.bytes || !mdl_sim_grow((void **)&s->state, &s->states_room, s->states + 1, sizeof *s->state)) {
-        free(t.bytes);
-        return MDL_OK; /* the next one computes it again */
+    next.fitness = malloc(size + 1);
+    if (next.fitness) {
+        memcpy(next.fitness, fitness, size);
     }
-    s->state[s->states++] = t;
-    return MDL_OK;
+    next.model = keep(s, next);
+    *m = next.model ? next.model : *m;
+    return next.model ? MDL_OK : MDL_ENOMEM;
 }
 
-void mdl_sim_model_close(mdl_sim *s) {
-    for (uint32_t i = 0; i < s->states; i++) {
-        free(s->state[i].bytes);
+/* They stay until the end: others may come to a generation late. */
+static void close_model(void *ctx, mdl_model *m) {
+    (void)ctx;
+    (void)m;
+}
+
+void mdl_sim_models_begin(mdl_sim *s) { s->source = (mdl_model_source){s, open_model, move_model, close_model}; }
+
+void mdl_sim_models_close(mdl_sim *s) {
+    for (uint32_t i = 0; i < s->models; i++) {
+        mdl_model_free(s->model[i].model);
+        free(s->model[i].fitness);
     }
-    free(s->state);
+    free(s->model);
 }

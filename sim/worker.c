@@ -189,6 +189,8 @@ static void begin(mdl_sim *s, uint32_t worker) {
         return;
     }
     mdl_worker_config config = {.places = 1, .threads = w->threads, .program = "sim"};
+    config.scratch = s->scratch;
+    config.models = &s->source;
     memcpy(config.key, w->key, sizeof config.key);
     memcpy(config.secret, w->secret, sizeof config.secret);
     memcpy(config.place[0].key, s->config.key, MDL_KEY_BYTES);
@@ -200,7 +202,7 @@ static void begin(mdl_sim *s, uint32_t worker) {
     }
     *at = (where){s, worker};
     const mdl_worker_io io = {at,         on_call,       on_leave, on_compute, on_cancel, on_timer, on_keep,
-                              on_settled, on_checkpoint, on_kept,  on_fraud,   on_notice, on_stop};
+                              on_settled, on_checkpoint, on_kept,  on_fraud,   on_notice, on_stop,  NULL};
     w->logic = mdl_worker_new(&config, &io);
     w->context = at;
     if (!w->logic) {

@@ -17,6 +17,18 @@ typedef struct worker_thread {
     uint64_t serial; /* model that the life was wired for; 0: none */
 } worker_thread;
 
+typedef struct shard_order {
+    uint32_t slot;
+    mdl_shard_work *work;
+    uint64_t took_ns;
+} shard_order;
+
+/* As many as slots, so it is never full. */
+typedef struct shard_queue {
+    shard_order at[MDL_COMPUTE_SHARDS];
+    uint32_t first, count;
+} shard_queue;
+
 struct mdl_compute {
     mdl_compute_options o;
     uv_async_t ended;
@@ -30,6 +42,7 @@ struct mdl_compute {
     uint64_t serial; /* that memory was taken for */
     uint32_t threads;
     worker_thread *thread;
+    shard_queue shards, sharded; /* to do, done */
     mdl_job_result result[MDL_UNIT_JOBS_MAX];
 };
 
@@ -48,6 +61,35 @@ static void rest(mdl_compute *c, uint64_t worked_ns) {
         uv_cond_timedwait(&c->rest, &c->lock, until - now);
 }
 
+static void put(shard_queue *q, const shard_order *order) {
+    MDL_ASSERT(q->count < MDL_COMPUTE_SHARDS);
+    q->at[(q->first + q->count++) % MDL_COMPUTE_SHARDS] = *order;
+}
+
+static shard_order take(shard_queue *q) {
+    MDL_ASSERT(q->count > 0);
+    shard_order order = q->at[q->first];
+    q->first = (q->first + 1) % MDL_COMPUTE_SHARDS;
+    q->count--;
+    return order;
+}
+
+/* With the lock held, which it lets go meanwhile. */
+static uint64_t run_shard(mdl_compute *c) {
+    shard_order order = take(&c->shards);
+    uv_mutex_unlock(&c->lock);
+    uint64_t began = uv_hrtime(), before = order.work->updates;
+    mdl_shard_work_run(order.work);
+    order.took_ns = uv_hrtime() - began;
+    uv_mutex_lock(&c->lock);
+    c->updates += order.work->updates - before;
+    put(&c->sharded, &order);
+    uv_async_send(&c->ended);
+    return order.took_ns;
+}
+
+static int has_job(const mdl_compute *c) { return c->busy && !c->cancelled && c->next < c->count; }
+
 static void run_thread(void *arg) {
     worker_thread *t = arg;
     mdl_compute *c = t->owner;
@@ -55,10 +97,16 @@ static void run_thread(void *arg) {
         setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + c->o.nice);
     uv_mutex_lock(&c->lock);
     for (;;) {
-        while (!c->quit && (!c->busy || c->cancelled || c->next == c->count))
+        while (!c->quit && !has_job(c) && c->shards.count == 0)
             uv_cond_wait(&c->work, &c->lock);
         if (c->quit)
             break;
+        if (c->shards.count > 0) {
+            uint64_t took = run_shard(c);
+            if (c->o.throttle < 100)
+                rest(c, took);
+            continue;
+        }
         uint32_t i = c->next++;
         const mdl_model *model = c->model;
         c->running++;
@@ -83,6 +131,12 @@ static void run_thread(void *arg) {
 static void on_ended(uv_async_t *handle) {
     mdl_compute *c = handle->data;
     uv_mutex_lock(&c->lock);
+    while (c->sharded.count > 0 && !c->quit) {
+        shard_order order = take(&c->sharded);
+        uv_mutex_unlock(&c->lock);
+        c->o.sharded(c->o.ctx, order.slot, order.took_ns); /* may give orders, and end it all */
+        uv_mutex_lock(&c->lock);
+    }
     int over = c->busy && c->running == 0 && (c->cancelled || c->next == c->count);
     int whole = c->next == c->count;
     uint64_t busy_ms = c->busy_ns / 1000000;
@@ -173,6 +227,14 @@ mdl_err mdl_compute_begin(mdl_compute *c, const mdl_model *model, uint32_t first
     }
     uv_mutex_unlock(&c->lock);
     return err;
+}
+
+void mdl_compute_shard(mdl_compute *c, uint32_t slot, mdl_shard_work *work) {
+    const shard_order order = {slot, work, 0};
+    uv_mutex_lock(&c->lock);
+    put(&c->shards, &order);
+    uv_cond_signal(&c->work);
+    uv_mutex_unlock(&c->lock);
 }
 
 void mdl_compute_cancel(mdl_compute *c) {

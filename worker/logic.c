@@ -69,17 +69,35 @@ static void fly(mdl_worker *w, mdl_sent *s) {
                s->type == MDL_MSG_BYE ? MDL_WORKER_GOODBYE_MS : MDL_WORKER_CALL_MS);
 }
 
+mdl_sent *mdl_worker_way(mdl_worker *w, uint32_t way) {
+    MDL_ASSERT(way < mdl_worker_ways(w));
+    return way < (uint32_t)MDL_WAY_COUNT ? &w->way[way] : &w->slot[way - (uint32_t)MDL_WAY_COUNT].sent;
+}
+
 void mdl_worker_send(mdl_worker *w, mdl_way way, uint32_t place, const uint8_t *session, mdl_message *m) {
-    mdl_sent *s = &w->way[way];
+    mdl_worker_send_blob(w, way, place, session, m, NULL, 0);
+}
+
+void mdl_worker_send_blob(mdl_worker *w, mdl_way way, uint32_t place, const uint8_t *session, mdl_message *m,
+                          const uint8_t *blob, size_t blob_size) {
+    mdl_sent *s = mdl_worker_way(w, way);
     size_t size;
     MDL_ASSERT(!s->used);
     memcpy(m->head.experiment, w->experiment, sizeof m->head.experiment);
     memcpy(m->head.session, session ? session : w->session, MDL_SESSION_BYTES);
     m->head.seq = session ? 0 : w->seq++;
-    mdl_err err = mdl_message_seal(m, w->config.secret, w->work, w->sealed, sizeof w->sealed, &size);
+    mdl_worker_scratch *t = w->scratch;
+    mdl_err err = mdl_message_seal(m, w->config.secret, t->work, t->sealed, sizeof t->sealed, &size);
     MDL_ASSERT(err == MDL_OK); /* every field is ours, or came from a message with the same limits */
-    mdl_frame frame = {w->sealed, size, NULL, 0};
-    err = mdl_frame_encode(&frame, s->frame, sizeof s->frame, &s->size);
+    mdl_frame frame = {t->sealed, size, blob, blob_size};
+    free(s->frame);
+    s->size = MDL_FRAME_HEAD_BYTES + size + blob_size;
+    s->frame = malloc(s->size);
+    if (!s->frame) {
+        mdl_worker_end(w, MDL_STOP_FAILED, "out of memory");
+        return;
+    }
+    err = mdl_frame_encode(&frame, s->frame, s->size, &s->size);
     MDL_ASSERT(err == MDL_OK);
     s->used = 1;
     s->failures = 0;
@@ -90,17 +108,17 @@ void mdl_worker_send(mdl_worker *w, mdl_way way, uint32_t place, const uint8_t *
     fly(w, s);
 }
 
-void mdl_worker_answered(mdl_worker *w, mdl_way way) { w->way[way].used = 0; }
+void mdl_worker_answered(mdl_worker *w, mdl_way way) { mdl_worker_way(w, way)->used = 0; }
 
 void mdl_worker_again(mdl_worker *w, mdl_way way) {
-    mdl_sent *s = &w->way[way];
+    mdl_sent *s = mdl_worker_way(w, way);
     s->flying = 0;
     s->failures++;
     s->again_ms = w->at.now_ms + mdl_worker_pause(w, s->failures);
 }
 
 static void resend(mdl_worker *w, mdl_way way) {
-    mdl_sent *s = &w->way[way];
+    mdl_sent *s = mdl_worker_way(w, way);
     if (s->used && !s->flying && w->at.now_ms >= s->again_ms)
         fly(w, s);
 }
@@ -116,11 +134,18 @@ static uint32_t next_alive(const mdl_worker *w, uint32_t place) {
     return UINT32_MAX;
 }
 
+/* Their calls are made anew when there is a session. */
+static void hush_shards(mdl_worker *w) {
+    for (uint32_t i = 0; i < w->slots; i++)
+        w->slot[i].sent.used = 0;
+}
+
 void mdl_worker_go(mdl_worker *w, uint32_t place, uint64_t pause_ms) {
     w->io.leave(w->io.ctx, w->place);
     w->way[MDL_WAY_CONTROL].used = 0;
     w->way[MDL_WAY_RESULT].used = 0;
     w->way[MDL_WAY_PROBE].used = 0;
+    hush_shards(w);
     w->session_open = 0;
     w->session_losses = 0;
     w->returning = 0;
@@ -168,6 +193,7 @@ void mdl_worker_lose_session(mdl_worker *w, uint32_t losses_least) {
     w->session_open = 0;
     w->way[MDL_WAY_CONTROL].used = 0;
     w->way[MDL_WAY_RESULT].used = 0;
+    hush_shards(w);
     if (w->session_losses < losses_least)
         w->session_losses = losses_least;
     w->control_at_ms = w->at.now_ms;
@@ -188,6 +214,7 @@ static void send_hello(mdl_worker *w, mdl_way way, uint32_t place) {
     m.as.hello.results = MDL_RESULTS;
     m.as.hello.threads = w->config.threads;
     m.as.hello.speed = (uint64_t)w->speed;
+    m.as.hello.memory = w->config.memory;
     m.as.hello.ticket = w->ticket;
     snprintf(m.as.hello.invite, sizeof m.as.hello.invite, "%s", w->config.invite);
     mdl_worker_draw(w, session, sizeof session);
@@ -212,15 +239,17 @@ static void drive_control(mdl_worker *w) {
         memcpy(m.as.fetch.digest, w->document, MDL_DIGEST_BYTES);
         mdl_worker_send(w, MDL_WAY_CONTROL, w->place, NULL, &m);
     } else if (mdl_model_generation(w->model) < w->target) {
-        if (!w->computing) { /* threads read the model */
+        if (!w->computing && w->sharding == 0) { /* threads read the model */
             m.type = MDL_MSG_SYNC;
             m.as.sync.generation = mdl_model_generation(w->model);
             mdl_worker_send(w, MDL_WAY_CONTROL, w->place, NULL, &m);
         }
     } else if (w->returning) {
-        if (w->held_count == 0 && !mdl_jobs_undelivered(w))
+        if (w->held_count == 0 && w->shards == 0 && !mdl_jobs_undelivered(w))
             mdl_worker_go(w, 0, 0);
     } else if (mdl_checkpoints_ask(w)) {
+        return;
+    } else if (mdl_questions_answer(w)) {
         return;
     } else if (w->at.now_ms >= w->want_at_ms && mdl_jobs_wanted(w)) {
         mdl_jobs_want(w);
@@ -237,7 +266,7 @@ static void drive_probe(mdl_worker *w) {
 
 static void drive_idle(mdl_worker *w) {
     mdl_notice facts = {.kind = MDL_NOTICE_BUSY};
-    if (w->held_count > 0) {
+    if (w->held_count > 0 || w->shards > 0) {
         if (w->idle_told)
             mdl_worker_say(w, &facts, "work again after %.1f s idle: %s",
                            (double)(w->at.now_ms - w->idle_since_ms) / 1000, w->idle_text);
@@ -302,10 +331,13 @@ static void set_timer(mdl_worker *w) {
     }
     if (w->session_open && w->done_count > 0 && !w->way[MDL_WAY_RESULT].used && w->result_at_ms > w->at.now_ms)
         DUE(w->result_at_ms);
-    for (uint32_t i = 0; i < MDL_WAY_COUNT; i++) {
-        if (w->way[i].used && !w->way[i].flying && !(w->stopping && w->at.now_ms >= w->deliver_until_ms))
-            DUE(w->way[i].again_ms);
+    for (uint32_t i = 0; i < mdl_worker_ways(w); i++) {
+        const mdl_sent *s = mdl_worker_way(w, i);
+        if (s->used && !s->flying && !(w->stopping && w->at.now_ms >= w->deliver_until_ms))
+            DUE(s->again_ms);
     }
+    if (!w->stopping)
+        DUE(mdl_shards_due(w));
 #undef DUE
     if (due != w->timer_ms || due <= w->at.now_ms) {
         w->timer_ms = due;
@@ -322,7 +354,10 @@ static void drive(mdl_worker *w) {
     } else {
         resend(w, MDL_WAY_CONTROL);
         resend(w, MDL_WAY_RESULT);
+        for (uint32_t i = MDL_WAY_COUNT; i < mdl_worker_ways(w); i++)
+            resend(w, (mdl_way)i);
         mdl_worker_look_for_ticket(w);
+        mdl_shards_drive(w);
         mdl_jobs_drive(w);
         mdl_jobs_deliver(w);
         if (w->stopped)
@@ -345,12 +380,19 @@ static int begin(mdl_worker *w, const mdl_moment *at) {
     return !w->stopped && w->started;
 }
 
+mdl_worker_scratch *mdl_worker_scratch_new(void) { return calloc(1, sizeof(mdl_worker_scratch)); }
+
 mdl_worker *mdl_worker_new(const mdl_worker_config *config, const mdl_worker_io *io) {
     MDL_ASSERT(config->places >= 1 && config->places <= MDL_WORKER_PLACES_MAX && config->threads >= 1);
     MDL_ASSERT(config->leases <= MDL_WORKER_LEASES_MAX);
     mdl_worker *w = calloc(1, sizeof *w);
     if (!w)
         return NULL;
+    w->scratch = config->scratch ? config->scratch : mdl_worker_scratch_new();
+    if (!w->scratch) {
+        free(w);
+        return NULL;
+    }
     w->config = *config;
     w->io = *io;
     if (w->config.gossip_ms == 0)
@@ -365,7 +407,15 @@ void mdl_worker_free(mdl_worker *w) {
     if (!w)
         return;
     mdl_jobs_free(w);
-    mdl_model_free(w->model);
+    mdl_shards_free(w);
+    if (w->question.stage == MDL_QUESTION_RUNS)
+        w->question.stage = MDL_QUESTION_READY; /* the threads are gone */
+    mdl_questions_drop(w);
+    for (uint32_t i = 0; i < MDL_WAY_COUNT; i++)
+        free(w->way[i].frame);
+    mdl_model_close(w->config.models, w->model);
+    if (!w->config.scratch)
+        free(w->scratch);
     sodium_memzero(w->config.secret, sizeof w->config.secret);
     free(w);
 }
@@ -386,9 +436,10 @@ void mdl_worker_link(mdl_worker *w, const mdl_moment *at, uint32_t place, int co
     if (place == w->place)
         w->unlinked = !connected;
     if (connected) {
-        for (uint32_t i = 0; i < MDL_WAY_COUNT; i++) {
-            if (w->way[i].used && w->way[i].place == place && !w->way[i].flying)
-                w->way[i].again_ms = w->at.now_ms;
+        for (uint32_t i = 0; i < mdl_worker_ways(w); i++) {
+            mdl_sent *s = mdl_worker_way(w, i);
+            if (s->used && s->place == place && !s->flying)
+                s->again_ms = w->at.now_ms;
         }
     } else if (place == w->place && w->session_open) {
         mdl_worker_say(w, &facts, "the connection to %s is lost%s", w->config.place[place].name,
@@ -401,12 +452,16 @@ void mdl_worker_reply(mdl_worker *w, const mdl_moment *at, uint64_t token, mdl_e
                       size_t size) {
     if (!begin(w, at))
         return;
-    mdl_way way = 0;
-    while (way < MDL_WAY_COUNT && !(w->way[way].used && w->way[way].flying && w->way[way].token == token))
-        way++;
-    if (way == MDL_WAY_COUNT)
+    mdl_sent *s = NULL;
+    uint32_t at_way = 0;
+    for (; at_way < mdl_worker_ways(w); at_way++) {
+        s = mdl_worker_way(w, at_way);
+        if (s->used && s->flying && s->token == token)
+            break;
+    }
+    if (at_way == mdl_worker_ways(w))
         return; /* of a call that we have given up */
-    mdl_sent *s = &w->way[way];
+    mdl_way way = (mdl_way)at_way;
     s->flying = 0;
     if (status == MDL_OK) {
         mdl_worker_take(w, way, bytes, size);
@@ -416,7 +471,12 @@ void mdl_worker_reply(mdl_worker *w, const mdl_moment *at, uint64_t token, mdl_e
         mdl_worker_end(w, MDL_STOP_ASKED, "asked to stop; the goodbye was not answered");
     } else {
         mdl_worker_again(w, way);
-        mdl_worker_failed(w, s->place, "no answer");
+        /* Those of many shards are one failure. */
+        int counts = at_way < (uint32_t)MDL_WAY_COUNT || w->at.now_ms - w->shard_failed_ms >= MDL_WORKER_CALL_MS / 2;
+        if (counts && at_way >= (uint32_t)MDL_WAY_COUNT)
+            w->shard_failed_ms = w->at.now_ms;
+        if (counts)
+            mdl_worker_failed(w, s->place, "no answer");
     }
     drive(w);
 }
@@ -429,10 +489,10 @@ void mdl_worker_news(mdl_worker *w, const mdl_moment *at, uint32_t place, const 
         return;
     /* Missing one is harmless, so is dropping one that is not right. */
     if (mdl_frame_decode(bytes, size, &frame) != MDL_OK || frame.envelope_size == 0 ||
-        mdl_envelope_decode(frame.envelope, frame.envelope_size, w->pae, &e) != MDL_OK ||
+        mdl_envelope_decode(frame.envelope, frame.envelope_size, w->scratch->pae, &e) != MDL_OK ||
         memcmp(e.key, w->config.place[place].key, MDL_KEY_BYTES) != 0 || strcmp(e.name, "news") != 0 ||
         mdl_envelope_verify(&e) != MDL_OK ||
-        mdl_message_of(&e, (mdl_list_room){w->list, MDL_LIST_MAX}, &m, NULL) != MDL_OK ||
+        mdl_message_of(&e, (mdl_list_room){w->scratch->list, MDL_LIST_MAX}, &m, NULL) != MDL_OK ||
         memcmp(m.head.experiment, w->experiment, sizeof w->experiment) != 0)
         return;
     if (m.as.news.generation > w->target) {
@@ -485,6 +545,18 @@ void mdl_worker_computed(mdl_worker *w, const mdl_moment *at, const mdl_job_resu
     drive(w);
 }
 
+void mdl_worker_sharded(mdl_worker *w, const mdl_moment *at, uint32_t slot, uint64_t busy_ns) {
+    int question = slot == MDL_WORKER_SHARDS_MAX;
+    MDL_ASSERT(question || (slot < w->slots && w->slot[slot].running));
+    int goes_on = begin(w, at);
+    if (question)
+        mdl_questions_done(w);
+    else
+        mdl_shards_done(w, slot, busy_ns);
+    if (goes_on)
+        drive(w);
+}
+
 void mdl_worker_inform(const mdl_worker *w, uint64_t now_ms, mdl_worker_info *out) {
     memset(out, 0, sizeof *out);
     out->accepted = w->accepted;
@@ -500,7 +572,11 @@ void mdl_worker_inform(const mdl_worker *w, uint64_t now_ms, mdl_worker_info *ou
     out->leases = w->held_count;
     out->undelivered = w->done_count;
     out->session = w->session_open;
-    out->computing = w->computing;
+    out->computing = w->computing || w->sharding > 0;
+    out->shards = w->shards;
+    out->windows = w->windows;
+    out->shard_ns = w->shard_ns;
+    out->memory = w->shard_bytes;
     out->held_records = w->gossip_open ? w->gossip.held.size : 0;
     out->idle_text = w->idle ? w->idle_text : "";
     out->idle_ms = w->idle && now_ms > w->idle_since_ms ? now_ms - w->idle_since_ms : 0;

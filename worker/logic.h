@@ -9,6 +9,8 @@
  * What it does: hello, welcome; the document, checked against the experiment's
  * id; the results of closed generations, checked against the state's digest;
  * then leases, two at a time, so that the threads never wait for the network.
+ * Where the experiment is cut into shards it holds several of them, up to its memory: each has
+ * a conversation of its own, one call at a time, and whichever has its inputs is run.
  * Where the experiment is verified a result is committed first, and shown when a
  * receipt for the commitment verifies. A result is kept (outbox) until a receipt
  * for it verifies or it is refused.
@@ -23,6 +25,7 @@
 #include "protocol/reason.h"
 #include "protocol/unit.h"
 #include "worker/model.h"
+#include "worker/shard_work.h"
 
 enum {
     MDL_WORKER_PLACES_MAX = 16, /* coordinators                                          */
@@ -33,6 +36,7 @@ enum {
     MDL_WORKER_KEPT_MAX = 2 * MDL_WORKER_VERSIONS_MAX, /* and of its commitment              */
     MDL_WORKER_BACKOFF_MS = 1000,                      /* first pause after a failure; doubled up to            */
     MDL_WORKER_BACKOFF_MS_MAX = 60000,
+    MDL_WORKER_SHARDS_MAX = 48,   /* held at once                                           */
     MDL_WORKER_PROBE_MS = 60000,  /* between looks at the first coordinator                */
     MDL_WORKER_TRIES = 3,         /* failures in a row before the next coordinator         */
     MDL_WORKER_CALL_MS = 15000,   /* how long a call may take                              */
@@ -58,11 +62,18 @@ typedef struct mdl_worker_config {
     uint32_t places;                               /* 1..                    */
     uint32_t threads;                              /* 1..65535               */
     uint32_t leases;                               /* 1..MDL_WORKER_LEASES_MAX; 0: the default */
+    uint64_t memory;                               /* bytes for shards of networks in all; 0: none are taken */
     char program[33];
     char invite[MDL_INVITE_BYTES_MAX + 1]; /* empty: none                    */
     uint64_t gossip_ms;                    /* 0: MDL_WORKER_GOSSIP_MS        */
     int once;                              /* stop after one result is settled */
+    /* For many workers in one process; NULL: of its own. By reference. */
+    struct mdl_worker_scratch *scratch; /* used within an event only */
+    const mdl_model_source *models;
 } mdl_worker_config;
+
+/* NULL when out of memory; free() ends it. */
+struct mdl_worker_scratch *mdl_worker_scratch_new(void);
 
 typedef enum mdl_notice_kind {
     MDL_NOTICE_CONNECTED,  /* welcomed                                  */
@@ -150,6 +161,9 @@ typedef struct mdl_worker_io {
     void (*notice)(void *ctx, const mdl_notice *n);
     /* The last command: nothing follows. */
     void (*stop)(void *ctx, mdl_stop_code code, const char *text);
+    /* Carry out a shard's order on some thread, beside a computation and those of other shards;
+     * then sharded(). May be NULL where config.memory is 0. */
+    void (*shard)(void *ctx, uint32_t slot, mdl_shard_work *work);
 } mdl_worker_io;
 
 typedef struct mdl_worker mdl_worker;
@@ -175,6 +189,8 @@ void mdl_worker_news(mdl_worker *w, const mdl_moment *at, uint32_t place, const 
  *   jobs     its results in order, or NULL: cancelled
  *   busy_ms  all threads added */
 void mdl_worker_computed(mdl_worker *w, const mdl_moment *at, const mdl_job_result *jobs, uint64_t busy_ms);
+/* The order of a shard is carried out; `busy_ns` of the thread that did it. */
+void mdl_worker_sharded(mdl_worker *w, const mdl_moment *at, uint32_t slot, uint64_t busy_ns);
 /* A checkpoint that somebody else was shown: it is compared with ours as soon as the
  * coordinator has answered for both. One of another ledger is not used. */
 void mdl_worker_heard(mdl_worker *w, const mdl_moment *at, const char *note, size_t size);
@@ -190,9 +206,11 @@ typedef struct mdl_worker_info {
     uint32_t generation, generations;   /* 0 and 0: not known */
     uint32_t place, leases, undelivered;
     int session, computing;
-    uint64_t idle_ms;      /* 0: not idle */
-    const char *idle_text; /* why */
-    uint64_t held_records; /* of the newest checkpoint that continues all before it; 0: none */
+    uint32_t shards;                    /* held                                            */
+    uint64_t windows, shard_ns, memory; /* run since the start; threads' time in them; bytes that shards take now */
+    uint64_t idle_ms;                   /* 0: not idle */
+    const char *idle_text;              /* why */
+    uint64_t held_records;              /* of the newest checkpoint that continues all before it; 0: none */
 } mdl_worker_info;
 
 void mdl_worker_inform(const mdl_worker *w, uint64_t now_ms, mdl_worker_info *out);

@@ -5,6 +5,7 @@
 #include "protocol/checkpoint.h"
 #include "protocol/gossip.h"
 #include "protocol/session.h"
+#include "protocol/tlog_proof.h"
 #include "worker/logic.h"
 
 /* A call under way. The same bytes are sent until they are answered. */
@@ -14,10 +15,11 @@ typedef struct mdl_sent {
     uint64_t token, seq, again_ms;
     uint32_t place, failures;
     uint8_t session[MDL_SESSION_BYTES];
-    uint8_t frame[MDL_FRAME_CALL_MAX];
+    uint8_t *frame; /* owned; NULL before the first */
     size_t size;
 } mdl_sent;
 
+/* The ways of shards follow, one a slot. */
 typedef enum mdl_way { MDL_WAY_CONTROL, MDL_WAY_RESULT, MDL_WAY_PROBE, MDL_WAY_BYE, MDL_WAY_COUNT } mdl_way;
 
 typedef struct mdl_place_state {
@@ -54,6 +56,66 @@ typedef struct mdl_done {
     uint32_t stamps, latest;                  /* latest: index of the newest version */
     mdl_version version[MDL_WORKER_KEPT_MAX]; /* of the result, then of the commitment */
 } mdl_done;
+
+/* What one event needs beside; nothing of it is read by the next one. */
+typedef struct mdl_worker_scratch {
+    uint64_t list[MDL_LIST_MAX];
+    uint8_t work[MDL_SEAL_WORK_BYTES];
+    uint8_t sealed[MDL_ENVELOPE_BYTES_MAX];
+    uint8_t pae[MDL_PAE_BYTES_MAX];
+} mdl_worker_scratch;
+
+/* What a shard does next. */
+typedef enum mdl_phase {
+    MDL_PHASE_FETCH, /* the list of its state, then the chunks */
+    MDL_PHASE_PULL,  /* ask for a step                          */
+    MDL_PHASE_RUN,   /* an order is with a thread, or waits for one */
+    MDL_PHASE_HAND,  /* hand in a window                        */
+    MDL_PHASE_KEEP,  /* hand in its state, chunk by chunk       */
+    MDL_PHASE_RESULT /* hand in the end                         */
+} mdl_phase;
+
+enum { MDL_SHARD_VERSIONS = 4 };
+
+/* A shard that is held. */
+typedef struct mdl_slot {
+    mdl_shard_work *work; /* NULL: the slot is free */
+    mdl_held of;          /* .first is the job, .count 1 */
+    uint64_t bytes, begun_ms, busy_ns, asked_ms;
+    mdl_phase phase;
+    int running, gone;     /* with a thread; to be dropped */
+    int born;              /* 0: the next order begins with a birth */
+    uint64_t at_ms;        /* nothing is said before */
+    uint32_t life, window; /* the next one to run */
+    /* A state that is fetched, and one that is handed in: its list, chunks done, bytes. */
+    uint8_t snapshot[MDL_DIGEST_BYTES];
+    uint8_t *list, *state;
+    size_t list_size, state_size;
+    mdl_snapshot parts;
+    uint32_t chunk;
+    int waits; /* `step` is what comes after the state is handed in */
+    mdl_msg_step step;
+    uint8_t *input; /* of it */
+    /* Digests of the windows run in this lease, from (first_life, first_window) on; started[i] of them
+     * lie before life first_life + 1 + i. */
+    uint32_t first_life, first_window, count, room, starts, starts_room;
+    uint8_t *digest;
+    uint32_t *started;
+    uint64_t updates;
+    mdl_version version[MDL_SHARD_VERSIONS]; /* envelopes of its result */
+    uint32_t versions;
+    mdl_sent sent;
+} mdl_slot;
+
+/* A question of a dispute: at most one is at hand. */
+typedef enum mdl_question_stage { MDL_QUESTION_NONE, MDL_QUESTION_RUNS, MDL_QUESTION_READY } mdl_question_stage;
+typedef struct mdl_question {
+    mdl_question_stage stage; /* RUNS: `work` is with a thread; READY: it is to be sent, or on its way */
+    uint64_t lease;
+    uint32_t generation;
+    mdl_retrace order;
+    mdl_shard_work *work;
+} mdl_question;
 
 struct mdl_worker {
     mdl_worker_config config;
@@ -97,10 +159,15 @@ struct mdl_worker {
     uint32_t done_count;
     uint64_t sending; /* lease whose result is on its way */
 
+    mdl_slot *slot;                   /* [MDL_WORKER_SHARDS_MAX], from the first shard on */
+    uint32_t slots, shards, sharding; /* slots: 0 or all of them; shards: held; sharding: with threads */
+    uint64_t windows, shard_ns, shard_bytes, shard_failed_ms;
     mdl_gossip gossip; /* of the ledger of these two, where it is open */
     int gossip_open;
     uint8_t gossip_coordinator[MDL_KEY_BYTES], gossip_experiment[MDL_DIGEST_BYTES];
     uint64_t gossip_at_ms; /* not before */
+
+    mdl_question question;
 
     uint64_t accepted, stale, rejected, credit;
     int idle, idle_told;
@@ -108,11 +175,16 @@ struct mdl_worker {
     char idle_text[256];
 
     mdl_sent way[MDL_WAY_COUNT];
-    uint64_t list[MDL_LIST_MAX];
-    uint8_t work[MDL_SEAL_WORK_BYTES];
-    uint8_t sealed[MDL_ENVELOPE_BYTES_MAX];
-    uint8_t pae[MDL_PAE_BYTES_MAX];
+    mdl_worker_scratch *scratch;
 };
+
+/* ---- questions.c ---- */
+void mdl_questions_took(mdl_worker *w, const mdl_msg_question *q);
+void mdl_questions_done(mdl_worker *w); /* by the thread */
+/* Send the move, if one is ready. 0: none is. */
+int mdl_questions_answer(mdl_worker *w);
+void mdl_questions_over(mdl_worker *w, int taken); /* the move has been answered */
+void mdl_questions_drop(mdl_worker *w);
 
 /* ---- logic.c ---- */
 void mdl_worker_say(mdl_worker *w, const mdl_notice *facts, const char *format, ...);
@@ -123,6 +195,12 @@ void mdl_worker_draw(mdl_worker *w, uint8_t *out, size_t size);
 uint64_t mdl_worker_pause(mdl_worker *w, uint32_t failures);
 /* Seal and send on a way that is free; fills in the head. `session` NULL: the open one, with its next number. */
 void mdl_worker_send(mdl_worker *w, mdl_way way, uint32_t place, const uint8_t *session, mdl_message *m);
+/* The same with a blob behind it. */
+void mdl_worker_send_blob(mdl_worker *w, mdl_way way, uint32_t place, const uint8_t *session, mdl_message *m,
+                          const uint8_t *blob, size_t blob_size);
+/* The call of a way; ways are 0 .. mdl_worker_ways() - 1. */
+mdl_sent *mdl_worker_way(mdl_worker *w, uint32_t way);
+static inline uint32_t mdl_worker_ways(const mdl_worker *w) { return (uint32_t)MDL_WAY_COUNT + w->slots; }
 /* The call has its answer. */
 void mdl_worker_answered(mdl_worker *w, mdl_way way);
 /* The answer was none: the same bytes again, later. */
@@ -167,6 +245,40 @@ void mdl_jobs_receipt(mdl_worker *w, const uint8_t *bytes, size_t size);
 void mdl_jobs_put_off(mdl_worker *w);
 void mdl_jobs_refused(mdl_worker *w, mdl_notice_kind state, unsigned reason, const char *text);
 void mdl_jobs_free(mdl_worker *w);
+
+/* ---- shards.c ---- */
+void mdl_shards_granted(mdl_worker *w, const mdl_msg_shardgrant *g);
+/* Drop what is void, say what is to be said, give threads what is to be run. */
+void mdl_shards_drive(mdl_worker *w);
+void mdl_shards_done(mdl_worker *w, uint32_t slot, uint64_t busy_ns);
+/* The answer to a shard's call. */
+void mdl_shards_answered(mdl_worker *w, uint32_t slot, const mdl_message *m, const mdl_frame *frame);
+void mdl_shards_receipt(mdl_worker *w, uint32_t slot, const uint8_t *bytes, size_t size);
+/* The lease is over or its result refused. */
+void mdl_shards_refused(mdl_worker *w, uint32_t slot, unsigned reason, const char *text);
+/* The shard is of no more use: dropped now, or when its thread is done. */
+void mdl_shards_drop(mdl_worker *w, uint32_t slot);
+/* Bytes that new shards may take; 0: none is wanted. */
+uint64_t mdl_shards_room(const mdl_worker *w);
+uint64_t mdl_shards_due(const mdl_worker *w); /* when one of them has something to say; UINT64_MAX: not known */
+void mdl_shards_free(mdl_worker *w);
+void mdl_shards_no_memory(mdl_worker *w); /* the worker ends */
+
+/* ---- shards_say.c ---- */
+/* Say what the phase asks for, if anything; the slot's way is free. */
+void mdl_shard_speak(mdl_worker *w, mdl_slot *s);
+static inline mdl_way mdl_shard_way(const mdl_worker *w, const mdl_slot *s) {
+    return (mdl_way)((uint32_t)MDL_WAY_COUNT + (uint32_t)(s - w->slot));
+}
+
+/* ---- logic_work.c ---- */
+int mdl_held_is_here(const mdl_worker *w, const mdl_held *h);
+/* Nobody wants what was leased any more. */
+int mdl_held_is_void(const mdl_worker *w, const mdl_held *h);
+/* Tell, count, and stop where it was the last to do; `s` has state, reason, text and what was sent. */
+void mdl_held_settled(mdl_worker *w, const mdl_held *of, uint64_t updates, uint64_t took_ms, mdl_settled *s);
+int mdl_version_verified(const mdl_worker *w, const mdl_version *version, uint32_t count, const mdl_tlog_proof *proof,
+                         const mdl_version **which);
 
 static inline int mdl_is_zeros(const uint8_t *bytes, size_t size) {
     uint8_t any = 0;

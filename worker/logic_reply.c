@@ -31,16 +31,16 @@ static what read_reply(mdl_worker *w, const mdl_sent *s, const uint8_t *bytes, s
         return BAD;
     if (frame->envelope_size == 0) {
         *why = "the answer is a receipt, but no result was sent";
-        return s->type == MDL_MSG_RESULT || s->type == MDL_MSG_COMMIT ? RECEIPT : BAD;
+        return s->type == MDL_MSG_RESULT || s->type == MDL_MSG_COMMIT || s->type == MDL_MSG_SHARDRESULT ? RECEIPT : BAD;
     }
     *why = "the answer is not an envelope";
-    if (mdl_envelope_decode(frame->envelope, frame->envelope_size, w->pae, &e) != MDL_OK)
+    if (mdl_envelope_decode(frame->envelope, frame->envelope_size, w->scratch->pae, &e) != MDL_OK)
         return BAD;
     *why = "the answer is not signed with the key in the coordinator's address";
     if (memcmp(e.key, w->config.place[s->place].key, MDL_KEY_BYTES) != 0 || mdl_envelope_verify(&e) != MDL_OK)
         return BAD;
     *why = "the answer does not have the form of a message";
-    if (mdl_message_of(&e, (mdl_list_room){w->list, MDL_LIST_MAX}, m, NULL) != MDL_OK ||
+    if (mdl_message_of(&e, (mdl_list_room){w->scratch->list, MDL_LIST_MAX}, m, NULL) != MDL_OK ||
         mdl_message_role(m->type) != MDL_ROLE_REPLY || mdl_message_shape(m) != MDL_OK)
         return BAD;
     *why = "the answer carries another blob than it names";
@@ -59,8 +59,8 @@ static what read_reply(mdl_worker *w, const mdl_sent *s, const uint8_t *bytes, s
 
 /* Not what was asked for: the next call waits a little, and counts as failed. */
 static void spoilt(mdl_worker *w, mdl_way way, const char *why) {
-    uint32_t place = w->way[way].place;
-    if (way == MDL_WAY_RESULT) {
+    uint32_t place = mdl_worker_way(w, way)->place;
+    if (way == MDL_WAY_RESULT || (uint32_t)way >= MDL_WAY_COUNT) {
         mdl_worker_again(w, way);
     } else {
         w->control_at_ms = w->at.now_ms + mdl_worker_pause(w, w->places[place].failures + 1);
@@ -90,9 +90,7 @@ static const char *check_vkey(const mdl_msg_welcome *m, const mdl_place_state *p
 
 /* The state we stand at against what the coordinator signed. */
 static int state_is(mdl_worker *w, uint32_t place, const uint8_t state[MDL_DIGEST_BYTES]) {
-    uint8_t digest[MDL_DIGEST_BYTES];
-    mdl_state_digest(w->model->evolution, digest);
-    if (memcmp(digest, state, sizeof digest) == 0)
+    if (memcmp(mdl_model_state(w->model), state, MDL_DIGEST_BYTES) == 0)
         return 1;
     char text[200];
     snprintf(text, sizeof text,
@@ -180,12 +178,13 @@ static void took_document(mdl_worker *w, uint32_t place, const mdl_message *m, c
         mdl_worker_condemn(w, place, MDL_STOP_LIED, "its experiment file does not have the experiment's id");
         return;
     }
-    w->model = mdl_model_new(frame->blob, frame->blob_size, error, sizeof error);
+    w->model = mdl_model_open(w->config.models, frame->blob, frame->blob_size, error, sizeof error);
     if (!w->model) {
         mdl_worker_condemn(w, place, MDL_STOP_REFUSED, error);
         return;
     }
-    w->model->serial = ++w->serial;
+    if (!w->config.models)
+        w->model->serial = ++w->serial;
     mdl_notice facts = {.kind = MDL_NOTICE_EXPERIMENT};
     char hex[MDL_DIGEST_HEX];
     mdl_hex(w->experiment, 32, hex);
@@ -210,7 +209,7 @@ static void took_history(mdl_worker *w, uint32_t place, const mdl_message *m, co
         w->target_known = 0;
         return;
     }
-    mdl_err err = mdl_model_follow(w->model, frame->blob, frame->blob_size, h->to);
+    mdl_err err = mdl_model_move(w->config.models, &w->model, frame->blob, frame->blob_size, h->to);
     if (err == MDL_ENOMEM) {
         mdl_worker_end(w, MDL_STOP_FAILED, mdl_strerror((int)err));
         return;
@@ -276,7 +275,7 @@ void mdl_worker_look_for_ticket(mdl_worker *w) {
 /* What a refusal of any call means for the session. 1: it is dealt with. */
 static int refused_anyhow(mdl_worker *w, mdl_way way, const mdl_message *m) {
     const mdl_msg_reject *r = &m->as.reject;
-    uint32_t place = w->way[way].place;
+    uint32_t place = mdl_worker_way(w, way)->place;
     uint64_t again = w->at.now_ms + (r->retry_ms > 0 && r->retry_ms < MDL_WORKER_BACKOFF_MS_MAX
                                          ? r->retry_ms
                                          : mdl_worker_pause(w, w->places[place].failures + 1));
@@ -306,8 +305,16 @@ static int refused_anyhow(mdl_worker *w, mdl_way way, const mdl_message *m) {
         memset(w->experiment, 0, sizeof w->experiment);
         mdl_worker_lose_session(w, 1);
         return 1;
-    case MDL_REASON_NO_SESSION:
     case MDL_REASON_STALE_SEQUENCE:
+        /* Many calls are out: one that was sent again came behind newer ones. It gets a new number. */
+        if (w->shards > 0) {
+            if (way == MDL_WAY_RESULT)
+                mdl_jobs_put_off(w);
+            return 1;
+        }
+        mdl_worker_lose_session(w, 0);
+        return 1;
+    case MDL_REASON_NO_SESSION:
     case MDL_REASON_REPLAY_MISMATCH:
         mdl_worker_lose_session(w, 0);
         return 1;
@@ -324,11 +331,13 @@ static int refused_anyhow(mdl_worker *w, mdl_way way, const mdl_message *m) {
     case MDL_REASON_INTERNAL:
     case MDL_REASON_DISK_FULL:
     case MDL_REASON_STARTING:
-        if (w->way[way].type == MDL_MSG_PROVE) {
+        if (mdl_worker_way(w, way)->type == MDL_MSG_PROVE) {
             mdl_checkpoints_refused(w, place, 1, r);
         } else if (way == MDL_WAY_RESULT) {
             mdl_jobs_put_off(w);
             w->result_at_ms = again;
+        } else if ((uint32_t)way >= MDL_WAY_COUNT) {
+            w->slot[(uint32_t)way - MDL_WAY_COUNT].at_ms = again;
         } else {
             w->control_at_ms = again;
         }
@@ -351,8 +360,16 @@ static void refused(mdl_worker *w, mdl_way way, const mdl_message *m) {
         mdl_jobs_refused(w, late ? MDL_NOTICE_STALE : MDL_NOTICE_REJECTED, r->reason, text);
         return;
     }
+    if ((uint32_t)way >= MDL_WAY_COUNT) {
+        mdl_shards_refused(w, (uint32_t)way - MDL_WAY_COUNT, r->reason, text);
+        return;
+    }
     if (w->way[way].type == MDL_MSG_PROVE) {
         mdl_checkpoints_refused(w, w->way[way].place, 0, r);
+        return;
+    }
+    if (w->way[way].type == MDL_MSG_MOVE) { /* the dispute went on without it */
+        mdl_questions_over(w, 0);
         return;
     }
     if (r->reason == MDL_REASON_OUT_OF_RANGE && w->way[way].type == MDL_MSG_SYNC)
@@ -390,6 +407,9 @@ static mdl_message_type answer_to(mdl_message_type call) {
         return MDL_MSG_HISTORY;
     case MDL_MSG_FETCH:
         return MDL_MSG_DOCUMENT;
+    case MDL_MSG_PULL:
+    case MDL_MSG_WINDOW:
+        return MDL_MSG_STEP;
     case MDL_MSG_PROVE:
         return MDL_MSG_PROOF;
     default:
@@ -398,7 +418,8 @@ static mdl_message_type answer_to(mdl_message_type call) {
 }
 
 void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t size) {
-    mdl_sent *s = &w->way[way];
+    mdl_sent *s = mdl_worker_way(w, way);
+    uint32_t slot = (uint32_t)way - MDL_WAY_COUNT; /* of a shard's way */
     mdl_frame frame;
     mdl_message m;
     const char *why;
@@ -420,6 +441,16 @@ void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t si
         }
         return;
     }
+    if (got == RECEIPT && (uint32_t)way >= MDL_WAY_COUNT) {
+        mdl_shards_receipt(w, slot, frame.blob, frame.blob_size);
+        return;
+    }
+    if (got == RECEIPT && s->type == MDL_MSG_MOVE) {
+        mdl_worker_answered(w, way);
+        w->places[s->place].failures = 0;
+        mdl_questions_over(w, 1);
+        return;
+    }
     if (got == RECEIPT) {
         mdl_jobs_receipt(w, frame.blob, frame.blob_size);
         return;
@@ -432,8 +463,11 @@ void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t si
         refused(w, way, &m);
         return;
     }
-    int idle = s->type == MDL_MSG_WANT && m.type == MDL_MSG_IDLE;
-    if (!idle && (s->type == MDL_MSG_RESULT || s->type == MDL_MSG_COMMIT || m.type != answer_to(s->type))) {
+    int idle = s->type == MDL_MSG_WANT &&
+               (m.type == MDL_MSG_IDLE || m.type == MDL_MSG_SHARDGRANT || m.type == MDL_MSG_QUESTION);
+    int record = s->type == MDL_MSG_RESULT || s->type == MDL_MSG_COMMIT || s->type == MDL_MSG_SHARDRESULT ||
+                 s->type == MDL_MSG_MOVE;
+    if (!idle && (record || m.type != answer_to(s->type))) {
         spoilt(w, way, "the answer is not one to this call");
         return;
     }
@@ -441,6 +475,10 @@ void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t si
     w->places[s->place].failures = 0;
     if (m.type != MDL_MSG_WELCOME)
         w->session_losses = 0;
+    if ((uint32_t)way >= MDL_WAY_COUNT) {
+        mdl_shards_answered(w, slot, &m, &frame);
+        return;
+    }
     switch (m.type) {
     case MDL_MSG_WELCOME:
         welcomed(w, s, &m);
@@ -453,6 +491,12 @@ void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t si
         return;
     case MDL_MSG_GRANT:
         mdl_jobs_granted(w, &m.as.grant);
+        return;
+    case MDL_MSG_QUESTION:
+        mdl_questions_took(w, &m.as.question);
+        return;
+    case MDL_MSG_SHARDGRANT:
+        mdl_shards_granted(w, &m.as.shardgrant);
         return;
     case MDL_MSG_PROOF:
         mdl_checkpoints_answer(w, s->place, &m, &frame);

@@ -9,7 +9,7 @@
 #include "protocol/tlog_proof.h"
 #include "worker/logic_internal.h"
 
-static int is_here(const mdl_worker *w, const mdl_held *h) {
+int mdl_held_is_here(const mdl_worker *w, const mdl_held *h) {
     return memcmp(h->coordinator, w->config.place[w->place].key, MDL_KEY_BYTES) == 0 &&
            memcmp(h->experiment, w->experiment, sizeof w->experiment) == 0;
 }
@@ -45,9 +45,11 @@ void mdl_jobs_granted(mdl_worker *w, const mdl_msg_grant *g) {
 
 int mdl_jobs_wanted(const mdl_worker *w) {
     /* Once the result that ends the program is on its way, nothing more. */
-    if (w->config.once && (w->held_count > 0 || w->done_count > 0))
+    if (w->config.once && (w->held_count > 0 || w->done_count > 0 || w->shards > 0))
         return 0;
-    return !w->returning && w->held_count < w->config.leases && w->done_count < MDL_WORKER_UNDELIVERED_MAX;
+    int more = w->held_count < w->config.leases && w->done_count < MDL_WORKER_UNDELIVERED_MAX;
+    return !w->returning &&
+           (w->model->experiment.sharding.used ? more && (w->shards == 0 || mdl_shards_room(w) > 0) : more);
 }
 
 void mdl_jobs_want(mdl_worker *w) {
@@ -59,6 +61,7 @@ void mdl_jobs_want(mdl_worker *w) {
                      : jobs < 1                                      ? 1
                                                                      : (uint32_t)jobs;
     m.as.want.speed = (uint64_t)w->speed;
+    m.as.want.memory = mdl_shards_room(w);
     mdl_worker_send(w, MDL_WAY_CONTROL, w->place, NULL, &m);
 }
 
@@ -73,30 +76,31 @@ static int has_taker(const mdl_worker *w, const mdl_held *h) {
     return 0;
 }
 
-/* Nobody wants the jobs of a lease any more. */
-static int is_void(const mdl_worker *w, const mdl_held *h) {
+int mdl_held_is_void(const mdl_worker *w, const mdl_held *h) {
     if (w->drop_model || !has_taker(w, h) || memcmp(h->experiment, w->experiment, sizeof w->experiment) != 0)
         return 1;
     return h->generation < w->target || (w->model && h->generation < mdl_model_generation(w->model));
 }
 
 void mdl_jobs_drive(mdl_worker *w) {
-    if (w->computing && !w->cancelled && is_void(w, &w->held[0])) {
+    if (w->computing && !w->cancelled && mdl_held_is_void(w, &w->held[0])) {
         w->cancelled = 1;
         w->io.cancel(w->io.ctx);
     }
     for (uint32_t i = w->computing ? 1 : 0; i < w->held_count;) {
         const mdl_held *h = &w->held[i];
-        int late = w->session_open && is_here(w, h) && w->at.now_ms >= h->deadline_ms;
-        if (is_void(w, h) || late)
+        int late = w->session_open && mdl_held_is_here(w, h) && w->at.now_ms >= h->deadline_ms;
+        if (mdl_held_is_void(w, h) || late)
             drop_held(w, i);
         else
             i++;
     }
     if (w->computing)
         return;
-    if (w->drop_model) {
-        mdl_model_free(w->model);
+    if (w->drop_model && w->shards > 0)
+        return; /* they read its experiment until they are dropped */
+    if (w->drop_model && w->question.stage != MDL_QUESTION_RUNS) {
+        mdl_model_close(w->config.models, w->model);
         w->model = NULL;
         w->drop_model = 0;
     }
@@ -179,9 +183,10 @@ static void keep_draft(mdl_worker *w, mdl_done *d) {
     size_t size;
     fill(d, &m);
     memcpy(m.head.experiment, d->of.experiment, sizeof m.head.experiment);
-    mdl_err err = mdl_message_seal(&m, w->config.secret, w->work, w->sealed, sizeof w->sealed, &size);
+    mdl_worker_scratch *t = w->scratch;
+    mdl_err err = mdl_message_seal(&m, w->config.secret, t->work, t->sealed, sizeof t->sealed, &size);
     MDL_ASSERT(err == MDL_OK);
-    keep_version(w, d, 0, w->sealed, size, 1);
+    keep_version(w, d, 0, t->sealed, size, 1);
 }
 
 void mdl_jobs_computed(mdl_worker *w, const mdl_job_result *jobs, uint64_t busy_ms) {
@@ -234,7 +239,7 @@ void mdl_jobs_computed(mdl_worker *w, const mdl_job_result *jobs, uint64_t busy_
     smooth(&w->jobs_per_ms, (double)h.count / (double)took);
     smooth(&w->speed, (double)d->updates * 1000 / (double)took);
     /* A nonce that was committed must not be lost. */
-    if (d->pledged || !w->session_open || !is_here(w, &h) || w->way[MDL_WAY_RESULT].used)
+    if (d->pledged || !w->session_open || !mdl_held_is_here(w, &h) || w->way[MDL_WAY_RESULT].used)
         keep_draft(w, d);
 }
 
@@ -242,7 +247,7 @@ void mdl_jobs_computed(mdl_worker *w, const mdl_job_result *jobs, uint64_t busy_
 
 int mdl_jobs_undelivered(const mdl_worker *w) {
     for (uint32_t i = 0; i < w->done_count; i++) {
-        if (is_here(w, &w->done[i].of))
+        if (mdl_held_is_here(w, &w->done[i].of))
             return 1;
     }
     return 0;
@@ -253,7 +258,7 @@ static mdl_done *next_to_send(mdl_worker *w) {
     mdl_done *first = NULL;
     for (uint32_t i = 0; i < w->done_count; i++) {
         mdl_done *d = &w->done[i];
-        if (!is_here(w, &d->of))
+        if (!mdl_held_is_here(w, &d->of))
             continue;
         if (d->committed)
             return d;
@@ -276,6 +281,8 @@ void mdl_jobs_deliver(mdl_worker *w) {
     else
         fill_commitment(w, d, &m);
     mdl_worker_send(w, MDL_WAY_RESULT, w->place, NULL, &m);
+    if (w->stopped)
+        return; /* out of memory */
     mdl_frame sent;
     mdl_err err = mdl_frame_decode(w->way[MDL_WAY_RESULT].frame, w->way[MDL_WAY_RESULT].size, &sent);
     MDL_ASSERT(err == MDL_OK);
@@ -284,7 +291,7 @@ void mdl_jobs_deliver(mdl_worker *w) {
 
 static mdl_done *find_done(mdl_worker *w) {
     for (uint32_t i = 0; i < w->done_count; i++) {
-        if (is_here(w, &w->done[i].of) && w->done[i].of.lease == w->sending)
+        if (mdl_held_is_here(w, &w->done[i].of) && w->done[i].of.lease == w->sending)
             return &w->done[i];
     }
     return NULL;
@@ -297,33 +304,29 @@ static void close_done(mdl_done *d) {
         free(d->version[v].envelope);
 }
 
-static void settle(mdl_worker *w, mdl_done *d, mdl_settled *s) {
+void mdl_held_settled(mdl_worker *w, const mdl_held *of, uint64_t updates, uint64_t took_ms, mdl_settled *s) {
     mdl_notice facts = {.kind = s->state,
                         .reason = s->reason,
-                        .lease = d->of.lease,
-                        .updates = d->updates,
-                        .took_ms = d->took_ms,
+                        .lease = of->lease,
+                        .updates = updates,
+                        .took_ms = took_ms,
                         .record = s->record,
-                        .generation = d->of.generation,
-                        .first = d->of.first,
-                        .count = d->of.count};
-    memcpy(s->coordinator, d->of.coordinator, sizeof s->coordinator);
-    memcpy(s->experiment, d->of.experiment, sizeof s->experiment);
-    s->lease = d->of.lease;
-    s->updates = d->updates;
-    s->generation = d->of.generation;
-    s->first = d->of.first;
-    s->count = d->of.count;
+                        .generation = of->generation,
+                        .first = of->first,
+                        .count = of->count};
+    memcpy(s->coordinator, of->coordinator, sizeof s->coordinator);
+    memcpy(s->experiment, of->experiment, sizeof s->experiment);
+    s->lease = of->lease;
+    s->updates = updates;
+    s->generation = of->generation;
+    s->first = of->first;
+    s->count = of->count;
     s->vkey = w->vkey_text;
     w->io.settled(w->io.ctx, s);
     if (s->state == MDL_NOTICE_ACCEPTED)
         mdl_worker_say(w, &facts, "record %" PRIu64, s->record);
     else
         mdl_worker_say(w, &facts, "%s: %s", mdl_reason_name(s->reason), s->text);
-    close_done(d);
-    uint32_t at = (uint32_t)(d - w->done);
-    w->done_count--;
-    memmove(&w->done[at], &w->done[at + 1], (w->done_count - at) * sizeof w->done[0]);
     if (w->config.once && !w->stopping && !w->stopped) {
         w->stopping = 1;
         w->stop_at_ms = w->at.now_ms + MDL_WORKER_GOODBYE_MS;
@@ -332,20 +335,28 @@ static void settle(mdl_worker *w, mdl_done *d, mdl_settled *s) {
     }
 }
 
+static void settle(mdl_worker *w, mdl_done *d, mdl_settled *s) {
+    mdl_held_settled(w, &d->of, d->updates, d->took_ms, s);
+    close_done(d);
+    uint32_t at = (uint32_t)(d - w->done);
+    w->done_count--;
+    memmove(&w->done[at], &w->done[at + 1], (w->done_count - at) * sizeof w->done[0]);
+}
+
 /* Any version of the envelope may be the one in the ledger: the answer to an
  * earlier one may have been lost. */
-static int verify(const mdl_worker *w, const mdl_done *d, uint32_t first, const mdl_tlog_proof *proof,
-                  const mdl_version **which) {
+int mdl_version_verified(const mdl_worker *w, const mdl_version *version, uint32_t count, const mdl_tlog_proof *proof,
+                         const mdl_version **which) {
     mdl_log_policy policy;
     memset(&policy, 0, sizeof policy);
     policy.log = w->vkey;
-    for (uint32_t v = first; v < first + MDL_WORKER_VERSIONS_MAX; v++) {
+    for (uint32_t v = 0; v < count; v++) {
         mdl_hash leaf;
-        if (!d->version[v].envelope)
+        if (!version[v].envelope)
             continue;
-        mdl_merkle_leaf(d->version[v].envelope, d->version[v].size, &leaf);
+        mdl_merkle_leaf(version[v].envelope, version[v].size, &leaf);
         if (mdl_tlog_proof_verify(proof, &leaf, &policy, NULL, NULL) == MDL_OK) {
-            *which = &d->version[v];
+            *which = &version[v];
             return 1;
         }
     }
@@ -360,7 +371,8 @@ void mdl_jobs_receipt(mdl_worker *w, const uint8_t *bytes, size_t size) {
     int commit = w->way[MDL_WAY_RESULT].type == MDL_MSG_COMMIT;
     MDL_ASSERT(d);
     if (mdl_tlog_proof_parse((mdl_text){(const char *)bytes, size}, &proof) != MDL_OK ||
-        !verify(w, d, commit ? MDL_WORKER_VERSIONS_MAX : 0, &proof, &which)) {
+        !mdl_version_verified(w, d->version + (commit ? MDL_WORKER_VERSIONS_MAX : 0), MDL_WORKER_VERSIONS_MAX, &proof,
+                              &which)) {
         mdl_notice facts = {.kind = MDL_NOTICE_ERROR, .lease = d->of.lease};
         mdl_worker_again(w, MDL_WAY_RESULT);
         mdl_worker_say(w, &facts,
@@ -420,11 +432,11 @@ mdl_err mdl_worker_restore(mdl_worker *w, const uint8_t coordinator[MDL_KEY_BYTE
     mdl_message m;
     MDL_ASSERT(!w->started);
     memset(&m, 0, sizeof m);
-    mdl_err err = size > MDL_ENVELOPE_BYTES_MAX ? MDL_ESIZE : mdl_envelope_decode(envelope, size, w->pae, &e);
+    mdl_err err = size > MDL_ENVELOPE_BYTES_MAX ? MDL_ESIZE : mdl_envelope_decode(envelope, size, w->scratch->pae, &e);
     if (err == MDL_OK)
         err = mdl_envelope_verify(&e);
     if (err == MDL_OK)
-        err = mdl_message_of(&e, (mdl_list_room){w->list, MDL_LIST_MAX}, &m, NULL);
+        err = mdl_message_of(&e, (mdl_list_room){w->scratch->list, MDL_LIST_MAX}, &m, NULL);
     if (err != MDL_OK)
         return err;
     int commit = m.type == MDL_MSG_COMMIT;

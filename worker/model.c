@@ -7,6 +7,7 @@
 #include "core/arena.h"
 #include "core/bytes.h"
 #include "protocol/experiment_json.h"
+#include "protocol/unit.h"
 
 static void *aligned(size_t size) {
     if (size > SIZE_MAX - MDL_ALIGN)
@@ -52,19 +53,7 @@ void mdl_model_free(mdl_model *m) {
     free(m);
 }
 
-static mdl_model_follower in_use;
-static void *in_use_ctx;
-
-void mdl_model_follow_with(mdl_model_follower follower, void *ctx) {
-    in_use = follower;
-    in_use_ctx = ctx;
-}
-
 mdl_err mdl_model_follow(mdl_model *m, const uint8_t *fitness, size_t size, uint32_t to) {
-    return in_use ? in_use(in_use_ctx, m, fitness, size, to) : mdl_model_compute(m, fitness, size, to);
-}
-
-mdl_err mdl_model_compute(mdl_model *m, const uint8_t *fitness, size_t size, uint32_t to) {
     mdl_reader in = {fitness, size, 0};
     while (mdl_model_generation(m) < to) {
         uint32_t jobs = mdl_evolution_job_count(m->evolution);
@@ -81,9 +70,35 @@ mdl_err mdl_model_compute(mdl_model *m, const uint8_t *fitness, size_t size, uin
         }
         for (uint32_t i = 0; i < jobs; i++)
             m->fitness[i] = mdl_get_i64(&in);
+        m->state_known = 0;
         mdl_err err = mdl_evolution_advance(m->evolution, m->fitness, jobs);
         if (err != MDL_OK)
             return err;
     }
     return in.left == 0 && mdl_model_generation(m) == to ? MDL_OK : MDL_ESIZE;
+}
+
+const uint8_t *mdl_model_state(mdl_model *m) {
+    if (!m->state_known)
+        mdl_state_digest(m->evolution, m->state);
+    m->state_known = 1;
+    return m->state;
+}
+
+mdl_model *mdl_model_open(const mdl_model_source *source, const uint8_t *document, size_t size, char *error,
+                          size_t error_size) {
+    return source ? source->open(source->ctx, document, size, error, error_size)
+                  : mdl_model_new(document, size, error, error_size);
+}
+
+mdl_err mdl_model_move(const mdl_model_source *source, mdl_model **m, const uint8_t *fitness, size_t size,
+                       uint32_t to) {
+    return source ? source->move(source->ctx, m, fitness, size, to) : mdl_model_follow(*m, fitness, size, to);
+}
+
+void mdl_model_close(const mdl_model_source *source, mdl_model *m) {
+    if (source && m)
+        source->close(source->ctx, m);
+    else
+        mdl_model_free(m);
 }

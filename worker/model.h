@@ -23,6 +23,8 @@ typedef struct mdl_model {
     mdl_evolution *evolution; /* inside `memory`                           */
     int64_t *fitness;         /* scratch, as many as a generation has jobs */
     uint32_t fitness_room;
+    uint8_t state[MDL_DIGEST_BYTES]; /* see mdl_model_state() */
+    int state_known;
 } mdl_model;
 
 /* From the bytes of an experiment file, at generation 0. On failure NULL with a
@@ -38,12 +40,26 @@ static inline uint32_t mdl_model_generation(const mdl_model *m) { return mdl_evo
  * (a sum out of range, or generations past the last), MDL_ENOMEM; after a
  * failure the model stands at some generation on the way. */
 mdl_err mdl_model_follow(mdl_model *m, const uint8_t *fitness, size_t size, uint32_t to);
-/* The same, always by computing it. */
-mdl_err mdl_model_compute(mdl_model *m, const uint8_t *fitness, size_t size, uint32_t to);
+/* mdl_state_digest() of the evolution as it is, computed once; valid until the model moves on. */
+const uint8_t *mdl_model_state(mdl_model *m);
 
-/* For a simulation whose workers are one process: from now on mdl_model_follow()
- * asks this, which must give what mdl_model_compute() would; NULL: no longer. */
-typedef mdl_err (*mdl_model_follower)(void *ctx, mdl_model *m, const uint8_t *fitness, size_t size, uint32_t to);
-void mdl_model_follow_with(mdl_model_follower follower, void *ctx);
+/* ---- where a worker's models come from ---- */
+
+/* In a simulation all workers are one process and share their models: one for
+ * each generation. `open` is as mdl_model_new(), `move` as mdl_model_follow() but
+ * gives another model in place of *m, `close` as mdl_model_free(). The serial of
+ * what is open must not be 0. */
+typedef struct mdl_model_source {
+    void *ctx;
+    mdl_model *(*open)(void *ctx, const uint8_t *document, size_t size, char *error, size_t error_size);
+    mdl_err (*move)(void *ctx, mdl_model **m, const uint8_t *fitness, size_t size, uint32_t to);
+    void (*close)(void *ctx, mdl_model *m);
+} mdl_model_source;
+
+/* By `source`; NULL: each of its own, whose serial the caller sets. */
+mdl_model *mdl_model_open(const mdl_model_source *source, const uint8_t *document, size_t size, char *error,
+                          size_t error_size);
+mdl_err mdl_model_move(const mdl_model_source *source, mdl_model **m, const uint8_t *fitness, size_t size, uint32_t to);
+void mdl_model_close(const mdl_model_source *source, mdl_model *m); /* NULL is harmless */
 
 #endif

@@ -13,7 +13,7 @@
 #include "worker/keep.h"
 #include "worker/status.h"
 
-enum { CALLS_MAX = 16, UNSENT_MAX = 16, COMPUTE_PATIENCE_MS = 300 };
+enum { CALLS_MAX = 16 + MDL_WORKER_SHARDS_MAX, UNSENT_MAX = CALLS_MAX, COMPUTE_PATIENCE_MS = 300 };
 
 typedef struct place {
     mdl_worker_shell *shell;
@@ -165,6 +165,13 @@ static void do_compute(void *ctx, const mdl_model *model, uint32_t first, uint32
     }
 }
 
+_Static_assert((int)MDL_WORKER_SHARDS_MAX <= (int)MDL_COMPUTE_SHARDS, "every slot may have an order");
+
+static void do_shard(void *ctx, uint32_t slot, mdl_shard_work *work) {
+    mdl_worker_shell *s = ctx;
+    mdl_compute_shard(s->compute, slot, work);
+}
+
 static void do_cancel(void *ctx) {
     mdl_worker_shell *s = ctx;
     mdl_compute_cancel(s->compute);
@@ -253,6 +260,13 @@ static void on_computed(void *ctx, const mdl_job_result *jobs, uint64_t busy_ms)
         mdl_worker_computed(s->logic, &m, jobs, busy_ms);
 }
 
+static void on_sharded(void *ctx, uint32_t slot, uint64_t busy_ns) {
+    mdl_worker_shell *s = ctx;
+    mdl_moment m = moment();
+    if (!s->over)
+        mdl_worker_sharded(s->logic, &m, slot, busy_ns);
+}
+
 static void on_tick(uv_timer_t *timer) {
     mdl_worker_shell *s = timer->data;
     mdl_worker_info info;
@@ -263,7 +277,7 @@ static void on_tick(uv_timer_t *timer) {
     if (s->ticks % s->o.status_s != 0 || s->o.quiet)
         return;
     mdl_worker_inform(s->logic, now_ms(), &info);
-    mdl_status_summary(&s->status, &info);
+    mdl_status_summary(&s->status, &info, uv_hrtime());
 }
 
 static void on_signal(void *ctx, int number, unsigned times) {
@@ -333,14 +347,14 @@ static void tell_skipped(void *ctx, const char *name, const char *why) {
 
 static mdl_err make_parts(mdl_worker_shell *s, const mdl_worker_config *config, char *error, size_t error_size) {
     static const mdl_worker_io table = {NULL,       do_call,       do_leave, do_compute, do_cancel, do_timer, do_keep,
-                                        do_settled, do_checkpoint, do_kept,  do_fraud,   do_notice, do_stop};
+                                        do_settled, do_checkpoint, do_kept,  do_fraud,   do_notice, do_stop,  do_shard};
     mdl_worker_io io = table;
     io.ctx = s;
     mdl_err err = mdl_keep_open(&s->keep, s->o.data, error, error_size);
     if (err != MDL_OK)
         return err;
     s->logic = mdl_worker_new(config, &io);
-    mdl_compute_options o = {s->o.threads, s->o.nice, s->o.throttle, on_computed, s};
+    mdl_compute_options o = {s->o.threads, s->o.nice, s->o.throttle, on_computed, on_sharded, s};
     err = s->logic ? mdl_compute_open(&s->compute, s->loop, &o) : MDL_ENOMEM;
     if (err == MDL_OK && s->o.gossips > 0) {
         const mdl_hearsay_options listen = {s->o.gossip, s->o.gossips, on_heard, on_trouble, s};
@@ -366,13 +380,14 @@ mdl_err mdl_worker_shell_open(mdl_worker_shell **out, uv_loop_t *loop, const mdl
     }
     s->o = *options;
     s->loop = loop;
-    s->status = (mdl_status){options->json, &s->speed};
+    s->status = (mdl_status){.json = options->json, .speed = &s->speed, .threads = options->threads};
     s->keep.lock = -1;
     memset(&config, 0, sizeof config);
     memcpy(config.key, options->key, sizeof config.key);
     memcpy(config.secret, options->secret, sizeof config.secret);
     config.threads = options->threads;
     config.leases = options->leases;
+    config.memory = options->memory;
     config.once = options->once;
     s->o.gossip_s = s->o.gossip_s > 0 ? s->o.gossip_s : MDL_WORKER_GOSSIP_MS / 1000;
     config.gossip_ms = 1000 * (uint64_t)s->o.gossip_s;

@@ -20,6 +20,7 @@ typedef struct mdl_worker_options {
     uint32_t gossips, gossip_s; /* seconds between looks, and between questions to the coordinator; 0: 30 */
     uint32_t threads;           /* 1..1024 */
     uint32_t leases;            /* 0: the default */
+    uint64_t memory;            /* bytes for shards; 0: none are taken */
     uint32_t throttle;          /* 1..100 per cent */
     uint32_t status_s;          /* seconds between status lines, at least 1 */
     int nice, once, json, quiet;

@@ -138,7 +138,23 @@ static void put_mean(double mean, char out[16]) {
         snprintf(out, 16, "%.1f", mean / 1e6);
 }
 
-void mdl_status_summary(const mdl_status *s, const mdl_worker_info *info) {
+/* Since the last summary: windows a second, and the share of time that shards waited, -1: not known. */
+static void measure_shards(mdl_status *s, const mdl_worker_info *info, uint64_t now_ns, double *rate, double *waited) {
+    double ns = (double)(now_ns - s->at_ns);
+    *rate = *waited = -1;
+    if (s->at_ns > 0 && ns > 0) {
+        *rate = (double)(info->windows - s->windows) * 1e9 / ns;
+        *waited = 1 - (double)(info->shard_ns - s->shard_ns) / (ns * (double)s->threads);
+        *waited = *waited < 0 ? 0 : *waited;
+    }
+    s->at_ns = now_ns;
+    s->windows = info->windows;
+    s->shard_ns = info->shard_ns;
+}
+
+void mdl_status_summary(mdl_status *s, const mdl_worker_info *info, uint64_t now_ns) {
+    double rate, waited;
+    measure_shards(s, info, now_ns, &rate, &waited);
     double m10 = mdl_speed_mean(s->speed, 10), m60 = mdl_speed_mean(s->speed, 60), m900 = mdl_speed_mean(s->speed, 900);
     if (s->json) {
         cJSON *o = object("status");
@@ -153,6 +169,11 @@ void mdl_status_summary(const mdl_status *s, const mdl_worker_info *info) {
         cJSON_AddBoolToObject(o, "session", info->session);
         cJSON_AddNumberToObject(o, "leases", info->leases);
         cJSON_AddNumberToObject(o, "undelivered", info->undelivered);
+        cJSON_AddNumberToObject(o, "shards", info->shards);
+        add_u64(o, "shard_memory", info->memory);
+        add_u64(o, "windows", info->windows);
+        cJSON_AddItemToObject(o, "windows_per_second", rate < 0 ? cJSON_CreateNull() : cJSON_CreateNumber(rate));
+        cJSON_AddItemToObject(o, "shards_waited", waited < 0 ? cJSON_CreateNull() : cJSON_CreateNumber(waited));
         cJSON_AddNumberToObject(o, "idle_seconds", (double)info->idle_ms / 1000);
         cJSON_AddStringToObject(o, "idle", info->idle_text);
         print(o);
@@ -171,6 +192,14 @@ void mdl_status_summary(const mdl_status *s, const mdl_worker_info *info) {
     if (info->undelivered > 0 && n > 0)
         snprintf(text + n, sizeof text - (size_t)n, ", %" PRIu32 " results not delivered yet", info->undelivered);
     line("credit", text);
+    if (info->shards > 0 && rate >= 0) {
+        char memory[24];
+        mdl_status_count((double)info->memory, memory);
+        snprintf(text, sizeof text,
+                 "%" PRIu32 " held, %sB, %.1f windows/s, %.0f %% of the time waiting for the network", info->shards,
+                 memory, rate, 100 * waited);
+        line("shards", text);
+    }
     if (info->idle_ms >= 1000) {
         snprintf(text, sizeof text, "for %.0f s: %s", (double)info->idle_ms / 1000, info->idle_text);
         line("idle", text);

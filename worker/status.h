@@ -24,14 +24,18 @@ double mdl_speed_mean(const mdl_speed *s, uint32_t seconds);
 typedef struct mdl_status {
     int json;
     const mdl_speed *speed;
+    uint32_t threads;
+    uint64_t windows, shard_ns, at_ns; /* of the last summary */
 } mdl_status;
 
 /* "1.2 G": three digits at most, then a unit. */
 void mdl_status_count(double value, char out[24]);
 
 void mdl_status_notice(const mdl_status *s, const mdl_notice *n, const mdl_worker_info *info);
-/* Speed, credit and, when idle, why and since when. */
-void mdl_status_summary(const mdl_status *s, const mdl_worker_info *info);
+/* Speed, credit and, when idle, why and since when. Where shards are held: how many, windows a
+ * second since the last summary, and the share of the threads' time in which none of them could be run:
+ * it waited for the network or for others. `now_ns` never goes back. */
+void mdl_status_summary(mdl_status *s, const mdl_worker_info *info, uint64_t now_ns);
 /* Anything else: `kind` in one word. */
 void mdl_status_say(const mdl_status *s, const char *kind, const char *format, ...);
 

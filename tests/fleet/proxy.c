@@ -3,7 +3,7 @@
  *
  *   drop      30 % of the connections and the first to each port are cut within 4 kB, a third of those at once; the
  *             others after up to 200 kB, so that new ones come
- *   delay     everything takes 2 s each way
+ *   delay     everything takes 2 s each way; delay=MS: so many milliseconds
  *   halfopen  the first connection to each port, and every third after it, falls silent after 1 to 4 kB, and stays open
  *   repeat    requests come twice, in another order, and old ones come again
  *
@@ -15,7 +15,7 @@
 #include <string.h>
 #include <uv.h>
 
-enum { DELAY_MS = 2000, HOLD_MS = 60, HELLO = 8, OLD_MAX = 8, CHUNK = 65536, TRIES = 200, FRAME_MAX = 1 << 20 };
+enum { HOLD_MS = 60, HELLO = 8, OLD_MAX = 8, CHUNK = 65536, TRIES = 200, FRAME_MAX = 1 << 20 };
 
 typedef enum fault { DROP, DELAY, HALFOPEN, REPEAT } fault;
 
@@ -26,6 +26,8 @@ typedef struct side {
     uv_tcp_t tcp;
     pair *p;
     struct side *other;
+    uv_timer_t late; /* delay: for the first of those on their way to it */
+    struct packet *first, **last;
 } side;
 
 struct pair {
@@ -43,7 +45,8 @@ struct pair {
 
 typedef struct packet {
     uv_write_t write;
-    uv_timer_t timer;
+    struct packet *next;
+    uint64_t due_ms;
     side *to;
     size_t size;
     uint8_t bytes[];
@@ -54,6 +57,7 @@ static uv_tcp_t listener[2];
 static uv_signal_t stop[2];
 static struct sockaddr_in target[2];
 static fault kind;
+static uint64_t delay_ms = 2000;
 static uint64_t seed, connections, faults, arrived[2]; /* arrived: connections to each port */
 
 static uint64_t draw(uint64_t below) {
@@ -74,6 +78,8 @@ static void cut(pair *p) {
     uv_close((uv_handle_t *)&p->a.tcp, on_pair_closed);
     uv_close((uv_handle_t *)&p->b.tcp, on_pair_closed);
     uv_close((uv_handle_t *)&p->timer, on_pair_closed);
+    uv_close((uv_handle_t *)&p->a.late, on_pair_closed);
+    uv_close((uv_handle_t *)&p->b.late, on_pair_closed);
 }
 
 static void on_sent(uv_write_t *w, int status) {
@@ -90,8 +96,18 @@ static void send_now(packet *k) {
         free(k);
 }
 
-static void on_timer_closed(uv_handle_t *h) { send_now(h->data); }
-static void on_delay(uv_timer_t *t) { uv_close((uv_handle_t *)t, on_timer_closed); }
+static void on_late(uv_timer_t *t) {
+    side *s = t->data;
+    uint64_t now = uv_now(&loop);
+    while (s->first && s->first->due_ms <= now) {
+        packet *k = s->first;
+        s->first = k->next;
+        s->last = s->first ? s->last : &s->first;
+        send_now(k);
+    }
+    if (s->first && !s->p->closing)
+        uv_timer_start(t, on_late, s->first->due_ms - now, 0);
+}
 
 static void pass(side *to, const uint8_t *bytes, size_t size) {
     packet *k = malloc(sizeof *k + size);
@@ -100,11 +116,14 @@ static void pass(side *to, const uint8_t *bytes, size_t size) {
     k->to = to;
     k->size = size;
     memcpy(k->bytes, bytes, size);
-    if (kind == DELAY) { /* timers of one time fire in the order of their start */
+    if (kind == DELAY && !to->p->closing) {
         faults++;
-        uv_timer_init(&loop, &k->timer);
-        k->timer.data = k;
-        uv_timer_start(&k->timer, on_delay, DELAY_MS, 0);
+        k->next = NULL;
+        k->due_ms = uv_now(&loop) + delay_ms;
+        *to->last = k;
+        to->last = &k->next;
+        if (to->first == k)
+            uv_timer_start(&to->late, on_late, delay_ms, 0);
     } else {
         send_now(k);
     }
@@ -247,7 +266,13 @@ static void on_connection(uv_stream_t *server, int status) {
     uv_tcp_init(&loop, &p->a.tcp);
     uv_tcp_init(&loop, &p->b.tcp);
     uv_timer_init(&loop, &p->timer);
+    uv_timer_init(&loop, &p->a.late);
+    uv_timer_init(&loop, &p->b.late);
     p->timer.data = p;
+    p->a.late.data = &p->a;
+    p->b.late.data = &p->b;
+    p->a.last = &p->a.first;
+    p->b.last = &p->b.first;
     p->a.tcp.data = &p->a;
     p->b.tcp.data = &p->b;
     connections++;
@@ -297,6 +322,10 @@ int main(int argc, char **argv) {
     if (argc != 4) {
         fputs("usage: proxy TARGET_PORT FAULT SEED\n", stderr);
         return 2;
+    }
+    if (strncmp(argv[2], "delay=", 6) == 0) {
+        delay_ms = strtoull(argv[2] + 6, NULL, 10);
+        argv[2][5] = 0;
     }
     while (kind <= REPEAT && strcmp(argv[2], names[kind]) != 0)
         kind++;

@@ -27,7 +27,7 @@
 /* Of the whole program: a test that changes it changes it back. */
 static const char *scripted_document = SCRIPTED_DOCUMENT("\"off\"");
 
-enum { SCRIPTED_LEAVES = 64, SCRIPTED_CALLS = 16, SCRIPTED_JOBS = 8, SCRIPTED_KEPT = 32 };
+enum { SCRIPTED_LEAVES = 64, SCRIPTED_CALLS = 64, SCRIPTED_JOBS = 8, SCRIPTED_KEPT = 32 };
 
 typedef struct scripted_call {
     uint32_t place;
@@ -36,6 +36,8 @@ typedef struct scripted_call {
     uint8_t envelope[MDL_ENVELOPE_BYTES_MAX], pae[MDL_PAE_BYTES_MAX];
     uint64_t list[MDL_LIST_MAX];
     size_t size;
+    uint8_t *blob; /* NULL: none */
+    size_t blob_size;
 } scripted_call;
 
 typedef struct scripted_kept {
@@ -75,6 +77,8 @@ typedef struct scripted {
     uint32_t calls;
     int computing, cancelled;
     uint32_t first, count;
+    mdl_shard_work *order[MDL_WORKER_SHARDS_MAX]; /* of shards, not carried out, by slot */
+    uint32_t orders;
     scripted_kept kept[SCRIPTED_KEPT];
     uint32_t kept_count;
     uint32_t notices[MDL_NOTICE_COUNT], left[MDL_WORKER_PLACES_MAX];
@@ -110,7 +114,13 @@ static inline void scripted_on_call(void *ctx, uint32_t place, uint64_t token, c
     scripted_call *c = malloc(sizeof *c);
     assert_non_null(c);
     assert_int_equal(mdl_frame_decode(bytes, size, &frame), MDL_OK);
-    assert_int_equal(frame.blob_size, 0);
+    c->blob = NULL;
+    c->blob_size = frame.blob_size;
+    if (frame.blob_size > 0) {
+        c->blob = malloc(frame.blob_size);
+        assert_non_null(c->blob);
+        memcpy(c->blob, frame.blob, frame.blob_size);
+    }
     c->place = place;
     c->token = token;
     c->size = frame.envelope_size;
@@ -122,6 +132,10 @@ static inline void scripted_on_call(void *ctx, uint32_t place, uint64_t token, c
     assert_int_equal(mdl_message_of(&e, (mdl_list_room){c->list, MDL_LIST_MAX}, &c->m, NULL), MDL_OK);
     assert_int_equal(mdl_message_role(c->m.type), MDL_ROLE_CALL);
     assert_int_equal(mdl_message_shape(&c->m), MDL_OK);
+    uint8_t digest[MDL_DIGEST_BYTES];
+    uint64_t blob_size;
+    mdl_message_blob(&c->m, digest, &blob_size);
+    assert_int_equal(mdl_frame_check_blob(&frame, digest, blob_size), MDL_OK);
     s->call[s->calls++] = c;
 }
 
@@ -130,6 +144,7 @@ static inline void scripted_on_leave(void *ctx, uint32_t place) {
     s->left[place]++;
     for (uint32_t i = 0; i < s->calls;) {
         if (s->call[i]->place == place) {
+            free(s->call[i]->blob);
             free(s->call[i]);
             memmove(&s->call[i], &s->call[i + 1], (--s->calls - i) * sizeof s->call[0]);
         } else {
@@ -152,6 +167,13 @@ static inline void scripted_on_cancel(void *ctx) {
     scripted *s = ctx;
     assert_true(s->computing);
     s->cancelled = 1;
+}
+
+static inline void scripted_on_shard(void *ctx, uint32_t slot, mdl_shard_work *work) {
+    scripted *s = ctx;
+    assert_true(slot < MDL_WORKER_SHARDS_MAX && !s->order[slot]);
+    s->order[slot] = work;
+    s->orders++;
 }
 
 static inline void scripted_on_timer(void *ctx, uint64_t at_ms) { ((scripted *)ctx)->timer_ms = at_ms; }
@@ -253,7 +275,8 @@ static const mdl_worker_io scripted_io = {NULL,
                                           scripted_on_kept,
                                           scripted_on_fraud,
                                           scripted_on_notice,
-                                          scripted_on_stop};
+                                          scripted_on_stop,
+                                          scripted_on_shard};
 
 /* ---- the coordinator's side ---- */
 
@@ -305,8 +328,10 @@ static inline void scripted_close(scripted *s) {
     mdl_worker_free(s->w);
     mdl_model_free(s->model);
     free(s->history);
-    for (uint32_t i = 0; i < s->calls; i++)
+    for (uint32_t i = 0; i < s->calls; i++) {
+        free(s->call[i]->blob);
         free(s->call[i]);
+    }
     for (uint32_t i = 0; i < s->kept_count; i++)
         free(s->kept[i].envelope);
 }
@@ -362,6 +387,7 @@ static inline void scripted_reply(scripted *s, scripted_call *c, const uint8_t *
     scripted_take(s, c);
     mdl_moment at = scripted_moment(s);
     uint64_t token = c->token;
+    free(c->blob);
     free(c);
     mdl_worker_reply(s->w, &at, token, bytes ? MDL_OK : MDL_EIO, bytes, size);
 }
