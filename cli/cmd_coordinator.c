@@ -286,15 +286,14 @@ static mdl_err on_get(void *ctx, const char *path, uint8_t **bytes, size_t *size
     return MDL_OK;
 }
 
-/* "rotate|revoke KEY STATEMENT": whoever can sign it may post it. */
+/* "rotate|revoke|session KEY STATEMENT": whoever can sign it may post it. */
 static int on_key_change(void *ctx, const char *line, char *text, size_t text_size) {
     program *p = ctx;
-    char action[8], hex[2 * MDL_KEY_BYTES + 1], statement[MDL_KEY_CHANGE_TEXT + 1], end;
+    char action[8], hex[2 * MDL_KEY_BYTES + 1], statement[MDL_KEY_STATEMENT_MAX + 1], end;
     uint8_t key[MDL_KEY_BYTES];
-    if (sscanf(line, "%7[a-z] %64[0-9a-f] %128[A-Za-z0-9+/=]%c", action, hex, statement, &end) != 4 || end != '\n' ||
-        mdl_key_change_of(action) == MDL_KEY_NONE || mdl_unhex(hex, key, sizeof key) != MDL_OK ||
-        !mdl_key_change_is(statement)) {
-        snprintf(text, text_size, "write: rotate or revoke, the key, the statement");
+    if (sscanf(line, "%7[a-z] %64[0-9a-f] %216[A-Za-z0-9+/=]%c", action, hex, statement, &end) != 4 || end != '\n' ||
+        mdl_unhex(hex, key, sizeof key) != MDL_OK || !mdl_key_change_is(mdl_key_change_of(action), statement)) {
+        snprintf(text, text_size, "write: rotate, revoke or session, the key, the statement");
         return 400;
     }
     mdl_err err =

@@ -3,6 +3,7 @@
 #define MDL_COORDINATOR_LOGIC_INTERNAL_H
 
 #include "coordinator/logic.h"
+#include "protocol/key_change.h"
 #include "protocol/name_index.h"
 #include "protocol/past.h"
 #include "protocol/session.h"
@@ -31,6 +32,7 @@ typedef struct mdl_peer {
     uint32_t threads, leases, patience;    /* patience: factor of deadlines, grows with expiries */
     double lives;                          /* a millisecond, smoothed; 0: not measured */
     uint64_t queued_ms;                    /* expected time of its open leases */
+    uint64_t memory;                       /* for networks, as it says         */
 } mdl_peer;
 
 /* The volatile side of a lease of the current generation, ascending by id. */
@@ -118,6 +120,7 @@ struct mdl_coordinator {
     uint64_t disputes, judgements;
 
     uint64_t results, expired, duplicates, rejected, credit;
+    struct mdl_shards *shards; /* NULL: networks are not cut */
 
     uint64_t list[MDL_LIST_MAX]; /* of the message at hand */
     uint8_t work[MDL_SEAL_WORK_BYTES];
@@ -159,6 +162,10 @@ void mdl_coordinator_idle(mdl_coordinator *c, const mdl_asked *a, mdl_reason rea
 void mdl_coordinator_give_receipt(mdl_coordinator *c, const mdl_asked *a, uint64_t record);
 void mdl_answer_clear(mdl_answer *a);
 
+/* Whether a worker's statement of a session key may become a record. MDL_OK, or an error with a sentence. */
+mdl_err mdl_coordinator_session_key(const mdl_coordinator *c, const mdl_ledger_worker *w, const char *text,
+                                    mdl_session_key *terms, char *error, size_t error_size);
+
 /* ---- logic_session.c ---- */
 void mdl_peer_close(mdl_coordinator *c, uint32_t worker);
 int mdl_peers_follow(mdl_coordinator *c); /* as many peers as workers; 0 when out of memory */
@@ -181,6 +188,45 @@ void mdl_work_tick(mdl_coordinator *c, uint64_t now_ms);
 void mdl_work_revoke(mdl_coordinator *c, uint32_t worker, mdl_reason reason);
 /* A new session: what the old one leased may be lost. */
 void mdl_work_orphan(mdl_coordinator *c, uint32_t worker);
+
+/* Every lease has a place in our list, those of shards too: 0 when out of memory. */
+int mdl_work_note_shard(mdl_coordinator *c, uint64_t now_ms);
+
+/* ---- logic_shard*.c: sharded jobs; all of them do nothing where the experiment has none ---- */
+/* A generation begins, or the coordinator. 0: out of memory. */
+int mdl_stage_begin(mdl_coordinator *c, uint64_t now_ms);
+void mdl_stage_free(mdl_coordinator *c);
+typedef enum mdl_shard_given {
+    MDL_SHARD_ORDINARY, /* ordinary work may be given */
+    MDL_SHARD_NOTHING,  /* neither that nor a shard   */
+    MDL_SHARD_GIVEN     /* the call was answered      */
+} mdl_shard_given;
+mdl_shard_given mdl_stage_want(mdl_coordinator *c, const mdl_asked *a);
+/* Whether networks are run whole now, and ordinary leases are given. */
+int mdl_stage_whole(const mdl_coordinator *c);
+/* Whether this worker holds this lease, and it is of a shard. */
+int mdl_stage_holds(const mdl_coordinator *c, uint32_t worker, uint64_t lease);
+/* A call that a shard's next window needs, and not again: it takes no token. */
+int mdl_stage_is_due(mdl_coordinator *c, const mdl_asked *a);
+/* The most bytes of an output of its shard. */
+size_t mdl_stage_window_max(const mdl_coordinator *c, uint64_t lease);
+void mdl_stage_pull(mdl_coordinator *c, const mdl_asked *a);
+void mdl_stage_window(mdl_coordinator *c, const mdl_asked *a);
+void mdl_stage_snapshot(mdl_coordinator *c, const mdl_asked *a);
+void mdl_stage_result(mdl_coordinator *c, const mdl_asked *a);
+/* As mdl_work_revoke(), mdl_work_orphan() and mdl_work_follow(). */
+void mdl_stage_revoke(mdl_coordinator *c, uint32_t worker, mdl_reason reason);
+void mdl_stage_orphan(mdl_coordinator *c, uint32_t worker);
+void mdl_stage_follow(mdl_coordinator *c, uint64_t now_ms);
+void mdl_stage_tick(mdl_coordinator *c, uint64_t now_ms);
+/* A kept state, or a part of one. */
+int mdl_stage_blob(const mdl_coordinator *c, const uint8_t digest[MDL_DIGEST_BYTES], const uint8_t **bytes,
+                   size_t *size);
+void mdl_stage_inform(const mdl_coordinator *c, mdl_coordinator_info *out);
+/* The threads read the open generation. */
+int mdl_stage_busy(const mdl_coordinator *c);
+/* A verdict of the coordinator's contradicts shards that answered this job together: find the false one. */
+void mdl_stage_search(mdl_coordinator *c, uint32_t job);
 
 /* ---- logic_verify.c ---- */
 /* Give the threads what the coordinator has to do itself. */

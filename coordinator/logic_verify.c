@@ -62,7 +62,7 @@ static uint32_t find_waiting(mdl_coordinator *c, uint64_t now_ms) {
         }
         c->waited[job] = c->waited[job] ? c->waited[job] : now_ms;
         int late = mdl_duty_fresh(duty) == 0 && now_ms - c->waited[job] >= 2 * c->config.lease_ms;
-        if (late || !can_help(c, job)) {
+        if (late || !mdl_stage_whole(c) || !can_help(c, job)) {
             return job;
         }
     }
@@ -141,6 +141,7 @@ mdl_answerers mdl_verify_answerers(const mdl_coordinator *c, uint32_t job) {
 void mdl_verify_convicted(mdl_coordinator *c, uint64_t record, uint32_t job, const mdl_answerers *a, uint64_t now_ms) {
     const mdl_ledger_worker *w;
     mdl_ledger_workers(c->ledger, &w);
+    mdl_stage_follow(c, now_ms);
     c->late_ms = 0; /* jobs may be open again */
     for (uint32_t k = 0; k < a->count; k++) {
         uint32_t i = a->worker[k];
@@ -168,6 +169,7 @@ static void decide(mdl_coordinator *c, uint32_t job, const mdl_duty_answer *answ
         if (m.type == MDL_MSG_VERDICT) {
             c->verdicts++;
             mdl_verify_convicted(c, record, job, &answered, now_ms);
+            mdl_stage_search(c, job);
         } else {
             c->checks++;
         }

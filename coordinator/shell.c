@@ -297,8 +297,9 @@ static void on_log(void *ctx, const char *kind, const uint8_t *key, const char *
 }
 
 mdl_coordinator_io mdl_shell_io(mdl_shell *s) {
-    return (mdl_coordinator_io){s,          on_append, on_put_blob,        on_reply,       on_receipt, on_publish,
-                                on_compute, on_log,    mdl_shell_blobs(s), mdl_shell_tree, on_judge};
+    return (mdl_coordinator_io){
+        s,      on_append,          on_put_blob,    on_reply,         on_receipt,     on_publish, on_compute,
+        on_log, mdl_shell_blobs(s), mdl_shell_tree, mdl_shell_replay, mdl_shell_find, on_judge};
 }
 
 void mdl_shell_after_logic(mdl_shell *s) {

@@ -249,6 +249,7 @@ void mdl_ledger_free(mdl_ledger *l) {
     free(l->worker);
     free(l->by_key);
     free(l->by_owner);
+    free(l->session);
     for (uint32_t i = 0; i < l->leases; i++)
         free(l->lease[i].regions);
     free(l->lease);

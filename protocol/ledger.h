@@ -38,7 +38,7 @@
     X(CHAMPION, 12,                                                                                                    \
       "the champion comes once, after the last credit, and is the genome that the evolution's state names")            \
     X(ADMIN, 13,                                                                                                       \
-      "an action of the operator is one of pause, resume, ban, unban, rotate, revoke, with a "                         \
+      "an action of the operator is one of pause, resume, ban, unban, rotate, revoke, session, with a "                \
       "target where it needs one, and the statement of whose key it is; a convict stays banned")                       \
     X(END, 14, "nothing follows the end, and it names the champion")                                                   \
     X(BLOB, 15, "a blob that a record names is stored and has its digest")                                             \
@@ -103,6 +103,10 @@ typedef struct mdl_ledger_worker {
     uint32_t banned, how;
     uint64_t revoked;                 /* record that ended its key for good; 0: none   */
     uint8_t successor[MDL_KEY_BYTES]; /* key that it named; zeros: none                */
+    uint32_t line;                    /* index of the first key of those that followed each other here */
+    uint8_t session[MDL_KEY_BYTES];   /* its session key; its own key: none any more                    */
+    uint64_t session_number;          /* of the newest statement; 0: none yet                           */
+    uint32_t session_until;           /* last generation                                                */
     uint32_t open;                    /* leases                                        */
     uint64_t accepted, expired;       /* leases; `expired` includes those that a closing ended */
     uint64_t credit, pending;         /* synapse updates: paid; of the current generation */
@@ -183,6 +187,14 @@ const mdl_ledger_lease *mdl_ledger_lease_find(const mdl_ledger *l, uint64_t id);
 uint64_t mdl_ledger_next_lease(const mdl_ledger *l);
 uint32_t mdl_ledger_workers(const mdl_ledger *l, const mdl_ledger_worker **at);
 const mdl_ledger_worker *mdl_ledger_worker_find(const mdl_ledger *l, const uint8_t key[MDL_KEY_BYTES]);
+/* Whose key this is: a worker's own, or a session key that it has or ever had. NULL: nobody's. */
+const mdl_ledger_worker *mdl_ledger_signer(const mdl_ledger *l, const uint8_t key[MDL_KEY_BYTES]);
+/* Whether a key may sign for this worker now: its own, or its session key until that ends. */
+int mdl_ledger_speaks(const mdl_ledger *l, const mdl_ledger_worker *w, const uint8_t key[MDL_KEY_BYTES]);
+/* Whether its session key's last generation has closed. */
+int mdl_ledger_session_over(const mdl_ledger *l, const mdl_ledger_worker *w);
+/* Under which key it goes on: itself, or its last successor. */
+const mdl_ledger_worker *mdl_ledger_heir(const mdl_ledger *l, const mdl_ledger_worker *w);
 int mdl_ledger_paused(const mdl_ledger *l);
 /* Whether the experiment asks for verification; if not, nothing is committed or done again. */
 int mdl_ledger_verifies(const mdl_ledger *l);
@@ -216,6 +228,9 @@ uint32_t mdl_ledger_disputes(const mdl_ledger *l, const mdl_ledger_dispute **at)
 const mdl_ledger_dispute *mdl_ledger_dispute_of(const mdl_ledger *l, uint32_t job); /* NULL: none */
 /* Whether the moves suffice for a judgement; `c` (may be NULL) is what has to be run for it: then 2. 1: nothing. */
 int mdl_ledger_judgeable(const mdl_ledger_dispute *d, mdl_case *c);
+/* Whether the root that a joined lease of this job signed has this window; or, with life the number of the job's lives
+ * and window 0, whether it is joined. */
+int mdl_ledger_has_window(const mdl_ledger *l, uint64_t lease, uint32_t job, uint32_t life, uint32_t window);
 /* How many records may be shown: those up to the last credit, for until a
  * generation closes nobody may see the results of others. All of them where
  * nothing is verified, and after the last closing. */

@@ -202,7 +202,7 @@ mdl_rule mdl_ledger_on_move(mdl_ledger *l, const mdl_msg_move *m, const uint8_t 
                                 (unsigned long long)m->lease, (unsigned)m->job);
     mdl_ledger_dispute *d = &l->dispute[at];
     const mdl_ledger_worker *w = &l->worker[d->worker[side]];
-    if (memcmp(key, w->key, sizeof w->key) != 0)
+    if (!mdl_ledger_speaks(l, w, key))
         return mdl_ledger_break(breach, MDL_RULE_SIGNER, "the move of lease %llu is not signed by its worker",
                                 (unsigned long long)m->lease);
     if (w->banned)

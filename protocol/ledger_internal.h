@@ -23,6 +23,11 @@ typedef struct mdl_ledger_joined_job {
     uint8_t transcript[MDL_DIGEST_BYTES];
 } mdl_ledger_joined_job;
 
+typedef struct mdl_ledger_session {
+    uint8_t key[MDL_KEY_BYTES];
+    uint32_t worker;
+} mdl_ledger_session;
+
 struct mdl_ledger {
     uint8_t coordinator[MDL_KEY_BYTES];
     const mdl_blobs *blobs;
@@ -60,6 +65,8 @@ struct mdl_ledger {
     uint32_t *by_key;                        /* indices of workers, keys rising */
     uint32_t *by_owner, owners, owners_room; /* of each owner's first worker, owners rising */
     uint32_t workers, workers_room;
+    mdl_ledger_session *session; /* session keys that there were, rising */
+    uint32_t sessions, sessions_room;
 
     mdl_ledger_lease *lease;                  /* of two generations; numbers are consecutive */
     uint32_t leases, leases_old, leases_room; /* the first `leases_old` are of the last generation */
@@ -84,6 +91,12 @@ mdl_rule mdl_ledger_no_memory(mdl_breach *breach);
 mdl_rule mdl_ledger_on_genesis(mdl_ledger *l, const mdl_message *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_admit(mdl_ledger *l, const mdl_msg_admit *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_key_change(mdl_ledger *l, const mdl_msg_admin *m, mdl_breach *breach); /* ledger_keys.c */
+/* A worker more, whom the caller has checked. `owner_number`: its owner's; UINT32_MAX: by the owner's key.
+ * MDL_RULE_OK or NOMEM. */
+mdl_rule mdl_ledger_add_worker(mdl_ledger *l, const mdl_msg_admit *m, uint32_t owner_number, mdl_breach *breach);
+/* How many keys, itself included, followed each other where this one stands; whether it is the only one. */
+uint32_t mdl_ledger_line(const mdl_ledger *l, uint32_t worker);
+int mdl_ledger_alone(const mdl_ledger *l, uint32_t worker);
 mdl_rule mdl_ledger_on_admin(mdl_ledger *l, const mdl_msg_admin *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_lease(mdl_ledger *l, const mdl_msg_lease *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_expire(mdl_ledger *l, const mdl_msg_expire *m, mdl_breach *breach);

@@ -129,7 +129,7 @@ mdl_rule mdl_ledger_find_open(const mdl_ledger *l, uint64_t id, const uint8_t *k
     if (!*lease)
         return mdl_ledger_break(breach, rule, "lease %llu %s", (unsigned long long)id, lease_state(*lease));
     const mdl_ledger_worker *w = &l->worker[(*lease)->worker];
-    if (memcmp(key, w->key, sizeof w->key) != 0)
+    if (!mdl_ledger_speaks(l, w, key))
         return mdl_ledger_break(breach, MDL_RULE_SIGNER, "the %s of lease %llu is not signed by its worker", what,
                                 (unsigned long long)id);
     if ((*lease)->state != MDL_LEASE_OPEN)
@@ -156,10 +156,10 @@ mdl_rule mdl_ledger_on_commit(mdl_ledger *l, const mdl_msg_commit *m, const uint
 }
 
 static mdl_rule check_commitment(const mdl_ledger *l, const mdl_ledger_lease *lease, const mdl_msg_result *m,
-                                 const uint8_t *key, mdl_breach *breach) {
+                                 mdl_breach *breach) {
     uint8_t digest[MDL_DIGEST_BYTES];
     mdl_pledge pledge = {.experiment = l->experiment.id,
-                         .worker = key,
+                         .worker = l->worker[lease->worker].key,
                          .lease = lease->id,
                          .generation = lease->generation,
                          .first = lease->first,
@@ -221,7 +221,7 @@ mdl_rule mdl_ledger_on_result(mdl_ledger *l, const mdl_msg_result *m, const uint
                                 (unsigned)m->fitness.count, (unsigned)m->segments.count, (unsigned)m->count);
     if (!mdl_duty_may_reveal(l->duty, m->lease))
         return mdl_ledger_break(breach, MDL_RULE_RESULT, "some of the jobs have their result by another lease");
-    rule = check_commitment(l, lease, m, key, breach);
+    rule = check_commitment(l, lease, m, breach);
     if (rule == MDL_RULE_OK)
         rule = read_answers(l, m, breach);
     if (rule != MDL_RULE_OK)

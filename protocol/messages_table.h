@@ -15,6 +15,7 @@
 #define MDL_SHARD_STEPS_MAX 65536 /* windows of one step            */
 #define MDL_SNAPSHOT_CHUNKS_MAX 32768          /* of one shard                   */
 #define MDL_SNAPSHOT_CHUNK_BYTES_MAX (1 << 20) /* of one chunk                   */
+#define MDL_ADMIN_REASON_MAX 224
 #define MDL_U64_MAX UINT64_MAX
 #define MDL_U32_MAX UINT32_MAX
 #define MDL_I64_LO ((uint64_t)INT64_MIN)
@@ -37,6 +38,8 @@
     F(U64, speed, 0, MDL_U64_MAX, "measured synapse updates a second, all threads")                                    \
     F(U64, ticket, 0, MDL_U64_MAX, "nonce of the proof of work; 0 where none is asked for")                            \
     F(TEXT, invite, 0, MDL_INVITE_BYTES_MAX, "an invitation's envelope; empty: none")                                  \
+    F(HEX, worker, 32, 32, "key that a session key speaks for; zeros: the signer speaks for itself")                   \
+    F(TEXT, statement, 0, 144, "of the session key: section 3.6; empty: there is none")                                \
     F(U64, memory, 0, MDL_U64_MAX, "bytes that its networks may take in all; 0: it runs no shards")
 #define MDL_FIELDS_WANT(F)                                                                                             \
     F(U32, jobs, 1, 1048576, "most jobs that the worker can finish in a lease's time")                                 \
@@ -308,7 +311,7 @@
 #define MDL_FIELDS_ADMIN(F)                                                                                            \
     F(TEXT, action, 1, 32, "pause, resume, ban, ...")                                                                  \
     F(HEX, target, 32, 32, "key that it concerns; zeros: none")                                                        \
-    F(TEXT, reason, 0, 160, "why, for people")
+    F(TEXT, reason, 0, MDL_ADMIN_REASON_MAX, "why, for people; or the statement of a key: sections 3.5, 3.6")
 #define MDL_FIELDS_END(F)                                                                                              \
     F(U32, generation, 0, MDL_GENERATION_MAX, "generations that were closed")                                          \
     F(HEX, champion, 32, 32, "digest of the champion's genome")

@@ -217,6 +217,10 @@ static void send_hello(mdl_worker *w, mdl_way way, uint32_t place) {
     m.as.hello.memory = w->config.memory;
     m.as.hello.ticket = w->ticket;
     snprintf(m.as.hello.invite, sizeof m.as.hello.invite, "%s", w->config.invite);
+    if (w->config.statement[0]) {
+        memcpy(m.as.hello.worker, w->config.key, MDL_KEY_BYTES);
+        memcpy(m.as.hello.statement, w->config.statement, sizeof m.as.hello.statement);
+    }
     mdl_worker_draw(w, session, sizeof session);
     mdl_worker_send(w, way, place, session, &m);
     if (way == MDL_WAY_CONTROL) {

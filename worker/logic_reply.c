@@ -291,6 +291,7 @@ static int refused_anyhow(mdl_worker *w, mdl_way way, const mdl_message *m) {
         return 1;
     case MDL_REASON_NOT_ADMITTED:
     case MDL_REASON_BAD_INVITE:
+    case MDL_REASON_BAD_SESSION_KEY:
     case MDL_REASON_WEAK_KEY:
     case MDL_REASON_OLD_VERSION:
     case MDL_REASON_NEW_VERSION:

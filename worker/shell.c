@@ -385,6 +385,7 @@ mdl_err mdl_worker_shell_open(mdl_worker_shell **out, uv_loop_t *loop, const mdl
     memset(&config, 0, sizeof config);
     memcpy(config.key, options->key, sizeof config.key);
     memcpy(config.secret, options->secret, sizeof config.secret);
+    snprintf(config.statement, sizeof config.statement, "%s", options->statement ? options->statement : "");
     config.threads = options->threads;
     config.leases = options->leases;
     config.memory = options->memory;

@@ -261,9 +261,17 @@ static inline void fake_open(fake_shell *s, const char *document, mdl_admission 
     snprintf(s->config.origin, sizeof s->config.origin, "modulon/test");
     snprintf(s->config.vkey, sizeof s->config.vkey, "modulon/test+key");
     s->config.admission = admission;
-    s->io = (mdl_coordinator_io){
-        s,        fake_append,   fake_put_blob, fake_on_reply, fake_on_receipt, fake_publish, fake_on_compute,
-        fake_log, {fake_get, s}, fake_tree,     fake_on_judge};
+    s->io = (mdl_coordinator_io){.ctx = s,
+                                 .append = fake_append,
+                                 .put_blob = fake_put_blob,
+                                 .reply = fake_on_reply,
+                                 .receipt = fake_on_receipt,
+                                 .publish = fake_publish,
+                                 .compute = fake_on_compute,
+                                 .log = fake_log,
+                                 .blobs = {fake_get, s},
+                                 .tree = fake_tree,
+                                 .judge = fake_on_judge};
     memset(s->config.chain, 0xc4, sizeof s->config.chain);
     s->now_ms = 1000;
     s->wall_ms = UINT64_C(1700000000000);
