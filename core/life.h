@@ -17,7 +17,7 @@ typedef struct mdl_life {
     mdl_conductor conductor;
 } mdl_life;
 
-/* Memory for lives of this experiment cut into `shards` (1..regions) parts. */
+/* Memory for lives of this experiment cut into `shards` (1 or more) parts. */
 size_t mdl_life_bytes(const mdl_experiment *x, uint32_t shards);
 /* Lay out and wire in `memory` (mdl_life_bytes() long, aligned to 64). The
  * experiment is kept by reference. `kernel` NULL: the best one. */

@@ -165,11 +165,12 @@ void mdl_ledger_turn_credit(mdl_ledger *l, uint32_t generation);
 /* The open lease that a worker's record is about. */
 mdl_rule mdl_ledger_find_open(const mdl_ledger *l, uint64_t id, const uint8_t *key, mdl_rule rule, const char *what,
                               mdl_ledger_lease **lease, mdl_breach *breach);
-/* What every lease needs: its number is the next, its worker may have it, its generation is the open one. `*room`:
- * place for it at the end of the list. */
+/* What every lease needs: its number is the next, its worker may have it, its generation is the open one. Sets
+ * what all leases have; the fold is left alone. */
 mdl_rule mdl_ledger_check_lease(mdl_ledger *l, uint64_t id, const uint8_t *key, uint32_t generation, mdl_rule rule,
-                                mdl_ledger_lease **room, mdl_breach *breach);
-/* Puts it there. */
+                                mdl_ledger_lease *lease, mdl_breach *breach);
+/* Room for one more, once nothing but memory can refuse it; then it is put there. */
+mdl_rule mdl_ledger_lease_room(mdl_ledger *l, mdl_breach *breach);
 void mdl_ledger_add_lease(mdl_ledger *l, const mdl_ledger_lease *lease);
 /* Ends an open lease. */
 void mdl_ledger_end_lease(mdl_ledger *l, mdl_ledger_lease *lease, mdl_lease_state state);
