@@ -244,6 +244,7 @@ void mdl_ledger_free(mdl_ledger *l) {
     free(l->joined);
     free(l->fitness);
     mdl_ledger_no_disputes(l);
+    free(l->dispute);
     for (uint32_t i = 0; i < l->workers; i++)
         free(l->worker[i].past);
     free(l->worker);

@@ -1,6 +1,7 @@
 /* Two answers that differ, taken apart in the log. PROTOCOL section 11.6. The fold
  * takes the rows and points itself; what has to be run for the last step is told
  * by a judgement, which anyone can run again. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/assert.h"
@@ -92,6 +93,10 @@ mdl_rule mdl_ledger_on_dispute(mdl_ledger *l, const mdl_msg_dispute *m, mdl_brea
         return mdl_ledger_break(breach, MDL_RULE_DISPUTE,
                                 "leases %llu and %llu have not two answers to job %u that differ and await a verdict",
                                 (unsigned long long)m->first, (unsigned long long)m->second, (unsigned)m->job);
+    if (!l->dispute)
+        l->dispute = calloc(MDL_LEDGER_DISPUTES_MAX, sizeof *l->dispute);
+    if (!l->dispute)
+        return mdl_ledger_no_memory(breach);
     mdl_ledger_dispute *d = &l->dispute[l->disputes++];
     memset(d, 0, sizeof *d);
     d->job = m->job;

@@ -58,7 +58,7 @@ struct mdl_ledger {
     mdl_ledger_sums sum;               /* `waiting` with what is pending */
     uint64_t published;
     uint64_t owed; /* corrections */
-    mdl_ledger_dispute dispute[MDL_LEDGER_DISPUTES_MAX];
+    mdl_ledger_dispute *dispute; /* [MDL_LEDGER_DISPUTES_MAX]; NULL: there never was one */
     uint32_t disputes;
 
     mdl_ledger_worker *worker;
