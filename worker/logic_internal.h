@@ -85,6 +85,7 @@ typedef struct mdl_slot {
     mdl_phase phase;
     int running, gone;     /* with a thread; to be dropped */
     int born;              /* 0: the next order begins with a birth */
+    int lost;              /* the state that it would begin with is there no more */
     uint64_t at_ms;        /* nothing is said before */
     uint32_t life, window; /* the next one to run */
     /* A state that is fetched, and one that is handed in: its list, chunks done, bytes. */

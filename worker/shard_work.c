@@ -18,12 +18,7 @@ size_t mdl_shard_work_bytes(const mdl_model *model, uint32_t shard, uint32_t sha
     uint32_t *owner = cut(model, shards);
     if (!owner)
         return SIZE_MAX;
-    const mdl_experiment *x = &model->experiment;
-    size_t bytes = sizeof(mdl_shard_work) + mdl_player_bytes(x, owner, shard) + MDL_ALIGN +
-                   model->layout.genes * sizeof(float) + x->network.regions * sizeof *owner +
-                   mdl_shard_output_max(x, owner, shard) + mdl_shard_input_max(x, owner, shard);
-    if (x->sharding.snapshot_windows > 0)
-        bytes += (size_t)mdl_player_state_bytes(x, owner, shard);
+    size_t bytes = mdl_player_bytes(&model->experiment, owner, shard);
     free(owner);
     return bytes;
 }

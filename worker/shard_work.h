@@ -54,7 +54,8 @@ typedef struct mdl_shard_work {
     uint32_t commit_room;
 } mdl_shard_work;
 
-/* Bytes that a shard takes while it is held, buffers included. */
+/* Bytes of a shard's network, as the coordinator counts them too (mdl_player_bytes()). Its genome, its
+ * messages and a state that is handed in come on top. */
 size_t mdl_shard_work_bytes(const mdl_model *model, uint32_t shard, uint32_t shards);
 /* Zeroed memory with whose part it is; NULL when out of memory. `shards` is 1..regions. */
 mdl_shard_work *mdl_shard_work_new(const mdl_model *model, uint32_t job, uint32_t shard, uint32_t shards);
