@@ -101,10 +101,12 @@ void mdl_coordinator_free(mdl_coordinator *c) {
         mdl_peer_close(c, i);
     }
     mdl_past_free(c->past);
+    mdl_stage_free(c);
     mdl_ledger_free(c->ledger);
     free(c->peer);
     free(c->lease);
     free(c->waited);
+    free(c->gave_up);
     free(c->closed);
     mdl_name_index_close(&c->listed);
     mdl_name_index_close(&c->sessions);
@@ -161,6 +163,7 @@ static int note(mdl_coordinator *c, const mdl_message *m) {
         mdl_state_digest(mdl_ledger_evolution(c->ledger), c->state);
         return mdl_names_add(&c->names, m->as.genesis.document);
     case MDL_MSG_ADMIT:
+    case MDL_MSG_ADMIN: /* a successor */
         return mdl_peers_follow(c);
     case MDL_MSG_CLOSE:
         return note_close(c, &m->as.close);
@@ -333,7 +336,7 @@ mdl_err mdl_coordinator_start(mdl_coordinator *c, const uint8_t *document, size_
         mdl_coordinator_log(c, "unverified", NULL,
                             "VERIFICATION IS OFF in this experiment: every result is believed as it comes");
     }
-    if (!mdl_work_begin(c, now_ms)) {
+    if (!mdl_work_begin(c, now_ms) || !mdl_stage_begin(c, now_ms)) {
         c->failed = 1;
     }
     mdl_coordinator_advance(c, now_ms);
@@ -361,7 +364,7 @@ static int close_generation(mdl_coordinator *c) {
     mdl_message m;
     const uint8_t *fitness;
     size_t size;
-    if (c->checking > 0) { /* threads read the generation */
+    if (c->checking > 0 || mdl_stage_busy(c)) { /* threads read the generation */
         return 0;
     }
     memset(&m, 0, sizeof m);
@@ -449,7 +452,7 @@ void mdl_coordinator_advance(mdl_coordinator *c, uint64_t now_ms) {
     if (!closed || c->failed) {
         return;
     }
-    if (!mdl_work_begin(c, now_ms)) {
+    if (!mdl_work_begin(c, now_ms) || !mdl_stage_begin(c, now_ms)) {
         c->failed = 1;
         return;
     }
@@ -490,6 +493,7 @@ void mdl_coordinator_tick(mdl_coordinator *c, uint64_t now_ms, uint64_t wall_ms)
     c->wall_ms = wall_ms;
     if (c->started && c->storage_ok && !c->failed && !mdl_ledger_ended(c->ledger)) {
         mdl_work_tick(c, now_ms);
+        mdl_stage_tick(c, now_ms);
         mdl_verify_drive(c, now_ms);
     }
 }
@@ -516,6 +520,9 @@ void mdl_coordinator_inform(const mdl_coordinator *c, mdl_coordinator_info *out)
     out->checks = c->checks;
     out->verdicts = c->verdicts;
     out->checking = c->checking;
+    out->disputes = c->disputes;
+    out->judgements = c->judgements;
+    mdl_stage_inform(c, out);
     out->reviewed = c->reviewed;
     out->corrected = c->corrected;
     out->owed = mdl_ledger_owed(c->ledger);

@@ -22,13 +22,14 @@
 #include "protocol/reason.h"
 
 enum {
-    MDL_LEASE_MS_DEFAULT = 2000,     /* how long a lease is meant to keep a worker busy    */
-    MDL_LEASES_EACH = 4,             /* open leases of one worker                          */
-    MDL_DEADLINE_MS_MIN = 15000,     /* a lease never ends earlier                         */
-    MDL_HISTORY_BYTES_MAX = 1 << 20, /* of one reply to sync, or one generation if larger  */
-    MDL_ACTIVE_MS = 60000,           /* a worker heard of within this time is active       */
-    MDL_CHECKPOINT_SHOWN_MAX = 1024, /* bytes of a checkpoint that pong shows              */
-    MDL_CHECKERS_MAX = 64            /* jobs that the coordinator does itself at once      */
+    MDL_LEASE_MS_DEFAULT = 2000,        /* how long a lease is meant to keep a worker busy    */
+    MDL_LEASES_EACH = 4,                /* open leases of one worker                          */
+    MDL_DEADLINE_MS_MIN = 15000,        /* a lease never ends earlier                         */
+    MDL_HISTORY_BYTES_MAX = 1 << 20,    /* of one reply to sync, or one generation if larger  */
+    MDL_ACTIVE_MS = 60000,              /* a worker heard of within this time is active       */
+    MDL_CHECKPOINT_SHOWN_MAX = 1024,    /* bytes of a checkpoint that pong shows              */
+    MDL_SHARD_STATES_DEFAULT = 1 << 30, /* bytes of shards' states that are kept */
+    MDL_CHECKERS_MAX = 64               /* jobs that the coordinator does itself at once      */
 };
 
 /* One entry of an allow-list. */
@@ -50,10 +51,14 @@ typedef struct mdl_coordinator_config {
     uint8_t chain[MDL_DIGEST_BYTES]; /* seed of the hash chain: a secret */
     uint32_t checkers;               /* jobs that compute() takes at once, up to MDL_CHECKERS_MAX; 0: 1 */
     uint64_t lease_ms;               /* 0: MDL_LEASE_MS_DEFAULT                 */
+    uint64_t shard_states;           /* bytes of shards' states that are kept; 0: MDL_SHARD_STATES_DEFAULT */
     double rate, burst;              /* messages a second of one key, and at once; 0: 50 and 100 */
 } mdl_coordinator_config;
 
 /* Commands. Bytes are the caller's again when the function returns. */
+struct mdl_shard_replay;
+struct mdl_transcript_fault;
+
 typedef struct mdl_coordinator_io {
     void *ctx;
     /* Record `index`, right behind the one before. */
@@ -77,6 +82,18 @@ typedef struct mdl_coordinator_io {
     /* Where the hashes of the ledger's tree are, for the first `size` records, which are
      * durable: good until the next event. MDL_OK, or any error: not now. */
     mdl_err (*tree)(void *ctx, uint64_t size, mdl_merkle_lookup *lookup);
+    /* Where networks are cut; may be NULL elsewhere. Both on another thread, while the open generation stays as it is.
+     * Run mdl_shard_replay_run() with r->inputs, which are the shell's now to free; then mdl_coordinator_replayed(). */
+    void (*replay)(void *ctx, const struct mdl_shard_replay *r);
+    /* Run mdl_transcript_find() of this job of the open generation, with the shards' regions [regions] (copied before
+     * this returns); then mdl_coordinator_found(). */
+    void (*find)(void *ctx, uint32_t job, const uint8_t transcript[MDL_DIGEST_BYTES],
+                 const uint8_t (*region)[MDL_DIGEST_BYTES]);
+    /* The last step of a dispute about this job, on another thread: mdl_case_judge() on a life with the job's genome;
+     * then mdl_coordinator_judged(). `of` stays as it is until then; the rest is copied. NULL: nothing is taken apart.
+     */
+    void (*judge)(void *ctx, const mdl_evolution *of, uint32_t job, const mdl_case *last, const uint8_t *state,
+                  size_t size);
 } mdl_coordinator_io;
 
 typedef struct mdl_coordinator mdl_coordinator;
@@ -132,6 +149,15 @@ void mdl_coordinator_tick(mdl_coordinator *c, uint64_t now_ms, uint64_t wall_ms)
 void mdl_coordinator_computed(mdl_coordinator *c, uint32_t generation, uint32_t job, const mdl_duty_answer *answer,
                               uint64_t now_ms);
 
+/* The answer to the command judge(); fault MDL_FAULT_NONE: it could not be done. */
+void mdl_coordinator_judged(mdl_coordinator *c, uint32_t generation, uint32_t job, const mdl_judged *judged,
+                            uint64_t now_ms);
+/* The answer to the command replay(): of job, life and shard, with `right`; all zero: it could not be run. */
+void mdl_coordinator_replayed(mdl_coordinator *c, uint32_t job, uint32_t life, uint32_t shard,
+                              const uint8_t right[MDL_DIGEST_BYTES], uint64_t now_ms);
+/* The answer to the command find(). */
+void mdl_coordinator_found(mdl_coordinator *c, uint32_t job, const struct mdl_transcript_fault *fault, uint64_t now_ms);
+
 /* pause, resume, ban, unban. `key` NULL for the first two. MDL_OK, MDL_ENOENT
  * (no such action or worker), MDL_EMISMATCH (it is so already, or over), MDL_ERANGE
  * (the reason), MDL_EIO (no room), with a sentence. */
@@ -146,6 +172,12 @@ typedef struct mdl_coordinator_info {
     uint64_t results, expired, duplicates, rejected; /* leases and messages since the start */
     uint64_t checks, verdicts;                       /* jobs that the coordinator did itself, since the start */
     uint32_t checking;                               /* and does now */
+    uint64_t disputes, judgements;                   /* taken apart, and decided so, since the start */
+    /* Sharded jobs under way, their shards and players; windows of them and of those that are over since the
+     * start, of these played again after a loss; what workers were busy with shards, of the time that they had them. */
+    uint32_t stages, shards, players;
+    uint64_t windows, played;
+    double shard_busy;
     uint64_t reviewed, corrected, owed; /* convicts' units of closed generations: done again, wrong; still owed */
     uint64_t credit;                    /* updates of closed generations       */
     int64_t best;                       /* of the last closed generation       */

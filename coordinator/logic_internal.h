@@ -3,6 +3,7 @@
 #define MDL_COORDINATOR_LOGIC_INTERNAL_H
 
 #include "coordinator/logic.h"
+#include "protocol/key_change.h"
 #include "protocol/name_index.h"
 #include "protocol/past.h"
 #include "protocol/session.h"
@@ -31,6 +32,7 @@ typedef struct mdl_peer {
     uint32_t threads, leases, patience;    /* patience: factor of deadlines, grows with expiries */
     double lives;                          /* a millisecond, smoothed; 0: not measured */
     uint64_t queued_ms;                    /* expected time of its open leases */
+    uint64_t memory;                       /* for networks, as it says         */
 } mdl_peer;
 
 /* The volatile side of a lease of the current generation, ascending by id. */
@@ -56,7 +58,14 @@ typedef struct mdl_names {
 /* A job that a thread does. */
 typedef struct mdl_checking {
     uint32_t generation, job;
+    int judges; /* the last step of a dispute about it */
 } mdl_checking;
+
+/* The volatile side of a dispute. */
+typedef struct mdl_taken_apart {
+    uint32_t used, job;
+    uint64_t moved_ms;
+} mdl_taken_apart;
 
 /* A convict's unit of a closed generation that is done again. */
 typedef struct mdl_review {
@@ -105,8 +114,13 @@ struct mdl_coordinator {
     mdl_past *past;              /* NULL: nothing is reviewed */
     mdl_review review;
     uint64_t reviewed, corrected;
+    mdl_taken_apart apart[MDL_LEDGER_DISPUTES_MAX];
+    uint8_t *gave_up; /* [jobs] their disputes lead to nothing: done again as a whole */
+    uint32_t gave_up_room;
+    uint64_t disputes, judgements;
 
     uint64_t results, expired, duplicates, rejected, credit;
+    struct mdl_shards *shards; /* NULL: networks are not cut */
 
     uint64_t list[MDL_LIST_MAX]; /* of the message at hand */
     uint8_t work[MDL_SEAL_WORK_BYTES];
@@ -148,6 +162,10 @@ void mdl_coordinator_idle(mdl_coordinator *c, const mdl_asked *a, mdl_reason rea
 void mdl_coordinator_give_receipt(mdl_coordinator *c, const mdl_asked *a, uint64_t record);
 void mdl_answer_clear(mdl_answer *a);
 
+/* Whether a worker's statement of a session key may become a record. MDL_OK, or an error with a sentence. */
+mdl_err mdl_coordinator_session_key(const mdl_coordinator *c, const mdl_ledger_worker *w, const char *text,
+                                    mdl_session_key *terms, char *error, size_t error_size);
+
 /* ---- logic_session.c ---- */
 void mdl_peer_close(mdl_coordinator *c, uint32_t worker);
 int mdl_peers_follow(mdl_coordinator *c); /* as many peers as workers; 0 when out of memory */
@@ -171,9 +189,64 @@ void mdl_work_revoke(mdl_coordinator *c, uint32_t worker, mdl_reason reason);
 /* A new session: what the old one leased may be lost. */
 void mdl_work_orphan(mdl_coordinator *c, uint32_t worker);
 
+/* Every lease has a place in our list, those of shards too: 0 when out of memory. */
+int mdl_work_note_shard(mdl_coordinator *c, uint64_t now_ms);
+
+/* ---- logic_shard*.c: sharded jobs; all of them do nothing where the experiment has none ---- */
+/* A generation begins, or the coordinator. 0: out of memory. */
+int mdl_stage_begin(mdl_coordinator *c, uint64_t now_ms);
+void mdl_stage_free(mdl_coordinator *c);
+typedef enum mdl_shard_given {
+    MDL_SHARD_ORDINARY, /* ordinary work may be given */
+    MDL_SHARD_NOTHING,  /* neither that nor a shard   */
+    MDL_SHARD_GIVEN     /* the call was answered      */
+} mdl_shard_given;
+mdl_shard_given mdl_stage_want(mdl_coordinator *c, const mdl_asked *a);
+/* Whether networks are run whole now, and ordinary leases are given. */
+int mdl_stage_whole(const mdl_coordinator *c);
+/* Whether this worker holds this lease, and it is of a shard. */
+int mdl_stage_holds(const mdl_coordinator *c, uint32_t worker, uint64_t lease);
+/* A call that a shard's next window needs, and not again: it takes no token. */
+int mdl_stage_is_due(mdl_coordinator *c, const mdl_asked *a);
+/* The most bytes of an output of its shard. */
+size_t mdl_stage_window_max(const mdl_coordinator *c, uint64_t lease);
+void mdl_stage_pull(mdl_coordinator *c, const mdl_asked *a);
+void mdl_stage_window(mdl_coordinator *c, const mdl_asked *a);
+void mdl_stage_snapshot(mdl_coordinator *c, const mdl_asked *a);
+void mdl_stage_result(mdl_coordinator *c, const mdl_asked *a);
+/* As mdl_work_revoke(), mdl_work_orphan() and mdl_work_follow(). */
+void mdl_stage_revoke(mdl_coordinator *c, uint32_t worker, mdl_reason reason);
+void mdl_stage_orphan(mdl_coordinator *c, uint32_t worker);
+void mdl_stage_follow(mdl_coordinator *c, uint64_t now_ms);
+void mdl_stage_tick(mdl_coordinator *c, uint64_t now_ms);
+/* A kept state, or a part of one. */
+int mdl_stage_blob(const mdl_coordinator *c, const uint8_t digest[MDL_DIGEST_BYTES], const uint8_t **bytes,
+                   size_t *size);
+void mdl_stage_inform(const mdl_coordinator *c, mdl_coordinator_info *out);
+/* The threads read the open generation. */
+int mdl_stage_busy(const mdl_coordinator *c);
+/* A verdict of the coordinator's contradicts shards that answered this job together: find the false one. */
+void mdl_stage_search(mdl_coordinator *c, uint32_t job);
+
 /* ---- logic_verify.c ---- */
 /* Give the threads what the coordinator has to do itself. */
 void mdl_verify_drive(mdl_coordinator *c, uint64_t now_ms);
+
+/* Workers who have answered a job. */
+typedef struct mdl_answerers {
+    uint32_t count, worker[MDL_DUTY_ANSWERS];
+} mdl_answerers;
+mdl_answerers mdl_verify_answerers(const mdl_coordinator *c, uint32_t job);
+/* Those of them whom record `record` has convicted leave. */
+void mdl_verify_convicted(mdl_coordinator *c, uint64_t record, uint32_t job, const mdl_answerers *a, uint64_t now_ms);
+
+/* ---- logic_dispute.c ---- */
+/* Whether this disputed job is taken apart, from now on maybe; the dispute goes on as far as it can. */
+int mdl_dispute_handles(mdl_coordinator *c, uint32_t job, uint64_t now_ms);
+/* A move is due of who wants work: ask for it. 0: none. */
+int mdl_dispute_ask(mdl_coordinator *c, const mdl_asked *a);
+void mdl_dispute_move(mdl_coordinator *c, const mdl_asked *a);
+int mdl_dispute_may_carry(const mdl_coordinator *c, uint32_t worker, const mdl_msg_move *m);
 
 /* ---- logic_review.c ---- */
 /* A job of a convict's closed units; 0: none, or not yet. */

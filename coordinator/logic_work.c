@@ -14,6 +14,7 @@ enum {
     PATIENCE_MAX = 64,
     RETRY_MS_MIN = 20,
     RETRY_MS_MAX = 1000,
+    SHARD_RETRY_MS = 100,
     ASKED_MS = 10,    /* workers that may ask again in a millisecond: the more there are, the longer they wait */
     COPY_MS_MIN = 500 /* no lease is copied earlier */
 };
@@ -83,6 +84,11 @@ int mdl_work_begin(mdl_coordinator *c, uint64_t now_ms) {
         return 0;
     }
     memset(c->waited, 0, (c->jobs + 1) * sizeof *c->waited);
+    if (!mdl_grow((void **)&c->gave_up, &c->gave_up_room, c->jobs + 1, sizeof *c->gave_up)) {
+        return 0;
+    }
+    memset(c->gave_up, 0, (c->jobs + 1) * sizeof *c->gave_up);
+    memset(c->apart, 0, sizeof c->apart);
     c->leases = c->lease_open = 0;
     MDL_ASSERT(c->checking == 0);
     c->remainder_ms = c->remainder_end_ms = c->late_ms = 0;
@@ -99,11 +105,19 @@ int mdl_work_begin(mdl_coordinator *c, uint64_t now_ms) {
         if (!s) {
             return 0;
         }
-        if (l[i].state != MDL_LEASE_OPEN) {
+        if (l[i].state != MDL_LEASE_OPEN || l[i].shards > 0) {
             settle(c, s);
         }
     }
     return 1;
+}
+
+int mdl_work_note_shard(mdl_coordinator *c, uint64_t now_ms) {
+    mdl_lease_slot *s = add_slot(c, mdl_ledger_lease_find(c->ledger, mdl_ledger_next_lease(c->ledger) - 1), now_ms, 0);
+    if (s) {
+        settle(c, s);
+    }
+    return s != NULL;
 }
 
 /* ---- granting ---- */
@@ -147,11 +161,13 @@ static uint32_t size_lease(mdl_coordinator *c, const mdl_asked *a, mdl_duty_choi
 static int write_lease(mdl_coordinator *c, const mdl_asked *a, uint32_t first, uint32_t count, uint64_t lives,
                        uint64_t *deadline_ms, uint64_t *id) {
     mdl_message m;
+    const mdl_ledger_worker *worker;
     mdl_peer *p = &c->peer[a->worker];
     memset(&m, 0, sizeof m);
     m.type = MDL_MSG_LEASE;
     m.as.lease.lease = *id = mdl_ledger_next_lease(c->ledger);
-    memcpy(m.as.lease.worker, a->envelope->key, MDL_KEY_BYTES);
+    mdl_ledger_workers(c->ledger, &worker);
+    memcpy(m.as.lease.worker, worker[a->worker].key, MDL_KEY_BYTES);
     m.as.lease.generation = mdl_evolution_generation(mdl_ledger_evolution(c->ledger));
     m.as.lease.first = first;
     m.as.lease.count = count;
@@ -280,6 +296,18 @@ void mdl_work_want(mdl_coordinator *c, const mdl_asked *a) {
     }
     if (mdl_ledger_paused(c->ledger)) {
         mdl_coordinator_idle(c, a, MDL_REASON_IDLE_PAUSED, retry_most(c, a->now_ms), 1);
+        return;
+    }
+    if (mdl_dispute_ask(c, a)) {
+        return;
+    }
+    mdl_shard_given given = mdl_stage_want(c, a);
+    if (given == MDL_SHARD_GIVEN) {
+        return;
+    }
+    if (given == MDL_SHARD_NOTHING) {
+        int done = mdl_ledger_jobs_done(c->ledger) == c->jobs;
+        mdl_coordinator_idle(c, a, done ? MDL_REASON_VERIFYING : MDL_REASON_WAITING_FOR_GENERATION, SHARD_RETRY_MS, 0);
         return;
     }
     if (c->peer[a->worker].leases >= MDL_LEASES_EACH) {
@@ -508,6 +536,7 @@ void mdl_work_tick(mdl_coordinator *c, uint64_t now_ms) {
 }
 
 void mdl_work_revoke(mdl_coordinator *c, uint32_t worker, mdl_reason reason) {
+    mdl_stage_revoke(c, worker, reason);
     mdl_lease_slot *s;
     for (uint64_t id = UINT64_MAX; !c->failed && (s = next_open(c, worker, &id)) != NULL;) {
         expire(c, (uint32_t)(s - c->lease), reason);
@@ -515,6 +544,7 @@ void mdl_work_revoke(mdl_coordinator *c, uint32_t worker, mdl_reason reason) {
 }
 
 void mdl_work_orphan(mdl_coordinator *c, uint32_t worker) {
+    mdl_stage_orphan(c, worker);
     mdl_lease_slot *s;
     for (uint64_t id = UINT64_MAX; (s = next_open(c, worker, &id)) != NULL;) {
         if (!s->orphan) {

@@ -76,6 +76,7 @@ void mdl_shard_import_parts(mdl_shard *s, const mdl_params *p, uint32_t last,
 void mdl_shard_import(mdl_shard *s, const mdl_params *p, uint32_t last, const float *activity) {
     const mdl_network_spec *network = &s->experiment->network;
     const float *part[MDL_REGIONS_MAX];
+    MDL_ASSERT(network->regions > 0);
     for (uint32_t r = 0; r < network->regions; r++)
         part[r] = activity + (size_t)r * network->window * network->listen;
     mdl_shard_import_parts(s, p, last, part);

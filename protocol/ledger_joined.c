@@ -174,6 +174,19 @@ uint64_t mdl_ledger_joined(const mdl_ledger *l, uint32_t job, uint8_t transcript
     return l->joined[job].record;
 }
 
+int mdl_ledger_has_window(const mdl_ledger *l, uint64_t id, uint32_t job, uint32_t life, uint32_t window) {
+    const mdl_ledger_lease *lease = mdl_ledger_lease_at(l, id);
+    uint8_t digest[MDL_DIGEST_BYTES];
+    const uint8_t *bytes;
+    size_t size;
+    mdl_transcript t;
+    if (!lease || !lease->joined || lease->first != job || mdl_ledger_joined(l, job, digest) == 0 ||
+        l->blobs->get(l->blobs->ctx, digest, &bytes, &size) != MDL_OK || mdl_transcript_read(bytes, size, &t) != MDL_OK)
+        return 0;
+    uint64_t place = mdl_transcript_place(&t, life, window);
+    return (life == t.lives && window == 0) || (place != UINT64_MAX && t.windows - place <= lease->windows);
+}
+
 mdl_err mdl_ledger_make_joined(mdl_ledger *l, uint32_t job, const uint64_t *lease, uint32_t count,
                                const uint8_t transcript[MDL_DIGEST_BYTES], mdl_message *m, mdl_breach *breach) {
     mdl_breach ignored;

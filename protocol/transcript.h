@@ -48,4 +48,19 @@ size_t mdl_transcript_bytes(uint32_t lives, uint64_t windows, uint32_t shards, s
 void mdl_transcript_write(const mdl_life_row *rows, uint32_t lives, uint32_t shards, const uint8_t *modulation,
                           size_t modulation_size, const uint8_t *commits, uint64_t windows, uint8_t *out);
 
+/* The first thing in a transcript that is not right: the digest of a window, or, with life = lives and window 0, the
+ * digests of a shard's regions at the end. */
+typedef struct mdl_transcript_fault {
+    int found;
+    uint32_t life, window, shard;
+    uint8_t right[MDL_DIGEST_BYTES]; /* of the window; of the shard's state at the end (12.3) */
+} mdl_transcript_fault;
+
+/* Does the job, which is of `evolution`'s generation, with all its shards, beside the transcript: as costly as the job.
+ *   region   [regions] digests that the shards' results end with
+ * The experiment's cut is that of t->shards. MDL_OK or MDL_ENOMEM. */
+mdl_err mdl_transcript_find(const mdl_experiment *x, const mdl_evolution *evolution, uint32_t job,
+                            const mdl_transcript *t, const uint8_t (*region)[MDL_DIGEST_BYTES],
+                            mdl_transcript_fault *out);
+
 #endif

@@ -18,6 +18,7 @@
 #include "core/assert.h"
 #include "protocol/chain.h"
 #include "protocol/invite.h"
+#include "protocol/key_change.h"
 #include "protocol/ledger_internal.h" /* to put a fold back */
 #include "protocol/reason.h"
 #include "protocol/scan.h"
@@ -44,6 +45,7 @@ static struct {
     char hex[SIGNERS][2 * MDL_KEY_BYTES + 1];
     uint8_t owner[SIGNERS][MDL_KEY_BYTES]; /* of the invitations */
     char invite[SIGNERS][MDL_INVITE_BYTES_MAX + 1];
+    uint8_t secret[SIGNERS][MDL_SECRET_BYTES];
 } fixed;
 
 typedef struct blob {
@@ -248,6 +250,28 @@ static void right_check(world *w, mdl_message *m) {
     }
 }
 
+/* What a key says of itself: a successor, a session key, its end. */
+static void right_statement(world *w, mdl_msg_admin *m, uint32_t worker, uint8_t which) {
+    uint32_t other = 1 + (which >> 2) % (SIGNERS - 1);
+    const uint8_t *id = fixed.id[w->verified], *key = fixed.key[worker];
+    mdl_session_key terms = {.number = 1 + next(w), .until = which & 1};
+    memcpy(m->target, key, MDL_KEY_BYTES);
+    memcpy(terms.key, fixed.key[other], MDL_KEY_BYTES);
+    switch (which % 3) {
+    case 0:
+        strcpy(m->action, "rotate");
+        mdl_key_rotate_make(id, key, fixed.key[other], fixed.secret[worker], fixed.secret[other], m->reason);
+        break;
+    case 1:
+        strcpy(m->action, "session");
+        mdl_session_key_make(id, key, &terms, fixed.secret[worker], m->reason);
+        break;
+    default:
+        strcpy(m->action, "revoke");
+        mdl_key_revoke_make(id, key, key, fixed.secret[worker], m->reason);
+    }
+}
+
 static void right_message(world *w, mdl_message *m, uint32_t *signer) {
     static const char *const admission[4] = {"open 0", "list", "open 1", "invite"}, *const action[4] = {"pause",
                                                                                                         "resume", "ban",
@@ -312,9 +336,13 @@ static void right_message(world *w, mdl_message *m, uint32_t *signer) {
             store(w, bytes, size);
         break;
     case MDL_MSG_ADMIN:
-        which = next(w) % 4;
-        strcpy(m->as.admin.action, action[which]);
-        if (which >= 2)
+        which = next(w);
+        if (which >= 128) {
+            right_statement(w, &m->as.admin, worker, which);
+            break;
+        }
+        strcpy(m->as.admin.action, action[which % 4]);
+        if (which % 4 >= 2)
             memcpy(m->as.admin.target, fixed.key[worker], MDL_KEY_BYTES);
         break;
     default:
@@ -510,13 +538,12 @@ static void play(world *w, uint32_t s) {
 static const uint32_t invited[SIGNERS][2] = {{0, 0}, {0, 2}, {3, 3}, {1, 2}};
 
 static void prepare_fixed(void) {
-    uint8_t secret[SIGNERS][MDL_SECRET_BYTES];
     MDL_ASSERT(sodium_init() >= 0);
     for (uint32_t i = 0; i < 2; i++)
         crypto_hash_sha256(fixed.id[i], (const uint8_t *)experiment[i], strlen(experiment[i]));
     for (uint8_t i = 0; i < SIGNERS; i++) {
         uint8_t seed[MDL_SEED_BYTES] = {i};
-        crypto_sign_seed_keypair(fixed.key[i], secret[i], seed);
+        crypto_sign_seed_keypair(fixed.key[i], fixed.secret[i], seed);
         mdl_hex(fixed.key[i], MDL_KEY_BYTES, fixed.hex[i]);
     }
     for (uint32_t i = 1; i < SIGNERS; i++) {
@@ -524,7 +551,7 @@ static void prepare_fixed(void) {
         memcpy(fixed.owner[i], fixed.key[invited[i][1]], MDL_KEY_BYTES);
         memcpy(terms.worker, fixed.key[i], MDL_KEY_BYTES);
         memcpy(terms.owner, fixed.owner[i], MDL_KEY_BYTES);
-        MDL_ASSERT(mdl_invite_sign(fixed.id[0], &terms, secret[invited[i][0]], fixed.invite[i]) == MDL_OK);
+        MDL_ASSERT(mdl_invite_sign(fixed.id[0], &terms, fixed.secret[invited[i][0]], fixed.invite[i]) == MDL_OK);
     }
 }
 

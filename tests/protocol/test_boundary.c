@@ -65,7 +65,7 @@ static void what_is_packed_comes_back(void **state) {
     for (uint32_t round = 0; round < 3000; round++) {
         size_t count = 1 + mdl_draw_below(&s, COUNT_MAX), used = 0;
         float value[COUNT_MAX], back[COUNT_MAX];
-        uint8_t bytes[1 + 4 * COUNT_MAX], again[1 + 4 * COUNT_MAX];
+        uint8_t bytes[2 + 4 * COUNT_MAX], again[1 + 4 * COUNT_MAX];
         static const float shares[] = {0.0f, 0.01f, 0.1f, 0.9f, 0.99f, 1.0f};
         int bits = round % 2 == 0;
         float share = shares[mdl_draw_below(&s, 6)];

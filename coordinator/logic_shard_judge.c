@@ -1,0 +1,214 @@
+/* Sharded jobs: shards that differ, and answers that a check contradicts.
+ * PROTOCOL section 12.7. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/logic_shard.h"
+#include "core/assert.h"
+
+/* ---- two of one shard differ ---- */
+
+void mdl_stage_dispute(mdl_coordinator *c, mdl_stage *s, uint64_t now_ms) {
+    mdl_shard_replay r;
+    mdl_place_in at;
+    uint32_t shard;
+    const mdl_claim *claim;
+    (void)now_ms;
+    if (s->replaying || !c->io.replay || mdl_orchestra_replay(s->orchestra, &r) != MDL_OK) {
+        return; /* the next tick tries again */
+    }
+    mdl_orchestra_claims(s->orchestra, &claim, &at, &shard);
+    mdl_coordinator_log(c, "dispute", NULL,
+                        "leases %" PRIu64 " and %" PRIu64 " differ: shard %" PRIu32 " of job %" PRIu32 ", life %" PRIu32
+                        ", window %" PRIu32,
+                        claim[0].lease, claim[1].lease, shard, r.job, at.life, at.window);
+    s->replaying = 1;
+    c->shards->threads++;
+    c->io.replay(c->io.ctx, &r);
+}
+
+/* Bans a shard's worker; the record says why. 0: it could not be written. */
+static int convict(mdl_coordinator *c, mdl_message *m, uint64_t now_ms) {
+    const mdl_ledger_worker *w;
+    const mdl_ledger_lease *l = mdl_ledger_lease_find(c->ledger, m->as.shardverdict.lease);
+    uint64_t record = mdl_ledger_size(c->ledger);
+    uint32_t worker = l->worker;
+    if (!mdl_coordinator_record(c, m)) {
+        return 0;
+    }
+    c->verdicts++;
+    mdl_ledger_workers(c->ledger, &w);
+    mdl_coordinator_log(c, "verdict", w[worker].key,
+                        "convicted by record %" PRIu64 ": shard of job %" PRIu32 ", life %" PRIu32 ", window %" PRIu32
+                        "; %" PRIu64 " updates are forfeited",
+                        record, m->as.shardverdict.job, m->as.shardverdict.life, m->as.shardverdict.window,
+                        w[worker].forfeited);
+    mdl_work_follow(c, worker);
+    mdl_stage_follow(c, now_ms);
+    c->late_ms = 0; /* jobs may be open again */
+    mdl_peer_leaves(c, worker, now_ms);
+    mdl_peer_close(c, worker);
+    return 1;
+}
+
+static int is_open_to_verdict(const mdl_coordinator *c, uint64_t lease) {
+    const mdl_ledger_worker *w;
+    const mdl_ledger_lease *l = mdl_ledger_lease_find(c->ledger, lease);
+    mdl_ledger_workers(c->ledger, &w);
+    return l && w[l->worker].verdict == 0;
+}
+
+/* Writes a verdict on each claim that is not right; `spent` goes with the one that was used. */
+static void judge_claims(mdl_coordinator *c, mdl_stage *s, const uint8_t right[MDL_DIGEST_BYTES], uint64_t now_ms) {
+    static const uint8_t zero[MDL_DIGEST_BYTES];
+    mdl_orchestra *o = s->orchestra;
+    uint64_t spent[MDL_LIST_MAX];
+    const mdl_claim *claim;
+    mdl_place_in at;
+    uint32_t job = mdl_orchestra_job(o), claims = mdl_orchestra_claims(o, &claim, &at, NULL);
+    int verifies = memcmp(right, zero, sizeof zero) != 0;
+    /* Room for them all: replicas and copies of each shard are few. */
+    uint32_t count = 2 * mdl_orchestra_parts(o) <= MDL_LIST_MAX ? mdl_orchestra_spent(o, right, spent) : 0;
+    for (uint32_t i = 0; i < claims && !c->failed; i++) {
+        mdl_message m;
+        if (memcmp(claim[i].commit, right, MDL_DIGEST_BYTES) == 0) {
+            continue;
+        }
+        if (!verifies || !claim[i].envelope || !is_open_to_verdict(c, claim[i].lease)) {
+            mdl_stage_end(c, s, claim[i].lease, MDL_REASON_REVOKED, now_ms);
+            continue;
+        }
+        memset(&m, 0, sizeof m);
+        m.type = MDL_MSG_SHARDVERDICT;
+        m.as.shardverdict =
+            (mdl_msg_shardverdict){.generation = mdl_evolution_generation(mdl_ledger_evolution(c->ledger)),
+                                   .job = job,
+                                   .lease = claim[i].lease,
+                                   .life = at.life,
+                                   .window = at.window,
+                                   .spent = {i == 0 ? count : 0, spent}};
+        memcpy(m.as.shardverdict.right, right, MDL_DIGEST_BYTES);
+        mdl_digest_of(claim[i].envelope, claim[i].envelope_size, m.as.shardverdict.evidence);
+        c->io.put_blob(c->io.ctx, m.as.shardverdict.evidence, claim[i].envelope, claim[i].envelope_size);
+        convict(c, &m, now_ms);
+    }
+}
+
+/* Results that rest on what was false are given up. */
+static void give_up_results(mdl_coordinator *c, mdl_stage *s, uint64_t now_ms) {
+    for (uint32_t i = 0; i < mdl_orchestra_parts(s->orchestra) && !c->failed;) {
+        const mdl_voice *v = mdl_orchestra_part(s->orchestra, i);
+        if (v->done) {
+            mdl_stage_end(c, s, v->lease, MDL_REASON_OVERTAKEN, now_ms);
+        } else {
+            i++;
+        }
+    }
+}
+
+void mdl_coordinator_replayed(mdl_coordinator *c, uint32_t job, uint32_t life, uint32_t shard,
+                              const uint8_t right[MDL_DIGEST_BYTES], uint64_t now_ms) {
+    const mdl_claim *claim;
+    mdl_place_in at;
+    uint32_t disputed;
+    MDL_ASSERT(c->shards && c->shards->threads > 0);
+    c->shards->threads--;
+    mdl_stage *s = mdl_stage_of(c, job);
+    if (s && s->replaying && mdl_orchestra_disputed(s->orchestra)) {
+        mdl_orchestra_claims(s->orchestra, &claim, &at, &disputed);
+    }
+    if (!s || !s->replaying || !mdl_orchestra_disputed(s->orchestra) || at.life != life || disputed != shard ||
+        c->failed) {
+        return; /* the job was given up meanwhile */
+    }
+    s->replaying = 0;
+    if (!c->storage_ok) {
+        return; /* a tick asks again */
+    }
+    int used_is_right = memcmp(claim[0].commit, right, MDL_DIGEST_BYTES) == 0;
+    judge_claims(c, s, right, now_ms);
+    if (c->failed) {
+        return;
+    }
+    if (!used_is_right) {
+        give_up_results(c, s, now_ms);
+        s->over_ms = 0;
+    }
+    if (mdl_orchestra_settle(s->orchestra, right) != MDL_OK) {
+        mdl_coordinator_log(c, "memory", NULL, "job %" PRIu32 " is begun again: out of memory", job);
+        mdl_stage_abandon(c, s, MDL_REASON_OVERTAKEN, now_ms);
+        return;
+    }
+    s->moved_ms = now_ms;
+    if (mdl_orchestra_over(s->orchestra)) {
+        s->over_ms = s->over_ms > 0 ? s->over_ms : now_ms;
+    }
+    mdl_stage_wake(c, s, now_ms);
+    mdl_stage_join(c, s, now_ms);
+    mdl_coordinator_advance(c, now_ms);
+}
+
+/* ---- a check contradicts what shards add up to ---- */
+
+/* The digests that the results of a joined job end with, by region. */
+static int ends_of(const mdl_coordinator *c, uint32_t job, uint8_t (*region)[MDL_DIGEST_BYTES]) {
+    const mdl_experiment *x = mdl_stage_experiment(c);
+    uint32_t owner[MDL_REGIONS_MAX], count;
+    const uint64_t *party = mdl_duty_party(mdl_ledger_duty(c->ledger), job, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        const mdl_ledger_lease *l = mdl_ledger_lease_find(c->ledger, party[i]);
+        mdl_balanced_cut(&x->network, l->shards, owner);
+        for (uint32_t r = 0, k = 0; r < x->network.regions; r++) {
+            if (owner[r] == l->shard) {
+                memcpy(region[r], l->regions[k++], MDL_DIGEST_BYTES);
+            }
+        }
+    }
+    return count > 0;
+}
+
+void mdl_stage_search(mdl_coordinator *c, uint32_t job) {
+    uint8_t transcript[MDL_DIGEST_BYTES], region[MDL_REGIONS_MAX][MDL_DIGEST_BYTES];
+    if (!c->shards || !c->io.find || mdl_ledger_joined(c->ledger, job, transcript) == 0 || !ends_of(c, job, region)) {
+        return;
+    }
+    c->shards->threads++;
+    c->io.find(c->io.ctx, job, transcript, (const uint8_t(*)[MDL_DIGEST_BYTES])region);
+}
+
+void mdl_coordinator_found(mdl_coordinator *c, uint32_t job, const mdl_transcript_fault *fault, uint64_t now_ms) {
+    uint32_t count, generation = mdl_evolution_generation(mdl_ledger_evolution(c->ledger));
+    uint64_t leases[MDL_LIST_MAX];
+    MDL_ASSERT(c->shards && c->shards->threads > 0);
+    c->shards->threads--;
+    if (c->failed || !c->storage_ok) {
+        return;
+    }
+    const uint64_t *party = mdl_duty_party(mdl_ledger_duty(c->ledger), job, &count);
+    count = count < MDL_LIST_MAX ? count : MDL_LIST_MAX;
+    if (party) {
+        memcpy(leases, party, count * sizeof *leases); /* verdicts change the duty */
+    }
+    for (uint32_t i = 0; fault->found && i < count && !c->failed; i++) {
+        const mdl_ledger_lease *l = mdl_ledger_lease_find(c->ledger, leases[i]);
+        mdl_message m;
+        if (!l || l->shard != fault->shard || !is_open_to_verdict(c, leases[i])) {
+            continue;
+        }
+        memset(&m, 0, sizeof m);
+        m.type = MDL_MSG_SHARDVERDICT;
+        m.as.shardverdict = (mdl_msg_shardverdict){
+            .generation = generation, .job = job, .lease = leases[i], .life = fault->life, .window = fault->window};
+        memcpy(m.as.shardverdict.right, fault->right, MDL_DIGEST_BYTES);
+        if (!mdl_ledger_has_window(c->ledger, leases[i], job, fault->life, fault->window)) {
+            continue; /* that window was another's, whose lease ended without a result */
+        }
+        convict(c, &m, now_ms);
+    }
+    if (!fault->found) {
+        mdl_coordinator_log(c, "verdict", NULL, "job %" PRIu32 ": no window of the transcript is false", job);
+    }
+    mdl_coordinator_advance(c, now_ms);
+    mdl_verify_drive(c, now_ms);
+}
