@@ -103,7 +103,7 @@ if(TARGET modulon AND NOT MODULON_INSTRUMENTED)
     endforeach()
     # Later halves of fleets that have come to know their workers.
     modulon_test(sim.mature sim "" modulon sim --quiet --signatures quick --adversaries 0.3 --workers 40
-        --population 640 --generations 10 --seeds 1..3 --overhead-most 0.12)
+        --population 640 --generations 10 --seeds 1..3 --overhead-most 0.08)
     modulon_test(sim.attacks sim "" bash tests/sim/attacks.sh)
     if(MODULON_NIGHTLY)
         modulon_test(sim.more_seeds sim "" modulon sim --quiet --signatures quick --adversaries 0.3
