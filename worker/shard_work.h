@@ -7,6 +7,7 @@
 #define MDL_WORKER_SHARD_WORK_H
 
 #include "core/player.h"
+#include "protocol/retrace.h"
 #include "protocol/shard_window.h"
 #include "protocol/snapshot.h"
 #include "worker/model.h"
@@ -29,6 +30,8 @@ typedef struct mdl_shard_work {
     size_t loaded_size; /*                                                     */
     int keep;           /* 1: the state after them                             */
     int finish;         /* 1: the regions' digests                             */
+
+    const mdl_retrace *retrace; /* instead of all that: a side's move in a dispute, into `saved` */
 
     /* The answer. */
     mdl_err err;                     /* MDL_ENOMEM, or what the input or the state is wrong in */
@@ -59,6 +62,9 @@ size_t mdl_shard_work_bytes(const mdl_model *model, uint32_t shard, uint32_t sha
 mdl_shard_work *mdl_shard_work_new(const mdl_model *model, uint32_t job, uint32_t shard, uint32_t shards);
 /* The same part of another job: its network need not be wired again. Nobody may have it. */
 void mdl_shard_work_again(mdl_shard_work *w, uint32_t job);
+/* A retrace, whose order is copied: it is of the generation at which the model stands, and must stay.
+ * NULL when out of memory. */
+mdl_shard_work *mdl_shard_work_retrace(const mdl_model *model, const mdl_retrace *order);
 void mdl_shard_work_free(mdl_shard_work *w); /* NULL is harmless */
 /* Carry out the order; uses up `input` and `loaded`. After an error the next order begins with a birth. */
 void mdl_shard_work_run(mdl_shard_work *w);
