@@ -90,8 +90,9 @@ mdl_rule mdl_ledger_on_equivocation(mdl_ledger *l, const mdl_msg_equivocation *m
         return mdl_ledger_break(breach, MDL_RULE_EQUIVOCATION,
                                 "the blob is no message of this worker that contradicts a record of lease %llu",
                                 (unsigned long long)m->lease);
-    if (mdl_duty_reserve(l->duty, 1) != MDL_OK)
+    uint32_t worker = (uint32_t)(w - l->worker);
+    if (mdl_duty_reserve(l->duty, mdl_ledger_line(l, worker)) != MDL_OK)
         return mdl_ledger_no_memory(breach);
-    mdl_ledger_convict(l, (uint32_t)(w - l->worker));
+    mdl_ledger_convict(l, worker);
     return MDL_RULE_OK;
 }
