@@ -62,6 +62,10 @@ void mdl_rerun_go(mdl_rerun *r, uint64_t upto);
 /* Jobs of another state than the ledger's, in parallel; nothing may be queued for the same threads meanwhile. */
 void mdl_rerun_jobs(mdl_rerun *r, const mdl_evolution *of, uint32_t first, uint32_t count, mdl_job_result *out);
 
+/* ---- judgement.c ---- */
+/* A judgement that is about to be applied: its last step is run. MDL_OK, MDL_ENOMEM, MDL_EIO. */
+mdl_err mdl_audit_judgement(mdl_audit *a, uint64_t index, const uint8_t key[MDL_KEY_BYTES], const mdl_msg_judgement *m);
+
 /* ---- false_results.c ---- */
 mdl_false_results *mdl_false_results_new(void); /* NULL when out of memory */
 void mdl_false_results_free(mdl_false_results *f);

@@ -12,7 +12,7 @@ enum { BATCH = 256 }; /* records whose signatures are checked side by side */
 
 typedef struct entry {
     size_t at, size; /* in the batch's bytes */
-    int verified, result, closing;
+    int verified, result, closing, judgement;
 } entry;
 
 typedef struct fold {
@@ -62,6 +62,7 @@ static void verify(void *shared, uint32_t thread, uint32_t index) {
     e->verified = mdl_envelope_verify(&envelope) == MDL_OK;
     e->result = strcmp(envelope.name, mdl_message_name(MDL_MSG_RESULT)) == 0;
     e->closing = strcmp(envelope.name, mdl_message_name(MDL_MSG_CLOSE)) == 0;
+    e->judgement = strcmp(envelope.name, mdl_message_name(MDL_MSG_JUDGEMENT)) == 0;
 }
 
 /* Envelope and message of a record that the fold has accepted, or of the genesis before it does. */
@@ -179,6 +180,11 @@ static mdl_err apply(fold *f, const entry *e, uint64_t index) {
     }
     if (a->rerun && e->closing)
         mdl_rerun_go(a->rerun, index); /* closing moves the state on */
+    if (e->judgement && index > 0 && message_of(f, e, &envelope, &m) == MDL_OK) {
+        mdl_err err = mdl_audit_judgement(a, index, envelope.key, &m.as.judgement);
+        if (err != MDL_OK)
+            return err;
+    }
     f->blob_err = MDL_OK;
     mdl_rule rule = mdl_ledger_apply(a->ledger, f->bytes.bytes + e->at, e->size, e->verified, &breach);
     if (rule == MDL_RULE_NOMEM || f->blob_err == MDL_ENOMEM)

@@ -106,6 +106,7 @@ void mdl_coordinator_free(mdl_coordinator *c) {
     free(c->peer);
     free(c->lease);
     free(c->waited);
+    free(c->gave_up);
     free(c->closed);
     mdl_name_index_close(&c->listed);
     mdl_name_index_close(&c->sessions);
@@ -523,6 +524,8 @@ void mdl_coordinator_inform(const mdl_coordinator *c, mdl_coordinator_info *out)
     out->checks = c->checks;
     out->verdicts = c->verdicts;
     out->checking = c->checking;
+    out->disputes = c->disputes;
+    out->judgements = c->judgements;
     mdl_stage_inform(c, out);
     out->reviewed = c->reviewed;
     out->corrected = c->corrected;

@@ -58,7 +58,14 @@ typedef struct mdl_names {
 /* A job that a thread does. */
 typedef struct mdl_checking {
     uint32_t generation, job;
+    int judges; /* the last step of a dispute about it */
 } mdl_checking;
+
+/* The volatile side of a dispute. */
+typedef struct mdl_taken_apart {
+    uint32_t used, job;
+    uint64_t moved_ms;
+} mdl_taken_apart;
 
 /* A convict's unit of a closed generation that is done again. */
 typedef struct mdl_review {
@@ -108,6 +115,10 @@ struct mdl_coordinator {
     mdl_past *past;              /* NULL: nothing is reviewed */
     mdl_review review;
     uint64_t reviewed, corrected;
+    mdl_taken_apart apart[MDL_LEDGER_DISPUTES_MAX];
+    uint8_t *gave_up; /* [jobs] their disputes lead to nothing: done again as a whole */
+    uint32_t gave_up_room;
+    uint64_t disputes, judgements;
 
     uint64_t results, expired, duplicates, rejected, credit;
     struct mdl_shards *shards; /* NULL: networks are not cut */
@@ -228,6 +239,22 @@ void mdl_stage_search(mdl_coordinator *c, uint32_t job);
 /* ---- logic_verify.c ---- */
 /* Give the threads what the coordinator has to do itself. */
 void mdl_verify_drive(mdl_coordinator *c, uint64_t now_ms);
+
+/* Workers who have answered a job. */
+typedef struct mdl_answerers {
+    uint32_t count, worker[MDL_DUTY_ANSWERS];
+} mdl_answerers;
+mdl_answerers mdl_verify_answerers(const mdl_coordinator *c, uint32_t job);
+/* Those of them whom record `record` has convicted leave. */
+void mdl_verify_convicted(mdl_coordinator *c, uint64_t record, uint32_t job, const mdl_answerers *a, uint64_t now_ms);
+
+/* ---- logic_dispute.c ---- */
+/* Whether this disputed job is taken apart, from now on maybe; the dispute goes on as far as it can. */
+int mdl_dispute_handles(mdl_coordinator *c, uint32_t job, uint64_t now_ms);
+/* A move is due of who wants work: ask for it. 0: none. */
+int mdl_dispute_ask(mdl_coordinator *c, const mdl_asked *a);
+void mdl_dispute_move(mdl_coordinator *c, const mdl_asked *a);
+int mdl_dispute_may_carry(const mdl_coordinator *c, uint32_t worker, const mdl_msg_move *m);
 
 /* ---- logic_review.c ---- */
 /* A job of a convict's closed units; 0: none, or not yet. */

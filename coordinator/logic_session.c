@@ -397,6 +397,8 @@ mdl_reason mdl_coordinator_worth(const mdl_coordinator *c, const mdl_envelope *e
 /* Whether this worker may send such a blob now: what its leases allow. */
 static mdl_reason may_carry(const mdl_coordinator *c, const mdl_asked *a, uint64_t size) {
     switch (a->message->type) {
+    case MDL_MSG_MOVE:
+        return mdl_dispute_may_carry(c, a->worker, &a->message->as.move) ? MDL_REASON_NONE : MDL_REASON_NOT_ASKED;
     case MDL_MSG_WINDOW:
         return !mdl_stage_holds(c, a->worker, a->message->as.window.lease)   ? MDL_REASON_NO_LEASE
                : size > mdl_stage_window_max(c, a->message->as.window.lease) ? MDL_REASON_OVERSIZE
@@ -492,6 +494,9 @@ static void dispatch(mdl_coordinator *c, const mdl_asked *a) {
         return;
     case MDL_MSG_RESULT:
         mdl_work_result(c, a);
+        return;
+    case MDL_MSG_MOVE:
+        mdl_dispute_move(c, a);
         return;
     case MDL_MSG_PULL:
         mdl_stage_pull(c, a);

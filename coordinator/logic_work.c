@@ -84,6 +84,11 @@ int mdl_work_begin(mdl_coordinator *c, uint64_t now_ms) {
         return 0;
     }
     memset(c->waited, 0, (c->jobs + 1) * sizeof *c->waited);
+    if (!mdl_grow((void **)&c->gave_up, &c->gave_up_room, c->jobs + 1, sizeof *c->gave_up)) {
+        return 0;
+    }
+    memset(c->gave_up, 0, (c->jobs + 1) * sizeof *c->gave_up);
+    memset(c->apart, 0, sizeof c->apart);
     c->leases = c->lease_open = 0;
     MDL_ASSERT(c->checking == 0);
     c->remainder_ms = c->remainder_end_ms = c->late_ms = 0;
@@ -290,6 +295,9 @@ void mdl_work_want(mdl_coordinator *c, const mdl_asked *a) {
     }
     if (mdl_ledger_verifies(c->ledger) && mdl_round_wants(c, a->worker)) {
         mdl_coordinator_idle(c, a, MDL_REASON_SHOW_NONCE, RETRY_MS_MIN, 0);
+        return;
+    }
+    if (mdl_dispute_ask(c, a)) {
         return;
     }
     mdl_shard_given given = mdl_stage_want(c, a);

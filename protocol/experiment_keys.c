@@ -176,6 +176,8 @@ const mdl_key_row mdl_key_table[] = {
      .text = "whether the coordinator does elites and validation again"},
     {VERIFY("shared", shared), INT(0, 1, 0), .unit = "0 or 1",
      .text = "whether draws depend on nonces that the workers show when all jobs have answers"},
+    {VERIFY("dispute", dispute), INT(0, 1000000000, 0), .unit = "10^3 updates",
+     .text = "jobs from this size on are not done again where two answers differ, but taken apart by rounds; 0: none"},
     {VERIFY("review", review), INT(0, MDL_VERIFY_REVIEW_MAX, 16), .unit = "units",
      .text = "a convict's newest unconfirmed units of closed generations that the coordinator does again"},
 

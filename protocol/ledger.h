@@ -12,6 +12,7 @@
 #include "protocol/duty.h"
 #include "protocol/envelope.h"
 #include "protocol/messages.h"
+#include "protocol/referee.h"
 
 /* Rules, numbered for reports. X(NAME, number, sentence) */
 #define MDL_RULE_MAP(X)                                                                                                \
@@ -58,7 +59,10 @@
     X(JOINED, 26,                                                                                                      \
       "shards are joined once each has a result, and answer, transcript and roots follow from one another")            \
     X(SHARD_VERDICT, 27, "a shard's worker is convicted by a window that it signed and that is not the right one")     \
-    X(NONCE, 28,                                                                                                       \
+    X(DISPUTE, 28, "a dispute is of two answers of an open job that differ, one at a time")                            \
+    X(MOVE, 29, "a move in a dispute is the one that is asked of its worker, and has the form that it must have")      \
+    X(JUDGEMENT, 30, "a judgement follows the last move that is needed, and finds wrong who is wrong by it")\
+    X(NONCE, 31,                                                                                                       \
       "a round's nonce is shown once, when all jobs have answers and nothing is drawn, by a worker that "              \
       "committed to it before anybody showed one; the draw is with all that were shown")
 
@@ -214,6 +218,22 @@ uint64_t mdl_ledger_joined(const mdl_ledger *l, uint32_t job, uint8_t transcript
 uint64_t mdl_ledger_owed(const mdl_ledger *l);
 /* One of them, of the lowest generation; *worker: its index. NULL: none. Walks over the workers. */
 const mdl_ledger_unit *mdl_ledger_owed_first(const mdl_ledger *l, uint32_t *worker);
+/* Two answers that are taken apart: PROTOCOL 11.6. */
+typedef struct mdl_ledger_dispute {
+    uint32_t job;
+    uint64_t opened;                 /* record                                      */
+    uint64_t lease[2];               /* of the sides                                */
+    uint32_t worker[2];              /* their indices                               */
+    mdl_referee referee;             /* without a life: it takes rows and points    */
+    int has_state;                   /* the state that is needed was shown          */
+    uint8_t state[MDL_DIGEST_BYTES]; /* then its blob                         */
+} mdl_ledger_dispute;
+enum { MDL_LEDGER_DISPUTES_MAX = 64 };
+/* Those that are open, by their number. */
+uint32_t mdl_ledger_disputes(const mdl_ledger *l, const mdl_ledger_dispute **at);
+const mdl_ledger_dispute *mdl_ledger_dispute_of(const mdl_ledger *l, uint32_t job); /* NULL: none */
+/* Whether the moves suffice for a judgement; `c` (may be NULL) is what has to be run for it: then 2. 1: nothing. */
+int mdl_ledger_judgeable(const mdl_ledger_dispute *d, mdl_case *c);
 /* Whether the root that a joined lease of this job signed has this window; or, with life the number of the job's lives
  * and window 0, whether it is joined. */
 int mdl_ledger_has_window(const mdl_ledger *l, uint64_t lease, uint32_t job, uint32_t life, uint32_t window);
@@ -250,6 +270,13 @@ mdl_err mdl_ledger_make_check(const mdl_ledger *l, uint32_t job, const mdl_duty_
  * be NULL) names; MDL_ENOMEM. */
 mdl_err mdl_ledger_make_joined(mdl_ledger *l, uint32_t job, const uint64_t *lease, uint32_t count,
                                const uint8_t transcript[MDL_DIGEST_BYTES], mdl_message *m, mdl_breach *breach);
+/* A dispute of this job's first answer and the first one that differs from it. MDL_EMISMATCH: there is none to begin.
+ */
+mdl_err mdl_ledger_make_dispute(const mdl_ledger *l, uint32_t job, mdl_message *m);
+/* What a move of this lease is due in its dispute; MDL_EMISMATCH: none. `points` (16) stands behind the message. */
+mdl_err mdl_ledger_make_question(const mdl_ledger *l, uint64_t lease, uint64_t *points, mdl_message *m);
+/* The judgement; `judged` as mdl_case_judge() has it, or NULL where nothing has to be run. MDL_EMISMATCH: not due. */
+mdl_err mdl_ledger_make_judgement(const mdl_ledger *l, uint32_t job, const mdl_judged *judged, mdl_message *m);
 /* What the jobs of a unit that is owed compute. `fitness` [unit->count] and `text` (MDL_SEGMENT_CHARS a job) are
  * filled in and stand behind the message. MDL_EMISMATCH when it is not owed. */
 mdl_err mdl_ledger_make_correction(const mdl_ledger *l, uint32_t worker, uint64_t result, const mdl_duty_answer *jobs,

@@ -2,7 +2,8 @@
  * and what it tells; ledger_genesis.c: record 0; ledger_admit.c: admissions and
  * the operator; ledger_work.c: leases, commitments, results; ledger_verify.c:
  * checks, verdicts, trust; ledger_shard.c, ledger_joined.c: shards and what they add up to; ledger_review.c: a
- * convict's closed units; ledger_close.c: ends of generations; ledger_credit.c: who is paid.
+ * convict's closed units; ledger_dispute.c: answers taken apart; ledger_close.c: ends of generations;
+ * ledger_credit.c: who is paid.
  *
  * Every rule function checks everything, and everything that can fail, before it
  * changes anything. */
@@ -57,6 +58,8 @@ struct mdl_ledger {
     mdl_ledger_sums sum;               /* `waiting` with what is pending */
     uint64_t published;
     uint64_t owed; /* corrections */
+    mdl_ledger_dispute *dispute; /* [MDL_LEDGER_DISPUTES_MAX]; NULL: there never was one */
+    uint32_t disputes;
 
     mdl_ledger_worker *worker;
     uint32_t *by_key;                        /* indices of workers, keys rising */
@@ -112,6 +115,9 @@ mdl_rule mdl_ledger_on_shardlease(mdl_ledger *l, const mdl_msg_shardlease *m, md
 mdl_rule mdl_ledger_on_shardresult(mdl_ledger *l, const mdl_msg_shardresult *m, const uint8_t *key, mdl_breach *breach);
 mdl_rule mdl_ledger_on_joined(mdl_ledger *l, const mdl_msg_joined *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_shardverdict(mdl_ledger *l, const mdl_msg_shardverdict *m, mdl_breach *breach);
+mdl_rule mdl_ledger_on_dispute(mdl_ledger *l, const mdl_msg_dispute *m, mdl_breach *breach);
+mdl_rule mdl_ledger_on_move(mdl_ledger *l, const mdl_msg_move *m, const uint8_t *key, mdl_breach *breach);
+mdl_rule mdl_ledger_on_judgement(mdl_ledger *l, const mdl_msg_judgement *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_correction(mdl_ledger *l, const mdl_msg_correction *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_result(mdl_ledger *l, const mdl_msg_result *m, const uint8_t *key, mdl_breach *breach);
 mdl_rule mdl_ledger_on_close(mdl_ledger *l, const mdl_msg_close *m, mdl_breach *breach);
@@ -152,6 +158,12 @@ void mdl_ledger_keep(mdl_ledger *l);
 /* Its worker was convicted: they are owed. */
 void mdl_ledger_owe(mdl_ledger *l, const mdl_ledger_worker *w);
 
+/* ---- ledger_dispute.c ---- */
+/* Answers have gone, or were settled: disputes about them are over. */
+void mdl_ledger_prune(mdl_ledger *l);
+/* All are. */
+void mdl_ledger_no_disputes(mdl_ledger *l);
+
 /* ---- ledger_credit.c ---- */
 void mdl_ledger_earn(mdl_ledger *l, mdl_ledger_worker *w, uint64_t updates);
 void mdl_ledger_forfeit(mdl_ledger *l, mdl_ledger_worker *w);
@@ -161,11 +173,12 @@ void mdl_ledger_turn_credit(mdl_ledger *l, uint32_t generation);
 /* The open lease that a worker's record is about. */
 mdl_rule mdl_ledger_find_open(const mdl_ledger *l, uint64_t id, const uint8_t *key, mdl_rule rule, const char *what,
                               mdl_ledger_lease **lease, mdl_breach *breach);
-/* What every lease needs: its number is the next, its worker may have it, its generation is the open one. `*room`:
- * place for it at the end of the list. */
+/* What every lease needs: its number is the next, its worker may have it, its generation is the open one. Sets
+ * what all leases have; the fold is left alone. */
 mdl_rule mdl_ledger_check_lease(mdl_ledger *l, uint64_t id, const uint8_t *key, uint32_t generation, mdl_rule rule,
-                                mdl_ledger_lease **room, mdl_breach *breach);
-/* Puts it there. */
+                                mdl_ledger_lease *lease, mdl_breach *breach);
+/* Room for one more, once nothing but memory can refuse it; then it is put there. */
+mdl_rule mdl_ledger_lease_room(mdl_ledger *l, mdl_breach *breach);
 void mdl_ledger_add_lease(mdl_ledger *l, const mdl_ledger_lease *lease);
 /* Ends an open lease. */
 void mdl_ledger_end_lease(mdl_ledger *l, mdl_ledger_lease *lease, mdl_lease_state state);

@@ -166,6 +166,7 @@ mdl_rule mdl_ledger_on_check(mdl_ledger *l, const mdl_msg_check *m, mdl_breach *
     if (mdl_duty_settle(l->duty, m->job, &a) != MDL_OK)
         return mdl_ledger_no_memory(breach);
     l->check[m->job] = l->size;
+    mdl_ledger_prune(l);
     mdl_ledger_verify(l, m->job, 1);
     return MDL_RULE_OK;
 }
@@ -189,6 +190,7 @@ static void convict(mdl_ledger *l, uint32_t worker) {
     mdl_ledger_owe(l, w);
     mdl_err err = mdl_duty_convict(l->duty, w->key);
     MDL_ASSERT(err == MDL_OK);
+    mdl_ledger_prune(l);
 }
 
 /* Keys that followed each other are one worker. */
@@ -226,6 +228,7 @@ mdl_rule mdl_ledger_on_verdict(mdl_ledger *l, const mdl_msg_verdict *m, mdl_brea
     for (uint32_t i = 0; i < losers; i++)
         if (l->worker[loser[i]].verdict == 0)
             mdl_ledger_convict(l, loser[i]);
+    mdl_ledger_prune(l);
     mdl_ledger_verify(l, m->job, 1);
     return MDL_RULE_OK;
 }

@@ -45,6 +45,7 @@
     X(FORKED, forked, 36,                                                                                              \
       "a checkpoint of this ledger has more records than it: some are lost, or it has two histories")                  \
     X(BAD_SESSION_KEY, bad_session_key, 37, "the session key has ended, or its statement is not good for this worker") \
+    X(NOT_ASKED, not_asked, 38, "no such move is asked of this worker now")                                            \
     X(WAITING_FOR_GENERATION, waiting_for_generation, 100,                                                             \
       "all jobs of the generation are leased; it is about to close")                                                   \
     X(IDLE_PAUSED, idle_paused, 101, "the coordinator is paused: no new leases")                                       \

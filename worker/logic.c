@@ -255,6 +255,8 @@ static void drive_control(mdl_worker *w) {
         mdl_jobs_show(w);
     } else if (mdl_checkpoints_ask(w)) {
         return;
+    } else if (mdl_questions_answer(w)) {
+        return;
     } else if (w->at.now_ms >= w->want_at_ms && mdl_jobs_wanted(w)) {
         mdl_jobs_want(w);
     }
@@ -412,6 +414,9 @@ void mdl_worker_free(mdl_worker *w) {
         return;
     mdl_jobs_free(w);
     mdl_shards_free(w);
+    if (w->question.stage == MDL_QUESTION_RUNS)
+        w->question.stage = MDL_QUESTION_READY; /* the threads are gone */
+    mdl_questions_drop(w);
     for (uint32_t i = 0; i < MDL_WAY_COUNT; i++)
         free(w->way[i].frame);
     mdl_model_close(w->config.models, w->model);
@@ -547,9 +552,13 @@ void mdl_worker_computed(mdl_worker *w, const mdl_moment *at, const mdl_job_resu
 }
 
 void mdl_worker_sharded(mdl_worker *w, const mdl_moment *at, uint32_t slot, uint64_t busy_ns) {
-    MDL_ASSERT(slot < w->slots && w->slot[slot].running);
+    int question = slot == MDL_WORKER_SHARDS_MAX;
+    MDL_ASSERT(question || (slot < w->slots && w->slot[slot].running));
     int goes_on = begin(w, at);
-    mdl_shards_done(w, slot, busy_ns);
+    if (question)
+        mdl_questions_done(w);
+    else
+        mdl_shards_done(w, slot, busy_ns);
     if (goes_on)
         drive(w);
 }

@@ -36,6 +36,7 @@ static inline void take_image(const mdl_ledger *l, image *i) {
     memset(i->at + offsetof(mdl_ledger, by_key), 0, sizeof(void *));
     memset(i->at + offsetof(mdl_ledger, by_owner), 0, sizeof(void *));
     memset(i->at + offsetof(mdl_ledger, session), 0, sizeof(void *));
+    memset(i->at + offsetof(mdl_ledger, dispute), 0, sizeof(void *));
     memset(i->at + offsetof(mdl_ledger, lease), 0, sizeof(void *));
     memset(i->at + offsetof(mdl_ledger, leases_room), 0, sizeof l->leases_room); /* nor how much room there is */
     add(i, l->memory[0], evolution_size(l));
@@ -52,6 +53,9 @@ static inline void take_image(const mdl_ledger *l, image *i) {
     add(i, l->by_key, l->workers * sizeof *l->by_key);
     add(i, l->session, l->sessions * sizeof *l->session);
     add(i, l->lease, l->leases * sizeof *l->lease);
+    add(i, l->dispute, l->disputes * sizeof *l->dispute);
+    for (uint32_t k = 0; k < l->workers; k++)
+        add(i, l->worker[k].past, l->worker[k].pasts * sizeof *l->worker[k].past);
     i->size = i->end;
     add(i, l->memory[1], evolution_size(l));
 }
