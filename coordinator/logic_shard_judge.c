@@ -44,11 +44,9 @@ static int convict(mdl_coordinator *c, mdl_message *m, uint64_t now_ms) {
                         "; %" PRIu64 " updates are forfeited",
                         record, m->as.shardverdict.job, m->as.shardverdict.life, m->as.shardverdict.window,
                         w[worker].forfeited);
-    mdl_work_follow(c, worker);
+    mdl_verify_leave(c, worker, record, now_ms);
     mdl_stage_follow(c, now_ms);
     c->late_ms = 0; /* jobs may be open again */
-    mdl_peer_leaves(c, worker, now_ms);
-    mdl_peer_close(c, worker);
     return 1;
 }
 

@@ -138,6 +138,26 @@ mdl_answerers mdl_verify_answerers(const mdl_coordinator *c, uint32_t job) {
     return a;
 }
 
+static void leave(mdl_coordinator *c, uint32_t worker, uint64_t now_ms) {
+    mdl_work_follow(c, worker);
+    mdl_peer_leaves(c, worker, now_ms);
+    mdl_peer_close(c, worker);
+}
+
+void mdl_verify_leave(mdl_coordinator *c, uint32_t worker, uint64_t record, uint64_t now_ms) {
+    const mdl_ledger_worker *w;
+    uint32_t workers = mdl_ledger_workers(c->ledger, &w);
+    if (mdl_ledger_alone(c->ledger, worker)) {
+        leave(c, worker, now_ms);
+        return;
+    }
+    for (uint32_t i = 0; i < workers; i++) {
+        if (w[i].line == w[worker].line && w[i].verdict == record) {
+            leave(c, i, now_ms);
+        }
+    }
+}
+
 void mdl_verify_convicted(mdl_coordinator *c, uint64_t record, uint32_t job, const mdl_answerers *a, uint64_t now_ms) {
     const mdl_ledger_worker *w;
     mdl_ledger_workers(c->ledger, &w);
@@ -148,13 +168,11 @@ void mdl_verify_convicted(mdl_coordinator *c, uint64_t record, uint32_t job, con
         if (w[i].verdict != record) {
             continue;
         }
-        mdl_work_follow(c, i);
         mdl_coordinator_log(c, "verdict", w[i].key,
                             "convicted by record %" PRIu64 ": its answer of job %" PRIu32
                             " is not the right one; %" PRIu64 " updates are forfeited",
                             record, job, w[i].forfeited);
-        mdl_peer_leaves(c, i, now_ms);
-        mdl_peer_close(c, i);
+        mdl_verify_leave(c, i, record, now_ms);
     }
 }
 

@@ -15,7 +15,7 @@ enum {
     RETRY_MS_MIN = 20,
     RETRY_MS_MAX = 1000,
     SHARD_RETRY_MS = 100,
-    ASKED_MS = 10,    /* workers that may ask again in a millisecond: more of them wait longer than RETRY_MS_MAX */
+    ASKED_MS = 10,    /* workers that may ask again in a millisecond: the more there are, the longer they wait */
     COPY_MS_MIN = 500 /* no lease is copied earlier */
 };
 
@@ -245,10 +245,15 @@ static mdl_lease_slot *find_late(mdl_coordinator *c, const mdl_asked *a) {
     return NULL;
 }
 
-/* How long a worker is told to wait at most: a coordinator has to hear them all. */
-static uint64_t retry_most(mdl_coordinator *c, uint64_t now_ms) {
+/* How long a worker is told to wait, at least and at most: a coordinator has to hear them all. */
+static uint64_t retry_least(mdl_coordinator *c, uint64_t now_ms) {
     uint64_t all_ms = mdl_coordinator_active(c, now_ms) / ASKED_MS;
-    return all_ms > RETRY_MS_MAX ? all_ms : RETRY_MS_MAX;
+    return all_ms > RETRY_MS_MIN ? all_ms : RETRY_MS_MIN;
+}
+
+static uint64_t retry_most(mdl_coordinator *c, uint64_t now_ms) {
+    uint64_t least = retry_least(c, now_ms);
+    return least > RETRY_MS_MAX ? least : RETRY_MS_MAX;
 }
 
 /* When the generation should be done: the last expected end of what is open. */
@@ -264,8 +269,8 @@ static uint64_t retry_ms(mdl_coordinator *c, uint64_t now_ms) {
         }
     }
     uint64_t left = c->remainder_end_ms > now_ms ? c->remainder_end_ms - now_ms : 0;
-    uint64_t most = retry_most(c, now_ms);
-    return left < RETRY_MS_MIN ? RETRY_MS_MIN : left > most ? most : left;
+    uint64_t least = retry_least(c, now_ms), most = retry_most(c, now_ms);
+    return left < least ? least : left > most ? most : left;
 }
 
 /* What the worker's next lease must be: the beacon's choice, where there is one. */

@@ -206,6 +206,8 @@ int mdl_ledger_paused(const mdl_ledger *l);
 int mdl_ledger_verifies(const mdl_ledger *l);
 /* Whether a worker, by its index, has passed probation. */
 int mdl_ledger_trusted(const mdl_ledger *l, uint32_t worker);
+/* Whether no other key came before or after this worker's: a conviction reaches the whole line. */
+int mdl_ledger_alone(const mdl_ledger *l, uint32_t worker);
 /* Answers, leases and what is to be done again, of the open generation. Not before the genesis. */
 const mdl_duty *mdl_ledger_duty(const mdl_ledger *l);
 /* mdl_duty_selected() of it. */

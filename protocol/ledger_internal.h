@@ -95,9 +95,8 @@ mdl_rule mdl_ledger_on_key_change(mdl_ledger *l, const mdl_msg_admin *m, mdl_bre
 /* A worker more, whom the caller has checked. `owner_number`: its owner's; UINT32_MAX: by the owner's key.
  * MDL_RULE_OK or NOMEM. */
 mdl_rule mdl_ledger_add_worker(mdl_ledger *l, const mdl_msg_admit *m, uint32_t owner_number, mdl_breach *breach);
-/* How many keys, itself included, followed each other where this one stands; whether it is the only one. */
+/* How many keys, itself included, followed each other where this one stands. */
 uint32_t mdl_ledger_line(const mdl_ledger *l, uint32_t worker);
-int mdl_ledger_alone(const mdl_ledger *l, uint32_t worker);
 mdl_rule mdl_ledger_on_admin(mdl_ledger *l, const mdl_msg_admin *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_lease(mdl_ledger *l, const mdl_msg_lease *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_expire(mdl_ledger *l, const mdl_msg_expire *m, mdl_breach *breach);

@@ -28,11 +28,9 @@ uint32_t mdl_ledger_unshowns(const mdl_ledger *l) {
 /* ---- commitments ---- */
 
 mdl_rule mdl_ledger_check_round(const mdl_ledger *l, const mdl_msg_commit *m, mdl_breach *breach) {
-    int none = mdl_ledger_all_zero(m->round, sizeof m->round);
-    if (none != shares(l))
-        return MDL_RULE_OK;
-    return mdl_ledger_break(breach, MDL_RULE_COMMIT, "%s",
-                            none ? "no nonce of the round is committed to" : "a round nonce where none is shared");
+    return shares(l) && mdl_ledger_all_zero(m->round, sizeof m->round)
+               ? mdl_ledger_break(breach, MDL_RULE_COMMIT, "no nonce of the round is committed to")
+               : MDL_RULE_OK;
 }
 
 void mdl_ledger_take_round(mdl_ledger *l, mdl_ledger_worker *w, const mdl_msg_commit *m) {

@@ -184,11 +184,10 @@ static void fill_commitment(const mdl_worker *w, const mdl_done *d, mdl_message 
     m->type = MDL_MSG_COMMIT;
     m->as.commit.lease = d->of.lease;
     mdl_pledge_digest(&pledge, m->as.commit.commitment);
-    if (w->model && w->model->experiment.verification.shared) {
-        uint8_t nonce[32];
-        round_nonce(w, d->of.experiment, d->of.generation, nonce);
-        mdl_round_digest(d->of.experiment, w->config.key, d->of.generation, nonce, m->as.commit.round);
-    }
+    /* Read where nonces are shared; whether they are, a worker that has just started does not know yet. */
+    uint8_t nonce[32];
+    round_nonce(w, d->of.experiment, d->of.generation, nonce);
+    mdl_round_digest(d->of.experiment, w->config.key, d->of.generation, nonce, m->as.commit.round);
 }
 
 static void fill(const mdl_done *d, mdl_message *m) {
@@ -304,8 +303,6 @@ void mdl_jobs_deliver(mdl_worker *w) {
     if (!d)
         return;
     int shown = !d->pledged || d->committed;
-    if (!shown && !w->model)
-        return; /* what a commitment says depends on the experiment */
     w->sending = d->of.lease;
     if (shown)
         fill(d, &m);

@@ -121,12 +121,17 @@ static void test_rules(void **state) {
     ledger_play_breaks(&p, &m, COORDINATOR, MDL_RULE_NONCE);
     assert_false(mdl_ledger_showing(p.ledger));
     ledger_play_close(&p);
-    /* Where none is shared there is none. */
-    open_verified(&p, "{\"probation\":0,\"selected\":0}");
-    id = lease(&p, 1, 0, 1);
+    /* Where none is shared it is not read, and nothing is shown. */
+    open_verified(&p, "{\"probation\":0,\"selected\":0,\"floor_ppm\":0,\"plant_ppm\":0}");
+    id = lease(&p, 1, 0, JOBS);
     unit = ledger_play_unit(&p, id);
     m = commit_of(&p, &unit, 1, 1);
-    ledger_play_breaks(&p, &m, 1, MDL_RULE_COMMIT);
+    ledger_play_append(&p, &m, 1);
+    ledger_play_append(&p, &unit, 1);
+    LEDGER_SPOILT(&p, nonce_message(&p, 1, 1), 1, MDL_RULE_NONCE, (void)msg);
+    m = ledger_play_message(&p, MDL_MSG_BEACON);
+    ledger_play_breaks(&p, &m, COORDINATOR, MDL_RULE_NONCE);
+    assert_true(mdl_ledger_settled(p.ledger));
     ledger_play_close(&p);
 }
 
