@@ -27,7 +27,7 @@ cuts() {
     local want
     want=$(evolved "$name.json" "alone-$name")
     play "$name" "$name.json" "$4" "$5" "$want"
-    [ "${rerun:-1}" = 0 ] || audited "$name" "$vkey"
+    audited "$name" "$vkey"
     echo "$1: $2 shards, windows of $3, $4 workers: $jobs jobs, champion ${want:0:16}"
 }
 
@@ -35,7 +35,7 @@ cuts hmn 3 3 2 60
 cuts neuraxon 8 1 3 60
 if [ "$long" = 1 ]; then
     verification='"verification": "off",' neurons=2048 ring=64 listen=256 fan_in=2 trials=1 generations=1 episodes=1
-    population=4 encoding='"hmn": { "encoding": "indirect" },' rerun=0
+    population=4 encoding='"hmn": { "encoding": "indirect" },'
     for window in 1 8 32; do
         for shards in 1 2 4 8; do
             for model in hmn neuraxon; do
