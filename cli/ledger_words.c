@@ -143,6 +143,11 @@ void mdl_words_of(mdl_words *w, const uint8_t *record, size_t size, char *out, s
                                              : " 0 is",
                  mdl_fault_sentence((int)m.as.judgement.fault));
         break;
+    case MDL_MSG_EQUIVOCATION:
+        who(w, m.as.equivocation.worker, name);
+        snprintf(out, out_size, "equivocation  %s contradicts its record of lease %" PRIu64 ": convicted", name,
+                 m.as.equivocation.lease);
+        break;
     case MDL_MSG_CORRECTION:
         who(w, m.as.correction.worker, name);
         snprintf(out, out_size,

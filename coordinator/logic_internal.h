@@ -237,6 +237,8 @@ typedef struct mdl_answerers {
     uint32_t count, worker[MDL_DUTY_ANSWERS];
 } mdl_answerers;
 mdl_answerers mdl_verify_answerers(const mdl_coordinator *c, uint32_t job);
+/* A message contradicts a record of its worker: convict it. 0: it does not, or nothing is verified. */
+int mdl_verify_equivocation(mdl_coordinator *c, const mdl_asked *a);
 /* A worker that record `record` has convicted leaves, with all keys of its line. */
 void mdl_verify_leave(mdl_coordinator *c, uint32_t worker, uint64_t record, uint64_t now_ms);
 /* Those of them whom record `record` has convicted leave. */

@@ -141,6 +141,9 @@ static int take_number(mdl_coordinator *c, mdl_asked *a) {
         repeat(c, a, &p->answer[slot]);
         return 0;
     case MDL_SEQ_EQUIVOCATION:
+        if (mdl_verify_equivocation(c, a)) {
+            return 0;
+        }
         tell_equivocation(c, a, &p->session);
         return 0;
     case MDL_SEQ_STALE:

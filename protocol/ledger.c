@@ -155,6 +155,8 @@ static mdl_rule apply_type(mdl_ledger *l, const mdl_envelope *e, const mdl_messa
         return mdl_ledger_on_move(l, &m->as.move, e->key, breach);
     case MDL_MSG_JUDGEMENT:
         return mdl_ledger_on_judgement(l, &m->as.judgement, breach);
+    case MDL_MSG_EQUIVOCATION:
+        return mdl_ledger_on_equivocation(l, &m->as.equivocation, breach);
     case MDL_MSG_CORRECTION:
         return mdl_ledger_on_correction(l, &m->as.correction, breach);
     case MDL_MSG_CLOSE:
@@ -195,6 +197,8 @@ static mdl_rule apply_message(mdl_ledger *l, const mdl_envelope *e, const mdl_me
         rule = apply_type(l, e, m, breach);
     if (rule == MDL_RULE_NOMEM)
         memset(breach->culprit, 0, sizeof breach->culprit);
+    if (rule == MDL_RULE_OK && (m->type == MDL_MSG_RESULT || m->type == MDL_MSG_COMMIT))
+        mdl_ledger_remember(l, e, m);
     if (rule == MDL_RULE_OK)
         l->size++;
     return rule;

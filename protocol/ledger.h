@@ -61,7 +61,10 @@
     X(SHARD_VERDICT, 27, "a shard's worker is convicted by a window that it signed and that is not the right one")     \
     X(DISPUTE, 28, "a dispute is of two answers of an open job that differ, one at a time")                            \
     X(MOVE, 29, "a move in a dispute is the one that is asked of its worker, and has the form that it must have")      \
-    X(JUDGEMENT, 30, "a judgement follows the last move that is needed, and finds wrong who is wrong by it")
+    X(JUDGEMENT, 30, "a judgement follows the last move that is needed, and finds wrong who is wrong by it")           \
+    X(EQUIVOCATION, 31,                                                                                                \
+      "an equivocation is a message of the worker under the number and session of a commit or result of its, or "      \
+      "another commitment to its lease")
 
 typedef enum mdl_rule {
 #define X(name, number, sentence) MDL_RULE_##name = number,
@@ -123,6 +126,13 @@ typedef struct mdl_ledger_worker {
 
 typedef enum mdl_lease_state { MDL_LEASE_OPEN = 0, MDL_LEASE_DONE = 1, MDL_LEASE_EXPIRED = 2 } mdl_lease_state;
 
+/* Where a record of a lease stood in its worker's session, and what it said. */
+typedef struct mdl_ledger_said {
+    uint8_t session[16]; /* zeros: nothing yet */
+    uint64_t seq;
+    uint8_t digest[MDL_DIGEST_BYTES];
+} mdl_ledger_said;
+
 typedef struct mdl_ledger_lease {
     uint64_t id;
     uint32_t worker;                   /* index into workers                     */
@@ -131,6 +141,7 @@ typedef struct mdl_ledger_lease {
     uint64_t record, result; /* records; result is valid when done     */
     uint64_t commit;         /* record of its commitment; 0: none      */
     uint8_t commitment[MDL_DIGEST_BYTES];
+    mdl_ledger_said said[2];   /* its commit; its result */
     uint8_t trusted, verified; /* its worker was trusted when it got it; all its answers were confirmed */
     /* Of a shard of job `first`: section 12. */
     uint32_t shard, shards;               /* 0 shards: ordinary work                         */
@@ -251,6 +262,8 @@ int mdl_ledger_ended(const mdl_ledger *l);
 
 /* ---- what the coordinator must write next: made from the same state, so that
  * the rules and their maker cannot part ---- */
+/* Whether a message, its signature verified, contradicts a record of its worker: *lease is the record's. */
+int mdl_ledger_equivocates(const mdl_ledger *l, const mdl_envelope *e, const mdl_message *m, uint64_t *lease);
 /* The coordinator's own answer of an answered job that is not settled: a check,
  * or a verdict where any answer differs. MDL_EMISMATCH when there is no such. */
 mdl_err mdl_ledger_make_check(const mdl_ledger *l, uint32_t job, const mdl_duty_answer *answer, mdl_message *m);

@@ -287,6 +287,11 @@
     F(I64, fitness, MDL_I64_LO, MDL_I64_HI, "the same")                                                                \
     F(U64, updates, 0, MDL_U64_MAX, "the same")                                                                        \
     F(HEX, end, 32, 32, "the same; else zeros")
+/* A worker said two things where there is one to say; the first is a record. */
+#define MDL_FIELDS_EQUIVOCATION(F)                                                                                     \
+    F(HEX, worker, 32, 32, "the worker's key")                                                                         \
+    F(U64, lease, 0, MDL_U64_MAX, "lease whose commit or result is the first")                                         \
+    F(BLOB, second, 32, 32, "the envelope of the second")
 /* A convict's unit of a closed generation, done again by the coordinator: what it computes, right or not. */
 #define MDL_FIELDS_CORRECTION(F)                                                                                       \
     F(HEX, worker, 32, 32, "the convict")                                                                              \
@@ -362,6 +367,7 @@
     M(verdict, VERDICT, RECORD, "the coordinator did a job itself, and does not: convicts")                            \
     M(dispute, DISPUTE, RECORD, "two answers to a job are taken apart")                                                \
     M(judgement, JUDGEMENT, RECORD, "a dispute is over: convicts")                                                     \
+    M(equivocation, EQUIVOCATION, RECORD, "a worker contradicted a record of its own: convicts")                       \
     M(correction, CORRECTION, RECORD, "the coordinator did a convict's unit of a closed generation again")             \
     M(close, CLOSE, RECORD, "a generation closed")                                                                     \
     M(credit, CREDIT, RECORD, "work was credited")                                                                     \
