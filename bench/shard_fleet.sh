@@ -151,6 +151,7 @@ fleet() {
     bytes=$(calc "print $(sed -n 's/.* faults, \([0-9]*\) bytes.*/\1/p' proxy.out) * $shards / ($n > 0 ? $n : 1)")
     if [ -z "${n1:-}" ]; then
         echo "windows of $1, $2 ms: over too soon, $n of $all windows were seen: more SECONDS_A_CELL" >&2
+        tail -n 2 w?.out w?.err >&2
         rate=0 worker_cpu=0 home_cpu=0 between=0
         return
     fi
