@@ -370,11 +370,15 @@ mdl_err mdl_orchestra_step(mdl_orchestra *o, mdl_voice *p, mdl_place_in at, mdl_
             memcpy(out->snapshot, k->digest, sizeof out->snapshot);
             return MDL_OK;
         }
-        /* It has lost its place: back to where a part of this shard can begin in its life. */
-        p->next.window = 0;
-        if (k->used && k->at.life == p->next.life) {
+        /* It has lost its place: back to where a part of this shard can begin in its life. What it has not played it
+         * must not leap over, but for one that has played nothing. */
+        int leaps = k->used && k->at.life == p->next.life && mdl_place_before(p->next, k->at);
+        if (k->used && k->at.life == p->next.life && (!leaps || p->windows == 0)) {
+            p->from = leaps ? k->at : p->from;
             p->next = k->at;
             memcpy(out->snapshot, k->digest, sizeof out->snapshot);
+        } else {
+            p->next.window = 0;
         }
         if (mdl_place_before(p->next, p->from))
             p->from = p->next;
