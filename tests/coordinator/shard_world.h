@@ -60,7 +60,7 @@ typedef struct stage {
     float *genome;
     uint64_t rng;
     uint32_t windows, deaths, crashes, again, states, replays, finds, silent;
-    int lose_blobs;
+    int lie_last; /* in the last life of a job, whose end holds the network's bytes */
 } stage;
 
 static uint32_t draw(stage *w, uint32_t below) {
@@ -143,6 +143,10 @@ static int fetch(stage *w, player *p, const uint8_t digest[MDL_DIGEST_BYTES], fa
     mdl_message m = fake_message(MDL_MSG_FETCH);
     memcpy(m.as.fetch.digest, digest, MDL_DIGEST_BYTES);
     fake_answer a = fake_ask(&w->s, &p->w, m);
+    while (a.m.type == MDL_MSG_REJECT && a.m.as.reject.reason == MDL_REASON_RATE_LIMITED) {
+        w->s.now_ms += a.m.as.reject.retry_ms;
+        a = fake_ask(&w->s, &p->w, m);
+    }
     *out = a.blob;
     if (a.m.type == MDL_MSG_DOCUMENT) {
         return 1;
@@ -209,16 +213,19 @@ static void take_shard(stage *w, player *p, const mdl_msg_shardgrant *g) {
 
 /* What this worker makes of its last output, where it lies. */
 static void lie(stage *w, player *p, held *h, mdl_window_commit *c) {
-    (void)w;
-    if (p->lie == LIE_NONE || p->lie == LIE_END || p->lied > 0 || p->lie_after-- > 0) {
+    int here = !w->lie_last || c->life + 1 == h->job.episodes;
+    if (p->lie == LIE_NONE || p->lie == LIE_END || p->lied > 0 || !here || p->lie_after > 0) {
+        p->lie_after -= here && p->lie_after > 0;
         return;
     }
-    p->lie_after = 0;
     if (p->lie == LIE_SUM) {
-        h->output[8] ^= 1; /* value, in units of 2^-32 */
+        h->output[10] ^= 0x80; /* the sum of values, by 2^-9 */
     } else if (p->lie == LIE_BOUNDARY) {
         assert_true(h->player->sends > 0);
-        h->output[h->output_size - 4] ^= 1; /* last bit of the last f32, or of a bitmap */
+        if (h->output[h->output_size - 1] == 0) {
+            return; /* silence: wait */
+        }
+        h->output[h->output_size - 2] ^= 0x20; /* a bit of the last f32 */
     } else if (p->lie == LIE_STATE) {
         static const uint8_t zero[MDL_DIGEST_BYTES];
         if (memcmp(c->state, zero, sizeof zero) == 0) {
@@ -465,7 +472,9 @@ static void hear_held(stage *w, player *p, held *h) {
             p->banned = 1;
         } else if (h->asked == MDL_MSG_SNAPSHOT) {
             h->keep = 0;
-        } else if (reason != MDL_REASON_RATE_LIMITED) {
+        } else if (reason == MDL_REASON_RATE_LIMITED) {
+            h->ready_ms = w->s.now_ms + a.m.as.reject.retry_ms;
+        } else {
             drop_held(h);
         }
     } else {

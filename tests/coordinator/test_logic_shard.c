@@ -51,13 +51,41 @@ static void run_alone(const char *json, alone *out) {
 
 /* What the ledger holds, by a fold of its own that verifies every signature. */
 typedef struct told {
-    uint32_t joined, same, verdicts, results, cut; /* cut: shards of all jobs, if equal */
-    uint64_t named[8];                             /* leases that verdicts name */
+    uint32_t joined, same, faults, verdicts, results, cut; /* cut: shards of all jobs, if equal */
+    uint64_t named[8];                                     /* leases that verdicts name */
     uint64_t spent, paid, forfeited;
     uint8_t champion[MDL_DIGEST_BYTES];
     uint8_t banned[8][MDL_KEY_BYTES];
     uint32_t bans;
 } told;
+
+/* Whether every digest of every window of a job that was just joined is right, and those of the ends. */
+static int transcript_is_right(const stage *w, const mdl_ledger *l, uint32_t job) {
+    uint8_t digest[MDL_DIGEST_BYTES], region[MDL_REGIONS_MAX][MDL_DIGEST_BYTES];
+    const uint8_t *bytes = NULL;
+    size_t size = 0;
+    uint32_t count;
+    mdl_transcript t;
+    mdl_transcript_fault fault;
+    assert_true(mdl_ledger_joined(l, job, digest) > 0);
+    assert_int_equal(fake_get((void *)&w->s, digest, &bytes, &size), MDL_OK);
+    assert_int_equal(mdl_transcript_read(bytes, size, &t), MDL_OK);
+    const uint64_t *party = mdl_duty_party(mdl_ledger_duty(l), job, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t owner[MDL_REGIONS_MAX];
+        const mdl_ledger_lease *lease = mdl_ledger_lease_find(l, party[i]);
+        mdl_balanced_cut(&w->x.network, lease->shards, owner);
+        for (uint32_t r = 0, k = 0; r < w->x.network.regions; r++) {
+            if (owner[r] == lease->shard) {
+                memcpy(region[r], lease->regions[k++], MDL_DIGEST_BYTES);
+            }
+        }
+    }
+    assert_int_equal(mdl_transcript_find(&w->x, mdl_ledger_evolution(l), job, &t,
+                                         (const uint8_t(*)[MDL_DIGEST_BYTES])region, &fault),
+                     MDL_OK);
+    return !fault.found;
+}
 
 static void read_ledger(stage *w, const alone *right, told *out) {
     static uint8_t pae[MDL_PAE_BYTES_MAX];
@@ -79,6 +107,7 @@ static void read_ledger(stage *w, const alone *right, told *out) {
             const mdl_job_result *j = &right->job[right->generation_first[m.as.joined.generation] + m.as.joined.job];
             out->joined++;
             out->cut = out->joined == 1 || out->cut == m.as.joined.shards ? m.as.joined.shards : 0;
+            out->faults += !transcript_is_right(w, l, m.as.joined.job);
             out->same += m.as.joined.fitness == j->fitness && m.as.joined.updates == j->updates &&
                          memcmp(m.as.joined.segment, j->segment, MDL_DIGEST_BYTES) == 0;
         } else if (m.type == MDL_MSG_SHARDVERDICT) {
@@ -110,7 +139,7 @@ static const char *experiment(const char *model, uint32_t window, const char *sh
     static char json[1024];
     int length =
         snprintf(json, sizeof json,
-                 "{\"name\":\"shards\",\"seed\":\"11\",\"model\":\"%s\",\"task\":{\"name\":\"bandit\",\"trials\":12},"
+                 "{\"name\":\"shards\",\"seed\":\"11\",\"model\":\"%s\",\"task\":{\"name\":\"bandit\",\"trials\":6},"
                  "\"network\":{\"regions\":8,\"neurons\":12,\"ring\":4,\"sources\":2,\"listen\":4,\"fan_in\":3,"
                  "\"window\":%u},"
                  "\"evolution\":{\"generations\":2,\"episodes\":2,\"validate_every\":2,\"validate_episodes\":1,"
@@ -129,7 +158,7 @@ static void any_cut_gives_the_same_answers(void **state) {
     for (uint32_t m = 0; m < 2; m++) {
         static const uint32_t shards[] = {1, 2, 4, 8}, windows[] = {1, 8};
         for (uint32_t i = 0; i < 4; i++) {
-            for (uint32_t players = 1; players <= CAST; players += shards[i] == 2 ? 3 : 1) {
+            for (uint32_t players = 1; players <= CAST; players += m + (shards[i] == 2 ? 3 : 1)) {
                 char sharding[64];
                 alone right;
                 told found;
@@ -141,6 +170,7 @@ static void any_cut_gives_the_same_answers(void **state) {
                 read_ledger(&w, &right, &found);
                 assert_int_equal(found.joined, right.jobs);
                 assert_int_equal(found.same, right.jobs);
+                assert_int_equal(found.faults, 0); /* of no window */
                 assert_true(found.results >= right.jobs * shards[i]);
                 assert_memory_equal(found.champion, right.champion, MDL_DIGEST_BYTES);
                 assert_true(found.paid == right.updates); /* every update is somebody's, once */
@@ -157,7 +187,7 @@ static void deaths_and_crashes_change_nothing(void **state) {
     (void)state;
     static stage w;
     uint32_t deaths = 0, crashes = 0, states = 0, silent = 0, windows = 0;
-    for (uint64_t seed = 1; seed <= 6; seed++) {
+    for (uint64_t seed = 1; seed <= 5; seed++) {
         alone right;
         told found;
         const char *json =
@@ -165,7 +195,7 @@ static void deaths_and_crashes_change_nothing(void **state) {
         run_alone(json, &right);
         stage_open(&w, json, 3, UINT64_MAX / 64, seed);
         w.p[1].slow_ms = seed == 3 ? 4000 : 0; /* it is overtaken */
-        play(&w, 60, seed > 3 ? 400 : 0, 400000);
+        play(&w, 60, seed > 2 ? 250 : 0, 400000);
         read_ledger(&w, &right, &found);
         assert_int_equal(found.same, found.joined);
         assert_memory_equal(found.champion, right.champion, MDL_DIGEST_BYTES);
@@ -179,7 +209,7 @@ static void deaths_and_crashes_change_nothing(void **state) {
     }
     print_message("%u deaths, %u crashes, %u states taken up, %u of %u windows played again\n", deaths, crashes, states,
                   silent, windows);
-    assert_true(deaths > 20 && crashes > 3 && states > 5 && silent > 20);
+    assert_true(deaths > 10 && crashes > 3 && states > 5 && silent > 20);
 }
 
 /* Replicas: the false window is found when it comes, and the game goes on from before it. */
@@ -219,6 +249,7 @@ static void a_check_names_a_liar(void **state) {
     (void)state;
     static const lie_kind lies[] = {LIE_SUM, LIE_BOUNDARY, LIE_STATE, LIE_END};
     static stage w;
+    uint32_t named = 0;
     for (uint32_t i = 0; i < 8; i++) {
         alone right;
         told found;
@@ -228,20 +259,23 @@ static void a_check_names_a_liar(void **state) {
         stage_open(&w, json, 3, UINT64_MAX / 64, 80 + i);
         w.p[i % 3].lie = lies[i % 4];
         w.p[i % 3].lie_after = i;
+        w.lie_last = 1; /* a small error in an earlier life may change nothing that is asked for */
         play(&w, 0, 0, 400000);
         read_ledger(&w, &right, &found);
         assert_int_equal(w.p[i % 3].lied, 1);
-        if (lies[i % 4] == LIE_STATE) { /* the state's digest alone changes no answer: the check agrees */
-            assert_int_equal(found.verdicts, 0);
-        } else {
-            assert_int_equal(found.verdicts, 1);
-            assert_int_equal(found.bans, 1);
+        /* A false window that changes nothing of the answer is not seen by a check of the answer. */
+        assert_int_equal(found.faults, 1);
+        assert_int_equal(found.verdicts, found.joined - found.same);
+        assert_int_equal(found.bans, found.verdicts);
+        if (found.verdicts > 0) {
             assert_memory_equal(found.banned[0], w.p[i % 3].w.key, MDL_KEY_BYTES);
+            named++;
         }
         assert_memory_equal(found.champion, right.champion, MDL_DIGEST_BYTES);
         stage_close(&w);
         free(right.job);
     }
+    assert_true(named >= 4);
 }
 
 /* "auto": as few shards as memory allows. */
