@@ -201,6 +201,7 @@ typedef struct mdl_audit_report {
     uint64_t seed;
     uint64_t results;                /* in the log */
     uint64_t checks, verdicts;       /* in the log: jobs that the coordinator did itself, and agreed or not */
+    uint64_t judgements;             /* of disputes */
     uint64_t corrections, corrected; /* convicts' units done again after their closing; of them wrong */
     int unverified;                  /* the experiment asks for no verification */
     uint64_t units, jobs, updates, wrong;

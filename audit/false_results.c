@@ -127,7 +127,7 @@ mdl_err mdl_false_results_judge(mdl_audit *a) {
     mdl_false_results *f = a->lies;
     for (size_t i = 0; i < f->count; i++) {
         const lie *l = &f->lie[i];
-        const mdl_ledger_worker *w = mdl_ledger_worker_find(a->ledger, l->key);
+        const mdl_ledger_worker *w = mdl_ledger_signer(a->ledger, l->key);
         if (!w || w->verdict == 0 || (l->entered && l->correction == 0))
             mdl_audit_found(a, l->record, MDL_AUDIT_RECOMPUTE, l->key, "%s", l->text);
         else if (l->correction > 0)

@@ -12,7 +12,7 @@ enum { BATCH = 256 }; /* records whose signatures are checked side by side */
 
 typedef struct entry {
     size_t at, size; /* in the batch's bytes */
-    int verified, result, closing;
+    int verified, result, closing, judgement;
 } entry;
 
 typedef struct fold {
@@ -62,6 +62,7 @@ static void verify(void *shared, uint32_t thread, uint32_t index) {
     e->verified = mdl_envelope_verify(&envelope) == MDL_OK;
     e->result = strcmp(envelope.name, mdl_message_name(MDL_MSG_RESULT)) == 0;
     e->closing = strcmp(envelope.name, mdl_message_name(MDL_MSG_CLOSE)) == 0;
+    e->judgement = strcmp(envelope.name, mdl_message_name(MDL_MSG_JUDGEMENT)) == 0;
 }
 
 /* Envelope and message of a record that the fold has accepted, or of the genesis before it does. */
@@ -105,6 +106,14 @@ static mdl_err note_decision(fold *f, uint64_t index, const mdl_envelope *envelo
     int64_t fitness;
     memset(&claim, 0, sizeof claim);
     claim.count = 1;
+    if (m->type == MDL_MSG_JOINED) {
+        a->report->results++;
+        if (!a->rerun || !mdl_audit_drawn(&a->report->root, a->options->seed, a->options->sample, index))
+            return MDL_OK;
+        return mdl_rerun_add_joined(a->rerun, index, envelope->key, &m->as.joined);
+    }
+    if (m->type == MDL_MSG_SHARDVERDICT)
+        a->report->verdicts++;
     if (m->type == MDL_MSG_CHECK) {
         a->report->checks++;
         if (!a->rerun || !mdl_audit_drawn(&a->report->root, a->options->seed, a->options->sample, index))
@@ -179,6 +188,11 @@ static mdl_err apply(fold *f, const entry *e, uint64_t index) {
     }
     if (a->rerun && e->closing)
         mdl_rerun_go(a->rerun, index); /* closing moves the state on */
+    if (e->judgement && index > 0 && message_of(f, e, &envelope, &m) == MDL_OK) {
+        mdl_err err = mdl_audit_judgement(a, index, envelope.key, &m.as.judgement);
+        if (err != MDL_OK)
+            return err;
+    }
     f->blob_err = MDL_OK;
     mdl_rule rule = mdl_ledger_apply(a->ledger, f->bytes.bytes + e->at, e->size, e->verified, &breach);
     if (rule == MDL_RULE_NOMEM || f->blob_err == MDL_ENOMEM)

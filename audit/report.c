@@ -155,6 +155,7 @@ char *mdl_audit_json(const mdl_audit_report *r) {
     add_count(root, "results", r->results, &good);
     add_count(root, "checks", r->checks, &good);
     add_count(root, "verdicts", r->verdicts, &good);
+    add_count(root, "judgements", r->judgements, &good);
     add_count(root, "corrections", r->corrections, &good);
     add_count(root, "corrected", r->corrected, &good);
     add_count(root, "blobs", r->blobs, &good);

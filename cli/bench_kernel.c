@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/drive.h"
 #include "core/hmn_kernel.h"
+#include "core/lanes.h"
 #include "core/neuraxon_kernel.h"
 #include "core/num.h"
 #include "runtime/memory.h"
@@ -66,6 +67,7 @@ typedef struct subject {
     const mdl_kernel *kernel;
     const mdl_bench_limits *limits;
     uint32_t episode;
+    uint32_t together; /* lives side by side */
     int gate;
     float seen;
 } subject;
@@ -118,6 +120,28 @@ static double run_lives(void *ctx) {
     uint64_t key = mdl_life_key(1, MDL_STREAM_TRAIN, 0, s->episode);
     mdl_life_run(s->life, key, s->episode++, MDL_PART_TRAIN, NULL, NULL, NULL);
     return 1.0;
+}
+
+static mdl_lot next_lot(void *ctx, uint32_t i) {
+    subject *s = ctx;
+    (void)i;
+    uint64_t key = mdl_life_key(1, MDL_STREAM_TRAIN, 0, s->episode);
+    return (mdl_lot){key, s->episode++, MDL_PART_TRAIN};
+}
+
+static void nothing(void *ctx, uint32_t i, const mdl_life *l) {
+    (void)ctx;
+    (void)i;
+    (void)l;
+}
+
+/* As a job of 64 lives runs them. */
+static double run_together(void *ctx) {
+    enum { LIVES = 64 };
+    subject *s = ctx;
+    take_kernel(s);
+    mdl_life_each(s->life, &(mdl_life_list){LIVES, next_lot, nothing, s});
+    return LIVES;
 }
 
 static double run_fma(void *ctx) {
@@ -191,7 +215,31 @@ static void roofline(mdl_bench *b, const char *name, const subject *s, const mdl
     }
 }
 
-static void measure(mdl_bench *b, const char *name, mdl_life *l, size_t bytes, int lives) {
+/* Lives of a tiny network, on every kernel: one by one, and those that can side by
+ * side, all in the same rounds. */
+static void measure_lives(mdl_bench *b, mdl_life *l) {
+    subject subjects[16] = {{0}};
+    mdl_bench_case list[16];
+    uint32_t kernels = mdl_kernel_count(), count = 0;
+    MDL_ASSERT(kernels <= 8);
+    for (uint32_t together = 0; together < 2; together++)
+        for (uint32_t k = 0; k < kernels; k++) {
+            const mdl_kernel *kernel = mdl_kernel_get(k);
+            if (together && !kernel->lanes)
+                continue;
+            subjects[count] =
+                (subject){.life = l, .kernel = kernel, .together = together, .region = mdl_shard_region(l->shard, 0)};
+            list[count] = (mdl_bench_case){
+                .run = together ? run_together : run_lives, .ctx = &subjects[count], .clock = mdl_bench_cpu_s};
+            count++;
+        }
+    mdl_bench_run(b, list, count);
+    for (uint32_t i = 0; i < count; i++)
+        mdl_bench_show(b, subjects[i].together ? "T-maze lives, side by side" : "T-maze lives",
+                       subjects[i].kernel->name, "lives/s", &list[i].rates);
+}
+
+static void measure(mdl_bench *b, const char *name, mdl_life *l, size_t bytes) {
     subject subjects[8] = {{0}};
     mdl_bench_case list[8 + 3];
     uint32_t kernels = mdl_kernel_count(), count = 0;
@@ -206,20 +254,19 @@ static void measure(mdl_bench *b, const char *name, mdl_life *l, size_t bytes, i
         subjects[count].neuraxon = hmn ? NULL : region;
         subjects[count].limits = mdl_bench_limits_of(kernel->name);
         subjects[count].gate = mdl_on(&l->params, MDL_MECH_PHASE_GATE);
-        list[count] =
-            (mdl_bench_case){.run = lives ? run_lives : run_updates, .ctx = &subjects[count], .clock = mdl_bench_cpu_s};
+        list[count] = (mdl_bench_case){.run = run_updates, .ctx = &subjects[count], .clock = mdl_bench_cpu_s};
         count++;
     }
     subject *best = &subjects[count - 1];
     uint32_t all = count;
-    if (best->limits && best->region && !lives) {
+    if (best->limits && best->region) {
         double (*const limits[])(void *) = {run_fma, run_stream, run_gather};
         for (int i = 0; i < 3; i++)
             list[all++] = (mdl_bench_case){.run = limits[i], .ctx = best, .clock = mdl_bench_cpu_s};
     }
     mdl_bench_run(b, list, all);
     for (uint32_t k = 0; k < count; k++) {
-        cJSON *o = mdl_bench_show(b, name, subjects[k].kernel->name, lives ? "lives/s" : "updates/s", &list[k].rates);
+        cJSON *o = mdl_bench_show(b, name, subjects[k].kernel->name, "updates/s", &list[k].rates);
         if (o && (!cJSON_AddNumberToObject(o, "synapses", (double)l->conductor.synapses) ||
                   !cJSON_AddNumberToObject(o, "bytes_per_synapse", (double)bytes / (double)l->conductor.synapses)))
             b->err = MDL_ENOMEM;
@@ -241,7 +288,10 @@ static void measure_network(mdl_bench *b, const char *name, const mdl_experiment
         static const mdl_task_out first = {.obs = {1.0f}, .reward = 1.0f, .flags = MDL_OUT_REWARD | MDL_OUT_WIPE};
         mdl_life_genome(l, genome);
         mdl_drive_begin(l, 1, &first);
-        measure(b, name, l, bytes, lives);
+        if (lives)
+            measure_lives(b, l);
+        else
+            measure(b, name, l, bytes);
     } else {
         b->err = MDL_ENOMEM;
     }

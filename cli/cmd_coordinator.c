@@ -53,7 +53,8 @@ typedef struct program {
     uv_timer_t show, linger;
     mdl_progress progress;
     double *best, *mean; /* for the page */
-    uint64_t updates, updates_ms;
+    uint64_t updates, updates_ms, windows, windows_ms;
+    double windows_per_s;
     double updates_per_s;
     double done, gained, spent_s; /* for the time left: forgotten little by little */
     int stopping, code;
@@ -139,11 +140,27 @@ static void count_updates(program *p) {
     }
 }
 
+/* Append how the shards do: players, windows a second since the last time, and which share of the time that workers
+ * had them went by without computing. */
+static void tell_shards(program *p, const mdl_coordinator_info *i, char *text, size_t size) {
+    size_t used = strlen(text);
+    uint64_t now = mdl_shell_now_ms();
+    if (now - p->windows_ms >= RATE_MS) {
+        p->windows_per_s = p->windows_ms > 0 && i->windows >= p->windows
+                               ? 1000 * (double)(i->windows - p->windows) / (double)(now - p->windows_ms)
+                               : 0;
+        p->windows = i->windows;
+        p->windows_ms = now;
+    }
+    snprintf(text + used, size - used, " shards %" PRIu32 " %.3g windows/s %.0f %% waiting", i->players,
+             p->windows_per_s, 100 * (1 - i->shard_busy));
+}
+
 static void on_show(uv_timer_t *timer) {
     program *p = timer->data;
     mdl_cli_witnesses_offer(p->witnesses, p->shell);
     mdl_coordinator_info i;
-    char text[160];
+    char text[240];
     double best = 0, mean = 0;
     count_updates(p);
     mdl_coordinator_inform(mdl_shell_logic(p->shell), &i);
@@ -153,6 +170,9 @@ static void on_show(uv_timer_t *timer) {
     snprintf(text, sizeof text,
              "generation %" PRIu32 "/%" PRIu32 " best %.4g mean %.4g workers %" PRIu32 " %.3g updates/s", i.generation,
              i.generations, best, mean, i.active, p->updates_per_s);
+    if (i.players > 0) {
+        tell_shards(p, &i, text, sizeof text);
+    }
     mdl_progress_show(&p->progress, fraction_done(&i), text);
 }
 
@@ -286,15 +306,14 @@ static mdl_err on_get(void *ctx, const char *path, uint8_t **bytes, size_t *size
     return MDL_OK;
 }
 
-/* "rotate|revoke KEY STATEMENT": whoever can sign it may post it. */
+/* "rotate|revoke|session KEY STATEMENT": whoever can sign it may post it. */
 static int on_key_change(void *ctx, const char *line, char *text, size_t text_size) {
     program *p = ctx;
-    char action[8], hex[2 * MDL_KEY_BYTES + 1], statement[MDL_KEY_CHANGE_TEXT + 1], end;
+    char action[8], hex[2 * MDL_KEY_BYTES + 1], statement[MDL_KEY_STATEMENT_MAX + 1], end;
     uint8_t key[MDL_KEY_BYTES];
-    if (sscanf(line, "%7[a-z] %64[0-9a-f] %128[A-Za-z0-9+/=]%c", action, hex, statement, &end) != 4 || end != '\n' ||
-        mdl_key_change_of(action) == MDL_KEY_NONE || mdl_unhex(hex, key, sizeof key) != MDL_OK ||
-        !mdl_key_change_is(statement)) {
-        snprintf(text, text_size, "write: rotate or revoke, the key, the statement");
+    if (sscanf(line, "%7[a-z] %64[0-9a-f] %216[A-Za-z0-9+/=]%c", action, hex, statement, &end) != 4 || end != '\n' ||
+        mdl_unhex(hex, key, sizeof key) != MDL_OK || !mdl_key_change_is(mdl_key_change_of(action), statement)) {
+        snprintf(text, text_size, "write: rotate, revoke or session, the key, the statement");
         return 400;
     }
     mdl_err err =

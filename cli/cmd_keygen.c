@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/keys.h"
+#include "cli/session_file.h"
 #include "protocol/digest.h"
 #include "protocol/key_change.h"
 #include "runtime/http_client.h"
@@ -24,11 +26,14 @@ static const mdl_usage usage = {
             "standard input. A sealed file serves as a key file, too: its passphrase is then asked\n"
             "for, or read from the file that MODULON_PASSPHRASE_FILE names.\n"
             "--rotate has an old key name the one of --out as its successor; --revoke ends a key. Each\n"
-            "prints a signed statement, for the operator or, with --send, a coordinator's HTTP server.",
+            "prints a signed statement, for the operator or, with --send, a coordinator's HTTP server.\n"
+            "--session lets a key of its own sign for a worker's key until a generation is over, so that\n"
+            "the worker's key can stay sealed: modulon worker --session-key FILE.",
     .examples = "  modulon keygen --out worker.key\n"
                 "  modulon keygen --out worker.key --backup worker.sealed\n"
                 "  modulon keygen --out restored.key --restore worker.sealed\n"
                 "  modulon keygen --out new.key --rotate worker.key --experiment tmaze.json --send http://host:8080\n"
+                "  modulon keygen --out week.session --session worker.sealed --experiment tmaze.json --until 500\n"
                 "  modulon keygen --revoke worker.sealed --experiment tmaze.json --send http://host:8080",
     .least = 0,
     .most = 0,
@@ -84,7 +89,8 @@ static int make(const char *path, uint8_t secret[MDL_KEYFILE_SECRET]) {
 /* ---- ends of keys ---- */
 
 typedef struct ending {
-    const char *rotate, *revoke, *worker, *experiment, *send;
+    const char *rotate, *revoke, *session, *session_off, *worker, *experiment, *send;
+    uint32_t until;
 } ending;
 
 /* Hexadecimal, or the SHA-256 of an experiment file. */
@@ -121,7 +127,7 @@ static int post(const char *url, const char *line) {
 }
 
 static int end_key(const ending *e, const char *out) {
-    char error[MDL_ERROR_TEXT] = "", hex[2 * MDL_KEY_BYTES + 1], statement[MDL_KEY_CHANGE_TEXT + 1], line[512];
+    char error[MDL_ERROR_TEXT] = "", hex[2 * MDL_KEY_BYTES + 1], statement[MDL_KEY_STATEMENT_MAX + 1], line[512];
     uint8_t secret[MDL_KEYFILE_SECRET], next[MDL_KEYFILE_SECRET], experiment[32], key[MDL_KEY_BYTES];
     const uint8_t *own = secret + MDL_KEYFILE_SECRET - MDL_KEYFILE_PUBLIC;
     mdl_err err = take_experiment(e->experiment, experiment, error, sizeof error);
@@ -139,10 +145,9 @@ static int end_key(const ending *e, const char *out) {
         return mdl_cli_fail(mdl_cli_code(err), "keygen: %s", error);
     }
     if (e->rotate)
-        mdl_key_change_make(MDL_KEY_ROTATE, experiment, key, next + MDL_KEYFILE_SECRET - MDL_KEYFILE_PUBLIC, secret,
-                            statement);
+        mdl_key_rotate_make(experiment, key, next + MDL_KEYFILE_SECRET - MDL_KEYFILE_PUBLIC, secret, next, statement);
     else
-        mdl_key_change_make(MDL_KEY_REVOKE, experiment, key, own, secret, statement);
+        mdl_key_revoke_make(experiment, key, own, secret, statement);
     sodium_memzero(secret, sizeof secret);
     sodium_memzero(next, sizeof next);
     mdl_hex(key, sizeof key, hex);
@@ -151,9 +156,44 @@ static int end_key(const ending *e, const char *out) {
     return e->send ? post(e->send, line) : MDL_EXIT_OK;
 }
 
+/* Milliseconds since 1970: later statements have larger numbers. Nobody compares them with a clock. */
+static uint64_t next_number(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* A session key, its file and its statement; or the statement that there is none any more. */
+static int make_session(const ending *e, const char *out) {
+    char error[MDL_ERROR_TEXT] = "", hex[2 * MDL_KEY_BYTES + 1], line[512];
+    uint8_t secret[MDL_KEYFILE_SECRET];
+    mdl_session_file f = {0};
+    mdl_err err = take_experiment(e->experiment, f.experiment, error, sizeof error);
+    if (err == MDL_OK)
+        err = mdl_cli_key(e->session ? e->session : e->session_off, 0, secret, NULL, error, sizeof error);
+    if (err != MDL_OK)
+        return mdl_cli_fail(mdl_cli_code(err), "keygen: %s", error);
+    memcpy(f.worker, secret + MDL_KEYFILE_SECRET - MDL_KEYFILE_PUBLIC, sizeof f.worker);
+    mdl_session_key terms = {.number = next_number(), .until = e->until};
+    if (e->session)
+        mdl_keyfile_generate(f.secret);
+    memcpy(terms.key, e->session ? f.secret + MDL_KEYFILE_SECRET - MDL_KEYFILE_PUBLIC : f.worker, sizeof terms.key);
+    mdl_session_key_make(f.experiment, f.worker, &terms, secret, f.statement);
+    sodium_memzero(secret, sizeof secret);
+    if (e->session)
+        err = mdl_session_file_write(out, &f, error, sizeof error);
+    mdl_hex(f.worker, sizeof f.worker, hex);
+    snprintf(line, sizeof line, "session %s %s\n", hex, f.statement);
+    sodium_memzero(&f, sizeof f);
+    if (err != MDL_OK)
+        return mdl_cli_fail(mdl_cli_code(err), "keygen: %s", error);
+    fputs(line, stdout);
+    return e->send ? post(e->send, line) : MDL_EXIT_OK;
+}
+
 int mdl_cmd_keygen(int argc, char **argv) {
     const char *out = NULL, *sealed_out = NULL, *sealed_in = NULL;
-    ending e = {0};
+    ending e = {.until = UINT32_MAX};
     const mdl_option options[] = {
         {"out", MDL_OPT_TEXT, &out, NULL, 0, 0, "FILE", "the key file"},
         {"backup", MDL_OPT_TEXT, &sealed_out, NULL, 0, 0, "FILE",
@@ -162,6 +202,11 @@ int mdl_cmd_keygen(int argc, char **argv) {
         {"rotate", MDL_OPT_TEXT, &e.rotate, NULL, 0, 0, "OLD",
          "let the key of this file name that of --out its successor"},
         {"revoke", MDL_OPT_TEXT, &e.revoke, NULL, 0, 0, "FILE", "end the key of this file for good"},
+        {"session", MDL_OPT_TEXT, &e.session, NULL, 0, 0, "FILE",
+         "write a session key that signs for the key of this file to --out"},
+        {"session-off", MDL_OPT_TEXT, &e.session_off, NULL, 0, 0, "FILE",
+         "say that the key of this file has no session key any more"},
+        {"until", MDL_OPT_U32, &e.until, NULL, 0, 1000000, "G", "with --session: the last generation it is good for"},
         {"worker", MDL_OPT_TEXT, &e.worker, NULL, 0, 0, "KEY", "with --revoke: end this worker's key, as its owner"},
         {"experiment", MDL_OPT_TEXT, &e.experiment, NULL, 0, 0, "FILE|ID", "that a statement is for"},
         {"send", MDL_OPT_TEXT, &e.send, NULL, 0, 0, "URL", "post the statement to a coordinator's HTTP server"},
@@ -171,18 +216,26 @@ int mdl_cmd_keygen(int argc, char **argv) {
     int first, code = mdl_cli_options(&usage, options, argc, argv, &first);
     if (code >= 0)
         return code;
-    if (e.rotate && e.revoke)
-        return mdl_cli_fail(MDL_EXIT_USAGE, "keygen: --rotate and --revoke exclude each other");
-    if ((e.rotate || e.revoke) && !e.experiment)
+    int says = (e.rotate != NULL) + (e.revoke != NULL) + (e.session != NULL) + (e.session_off != NULL);
+    if (says > 1)
+        return mdl_cli_fail(MDL_EXIT_USAGE,
+                            "keygen: --rotate, --revoke, --session and --session-off exclude each other");
+    if (e.session && e.until == UINT32_MAX)
+        return mdl_cli_fail(MDL_EXIT_USAGE, "keygen: --until is missing");
+    if (says && !e.experiment)
         return mdl_cli_fail(MDL_EXIT_USAGE, "keygen: --experiment is missing");
     if (e.revoke)
         return end_key(&e, NULL);
+    if (e.session_off)
+        return make_session(&e, NULL);
     if (!out)
         return mdl_cli_fail(MDL_EXIT_USAGE, "keygen: --out is missing");
     if (sealed_out && sealed_in)
         return mdl_cli_fail(MDL_EXIT_USAGE, "keygen: --backup and --restore exclude each other");
     if (e.rotate)
         return end_key(&e, out);
+    if (e.session)
+        return make_session(&e, out);
     code = sealed_in    ? restore(sealed_in, out, secret)
            : sealed_out ? backup(out, sealed_out, secret)
                         : make(out, secret);

@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "core/num.h"
 #include "protocol/digest.h"
 #include "runtime/progress.h"
-#include "sim/boinc.h"
+#include "sim/beside.h"
 #include "sim/sim.h"
 #include "sim/statistics.h"
 
@@ -21,10 +22,11 @@ static const mdl_usage usage = {
             "jobs are answered by an oracle, not computed. Some workers may be adversaries:\n"
             "--mix worst (half in a ring that is honest until trusted, the rest one of each\n"
             "kind), all (one of each), or a kind: lazy, flipper, random, ring, turncoat, hider,\n"
-            "gambler, dropper, silent, copier, replayer, equivocator, flooder.\n"
+            "gambler, dropper, silent, copier, replayer, equivocator, flooder, yesman, whitewasher,\n"
+            "withholder.\n"
             "Invariants are checked after every record; a seed that breaks one is named with the\n"
             "command that replays it, and the exit status is 1. BOINC's adaptive replication is\n"
-            "simulated beside, with as many adversaries of the same patience.",
+            "simulated beside, with the same adversaries.",
     .examples = "  modulon sim --seeds 1..100\n"
                 "  modulon sim --workers 50 --generations 20 --adversaries 0.3 --mix worst --json\n"
                 "  modulon sim --workers 20000 --generations 2 --crash 0 --churn 0",
@@ -36,6 +38,7 @@ typedef struct request {
     mdl_sim_plan plan;
     const char *seeds, *mix, *signatures;
     uint64_t first, last;
+    double late_most;
     int json, quiet;
 } request;
 
@@ -44,6 +47,7 @@ typedef struct total {
     uint64_t seeds, failed, failing[FAILURES_SHOWN];
     char violation[256]; /* of the first failing seed */
     mdl_boinc_report boinc;
+    double late, late_squares, late_least, late_most; /* shares done again in later halves, over the seeds */
 } total;
 
 /* ---- asking ---- */
@@ -76,6 +80,23 @@ static int take_signatures(const char *text, mdl_sim_plan *p) {
 
 /* ---- adding up ---- */
 
+static double share(uint64_t part, uint64_t whole) { return whole ? (double)part / (double)whole : 0; }
+
+static void add_boinc(mdl_boinc_report *t, const mdl_boinc_report *r) {
+    t->jobs += r->jobs;
+    t->extra += r->extra;
+    t->late_jobs += r->late_jobs;
+    t->late_extra += r->late_extra;
+    t->lied += r->lied;
+    t->accepted += r->accepted;
+}
+
+/* The standard deviation over the seeds of what is done again in later halves. */
+static double late_deviation(const total *t) {
+    double n = (double)t->seeds, mean = t->late / n, variance = t->late_squares / n - mean * mean;
+    return t->seeds < 2 || variance < 0 ? 0 : mdl_sqrt(variance * n / (n - 1));
+}
+
 static void add(total *t, const mdl_sim_report *r, uint64_t seed) {
     mdl_sim_report *s = &t->sum;
     for (int k = 0; k < MDL_SIM_BEHAVIOURS; k++) {
@@ -96,11 +117,17 @@ static void add(total *t, const mdl_sim_report *r, uint64_t seed) {
     ADD(verdicts), ADD(checks), ADD(crashes), ADD(kills), ADD(lost), ADD(repeated), ADD(refused), ADD(folds);
     ADD(jobs_closed), ADD(updates_closed), ADD(updates_extra), ADD(late_closed), ADD(late_extra);
     ADD(wrong_selected), ADD(violations), ADD(drawn), ADD(draws), ADD(drawn_wrong), ADD(drawn_free), ADD(forfeited);
+    ADD(drawn_wrong_expected), ADD(drawn_wrong_variance);
 #undef ADD
     s->ended += r->ended;
     s->call_ms_p50 = r->call_ms_p50 > s->call_ms_p50 ? r->call_ms_p50 : s->call_ms_p50;
     s->call_ms_p99 = r->call_ms_p99 > s->call_ms_p99 ? r->call_ms_p99 : s->call_ms_p99;
     memcpy(s->root, r->root, sizeof s->root);
+    double late = share(r->late_extra, r->late_closed);
+    t->late += late;
+    t->late_squares += late * late;
+    t->late_least = t->seeds == 0 || late < t->late_least ? late : t->late_least;
+    t->late_most = late > t->late_most ? late : t->late_most;
     t->seeds++;
     if (r->violations > 0) {
         if (t->failed == 0)
@@ -118,8 +145,6 @@ static double slips_of(const total *t) {
     return banned ? (double)(a->units_wrong + b->units_wrong) / banned : 0;
 }
 
-static double share(uint64_t part, uint64_t whole) { return whole ? (double)part / (double)whole : 0; }
-
 /* ---- telling ---- */
 
 /* The command that replays one seed. */
@@ -127,11 +152,13 @@ static void replay_of(const request *q, uint64_t seed, char *out, size_t size) {
     const mdl_sim_plan *p = &q->plan;
     snprintf(out, size,
              "modulon sim --seeds %" PRIu64 " --workers %u --generations %u --population %u --adversaries %g --mix %s "
-             "--latency %g --loss %g --repeat %g --crash %g --churn %g --floor %u --probation %u --window %u --checkers %u%s "
+             "--latency %g --loss %g --repeat %g --crash %g --churn %g --floor %u --probation %u --window %u "
+             "--checkers %u%s "
              "--signatures %s",
              seed, (unsigned)p->workers, (unsigned)p->generations, (unsigned)p->population, p->adversaries, q->mix,
              p->latency_ms, p->loss, p->repeat, p->crash_s, p->churn_s, (unsigned)p->floor_ppm, (unsigned)p->probation,
-             (unsigned)p->window, (unsigned)p->checkers, p->unverified ? " --unverified" : "", p->ed25519 ? "ed25519" : "quick");
+             (unsigned)p->window, (unsigned)p->checkers, p->unverified ? " --unverified" : "",
+             p->ed25519 ? "ed25519" : "quick");
 }
 
 static const char *signatures_of(const request *q) {
@@ -173,6 +200,9 @@ static void show(const request *q, const total *t) {
     printf("%" PRIu64 " wrong among what was selected (elites, validation, champions)\n", s->wrong_selected);
     printf("work done again: %.2f %% of all, %.2f %% in the later half of the generations\n",
            100 * share(s->updates_extra, s->updates_closed), 100 * share(s->late_extra, s->late_closed));
+    if (t->seeds > 1)
+        printf("the later half, fleet by fleet: mean %.2f %%, standard deviation %.2f %%, from %.2f %% to %.2f %%\n",
+               100 * t->late / (double)t->seeds, 100 * late_deviation(t), 100 * t->late_least, 100 * t->late_most);
     if (s->draws > 0) {
         double lo, hi;
         mdl_sim_interval(s->drawn, s->draws, 1.96, &lo, &hi);
@@ -180,8 +210,9 @@ static void show(const request *q, const total *t) {
                " units of trusted workers, %.2f %% (95 %%: %.2f to %.2f); the floor is "
                "%.2f %%\n",
                s->drawn, s->draws, 100 * share(s->drawn, s->draws), 100 * lo, 100 * hi, q->plan.floor_ppm / 1e4);
-        printf("of the drawn jobs %" PRIu64 " were wrong; %" PRIu64 " of those were confirmed by their own ring\n",
-               s->drawn_wrong, s->drawn_free);
+        printf("of the drawn jobs %" PRIu64 " were wrong, by the formula %.1f (standard deviation %.1f); %" PRIu64
+               " of those were confirmed by their own ring\n",
+               s->drawn_wrong, s->drawn_wrong_expected, mdl_sqrt(s->drawn_wrong_variance), s->drawn_free);
         printf("units with a wrong result of turncoats and gamblers for each one banned: %.1f; 1 / floor is %.0f\n",
                slips_of(t), q->plan.floor_ppm ? 1e6 / q->plan.floor_ppm : 0);
     }
@@ -243,9 +274,12 @@ static void show_json(const request *q, const total *t) {
     mdl_sim_interval(s->drawn, s->draws, 1.96, &lo, &hi);
     printf("\"draws\":%" PRIu64 ",\"drawn\":%" PRIu64
            ",\"drawn_share\":[%.6f,%.6f],\"floor\":%.6f,\"drawn_wrong\":%" PRIu64 ",\"drawn_free\":%" PRIu64
-           ",\"units_wrong_to_ban\":%.3f,\"forfeited\":%" PRIu64 ",",
-           s->draws, s->drawn, lo, hi, q->plan.floor_ppm / 1e6, s->drawn_wrong, s->drawn_free, slips_of(t),
-           s->forfeited);
+           ",\"drawn_wrong_expected\":%.3f,\"drawn_wrong_deviation\":%.3f,\"units_wrong_to_ban\":%.3f,"
+           "\"forfeited\":%" PRIu64 ",",
+           s->draws, s->drawn, lo, hi, q->plan.floor_ppm / 1e6, s->drawn_wrong, s->drawn_free, s->drawn_wrong_expected,
+           mdl_sqrt(s->drawn_wrong_variance), slips_of(t), s->forfeited);
+    printf("\"late\":{\"mean\":%.6f,\"deviation\":%.6f,\"least\":%.6f,\"most\":%.6f},", t->late / (double)t->seeds,
+           late_deviation(t), t->late_least, t->late_most);
     printf("\"jobs_closed\":%" PRIu64 ",\"wrong_selected\":%" PRIu64
            ",\"overhead\":%.6f,\"overhead_late\":%.6f,\"call_ms_p50\":%.3f,\"call_ms_p99\":%.3f,",
            s->jobs_closed, s->wrong_selected, share(s->updates_extra, s->updates_closed),
@@ -277,19 +311,6 @@ static void on_progress(void *ctx, uint32_t generation, uint32_t generations) {
     mdl_progress_show(&w->bar, fraction, text);
 }
 
-static int simulate_boinc(const request *q, total *t) {
-    mdl_boinc_plan b = {.seed = q->first,
-                        .hosts = q->plan.workers < 3      ? 3
-                                 : q->plan.workers > 1000 ? 1000
-                                                          : q->plan.workers,
-                        .jobs = 4000,
-                        .batch = 1,
-                        .adversaries = q->plan.adversaries,
-                        .patience = 100,
-                        .ring = 1};
-    return mdl_boinc_run(&b, &t->boinc);
-}
-
 static int simulate(request *q, total *t) {
     watcher w = {.seeds = q->last - q->first + 1};
     mdl_sim_report report;
@@ -305,18 +326,22 @@ static int simulate(request *q, total *t) {
             return mdl_cli_fail(mdl_cli_code(err), "sim: seed %" PRIu64 ": %s", seed, mdl_strerror((int)err));
         }
         add(t, &report, seed);
+        mdl_boinc_report beside;
+        if (!mdl_sim_beside(&q->plan, &beside)) {
+            mdl_progress_end(&w.bar, 1, "");
+            return mdl_cli_fail(MDL_EXIT_FAILURE, "sim: out of memory");
+        }
+        add_boinc(&t->boinc, &beside);
         w.done++;
         if (seed == q->last)
             break;
     }
     mdl_progress_end(&w.bar, 1, "done");
-    if (!simulate_boinc(q, t))
-        return mdl_cli_fail(MDL_EXIT_FAILURE, "sim: out of memory");
     return -1;
 }
 
 int mdl_cmd_sim(int argc, char **argv) {
-    request q = {.seeds = "1", .mix = "worst", .signatures = "auto"};
+    request q = {.seeds = "1", .mix = "worst", .signatures = "auto", .late_most = 1000};
     total *t = NULL;
     int first;
     mdl_sim_plan_init(&q.plan);
@@ -342,6 +367,8 @@ int mdl_cmd_sim(int argc, char **argv) {
         {"unverified", MDL_OPT_FLAG, &q.plan.unverified, NULL, 0, 0, NULL, "with verification off"},
         {"signatures", MDL_OPT_TEXT, &q.signatures, NULL, 0, 0, "HOW",
          "ed25519, quick (keyed BLAKE2b) or auto: quick above 64 workers"},
+        {"overhead-most", MDL_OPT_F64, &q.late_most, NULL, 0, 1000, "SHARE",
+         "exit 1 if more work is done again in the later half of the generations, on average"},
         {"json", MDL_OPT_FLAG, &q.json, NULL, 0, 0, NULL, "one JSON object on stdout"},
         {"quiet", MDL_OPT_FLAG, &q.quiet, NULL, 0, 0, NULL, "no progress"},
         {NULL, MDL_OPT_FLAG, NULL, NULL, 0, 0, NULL, NULL},
@@ -364,7 +391,7 @@ int mdl_cmd_sim(int argc, char **argv) {
             show_json(&q, t);
         else
             show(&q, t);
-        code = t->failed ? MDL_EXIT_FALSE : MDL_EXIT_OK;
+        code = t->failed || t->late / (double)t->seeds > q.late_most ? MDL_EXIT_FALSE : MDL_EXIT_OK;
     }
     free(t);
     return code;

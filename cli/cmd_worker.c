@@ -2,6 +2,7 @@
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
+#include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/keys.h"
 #include "cli/selftest.h"
+#include "cli/session_file.h"
 #include "cli/worker_statement.h"
 #include "protocol/digest.h"
 #include "runtime/file.h"
@@ -123,6 +125,23 @@ static int open_key(const char *path, mdl_worker_options *o) {
     return MDL_EXIT_OK;
 }
 
+static int open_session(const char *path, mdl_worker_options *o, char statement[MDL_KEY_SESSION_TEXT + 1]) {
+    char error[MDL_ERROR_TEXT] = "", hex[2 * MDL_KEY_BYTES + 1];
+    mdl_session_file f;
+    mdl_err err = mdl_session_file_read(path, &f, error, sizeof error);
+    if (err != MDL_OK)
+        return mdl_cli_fail(mdl_cli_code(err), "worker: %s", error);
+    memcpy(o->key, f.worker, sizeof o->key);
+    memcpy(o->secret, f.secret, sizeof o->secret);
+    memcpy(statement, f.statement, MDL_KEY_SESSION_TEXT + 1);
+    o->statement = statement;
+    mdl_hex(o->key, MDL_KEY_BYTES, hex);
+    fprintf(stderr, "modulon: worker %s, session key %" PRIu64 " up to generation %" PRIu32 " in %s\n", hex,
+            f.terms.number, f.terms.until, path);
+    sodium_memzero(&f, sizeof f);
+    return MDL_EXIT_OK;
+}
+
 static int open_invite(const char *path, char **text) {
     char error[MDL_ERROR_TEXT] = "";
     size_t size;
@@ -138,9 +157,9 @@ static int open_invite(const char *path, char **text) {
 int mdl_cmd_worker(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "statement") == 0)
         return mdl_worker_statement(argc - 1, argv + 1);
-    const char *coordinator[MDL_WORKER_PLACES_MAX], *gossip[MDL_HEARSAY_SOURCES_MAX], *one = NULL, *key = NULL,
-                                                                                      *data = NULL, *invite = NULL;
-    char key_path[MDL_ERROR_TEXT], data_path[MDL_ERROR_TEXT], *invite_text = NULL;
+    const char *coordinator[MDL_WORKER_PLACES_MAX], *gossip[MDL_HEARSAY_SOURCES_MAX],
+        *one = NULL, *key = NULL, *session = NULL, *data = NULL, *invite = NULL;
+    char statement[MDL_KEY_SESSION_TEXT + 1], key_path[MDL_ERROR_TEXT], data_path[MDL_ERROR_TEXT], *invite_text = NULL;
     uint32_t nice = 0;
     uint64_t memory = memory_for_shards();
     mdl_worker_options o = {
@@ -154,6 +173,8 @@ int mdl_cmd_worker(int argc, char **argv) {
          "for shards of networks, in MiB; half of the machine's; 0: none"},
         {"throttle", MDL_OPT_U32, &o.throttle, NULL, 1, 100, "PERCENT", "of the time that a thread works; 100"},
         {"key", MDL_OPT_TEXT, &key, NULL, 0, 0, "FILE", "made if it is not there; ~/.config/modulon/worker.key"},
+        {"session-key", MDL_OPT_TEXT, &session, NULL, 0, 0, "FILE",
+         "sign with this session key (modulon keygen --session); no --key is needed"},
         {"data", MDL_OPT_TEXT, &data, NULL, 0, 0, "DIR", "outbox and receipts; ~/.local/share/modulon/worker"},
         {"invite", MDL_OPT_TEXT, &invite, NULL, 0, 0, "FILE", "an invitation"},
         {"tls-ca", MDL_OPT_TEXT, &o.tls_ca, NULL, 0, 0, "FILE", "certificate to trust, for tls+tcp://"},
@@ -181,11 +202,13 @@ int mdl_cmd_worker(int argc, char **argv) {
         return mdl_cli_fail(MDL_EXIT_USAGE, "worker: --coordinator is missing; see modulon worker --help");
     if (o.coordinators > MDL_WORKER_PLACES_MAX)
         return mdl_cli_fail(MDL_EXIT_USAGE, "worker: at most %d coordinators", (int)MDL_WORKER_PLACES_MAX);
-    if (!key && mdl_user_path("XDG_CONFIG_HOME", ".config", "worker.key", key_path, sizeof key_path))
+    if (key && session)
+        return mdl_cli_fail(MDL_EXIT_USAGE, "worker: --key and --session-key exclude each other");
+    if (!key && !session && mdl_user_path("XDG_CONFIG_HOME", ".config", "worker.key", key_path, sizeof key_path))
         key = key_path;
     if (!data && mdl_user_path("XDG_DATA_HOME", ".local/share", "worker", data_path, sizeof data_path))
         data = data_path;
-    if (!key || !data)
+    if ((!key && !session) || !data)
         return mdl_cli_fail(MDL_EXIT_USAGE, "worker: there is no home directory: give --key and --data");
     o.data = data;
     if (!mdl_selftest_passes())
@@ -194,7 +217,7 @@ int mdl_cmd_worker(int argc, char **argv) {
     if (invite && (code = open_invite(invite, &invite_text)) != MDL_EXIT_OK)
         return code;
     o.invite = invite_text;
-    code = open_key(key, &o);
+    code = session ? open_session(session, &o, statement) : open_key(key, &o);
     if (code == MDL_EXIT_OK)
         code = run(&o);
     sodium_memzero(o.secret, sizeof o.secret);

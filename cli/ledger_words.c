@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "protocol/reason.h"
+#include "protocol/referee.h"
 
 typedef struct mdl_words_name {
     uint8_t key[MDL_KEY_BYTES];
@@ -118,6 +119,29 @@ void mdl_words_of(mdl_words *w, const uint8_t *record, size_t size, char *out, s
                  "verdict   generation %" PRIu32 ", job %" PRIu32 ", fitness %" PRId64
                  " is right: who differs is convicted",
                  m.as.verdict.generation, m.as.verdict.job, m.as.verdict.fitness);
+        break;
+    case MDL_MSG_DISPUTE:
+        snprintf(out, out_size,
+                 "dispute   generation %" PRIu32 ", job %" PRIu32 ": leases %" PRIu64 " and %" PRIu64
+                 " are taken apart",
+                 m.as.dispute.generation, m.as.dispute.job, m.as.dispute.first, m.as.dispute.second);
+        break;
+    case MDL_MSG_MOVE:
+        who(w, e.key, name);
+        snprintf(out, out_size, "move      %s: lease %" PRIu64 ", job %" PRIu32 ", %s of %" PRIu64 " bytes", name,
+                 m.as.move.lease, m.as.move.job,
+                 m.as.move.kind == 1   ? "rows"
+                 : m.as.move.kind == 2 ? "digests"
+                                       : "a state",
+                 m.as.move.blob_size);
+        break;
+    case MDL_MSG_JUDGEMENT:
+        snprintf(out, out_size, "judgement generation %" PRIu32 ", job %" PRIu32 ": side%s wrong: %s",
+                 m.as.judgement.generation, m.as.judgement.job,
+                 m.as.judgement.wrong == 3   ? "s 0 and 1 are"
+                 : m.as.judgement.wrong == 2 ? " 1 is"
+                                             : " 0 is",
+                 mdl_fault_sentence((int)m.as.judgement.fault));
         break;
     case MDL_MSG_CORRECTION:
         who(w, m.as.correction.worker, name);

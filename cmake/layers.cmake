@@ -2,7 +2,7 @@
 # A layer without sources yet is an empty interface to the layers below it.
 function(modulon_layer name)
     file(GLOB sources CONFIGURE_DEPENDS ${name}/*.c)
-    list(FILTER sources EXCLUDE REGEX "/core/(hmn|neuraxon)_kernel_vec\\.c$")
+    list(FILTER sources EXCLUDE REGEX "/core/[^/]*_vec\\.c$")
     if(sources)
         add_library(modulon_${name} STATIC ${sources})
         target_link_libraries(modulon_${name} PUBLIC ${ARGN})
@@ -21,7 +21,7 @@ endfunction()
 # naming the suffix of their external symbols. MDL_KERNEL_X86 and MDL_KERNEL_NEON
 # tell the rest of core which of them exist. tests/golden/check.sh does the same
 # by hand.
-set(MODULON_KERNELS hmn_kernel_vec neuraxon_kernel_vec)
+set(MODULON_KERNELS hmn_kernel_vec hmn_lanes_vec lanes_vec neuraxon_kernel_vec neuraxon_lanes_vec)
 function(modulon_kernels target)
     foreach(name ${MODULON_KERNELS})
         modulon_kernel_versions(${target} core ${name})

@@ -95,19 +95,25 @@ if(TARGET modulon)
     endforeach()
 endif()
 
-# A thousand small fleets; nightly, more of them, a mature one and one of 20,000 workers.
+# A thousand small fleets; nightly, more of them, mature ones and one of 100,000 workers.
 if(TARGET modulon AND NOT MODULON_INSTRUMENTED)
     foreach(seeds 1..250 251..500 501..750 751..1000)
         modulon_test(sim.seeds_${seeds} sim "" modulon sim --quiet --signatures quick --adversaries 0.3
             --generations 5 --seeds ${seeds})
     endforeach()
+    # Later halves of fleets that have come to know their workers.
+    modulon_test(sim.mature sim "" modulon sim --quiet --signatures quick --adversaries 0.3 --workers 40
+        --population 640 --generations 10 --seeds 1..3 --overhead-most 0.08)
+    modulon_test(sim.attacks sim "" bash tests/sim/attacks.sh)
     if(MODULON_NIGHTLY)
         modulon_test(sim.more_seeds sim "" modulon sim --quiet --signatures quick --adversaries 0.3
             --seeds 1001..20000)
-        modulon_test(sim.mature sim "" modulon sim --quiet --signatures quick --adversaries 0.3 --workers 100
+        modulon_test(sim.mature_seeds sim "" modulon sim --quiet --signatures quick --adversaries 0.3 --workers 60
+            --population 960 --generations 16 --seeds 1..20 --overhead-most 0.05)
+        modulon_test(sim.old sim "" modulon sim --quiet --signatures quick --adversaries 0.3 --workers 100
             --population 2000 --generations 40)
-        modulon_test(sim.large sim "" modulon sim --quiet --workers 20000 --population 8000 --generations 2 --crash 0
-            --churn 0)
+        modulon_test(sim.large sim "" modulon sim --quiet --workers 100000 --population 50000 --generations 2 --crash 0
+            --churn 0 --checkers 64 --probation 2 --adversaries 0.1)
     endif()
 endif()
 

@@ -109,6 +109,12 @@ char *mdl_admin_status(mdl_shell *shell) {
     add_u64(o, "duplicates", i.duplicates);
     add_u64(o, "rejected", i.rejected);
     add_u64(o, "credit", i.credit);
+    cJSON_AddNumberToObject(o, "sharded_jobs", i.stages);
+    cJSON_AddNumberToObject(o, "shards", i.shards);
+    cJSON_AddNumberToObject(o, "players", i.players);
+    add_u64(o, "windows", i.windows);
+    add_u64(o, "windows_replayed", i.played);
+    cJSON_AddNumberToObject(o, "shards_busy", i.shard_busy);
     add_u64(o, "calls", s.calls);
     add_u64(o, "dropped", s.dropped);
     add_u64(o, "bad_signatures", s.bad_signatures);

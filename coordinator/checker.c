@@ -15,14 +15,24 @@ typedef struct checker_thread {
     float *genome;
 } checker_thread;
 
+/* The last step of a dispute. */
+typedef struct last_step {
+    mdl_case what;
+    mdl_judged judged;
+    size_t size;
+    uint8_t state[];
+} last_step;
+
 typedef struct wanted {
     const mdl_evolution *evolution;
     uint32_t job;
+    last_step *step; /* NULL: the whole job */
 } wanted;
 
 typedef struct checked {
     uint32_t generation, job;
     mdl_duty_answer answer;
+    last_step *step;
 } checked;
 
 struct mdl_checker {
@@ -40,6 +50,15 @@ struct mdl_checker {
     uv_close_cb closed;
 };
 
+static void judge(mdl_life *life, const wanted *w, float *genome) {
+    mdl_job job;
+    last_step *s = w->step;
+    mdl_evolution_job(w->evolution, w->job, &job, genome);
+    mdl_life_genome(life, genome);
+    if (mdl_case_judge(&s->what, life, s->state, s->size, &s->judged) != MDL_OK)
+        memset(&s->judged, 0, sizeof s->judged);
+}
+
 static void run(void *arg) {
     checker_thread *t = arg;
     mdl_checker *c = t->owner;
@@ -53,13 +72,17 @@ static void run(void *arg) {
         wanted w = c->wanted[0];
         memmove(c->wanted, c->wanted + 1, --c->wanted_count * sizeof *c->wanted);
         uv_mutex_unlock(&c->lock);
-        mdl_job_result result;
-        mdl_unit_job(life, w.evolution, w.job, t->genome, NULL, &result);
+        mdl_job_result result = {0};
+        if (w.step)
+            judge(life, &w, t->genome);
+        else
+            mdl_unit_job(life, w.evolution, w.job, t->genome, NULL, &result);
         uv_mutex_lock(&c->lock);
         MDL_ASSERT(c->done_count < MDL_CHECKERS_MAX);
         checked *done = &c->done[c->done_count++];
         done->generation = mdl_evolution_generation(w.evolution);
         done->job = w.job;
+        done->step = w.step;
         done->answer = (mdl_duty_answer){.fitness = result.fitness, .updates = result.updates};
         memcpy(done->answer.segment, result.segment, sizeof result.segment);
         uv_async_send(&c->ready);
@@ -75,8 +98,13 @@ static void on_ready(uv_async_t *handle) {
     memcpy(done, c->done, count * sizeof *done);
     c->done_count = 0;
     uv_mutex_unlock(&c->lock);
-    for (uint32_t i = 0; i < count; i++)
-        c->o.done(c->o.ctx, done[i].generation, done[i].job, &done[i].answer);
+    for (uint32_t i = 0; i < count; i++) {
+        if (done[i].step)
+            c->o.judged(c->o.ctx, done[i].generation, done[i].job, &done[i].step->judged);
+        else
+            c->o.done(c->o.ctx, done[i].generation, done[i].job, &done[i].answer);
+        free(done[i].step);
+    }
 }
 
 static void release(mdl_checker *c) {
@@ -84,6 +112,10 @@ static void release(mdl_checker *c) {
         free(c->thread[i].memory);
         free(c->thread[i].genome);
     }
+    for (uint32_t i = 0; i < c->wanted_count; i++)
+        free(c->wanted[i].step);
+    for (uint32_t i = 0; i < c->done_count; i++)
+        free(c->done[i].step);
     free(c->thread);
     free(c);
 }
@@ -137,12 +169,29 @@ mdl_err mdl_checker_open(mdl_checker **out, uv_loop_t *loop, const mdl_checker_o
     return MDL_OK;
 }
 
-void mdl_checker_give(mdl_checker *c, const mdl_evolution *evolution, uint32_t job) {
+static void give(mdl_checker *c, wanted w) {
     uv_mutex_lock(&c->lock);
     MDL_ASSERT(c->wanted_count < MDL_CHECKERS_MAX);
-    c->wanted[c->wanted_count++] = (wanted){evolution, job};
+    c->wanted[c->wanted_count++] = w;
     uv_cond_signal(&c->work);
     uv_mutex_unlock(&c->lock);
+}
+
+void mdl_checker_give(mdl_checker *c, const mdl_evolution *evolution, uint32_t job) {
+    give(c, (wanted){evolution, job, NULL});
+}
+
+int mdl_checker_judge(mdl_checker *c, const mdl_evolution *evolution, uint32_t job, const mdl_case *last,
+                      const uint8_t *state, size_t size) {
+    last_step *s = calloc(1, sizeof *s + size);
+    if (!s)
+        return 0;
+    s->what = *last;
+    s->size = size;
+    if (size > 0)
+        memcpy(s->state, state, size);
+    give(c, (wanted){evolution, job, s});
+    return 1;
 }
 
 void mdl_checker_close(mdl_checker *c, uv_close_cb closed, void *data) {

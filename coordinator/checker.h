@@ -13,6 +13,8 @@ typedef struct mdl_checker_options {
     const mdl_experiment *experiment; /* kept by reference */
     /* A job's answer, on the loop. */
     void (*done)(void *ctx, uint32_t generation, uint32_t job, const mdl_duty_answer *answer);
+    /* The last step of a dispute, on the loop. */
+    void (*judged)(void *ctx, uint32_t generation, uint32_t job, const mdl_judged *judged);
     void *ctx;
 } mdl_checker_options;
 
@@ -21,6 +23,9 @@ mdl_err mdl_checker_open(mdl_checker **out, uv_loop_t *loop, const mdl_checker_o
 /* Do job `job` of `evolution`, which must stay as it is until done(); at most
  * MDL_CHECKERS_MAX at once. */
 void mdl_checker_give(mdl_checker *c, const mdl_evolution *evolution, uint32_t job);
+/* The same for the last step of a dispute about it; then judged(). The state is copied; 0: out of memory. */
+int mdl_checker_judge(mdl_checker *c, const mdl_evolution *evolution, uint32_t job, const mdl_case *last,
+                      const uint8_t *state, size_t size);
 /* Wait for the jobs at hand, drop the others; `closed` comes on the loop. */
 void mdl_checker_close(mdl_checker *c, uv_close_cb closed, void *data);
 

@@ -106,6 +106,7 @@ void mdl_coordinator_free(mdl_coordinator *c) {
     free(c->peer);
     free(c->lease);
     free(c->waited);
+    free(c->gave_up);
     free(c->closed);
     mdl_name_index_close(&c->listed);
     mdl_name_index_close(&c->sessions);
@@ -162,6 +163,7 @@ static int note(mdl_coordinator *c, const mdl_message *m) {
         mdl_state_digest(mdl_ledger_evolution(c->ledger), c->state);
         return mdl_names_add(&c->names, m->as.genesis.document);
     case MDL_MSG_ADMIT:
+    case MDL_MSG_ADMIN: /* a successor */
         return mdl_peers_follow(c);
     case MDL_MSG_CLOSE:
         return note_close(c, &m->as.close);
@@ -518,6 +520,8 @@ void mdl_coordinator_inform(const mdl_coordinator *c, mdl_coordinator_info *out)
     out->checks = c->checks;
     out->verdicts = c->verdicts;
     out->checking = c->checking;
+    out->disputes = c->disputes;
+    out->judgements = c->judgements;
     mdl_stage_inform(c, out);
     out->reviewed = c->reviewed;
     out->corrected = c->corrected;

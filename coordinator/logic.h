@@ -89,6 +89,11 @@ typedef struct mdl_coordinator_io {
      * this returns); then mdl_coordinator_found(). */
     void (*find)(void *ctx, uint32_t job, const uint8_t transcript[MDL_DIGEST_BYTES],
                  const uint8_t (*region)[MDL_DIGEST_BYTES]);
+    /* The last step of a dispute about this job, on another thread: mdl_case_judge() on a life with the job's genome;
+     * then mdl_coordinator_judged(). `of` stays as it is until then; the rest is copied. NULL: nothing is taken apart.
+     */
+    void (*judge)(void *ctx, const mdl_evolution *of, uint32_t job, const mdl_case *last, const uint8_t *state,
+                  size_t size);
 } mdl_coordinator_io;
 
 typedef struct mdl_coordinator mdl_coordinator;
@@ -144,6 +149,9 @@ void mdl_coordinator_tick(mdl_coordinator *c, uint64_t now_ms, uint64_t wall_ms)
 void mdl_coordinator_computed(mdl_coordinator *c, uint32_t generation, uint32_t job, const mdl_duty_answer *answer,
                               uint64_t now_ms);
 
+/* The answer to the command judge(); fault MDL_FAULT_NONE: it could not be done. */
+void mdl_coordinator_judged(mdl_coordinator *c, uint32_t generation, uint32_t job, const mdl_judged *judged,
+                            uint64_t now_ms);
 /* The answer to the command replay(): of job, life and shard, with `right`; all zero: it could not be run. */
 void mdl_coordinator_replayed(mdl_coordinator *c, uint32_t job, uint32_t life, uint32_t shard,
                               const uint8_t right[MDL_DIGEST_BYTES], uint64_t now_ms);
@@ -164,6 +172,7 @@ typedef struct mdl_coordinator_info {
     uint64_t results, expired, duplicates, rejected; /* leases and messages since the start */
     uint64_t checks, verdicts;                       /* jobs that the coordinator did itself, since the start */
     uint32_t checking;                               /* and does now */
+    uint64_t disputes, judgements;                   /* taken apart, and decided so, since the start */
     /* Sharded jobs under way, their shards and players; windows of them and of those that are over since the
      * start, of these played again after a loss; what workers were busy with shards, of the time that they had them. */
     uint32_t stages, shards, players;

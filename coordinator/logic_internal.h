@@ -3,6 +3,7 @@
 #define MDL_COORDINATOR_LOGIC_INTERNAL_H
 
 #include "coordinator/logic.h"
+#include "protocol/key_change.h"
 #include "protocol/name_index.h"
 #include "protocol/past.h"
 #include "protocol/session.h"
@@ -57,7 +58,14 @@ typedef struct mdl_names {
 /* A job that a thread does. */
 typedef struct mdl_checking {
     uint32_t generation, job;
+    int judges; /* the last step of a dispute about it */
 } mdl_checking;
+
+/* The volatile side of a dispute. */
+typedef struct mdl_taken_apart {
+    uint32_t used, job;
+    uint64_t moved_ms;
+} mdl_taken_apart;
 
 /* A convict's unit of a closed generation that is done again. */
 typedef struct mdl_review {
@@ -106,6 +114,10 @@ struct mdl_coordinator {
     mdl_past *past;              /* NULL: nothing is reviewed */
     mdl_review review;
     uint64_t reviewed, corrected;
+    mdl_taken_apart apart[MDL_LEDGER_DISPUTES_MAX];
+    uint8_t *gave_up; /* [jobs] their disputes lead to nothing: done again as a whole */
+    uint32_t gave_up_room;
+    uint64_t disputes, judgements;
 
     uint64_t results, expired, duplicates, rejected, credit;
     struct mdl_shards *shards; /* NULL: networks are not cut */
@@ -149,6 +161,10 @@ void mdl_coordinator_reject(mdl_coordinator *c, const mdl_asked *a, mdl_reason r
 void mdl_coordinator_idle(mdl_coordinator *c, const mdl_asked *a, mdl_reason reason, uint64_t retry_ms, int rests);
 void mdl_coordinator_give_receipt(mdl_coordinator *c, const mdl_asked *a, uint64_t record);
 void mdl_answer_clear(mdl_answer *a);
+
+/* Whether a worker's statement of a session key may become a record. MDL_OK, or an error with a sentence. */
+mdl_err mdl_coordinator_session_key(const mdl_coordinator *c, const mdl_ledger_worker *w, const char *text,
+                                    mdl_session_key *terms, char *error, size_t error_size);
 
 /* ---- logic_session.c ---- */
 void mdl_peer_close(mdl_coordinator *c, uint32_t worker);
@@ -215,6 +231,24 @@ void mdl_stage_search(mdl_coordinator *c, uint32_t job);
 /* ---- logic_verify.c ---- */
 /* Give the threads what the coordinator has to do itself. */
 void mdl_verify_drive(mdl_coordinator *c, uint64_t now_ms);
+
+/* Workers who have answered a job. */
+typedef struct mdl_answerers {
+    uint32_t count, worker[MDL_DUTY_ANSWERS];
+} mdl_answerers;
+mdl_answerers mdl_verify_answerers(const mdl_coordinator *c, uint32_t job);
+/* A worker that record `record` has convicted leaves, with all keys of its line. */
+void mdl_verify_leave(mdl_coordinator *c, uint32_t worker, uint64_t record, uint64_t now_ms);
+/* Those of them whom record `record` has convicted leave. */
+void mdl_verify_convicted(mdl_coordinator *c, uint64_t record, uint32_t job, const mdl_answerers *a, uint64_t now_ms);
+
+/* ---- logic_dispute.c ---- */
+/* Whether this disputed job is taken apart, from now on maybe; the dispute goes on as far as it can. */
+int mdl_dispute_handles(mdl_coordinator *c, uint32_t job, uint64_t now_ms);
+/* A move is due of who wants work: ask for it. 0: none. */
+int mdl_dispute_ask(mdl_coordinator *c, const mdl_asked *a);
+void mdl_dispute_move(mdl_coordinator *c, const mdl_asked *a);
+int mdl_dispute_may_carry(const mdl_coordinator *c, uint32_t worker, const mdl_msg_move *m);
 
 /* ---- logic_review.c ---- */
 /* A job of a convict's closed units; 0: none, or not yet. */

@@ -171,19 +171,46 @@ void mdl_serve_bye(mdl_coordinator *c, const mdl_asked *a) {
 /* ---- the operator ---- */
 
 /* A signed statement must be right before it becomes a record. */
+mdl_err mdl_coordinator_session_key(const mdl_coordinator *c, const mdl_ledger_worker *w, const char *text,
+                                    mdl_session_key *terms, char *error, size_t error_size) {
+    mdl_err err = mdl_session_key_check(mdl_ledger_experiment_id(c->ledger), w->key, text, terms);
+    if (err != MDL_OK) {
+        snprintf(error, error_size, "the session key's statement: %s", mdl_strerror((int)err));
+        return err;
+    }
+    int ends = memcmp(terms->key, w->key, sizeof terms->key) == 0;
+    if (!ends && terms->until < mdl_evolution_generation(mdl_ledger_evolution(c->ledger))) {
+        snprintf(error, error_size, "the session key ended with generation %" PRIu32, terms->until);
+    } else if (terms->number <= w->session_number) {
+        snprintf(error, error_size, "the session key has number %" PRIu64 ", and number %" PRIu64 " was there before",
+                 terms->number, w->session_number);
+    } else if (w->banned || (!ends && (memcmp(terms->key, c->config.key, sizeof terms->key) == 0 ||
+                                       mdl_ledger_signer(c->ledger, terms->key)))) {
+        snprintf(error, error_size, "%s", w->banned ? "the key is banned" : "the session key is somebody's already");
+    } else {
+        return MDL_OK;
+    }
+    return MDL_EMISMATCH;
+}
+
 static mdl_err check_statement(const mdl_coordinator *c, const char *action, const mdl_ledger_worker *w,
                                const char *reason, char *error, size_t error_size) {
     mdl_key_change kind = mdl_key_change_of(action);
     uint8_t other[MDL_KEY_BYTES];
-    if (kind == MDL_KEY_REVOKE && !mdl_key_change_is(reason)) {
+    if (kind == MDL_KEY_REVOKE && !mdl_key_change_is(kind, reason)) {
         return MDL_OK; /* the operator's word */
+    }
+    if (kind == MDL_KEY_SESSION) {
+        mdl_session_key terms;
+        return mdl_coordinator_session_key(c, w, reason, &terms, error, error_size);
     }
     mdl_err err = mdl_key_change_check(kind, mdl_ledger_experiment_id(c->ledger), w->key, reason, other);
     if (err == MDL_OK && kind == MDL_KEY_REVOKE && memcmp(other, w->key, sizeof other) != 0 &&
         memcmp(other, w->owner, sizeof other) != 0) {
         err = MDL_EMISMATCH;
     }
-    if (err == MDL_OK && kind == MDL_KEY_ROTATE && (w->banned || memcmp(other, c->config.key, sizeof other) == 0)) {
+    if (err == MDL_OK && kind == MDL_KEY_ROTATE &&
+        (w->banned || memcmp(other, c->config.key, sizeof other) == 0 || mdl_ledger_signer(c->ledger, other))) {
         err = MDL_EMISMATCH;
     }
     if (err != MDL_OK) {
@@ -196,7 +223,8 @@ mdl_err mdl_coordinator_admin(mdl_coordinator *c, const char *action, const uint
                               uint64_t now_ms, char *error, size_t error_size) {
     int pause = strcmp(action, "pause") == 0, resume = strcmp(action, "resume") == 0;
     int ban = strcmp(action, "ban") == 0, unban = strcmp(action, "unban") == 0;
-    int ends = mdl_key_change_of(action) != MDL_KEY_NONE, of_key = ban || unban || ends;
+    int says = mdl_key_change_of(action) != MDL_KEY_NONE, of_key = ban || unban || says;
+    int ends = says && mdl_key_change_of(action) != MDL_KEY_SESSION;
     mdl_message m;
     memset(&m, 0, sizeof m);
     m.type = MDL_MSG_ADMIN;
@@ -204,8 +232,8 @@ mdl_err mdl_coordinator_admin(mdl_coordinator *c, const char *action, const uint
         snprintf(error, error_size, "there is no action %.32s", action);
         return MDL_ENOENT;
     }
-    if (strlen(reason) > 160) {
-        snprintf(error, error_size, "the reason is longer than 160 bytes");
+    if (strlen(reason) > MDL_ADMIN_REASON_MAX) {
+        snprintf(error, error_size, "the reason is longer than %d bytes", MDL_ADMIN_REASON_MAX);
         return MDL_ERANGE;
     }
     for (const char *p = reason; *p; p++) {
@@ -232,7 +260,7 @@ mdl_err mdl_coordinator_admin(mdl_coordinator *c, const char *action, const uint
         snprintf(error, error_size, "this key has ended with record %" PRIu64, w->revoked);
         return MDL_EMISMATCH;
     }
-    if (ends) {
+    if (says) {
         mdl_err err = check_statement(c, action, w, reason, error, error_size);
         if (err != MDL_OK) {
             return err;

@@ -61,10 +61,11 @@ void mdl_peer_leaves(mdl_coordinator *c, uint32_t worker, uint64_t now_ms) {
     c->active -= (uint32_t)(c->active > 0 && mdl_peer_here(&c->peer[worker], now_ms));
 }
 
+/* Whoever this key may speak for now. */
 static uint32_t worker_of(const mdl_coordinator *c, const uint8_t key[MDL_KEY_BYTES]) {
-    const mdl_ledger_worker *first, *found = mdl_ledger_worker_find(c->ledger, key);
+    const mdl_ledger_worker *first, *found = mdl_ledger_signer(c->ledger, key);
     mdl_ledger_workers(c->ledger, &first);
-    return found ? (uint32_t)(found - first) : UINT32_MAX;
+    return found && mdl_ledger_speaks(c->ledger, found, key) ? (uint32_t)(found - first) : UINT32_MAX;
 }
 
 static int is_banned(const mdl_coordinator *c, uint32_t worker) {
@@ -171,10 +172,16 @@ static const mdl_listed *on_list(const mdl_coordinator *c, const uint8_t key[MDL
     return at == MDL_NAME_NONE ? NULL : &c->config.listed[at];
 }
 
+/* Whom a hello is for. */
+static const uint8_t *who_of(const mdl_asked *a) {
+    const uint8_t *worker = a->message->as.hello.worker;
+    return mdl_is_zero(worker, MDL_KEY_BYTES) ? a->envelope->key : worker;
+}
+
 /* Whether this key may come in, and the record that says so. */
 static mdl_reason admit(const mdl_coordinator *c, const mdl_asked *a, mdl_msg_admit *out, const char **why) {
     const mdl_msg_hello *h = &a->message->as.hello;
-    const uint8_t *key = a->envelope->key, *experiment = mdl_ledger_experiment_id(c->ledger);
+    const uint8_t *key = who_of(a), *experiment = mdl_ledger_experiment_id(c->ledger);
     memcpy(out->worker, key, MDL_KEY_BYTES);
     memcpy(out->owner, key, MDL_KEY_BYTES);
     out->how = (uint32_t)c->config.admission.how;
@@ -211,9 +218,9 @@ static int let_in(mdl_coordinator *c, mdl_asked *a) {
     const char *why = NULL;
     memset(&m, 0, sizeof m);
     m.type = MDL_MSG_ADMIT;
-    mdl_reason reason = mdl_key_check(a->envelope->key) != MDL_OK ? MDL_REASON_WEAK_KEY
-                        : mdl_ledger_ended(c->ledger)             ? MDL_REASON_REJECT_FINISHED
-                                                                  : admit(c, a, &m.as.admit, &why);
+    mdl_reason reason = mdl_key_check(who_of(a)) != MDL_OK ? MDL_REASON_WEAK_KEY
+                        : mdl_ledger_ended(c->ledger)      ? MDL_REASON_REJECT_FINISHED
+                                                           : admit(c, a, &m.as.admit, &why);
     if (reason != MDL_REASON_NONE) {
         char bits[32];
         if (reason == MDL_REASON_BAD_TICKET) { /* so that a worker knows what to look for: PROTOCOL section 3.2 */
@@ -227,8 +234,50 @@ static int let_in(mdl_coordinator *c, mdl_asked *a) {
         mdl_coordinator_reject(c, a, MDL_REASON_INTERNAL, 1000, 0, NULL);
         return 0;
     }
-    a->worker = worker_of(c, a->envelope->key);
-    mdl_coordinator_log(c, "admit", a->envelope->key, "worker %" PRIu32 " admitted", a->worker);
+    a->worker = worker_of(c, who_of(a));
+    mdl_coordinator_log(c, "admit", who_of(a), "worker %" PRIu32 " admitted", a->worker);
+    return 1;
+}
+
+/* The statement in a hello is of this signer, and whom it speaks for said it. */
+static int is_stated(const mdl_coordinator *c, const mdl_asked *a) {
+    mdl_session_key terms;
+    return mdl_session_key_check(mdl_ledger_experiment_id(c->ledger), who_of(a), a->message->as.hello.statement,
+                                 &terms) == MDL_OK &&
+           memcmp(terms.key, a->envelope->key, sizeof terms.key) == 0;
+}
+
+/* A hello of a session key that is not the worker's yet: by a record it becomes so. */
+static int let_speak(mdl_coordinator *c, const mdl_asked *a) {
+    const mdl_msg_hello *h = &a->message->as.hello;
+    const mdl_ledger_worker *w;
+    mdl_session_key terms;
+    mdl_message m;
+    char why[160];
+    mdl_ledger_workers(c->ledger, &w);
+    w += a->worker;
+    if (mdl_ledger_speaks(c->ledger, w, a->envelope->key)) {
+        return 1;
+    }
+    if (mdl_ledger_ended(c->ledger)) {
+        mdl_coordinator_reject(c, a, MDL_REASON_REJECT_FINISHED, 0, 1, NULL);
+        return 0;
+    }
+    if (mdl_coordinator_session_key(c, w, h->statement, &terms, why, sizeof why) != MDL_OK) {
+        mdl_coordinator_reject(c, a, MDL_REASON_BAD_SESSION_KEY, 0, 0, why);
+        return 0;
+    }
+    memset(&m, 0, sizeof m);
+    m.type = MDL_MSG_ADMIN;
+    snprintf(m.as.admin.action, sizeof m.as.admin.action, "session");
+    memcpy(m.as.admin.target, w->key, sizeof m.as.admin.target);
+    memcpy(m.as.admin.reason, h->statement, sizeof h->statement);
+    if (!c->storage_ok || !mdl_coordinator_record(c, &m)) {
+        mdl_coordinator_reject(c, a, c->storage_ok ? MDL_REASON_INTERNAL : MDL_REASON_DISK_FULL, 1000, 0, NULL);
+        return 0;
+    }
+    mdl_coordinator_log(c, "admin", who_of(a), "session key %" PRIu64 ", up to generation %" PRIu32, terms.number,
+                        terms.until);
     return 1;
 }
 
@@ -265,7 +314,9 @@ static void welcome(mdl_coordinator *c, const mdl_asked *a) {
     memset(&m, 0, sizeof m);
     m.type = MDL_MSG_WELCOME;
     mdl_msg_welcome *w = &m.as.welcome;
-    memcpy(w->worker, a->envelope->key, MDL_KEY_BYTES);
+    const mdl_ledger_worker *whose;
+    mdl_ledger_workers(c->ledger, &whose);
+    memcpy(w->worker, whose[a->worker].key, MDL_KEY_BYTES);
     w->version = MDL_PROTOCOL_VERSION;
     w->generation = mdl_evolution_generation(mdl_ledger_evolution(c->ledger));
     memcpy(w->state, c->state, MDL_DIGEST_BYTES);
@@ -284,6 +335,18 @@ static void hello(mdl_coordinator *c, mdl_asked *a) {
         mdl_coordinator_reject(c, a, reason, 0, 0, detail);
         return;
     }
+    int other = memcmp(who_of(a), a->envelope->key, MDL_KEY_BYTES) != 0;
+    if (other && a->worker == UINT32_MAX) {
+        if (!is_stated(c, a)) {
+            mdl_coordinator_reject(c, a, MDL_REASON_BAD_SESSION_KEY, 0, 0, NULL);
+            return;
+        }
+        a->worker = worker_of(c, who_of(a));
+        if (a->worker != UINT32_MAX && is_banned(c, a->worker)) {
+            mdl_coordinator_reject(c, a, MDL_REASON_BANNED, 0, 1, NULL);
+            return;
+        }
+    }
     if (a->worker == UINT32_MAX) {
         if (!c->storage_ok) {
             mdl_coordinator_reject(c, a, MDL_REASON_DISK_FULL, 1000, 0, NULL);
@@ -292,6 +355,9 @@ static void hello(mdl_coordinator *c, mdl_asked *a) {
         if (!let_in(c, a)) {
             return;
         }
+    }
+    if (!let_speak(c, a)) {
+        return;
     }
     mdl_peer *p = &c->peer[a->worker];
     const uint8_t *id = a->message->head.session;
@@ -331,6 +397,8 @@ mdl_reason mdl_coordinator_worth(const mdl_coordinator *c, const mdl_envelope *e
 /* Whether this worker may send such a blob now: what its leases allow. */
 static mdl_reason may_carry(const mdl_coordinator *c, const mdl_asked *a, uint64_t size) {
     switch (a->message->type) {
+    case MDL_MSG_MOVE:
+        return mdl_dispute_may_carry(c, a->worker, &a->message->as.move) ? MDL_REASON_NONE : MDL_REASON_NOT_ASKED;
     case MDL_MSG_WINDOW:
         return !mdl_stage_holds(c, a->worker, a->message->as.window.lease)   ? MDL_REASON_NO_LEASE
                : size > mdl_stage_window_max(c, a->message->as.window.lease) ? MDL_REASON_OVERSIZE
@@ -423,6 +491,9 @@ static void dispatch(mdl_coordinator *c, const mdl_asked *a) {
         return;
     case MDL_MSG_RESULT:
         mdl_work_result(c, a);
+        return;
+    case MDL_MSG_MOVE:
+        mdl_dispute_move(c, a);
         return;
     case MDL_MSG_PULL:
         mdl_stage_pull(c, a);

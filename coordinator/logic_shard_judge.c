@@ -44,11 +44,9 @@ static int convict(mdl_coordinator *c, mdl_message *m, uint64_t now_ms) {
                         "; %" PRIu64 " updates are forfeited",
                         record, m->as.shardverdict.job, m->as.shardverdict.life, m->as.shardverdict.window,
                         w[worker].forfeited);
-    mdl_work_follow(c, worker);
+    mdl_verify_leave(c, worker, record, now_ms);
     mdl_stage_follow(c, now_ms);
     c->late_ms = 0; /* jobs may be open again */
-    mdl_peer_leaves(c, worker, now_ms);
-    mdl_peer_close(c, worker);
     return 1;
 }
 
@@ -57,6 +55,21 @@ static int is_open_to_verdict(const mdl_coordinator *c, uint64_t lease) {
     const mdl_ledger_lease *l = mdl_ledger_lease_find(c->ledger, lease);
     mdl_ledger_workers(c->ledger, &w);
     return l && w[l->worker].verdict == 0;
+}
+
+/* Without the windows of the convict's other leases. Returns how many numbers are left. */
+static uint32_t without(const mdl_coordinator *c, uint64_t *spent, uint32_t count, uint64_t convict_lease) {
+    const mdl_ledger_worker *w;
+    uint32_t kept = 0, convict = mdl_ledger_lease_find(c->ledger, convict_lease)->worker;
+    mdl_ledger_workers(c->ledger, &w);
+    for (uint32_t i = 0; i + 1 < count; i += 2) {
+        const mdl_ledger_lease *l = mdl_ledger_lease_find(c->ledger, spent[i]);
+        if (l && l->state == MDL_LEASE_OPEN && w[l->worker].line != w[convict].line) {
+            spent[kept++] = spent[i];
+            spent[kept++] = spent[i + 1];
+        }
+    }
+    return kept;
 }
 
 /* Writes a verdict on each claim that is not right; `spent` goes with the one that was used. */
@@ -80,6 +93,7 @@ static void judge_claims(mdl_coordinator *c, mdl_stage *s, const uint8_t right[M
             continue;
         }
         memset(&m, 0, sizeof m);
+        count = without(c, spent, count, claim[i].lease);
         m.type = MDL_MSG_SHARDVERDICT;
         m.as.shardverdict =
             (mdl_msg_shardverdict){.generation = mdl_evolution_generation(mdl_ledger_evolution(c->ledger)),

@@ -204,7 +204,7 @@ static int give(mdl_coordinator *c, const mdl_asked *a, mdl_stage *s, uint32_t s
                                            .shards = mdl_orchestra_shards(o),
                                            .life = at.life,
                                            .window = at.window};
-    memcpy(m.as.shardlease.worker, a->envelope->key, MDL_KEY_BYTES);
+    memcpy(m.as.shardlease.worker, w[a->worker].key, MDL_KEY_BYTES);
     if (!mdl_coordinator_record(c, &m) || !mdl_work_note_shard(c, a->now_ms)) {
         mdl_orchestra_remove(o, lease);
         return 0;

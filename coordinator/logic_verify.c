@@ -94,10 +94,10 @@ static uint32_t find_selected(mdl_coordinator *c) {
     return job;
 }
 
-static uint32_t find_disputed(const mdl_coordinator *c) {
+static uint32_t find_disputed(mdl_coordinator *c, uint64_t now_ms) {
     const mdl_duty *duty = mdl_ledger_duty(c->ledger);
     uint32_t job = mdl_duty_disputed(duty, 0);
-    while (job != MDL_DUTY_NONE && is_checking(c, job)) {
+    while (job != MDL_DUTY_NONE && (is_checking(c, job) || mdl_dispute_handles(c, job, now_ms))) {
         job = mdl_duty_disputed(duty, job + 1);
     }
     return job;
@@ -109,7 +109,7 @@ void mdl_verify_drive(mdl_coordinator *c, uint64_t now_ms) {
     }
     while (c->checking < c->config.checkers) {
         const mdl_evolution *of = mdl_ledger_evolution(c->ledger);
-        uint32_t job = find_disputed(c);
+        uint32_t job = find_disputed(c, now_ms);
         if (job == MDL_DUTY_NONE && !mdl_review_next(c, &of, &job)) {
             job = MDL_DUTY_NONE;
         }
@@ -119,19 +119,14 @@ void mdl_verify_drive(mdl_coordinator *c, uint64_t now_ms) {
         if (job == MDL_DUTY_NONE) {
             return;
         }
-        c->check[c->checking++] = (mdl_checking){mdl_evolution_generation(of), job};
+        c->check[c->checking++] = (mdl_checking){mdl_evolution_generation(of), job, 0};
         c->io.compute(c->io.ctx, of, job);
     }
 }
 
-/* Workers who have answered a job. */
-typedef struct answerers {
-    uint32_t count, worker[MDL_DUTY_ANSWERS];
-} answerers;
-
-static answerers answerers_of(const mdl_coordinator *c, uint32_t job) {
+mdl_answerers mdl_verify_answerers(const mdl_coordinator *c, uint32_t job) {
     const mdl_duty *duty = mdl_ledger_duty(c->ledger);
-    answerers a = {0, {0}};
+    mdl_answerers a = {0, {0}};
     for (uint32_t i = 0; i < mdl_duty_answers(duty, job); i++) {
         uint64_t id;
         mdl_duty_answer_at(duty, job, i, &id);
@@ -143,8 +138,27 @@ static answerers answerers_of(const mdl_coordinator *c, uint32_t job) {
     return a;
 }
 
-/* Those whom the verdict has convicted leave. */
-static void after_verdict(mdl_coordinator *c, uint64_t record, uint32_t job, const answerers *a, uint64_t now_ms) {
+static void leave(mdl_coordinator *c, uint32_t worker, uint64_t now_ms) {
+    mdl_work_follow(c, worker);
+    mdl_peer_leaves(c, worker, now_ms);
+    mdl_peer_close(c, worker);
+}
+
+void mdl_verify_leave(mdl_coordinator *c, uint32_t worker, uint64_t record, uint64_t now_ms) {
+    const mdl_ledger_worker *w;
+    uint32_t workers = mdl_ledger_workers(c->ledger, &w);
+    if (mdl_ledger_alone(c->ledger, worker)) {
+        leave(c, worker, now_ms);
+        return;
+    }
+    for (uint32_t i = 0; i < workers; i++) {
+        if (w[i].line == w[worker].line && w[i].verdict == record) {
+            leave(c, i, now_ms);
+        }
+    }
+}
+
+void mdl_verify_convicted(mdl_coordinator *c, uint64_t record, uint32_t job, const mdl_answerers *a, uint64_t now_ms) {
     const mdl_ledger_worker *w;
     mdl_ledger_workers(c->ledger, &w);
     mdl_stage_follow(c, now_ms);
@@ -154,13 +168,11 @@ static void after_verdict(mdl_coordinator *c, uint64_t record, uint32_t job, con
         if (w[i].verdict != record) {
             continue;
         }
-        mdl_work_follow(c, i);
         mdl_coordinator_log(c, "verdict", w[i].key,
                             "convicted by record %" PRIu64 ": its answer of job %" PRIu32
                             " is not the right one; %" PRIu64 " updates are forfeited",
                             record, job, w[i].forfeited);
-        mdl_peer_leaves(c, i, now_ms);
-        mdl_peer_close(c, i);
+        mdl_verify_leave(c, i, record, now_ms);
     }
 }
 
@@ -168,13 +180,13 @@ static void after_verdict(mdl_coordinator *c, uint64_t record, uint32_t job, con
 static void decide(mdl_coordinator *c, uint32_t job, const mdl_duty_answer *answer, uint64_t now_ms) {
     mdl_message m;
     uint64_t record = mdl_ledger_size(c->ledger);
-    answerers answered = answerers_of(c, job);
+    mdl_answerers answered = mdl_verify_answerers(c, job);
     /* Its answers may be void by now, or the disk full: then it was for nothing. */
     if (!c->failed && c->storage_ok && mdl_ledger_make_check(c->ledger, job, answer, &m) == MDL_OK &&
         mdl_coordinator_record(c, &m)) {
         if (m.type == MDL_MSG_VERDICT) {
             c->verdicts++;
-            after_verdict(c, record, job, &answered, now_ms);
+            mdl_verify_convicted(c, record, job, &answered, now_ms);
             mdl_stage_search(c, job);
         } else {
             c->checks++;
@@ -185,7 +197,8 @@ static void decide(mdl_coordinator *c, uint32_t job, const mdl_duty_answer *answ
 void mdl_coordinator_computed(mdl_coordinator *c, uint32_t generation, uint32_t job, const mdl_duty_answer *answer,
                               uint64_t now_ms) {
     uint32_t at = 0;
-    while (at < c->checking && (c->check[at].job != job || c->check[at].generation != generation)) {
+    while (at < c->checking &&
+           (c->check[at].judges || c->check[at].job != job || c->check[at].generation != generation)) {
         at++;
     }
     MDL_ASSERT(at < c->checking);

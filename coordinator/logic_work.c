@@ -15,7 +15,7 @@ enum {
     RETRY_MS_MIN = 20,
     RETRY_MS_MAX = 1000,
     SHARD_RETRY_MS = 100,
-    ASKED_MS = 10,    /* workers that may ask again in a millisecond: more of them wait longer than RETRY_MS_MAX */
+    ASKED_MS = 10,    /* workers that may ask again in a millisecond: the more there are, the longer they wait */
     COPY_MS_MIN = 500 /* no lease is copied earlier */
 };
 
@@ -84,6 +84,11 @@ int mdl_work_begin(mdl_coordinator *c, uint64_t now_ms) {
         return 0;
     }
     memset(c->waited, 0, (c->jobs + 1) * sizeof *c->waited);
+    if (!mdl_grow((void **)&c->gave_up, &c->gave_up_room, c->jobs + 1, sizeof *c->gave_up)) {
+        return 0;
+    }
+    memset(c->gave_up, 0, (c->jobs + 1) * sizeof *c->gave_up);
+    memset(c->apart, 0, sizeof c->apart);
     c->leases = c->lease_open = 0;
     MDL_ASSERT(c->checking == 0);
     c->remainder_ms = c->remainder_end_ms = c->late_ms = 0;
@@ -156,11 +161,13 @@ static uint32_t size_lease(mdl_coordinator *c, const mdl_asked *a, mdl_duty_choi
 static int write_lease(mdl_coordinator *c, const mdl_asked *a, uint32_t first, uint32_t count, uint64_t lives,
                        uint64_t *deadline_ms, uint64_t *id) {
     mdl_message m;
+    const mdl_ledger_worker *worker;
     mdl_peer *p = &c->peer[a->worker];
     memset(&m, 0, sizeof m);
     m.type = MDL_MSG_LEASE;
     m.as.lease.lease = *id = mdl_ledger_next_lease(c->ledger);
-    memcpy(m.as.lease.worker, a->envelope->key, MDL_KEY_BYTES);
+    mdl_ledger_workers(c->ledger, &worker);
+    memcpy(m.as.lease.worker, worker[a->worker].key, MDL_KEY_BYTES);
     m.as.lease.generation = mdl_evolution_generation(mdl_ledger_evolution(c->ledger));
     m.as.lease.first = first;
     m.as.lease.count = count;
@@ -238,10 +245,15 @@ static mdl_lease_slot *find_late(mdl_coordinator *c, const mdl_asked *a) {
     return NULL;
 }
 
-/* How long a worker is told to wait at most: a coordinator has to hear them all. */
-static uint64_t retry_most(mdl_coordinator *c, uint64_t now_ms) {
+/* How long a worker is told to wait, at least and at most: a coordinator has to hear them all. */
+static uint64_t retry_least(mdl_coordinator *c, uint64_t now_ms) {
     uint64_t all_ms = mdl_coordinator_active(c, now_ms) / ASKED_MS;
-    return all_ms > RETRY_MS_MAX ? all_ms : RETRY_MS_MAX;
+    return all_ms > RETRY_MS_MIN ? all_ms : RETRY_MS_MIN;
+}
+
+static uint64_t retry_most(mdl_coordinator *c, uint64_t now_ms) {
+    uint64_t least = retry_least(c, now_ms);
+    return least > RETRY_MS_MAX ? least : RETRY_MS_MAX;
 }
 
 /* When the generation should be done: the last expected end of what is open. */
@@ -257,8 +269,8 @@ static uint64_t retry_ms(mdl_coordinator *c, uint64_t now_ms) {
         }
     }
     uint64_t left = c->remainder_end_ms > now_ms ? c->remainder_end_ms - now_ms : 0;
-    uint64_t most = retry_most(c, now_ms);
-    return left < RETRY_MS_MIN ? RETRY_MS_MIN : left > most ? most : left;
+    uint64_t least = retry_least(c, now_ms), most = retry_most(c, now_ms);
+    return left < least ? least : left > most ? most : left;
 }
 
 /* What the worker's next lease must be: the beacon's choice, where there is one. */
@@ -284,6 +296,9 @@ void mdl_work_want(mdl_coordinator *c, const mdl_asked *a) {
     }
     if (mdl_ledger_paused(c->ledger)) {
         mdl_coordinator_idle(c, a, MDL_REASON_IDLE_PAUSED, retry_most(c, a->now_ms), 1);
+        return;
+    }
+    if (mdl_dispute_ask(c, a)) {
         return;
     }
     mdl_shard_given given = mdl_stage_want(c, a);

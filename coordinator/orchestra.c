@@ -336,8 +336,10 @@ static int wants_state(mdl_orchestra *o, const mdl_voice *p, mdl_place_in last) 
 static mdl_err hand_out(mdl_orchestra *o, mdl_voice *p, mdl_step *out) {
     const life_log *log = &o->log[p->next.life];
     size_t size = 0;
-    uint32_t count = 0;
-    while (p->next.window + count < log->windows && count < MDL_SHARD_STEPS_MAX) {
+    /* Where shards are played twice every output is compared, those of windows played again too: what one shard lies
+     * to the others shows in none of its own later windows. */
+    uint32_t count = 0, most = o->experiment->sharding.replicas > 1 ? 1 : MDL_SHARD_STEPS_MAX;
+    while (p->next.window + count < log->windows && count < most) {
         size_t more = mdl_orchestra_input(o, p->next.life, p->next.window + count, p->shard, NULL);
         if (count > 0 && size + more > STEP_BYTES_MAX)
             break;

@@ -245,24 +245,47 @@ static void on_checked(void *ctx, uint32_t generation, uint32_t job, const mdl_d
     mdl_shell_after_logic(s);
 }
 
-static void on_compute(void *ctx, const mdl_evolution *of, uint32_t job) {
+static void on_judged(void *ctx, uint32_t generation, uint32_t job, const mdl_judged *judged) {
     mdl_shell *s = ctx;
+    if (s->closing || s->failed) {
+        return;
+    }
+    mdl_coordinator_judged(s->logic, generation, job, judged, mdl_shell_now_ms());
+    mdl_shell_after_logic(s);
+}
+
+/* The threads; 0: there are none, and the shell has failed. */
+static int have_checker(mdl_shell *s) {
     const mdl_ledger *l = mdl_coordinator_ledger(s->logic);
     if (!s->checker) {
-        mdl_checker_options o = {s->options.logic.checkers, mdl_ledger_experiment(l), on_checked, s};
+        mdl_checker_options o = {s->options.logic.checkers, mdl_ledger_experiment(l), on_checked, on_judged, s};
         if (mdl_checker_open(&s->checker, s->loop, &o) != MDL_OK) {
             mdl_shell_fail(s, "no memory or no thread to do jobs again");
-            return;
         }
     }
-    mdl_checker_give(s->checker, of, job);
+    return s->checker != NULL;
+}
+
+static void on_compute(void *ctx, const mdl_evolution *of, uint32_t job) {
+    mdl_shell *s = ctx;
+    if (have_checker(s)) {
+        mdl_checker_give(s->checker, of, job);
+    }
+}
+
+static void on_judge(void *ctx, const mdl_evolution *of, uint32_t job, const mdl_case *last, const uint8_t *state,
+                     size_t size) {
+    mdl_shell *s = ctx;
+    if (have_checker(s) && !mdl_checker_judge(s->checker, of, job, last, state, size)) {
+        mdl_shell_fail(s, "no memory to judge a dispute");
+    }
 }
 
 static void on_log(void *ctx, const char *kind, const uint8_t *key, const char *text) {
     mdl_shell *s = ctx;
     char who[17] = "";
-    static const char *const always[] = {"generation", "end",        "admin",      "admit", "bye",
-                                         "verdict",    "correction", "unverified", "bug",   "forked"};
+    static const char *const always[] = {"generation", "end",     "admin",     "admit",      "bye", "verdict",
+                                         "correction", "dispute", "judgement", "unverified", "bug", "forked"};
     if (key) {
         mdl_hex(key, 8, who);
     }
@@ -275,8 +298,8 @@ static void on_log(void *ctx, const char *kind, const uint8_t *key, const char *
 
 mdl_coordinator_io mdl_shell_io(mdl_shell *s) {
     return (mdl_coordinator_io){
-        s,          on_append, on_put_blob,        on_reply,       on_receipt,       on_publish,
-        on_compute, on_log,    mdl_shell_blobs(s), mdl_shell_tree, mdl_shell_replay, mdl_shell_find};
+        s,      on_append,          on_put_blob,    on_reply,         on_receipt,     on_publish, on_compute,
+        on_log, mdl_shell_blobs(s), mdl_shell_tree, mdl_shell_replay, mdl_shell_find, on_judge};
 }
 
 void mdl_shell_after_logic(mdl_shell *s) {

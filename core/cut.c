@@ -28,7 +28,8 @@ static uint32_t fill(const mdl_network_spec *network, uint32_t shards, uint64_t 
 }
 
 void mdl_balanced_cut(const mdl_network_spec *network, uint32_t shards, uint32_t *owner) {
-    MDL_ASSERT(shards >= 1 && shards <= network->regions);
+    MDL_ASSERT(shards >= 1);
+    shards = shards < network->regions ? shards : network->regions;
     uint64_t low = 0, high = 0; /* the least possible largest load is in low..high */
     for (uint32_t r = 0; r < network->regions; r++) {
         uint64_t synapses = synapses_of(network, r);

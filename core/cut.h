@@ -6,8 +6,9 @@
 
 #include "core/wiring.h"
 
-/* The cut of the regions into `shards` (1..regions) runs of neighbours whose
- * largest number of synapses is the least possible; none is without a region.
+/* The cut of the regions into `shards` (1 or more) runs of neighbours whose largest
+ * number of synapses is the least possible. None is without a region, but for those
+ * that are more than the regions.
  * Regions listen to those after them, so neighbours stay together. */
 void mdl_balanced_cut(const mdl_network_spec *network, uint32_t shards, uint32_t *owner);
 

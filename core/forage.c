@@ -20,8 +20,8 @@ uint8_t mdl_forage_see(const mdl_forage *f, const mdl_forage_agent *a, uint32_t 
     return cell == UINT32_MAX ? (uint8_t)MDL_CELL_ROCK : f->cell[cell];
 }
 
-uint32_t mdl_forage_put(mdl_forage *f, uint8_t what, mdl_stream *rng) {
-    uint32_t cells = f->size * f->size, at = mdl_draw_below(rng, cells), tried = 0;
+uint32_t mdl_forage_put(mdl_forage *f, uint8_t what, mdl_dealer *rng) {
+    uint32_t cells = f->size * f->size, at = mdl_deal_below(rng, cells), tried = 0;
     while (f->cell[at] != MDL_CELL_EMPTY) {
         MDL_ASSERT(++tried < cells);
         at = at + 1 == cells ? 0 : at + 1;

@@ -53,7 +53,7 @@ uint8_t mdl_forage_see(const mdl_forage *f, const mdl_forage_agent *a, uint32_t 
 
 /* Put `what` into an empty cell: the one drawn, or the next empty one after it.
  * One draw. There must be an empty cell. Returns the cell. */
-uint32_t mdl_forage_put(mdl_forage *f, uint8_t what, mdl_stream *rng);
+uint32_t mdl_forage_put(mdl_forage *f, uint8_t what, mdl_dealer *rng);
 
 /* Row `y` as text, `size` characters and a 0: '.', '#' rock, ^ > v < agents, a
  * plant as a letter from 'a', capital when it is hard. `agents` of them live. */

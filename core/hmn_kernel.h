@@ -40,7 +40,8 @@ typedef struct mdl_kernel {
     void (*sense)(mdl_hmn_region *r, const mdl_params *p, const float *obs);
     /* Activity, novelty and with `critic` value, added to `sum`. */
     void (*partials)(const mdl_hmn_region *r, int critic, mdl_partials *sum);
-    mdl_levers_fn *levers; /* mdl_levers_of */
+    mdl_levers_fn *levers;                /* mdl_levers_of */
+    const struct mdl_lanes_kernel *lanes; /* lives side by side (core/lanes.h), or NULL */
 } mdl_kernel;
 
 /* Number of kernels that this build has and this CPU can run; 0 is portable,

@@ -575,6 +575,7 @@ static void put(mdl_hmn_region *r, const mdl_params *p, uint32_t t, uint32_t fir
     }
 }
 
+extern const struct mdl_lanes_kernel JOIN(mdl_lanes_, MDL_KERNEL);
 extern const mdl_kernel JOIN(mdl_kernel_, MDL_KERNEL);
 const mdl_kernel JOIN(mdl_kernel_, MDL_KERNEL) = {
     .name = STRING(MDL_KERNEL),
@@ -588,4 +589,5 @@ const mdl_kernel JOIN(mdl_kernel_, MDL_KERNEL) = {
     .sense = mdl_hmn_sense,
     .partials = mdl_hmn_partials,
     .levers = mdl_lever_loops,
+    .lanes = &JOIN(mdl_lanes_, MDL_KERNEL),
 };

@@ -4,6 +4,7 @@
 
 #include "core/hmn_kernel.h"
 #include "core/hmn_levers.h"
+#include "core/lanes.h"
 #include "core/num.h"
 
 /* What a loaded state may hold: any valid one is within, and one within stays
@@ -364,4 +365,5 @@ const mdl_network_model mdl_hmn_model = {
     .load = region_load,
     .state_bytes = region_state_bytes,
     .view = region_view,
+    .lanes = &mdl_hmn_lanes_model,
 };

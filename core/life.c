@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/hmn_kernel.h"
+#include "core/lanes.h"
 
 static mdl_life *layout(mdl_arena *arena, const mdl_experiment *x, uint32_t shards, const struct mdl_kernel *kernel) {
     const mdl_network_spec *network = &x->network;
@@ -16,6 +17,7 @@ static mdl_life *layout(mdl_arena *arena, const mdl_experiment *x, uint32_t shar
         mdl_shard counted;
         mdl_shard_init(shard ? &shard[i] : &counted, arena, x, owner, i % shards, kernel);
     }
+    mdl_lanes *lanes = shards == 1 && agents == 1 ? mdl_lanes_layout(arena, x) : NULL;
     if (!l)
         return NULL;
     memset(l, 0, sizeof *l);
@@ -23,6 +25,7 @@ static mdl_life *layout(mdl_arena *arena, const mdl_experiment *x, uint32_t shar
     l->shards = shards;
     l->shard = shard;
     l->boundary = boundary;
+    l->lanes = lanes;
     mdl_conductor_init(&l->conductor, x, &l->params);
     int err = mdl_genome_layout_of(x, &l->layout);
     MDL_ASSERT(err == MDL_OK); /* checked with the experiment */
@@ -105,16 +108,34 @@ void mdl_life_run(mdl_life *l, uint64_t key, uint32_t episode, mdl_part part, in
         *updates += mdl_conductor_updates(&l->conductor);
 }
 
+typedef struct tally {
+    const mdl_job *job;
+    uint64_t seed, updates;
+    int64_t fitness;
+} tally;
+
+static mdl_lot job_lot(void *ctx, uint32_t i) {
+    const tally *t = ctx;
+    int train = t->job->kind == MDL_JOB_TRAIN;
+    uint64_t key =
+        mdl_life_key(t->seed, train ? MDL_STREAM_TRAIN : MDL_STREAM_VALIDATE, train ? t->job->generation : 0, i);
+    return (mdl_lot){key, i, train ? MDL_PART_TRAIN : MDL_PART_VALIDATE};
+}
+
+static void job_over(void *ctx, uint32_t i, const mdl_life *l) {
+    tally *t = ctx;
+    (void)i;
+    t->fitness += mdl_task_fitness(&l->conductor.task);
+    t->updates += mdl_conductor_updates(&l->conductor);
+}
+
 int64_t mdl_life_job(mdl_life *l, const mdl_job *job, const float *genome, uint64_t *updates) {
-    int64_t fitness = 0;
-    int train = job->kind == MDL_JOB_TRAIN;
+    tally t = {.job = job, .seed = l->experiment->seed};
     mdl_life_genome(l, genome);
-    for (uint32_t i = 0; i < job->episodes; i++) {
-        uint64_t key = mdl_life_key(l->experiment->seed, train ? MDL_STREAM_TRAIN : MDL_STREAM_VALIDATE,
-                                    train ? job->generation : 0, i);
-        mdl_life_run(l, key, i, train ? MDL_PART_TRAIN : MDL_PART_VALIDATE, &fitness, NULL, updates);
-    }
-    return fitness;
+    mdl_life_each(l, &(mdl_life_list){job->episodes, job_lot, job_over, &t});
+    if (updates)
+        *updates += t.updates;
+    return t.fitness;
 }
 
 void mdl_life_save_modulation(const mdl_life *l, const mdl_sink *sink) {

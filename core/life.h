@@ -15,9 +15,19 @@ typedef struct mdl_life {
     mdl_shard *shard; /* [agents][shards]                                      */
     float *boundary;  /* [agents][regions][window][listen], exchanged after a window */
     mdl_conductor conductor;
+    struct mdl_lanes *lanes; /* for lives side by side (core/lanes.h), or NULL */
 } mdl_life;
 
+/* What sets a life of a genome apart. */
+typedef struct mdl_lot {
+    uint64_t key;
+    uint32_t episode;
+    mdl_part part;
+} mdl_lot;
+enum { MDL_LIVES_AHEAD = 64 };
+
 /* Memory for lives of this experiment cut into `shards` (1..regions) parts. */
+/* Memory for lives of this experiment cut into `shards` (1 or more) parts. */
 size_t mdl_life_bytes(const mdl_experiment *x, uint32_t shards);
 /* Lay out and wire in `memory` (mdl_life_bytes() long, aligned to 64). The
  * experiment is kept by reference. `kernel` NULL: the best one. */
@@ -34,6 +44,20 @@ int mdl_life_window(mdl_life *l);
  * NULL. `updates`: synapse updates = synapses x steps x agents. */
 void mdl_life_run(mdl_life *l, uint64_t key, uint32_t episode, mdl_part part, int64_t *fitness, int64_t *score,
                   uint64_t *updates);
+
+/* Many lives of the genome given, one after the other or, where the network and
+ * the CPU are such, side by side in the lanes of vectors: the same bytes. */
+typedef struct mdl_life_list {
+    uint32_t count;
+    /* Life i, 0..count - 1. */
+    mdl_lot (*lot)(void *ctx, uint32_t i);
+    /* Life i is over: of `l`, its task, modulation and windows may be read, and
+     * after the last life, i = count - 1, the network too. In any order, but never
+     * MDL_LIVES_AHEAD or more beyond one that is not over. */
+    void (*over)(void *ctx, uint32_t i, const mdl_life *l);
+    void *ctx;
+} mdl_life_list;
+void mdl_life_each(mdl_life *l, const mdl_life_list *lives);
 
 /* Key of life `episode` of a kind (MDL_STREAM_TRAIN with its generation,
  * _VALIDATE or _TEST with generation 0). */

@@ -14,7 +14,8 @@
 #include "core/modulation.h"
 #include "core/wiring.h"
 
-struct mdl_kernel; /* core/hmn_kernel.h */
+struct mdl_kernel;      /* core/hmn_kernel.h */
+struct mdl_lanes_model; /* core/lanes.h */
 
 /* Genes of the regions before, in a whole network's sections. */
 typedef struct mdl_region_offset {
@@ -62,6 +63,7 @@ typedef struct mdl_network_model {
     /* How many bytes `save` writes for region `number`, whatever its state. */
     uint64_t (*state_bytes)(const mdl_experiment *x, uint32_t number);
     void (*view)(const void *region, mdl_region_view *view);
+    const struct mdl_lanes_model *lanes; /* lives side by side, or NULL */
 } mdl_network_model;
 
 /* The model of an experiment, and by id: NULL past the last. */

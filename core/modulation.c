@@ -4,9 +4,7 @@
 
 #include "core/num.h"
 
-/* Bounds: evaluative signals, the variance, log learning-rate offsets, and the
- * perturbation c of eq. (7). */
-#define E_MAX 16.0f
+/* Bound of log learning-rate offsets; the perturbation c of eq. (7). */
 #define U_MAX 2.0f
 #define PERTURBATION 0.2f
 /* Weight of the newest meta-period in the baseline of REINFORCE. */
@@ -144,6 +142,10 @@ static void release(mdl_modulation *m, const mdl_params *p, float deviation, flo
     mdl_levels_next(&m->levels, &p->modulators, &e);
 }
 
+void mdl_modulation_meta(mdl_modulation *m, const mdl_params *p, uint64_t key) {
+    meta_step(m, p, key, -m->meta_sum / (float)p->meta_period);
+}
+
 void mdl_modulation_next(mdl_modulation *m, const mdl_params *p, uint64_t key, uint32_t window_steps,
                          const mdl_partials *partials, uint32_t neurons, uint32_t sensors, uint32_t action,
                          const mdl_task_out *out) {
@@ -161,7 +163,7 @@ void mdl_modulation_next(mdl_modulation *m, const mdl_params *p, uint64_t key, u
     float value = 0.0f;
     if (critic) {
         if (!(out->flags & (MDL_OUT_WIPE | MDL_OUT_DONE)))
-            value = mdl_clampf(mdl_fix_to_f(partials->value), -E_MAX, E_MAX);
+            value = mdl_clampf(mdl_fix_to_f(partials->value), -MDL_E_MAX, MDL_E_MAX);
         float discount =
             p->modulators.used ? mdl_levels_discount(&m->levels, &p->modulators, p->discount_logit) : p->discount;
         error = mdl_fmaf(discount, value, error);
@@ -170,14 +172,14 @@ void mdl_modulation_next(mdl_modulation *m, const mdl_params *p, uint64_t key, u
     }
     float deviation = mdl_sqrtf(m->variance);
     m->value = value;
-    m->e[MDL_E_REWARD] = mdl_clampf(error, -E_MAX, E_MAX);
+    m->e[MDL_E_REWARD] = mdl_clampf(error, -MDL_E_MAX, MDL_E_MAX);
     if (rewarded || critic) {
         float e = m->e[MDL_E_REWARD];
-        m->variance =
-            mdl_flushf(mdl_clampf(mdl_fmaf(p->rho_reward, e * e - m->variance, m->variance), 0.0f, E_MAX * E_MAX));
+        m->variance = mdl_flushf(
+            mdl_clampf(mdl_fmaf(p->rho_reward, e * e - m->variance, m->variance), 0.0f, MDL_E_MAX * MDL_E_MAX));
     }
-    m->e[MDL_E_UNCERTAINTY] = mdl_minf(m->variance, E_MAX);
-    m->e[MDL_E_NOVELTY] = mdl_clampf(mdl_sqrtf(mdl_fix_to_f(partials->novelty) / (float)sensors), 0.0f, E_MAX);
+    m->e[MDL_E_UNCERTAINTY] = mdl_minf(m->variance, MDL_E_MAX);
+    m->e[MDL_E_NOVELTY] = mdl_clampf(mdl_sqrtf(mdl_fix_to_f(partials->novelty) / (float)sensors), 0.0f, MDL_E_MAX);
     m->c_global = mdl_fix_to_f(partials->activity) / (float)neurons;
     if (p->modulators.used)
         release(m, p, deviation, rewarded ? m->reward : 0.0f, out);
@@ -187,7 +189,7 @@ void mdl_modulation_next(mdl_modulation *m, const mdl_params *p, uint64_t key, u
     if (rewarded && mdl_on(p, MDL_MECH_META_LEARNING)) {
         m->meta_sum += m->reward;
         if (++m->meta_count == p->meta_period)
-            meta_step(m, p, key, -m->meta_sum / (float)p->meta_period);
+            mdl_modulation_meta(m, p, key);
     }
     integrate(m, p);
     set_rates(m, p);
@@ -238,14 +240,27 @@ void mdl_modulation_load(mdl_modulation *m, const mdl_params *p, mdl_reader *r) 
     int bad = ((m->flags | m->flags_before) & ~flags) != 0 || m->action_before >= MDL_ACTION_MAX;
     bad |= m->meta_count >= p->meta_period || m->meta_stage >= meta_stages(p);
     /* Bounds of `rest` in its order: a valid state is well within, and one within stays so. */
-    static const float bound[sizeof rest / sizeof rest[0]] = {
-        0x1p14f,          0x1p14f,       64.0f, 1024.0f, 1024.0f, 1.0f,  1.0f,    E_MAX,
-        REWARD_MAX,       E_MAX * E_MAX, U_MAX, U_MAX,   0.25f,   0.25f, FLT_MAX, 4.0f * REWARD_MAX,
-        4.0f * REWARD_MAX};
+    static const float bound[sizeof rest / sizeof rest[0]] = {0x1p14f,
+                                                              0x1p14f,
+                                                              64.0f,
+                                                              1024.0f,
+                                                              1024.0f,
+                                                              1.0f,
+                                                              1.0f,
+                                                              MDL_E_MAX,
+                                                              REWARD_MAX,
+                                                              MDL_E_MAX * MDL_E_MAX,
+                                                              U_MAX,
+                                                              U_MAX,
+                                                              0.25f,
+                                                              0.25f,
+                                                              FLT_MAX,
+                                                              4.0f * REWARD_MAX,
+                                                              4.0f * REWARD_MAX};
     bad |= mdl_absf(m->reward) > REWARD_MAX;
     bad |= mdl_absf(m->meta_sum) > REWARD_MAX * (float)(m->meta_count + 1);
     for (int k = 0; k < MDL_E_COUNT; k++)
-        bad |= mdl_absf(m->e[k]) > E_MAX || mdl_absf(m->gamma[k]) > 2.0f * MDL_E_COUNT;
+        bad |= mdl_absf(m->e[k]) > MDL_E_MAX || mdl_absf(m->gamma[k]) > 2.0f * MDL_E_COUNT;
     for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
         bad |= mdl_absf(*rest[i]) > bound[i];
     /* A negative variance would carry E_uncertainty out of its bound, and has no root. */

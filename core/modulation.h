@@ -61,6 +61,14 @@ void mdl_modulation_next(mdl_modulation *m, const mdl_params *p, uint64_t key, u
                          const mdl_partials *partials, uint32_t neurons, uint32_t sensors, uint32_t action,
                          const mdl_task_out *out);
 
+/* Eq. (7), within the above when a meta-period is full: the window counted, its
+ * reward in meta_sum. For lives side by side (core/lanes.h), which do the rest by
+ * themselves. */
+void mdl_modulation_meta(mdl_modulation *m, const mdl_params *p, uint64_t key);
+
+/* Bound of evaluative signals. */
+#define MDL_E_MAX 16.0f
+
 /* Canonical bytes, and back (SPEC 6.3 draws them; where modulators are used, 12.4
  * adds some). Load sets r->bad on short
  * input and on values that no life has. */

@@ -38,7 +38,8 @@ typedef struct mdl_neuraxon_kernel {
     /* mdl_neuraxon_put of x[count], from source `first` on: sensors, or others. */
     void (*put)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t, uint32_t first, uint32_t count,
                 const float *x);
-    mdl_levers_fn *levers; /* mdl_levers_of */
+    mdl_levers_fn *levers;                /* mdl_levers_of */
+    const struct mdl_lanes_kernel *lanes; /* lives side by side (core/lanes.h), or NULL */
 } mdl_neuraxon_kernel;
 
 /* The kernel for the same instruction set as `kernel`. */

@@ -299,6 +299,7 @@ static void put(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t
     }
 }
 
+extern const struct mdl_lanes_kernel JOIN(mdl_lanes_, MDL_KERNEL);
 extern const mdl_neuraxon_kernel JOIN(mdl_neuraxon_kernel_, MDL_KERNEL);
 const mdl_neuraxon_kernel JOIN(mdl_neuraxon_kernel_, MDL_KERNEL) = {.name = STRING(MDL_KERNEL),
                                                                     .learn = learn,
@@ -306,4 +307,5 @@ const mdl_neuraxon_kernel JOIN(mdl_neuraxon_kernel_, MDL_KERNEL) = {.name = STRI
                                                                     .prepare = prepare,
                                                                     .step = step,
                                                                     .put = put,
-                                                                    .levers = mdl_lever_loops};
+                                                                    .levers = mdl_lever_loops,
+                                                                    .lanes = &JOIN(mdl_lanes_, MDL_KERNEL)};

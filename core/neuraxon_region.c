@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/hmn_kernel.h"
+#include "core/lanes.h"
 #include "core/neuraxon_kernel.h"
 #include "core/num.h"
 
@@ -243,7 +244,7 @@ static void birth(void *region, const mdl_params *params, uint64_t noise_key) {
     memset(r->value, 0, padded(s->neurons) * sizeof(float));
     memset(r->post, 0, padded(s->neurons) * sizeof(float));
     memset(r->sensor_mean, 0, s->sensors * sizeof(float));
-    r->branching = (mdl_branching){.before = UINT32_MAX, .ratio = 1.0f, .gain = 1.0f, .slow = 1.0f};
+    r->branching = mdl_branching_birth();
     r->novelty = 0;
     r->key = noise_key;
     wipe(r);
@@ -305,15 +306,11 @@ static void rhythms(const mdl_neuraxon_region *r, const mdl_neuraxon_params *p, 
     s->sin = p->osc_size * ((q[0] + gate[1] * q[1]) + gate[2] * q[2]);
 }
 
-void mdl_neuraxon_count(mdl_neuraxon_region *r, const mdl_neuraxon_params *p) {
+void mdl_branching_count(mdl_branching *b, const mdl_neuraxon_params *p, uint32_t hidden, int64_t sum) {
     enum { PAIRS = 256 };
-    mdl_branching *b = &r->branching;
-    uint32_t hidden = r->shape.hidden, before = b->before;
-    int64_t sum = 0;
+    uint32_t before = b->before;
     if (hidden == 0)
         return;
-    for (uint32_t j = 0; j < hidden; j++)
-        sum += mdl_fix(mdl_absf(r->z[j]));
     b->before = (uint32_t)((sum + (INT64_C(1) << 31)) >> 32);
     if (before == UINT32_MAX)
         return;
@@ -334,12 +331,17 @@ void mdl_neuraxon_count(mdl_neuraxon_region *r, const mdl_neuraxon_params *p) {
     b->pairs = 0;
 }
 
-/* The gain of this window: less while many are active. */
-static float gain_now(const mdl_neuraxon_region *r, const mdl_neuraxon_params *p) {
-    const mdl_branching *b = &r->branching;
+static void count(mdl_neuraxon_region *r, const mdl_neuraxon_params *p) {
+    int64_t sum = 0;
+    for (uint32_t j = 0; j < r->shape.hidden; j++)
+        sum += mdl_fix(mdl_absf(r->z[j]));
+    mdl_branching_count(&r->branching, p, r->shape.hidden, sum);
+}
+
+float mdl_branching_gain(const mdl_branching *b, const mdl_neuraxon_params *p, uint32_t hidden) {
     if (!mdl_nx_on(p, MDL_NX_HOMEOSTASIS) || b->before == UINT32_MAX)
         return b->slow;
-    return b->slow / mdl_fmaf(CROWDING, (float)(int32_t)b->before / (float)(int32_t)r->shape.hidden, 1.0f);
+    return b->slow / mdl_fmaf(CROWDING, (float)(int32_t)b->before / (float)(int32_t)hidden, 1.0f);
 }
 
 static void run_window(void *region, const mdl_params *params, const mdl_modulation *m, const float *obs) {
@@ -359,7 +361,7 @@ static void run_window(void *region, const mdl_params *params, const mdl_modulat
         sense_novelty(r, params, obs);
     const uint32_t changing = 1u << MDL_NX_MODULATORY | 1u << MDL_NX_HOMEOSTASIS | 1u << MDL_NX_BALANCE;
     int plain = !r->flagged && !(p->on & changing) && !params->modulators.used;
-    r->branching.gain = gain_now(r, p);
+    r->branching.gain = mdl_branching_gain(&r->branching, p, s->hidden);
     if (!plain)
         r->kernel->prepare(r, p, &hold);
     float novelty = mdl_on(params, MDL_MECH_NOVELTY) ? p->novelty_shift * m->e[MDL_E_NOVELTY] : 0.0f;
@@ -376,7 +378,7 @@ static void run_window(void *region, const mdl_params *params, const mdl_modulat
         r->kernel->step(r, p, &hold, &step);
         r->kernel->put(r, p, t, 1 + s->sensors, s->hidden, r->z);
         if (mdl_nx_on(p, MDL_NX_HOMEOSTASIS))
-            mdl_neuraxon_count(r, p);
+            count(r, p);
     }
     if (mdl_nx_on(p, MDL_NX_BALANCE) && !(m->flags & MDL_OUT_FROZEN))
         r->kernel->balance(r, p, m->step + r->window - 1);
@@ -435,4 +437,5 @@ const mdl_network_model mdl_neuraxon_model = {.name = "neuraxon",
                                               .save = mdl_neuraxon_save,
                                               .load = mdl_neuraxon_load,
                                               .state_bytes = mdl_neuraxon_state_bytes,
-                                              .view = view};
+                                              .view = view,
+                                              .lanes = &mdl_neuraxon_lanes_model};

@@ -102,8 +102,15 @@ static inline uint32_t mdl_neuraxon_source(const mdl_neuraxon_region *r, size_t 
  * (core/neuraxon_structure.c) */
 void mdl_neuraxon_restructure(mdl_neuraxon_region *r, const mdl_params *p, uint32_t t, float arousal);
 
-/* Count step t's active neurons; every 256 pairs move the gain. SPEC 13.6. */
-void mdl_neuraxon_count(mdl_neuraxon_region *r, const mdl_neuraxon_params *p);
+/* At birth. */
+static inline mdl_branching mdl_branching_birth(void) {
+    return (mdl_branching){.before = UINT32_MAX, .ratio = 1.0f, .gain = 1.0f, .slow = 1.0f};
+}
+/* Count a step's active neurons, sum of |z| of the hidden ones in fixed point; every
+ * 256 pairs move the gain. SPEC 13.6. */
+void mdl_branching_count(mdl_branching *b, const mdl_neuraxon_params *p, uint32_t hidden, int64_t sum);
+/* The gain of a window: less while many are active. */
+float mdl_branching_gain(const mdl_branching *b, const mdl_neuraxon_params *p, uint32_t hidden);
 
 /* core/neuraxon_state.c */
 void mdl_neuraxon_save(const void *region, const mdl_params *p, uint32_t last, const mdl_sink *sink);

@@ -81,4 +81,32 @@ static inline double mdl_draw_unit_f64(mdl_stream *s) {
     return (double)((hi << 32 | lo) >> 11) * 0x1p-53;
 }
 
+/* The same draws for users who take a few at a time, as tasks do: a block is worked
+ * out once for its four words. Zero but for the key at the start. */
+typedef struct mdl_dealer {
+    uint64_t key;
+    uint64_t next;
+    uint64_t held; /* number of the block in `word`, plus 1 */
+    uint32_t word[4];
+} mdl_dealer;
+
+static inline uint32_t mdl_deal_u32(mdl_dealer *s) {
+    uint64_t block = s->next >> 2;
+    if (s->held != block + 1) {
+        uint32_t c[4] = {(uint32_t)block, (uint32_t)(block >> 32), 0, 0x64726177u}; /* "draw" */
+        mdl_philox(c, s->key, s->word);
+        s->held = block + 1;
+    }
+    return s->word[s->next++ & 3u];
+}
+
+static inline uint32_t mdl_deal_below(mdl_dealer *s, uint32_t n) {
+    return (uint32_t)((uint64_t)mdl_deal_u32(s) * n >> 32);
+}
+
+static inline double mdl_deal_unit_f64(mdl_dealer *s) {
+    uint64_t hi = mdl_deal_u32(s), lo = mdl_deal_u32(s);
+    return (double)((hi << 32 | lo) >> 11) * 0x1p-53;
+}
+
 #endif

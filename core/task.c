@@ -208,7 +208,7 @@ void mdl_task_transition(mdl_task *t, float reward, int done, void (*show)(mdl_t
 void mdl_task_draw_reversals(mdl_task *t) {
     uint32_t n = t->params.reversals;
     for (uint32_t k = 0; k < n; k++) {
-        uint32_t at = (k + 1) * t->params.trials / (n + 1) + mdl_draw_below(&t->rng, 11);
+        uint32_t at = (k + 1) * t->params.trials / (n + 1) + mdl_deal_below(&t->rng, 11);
         t->reversal_at[k] = at < 5 ? 0 : at - 5;
     }
 }

@@ -83,7 +83,7 @@ typedef struct mdl_task_params {
 /* Whole state of a life in a task. Treat as opaque outside core/task*. */
 typedef struct mdl_task {
     mdl_task_params params;
-    mdl_stream rng;
+    mdl_dealer rng;
     double s[MDL_TASK_STATE_MAX];       /* continuous state, the reference's order    */
     double best;                        /* mountaincar: farthest position             */
     double history[MDL_DAMPING_WINDOW]; /* doublepole: |x|+|v|+|theta|+|omega|  */

@@ -3,7 +3,7 @@
 
 enum { CHOICE, REWARDED }; /* the window shown */
 
-static int chance(mdl_task *t, uint32_t ppm) { return mdl_draw_below(&t->rng, 1000000) < ppm; }
+static int chance(mdl_task *t, uint32_t ppm) { return mdl_deal_below(&t->rng, 1000000) < ppm; }
 
 static void show_choice(mdl_task *t) {
     t->phase = CHOICE;

@@ -9,14 +9,14 @@ static void show_cue(mdl_task *t) {
     if (mdl_task_reverses_now(t))
         t->side ^= (1u << t->params.cues) - 1u;
     t->phase = CUE;
-    t->cue = mdl_draw_below(&t->rng, t->params.cues);
+    t->cue = mdl_deal_below(&t->rng, t->params.cues);
     mdl_task_blank(t, MDL_OUT_WIPE);
     t->out.obs[t->cue] = 1.0f;
 }
 
 static void cue_reset(mdl_task *t) {
     for (uint32_t i = 0; i < t->params.cues; i++)
-        t->side |= (mdl_draw_u32(&t->rng) >> 31) << i; /* bit i: the action that cue i asks for */
+        t->side |= (mdl_deal_u32(&t->rng) >> 31) << i; /* bit i: the action that cue i asks for */
     mdl_task_draw_reversals(t);
     show_cue(t);
 }
@@ -28,7 +28,7 @@ static void show_waiting_or_reward(mdl_task *t) {
         t->wait--;
         t->phase = WAITING;
         for (uint32_t i = 0; i < count; i++)
-            t->out.obs[first + i] = mdl_draw_below(&t->rng, 1000000) < DISTRACTOR_PPM ? 1.0f : 0.0f;
+            t->out.obs[first + i] = mdl_deal_below(&t->rng, 1000000) < DISTRACTOR_PPM ? 1.0f : 0.0f;
         return;
     }
     t->phase = REWARDED;
@@ -44,7 +44,7 @@ static void cue_step(mdl_task *t, uint32_t action, const float *motor) {
     case CUE:
         t->chosen = action;
         t->correct = action == (t->side >> t->cue & 1u);
-        t->wait = t->params.delay_min + mdl_draw_below(&t->rng, t->params.delay_max - t->params.delay_min + 1);
+        t->wait = t->params.delay_min + mdl_deal_below(&t->rng, t->params.delay_max - t->params.delay_min + 1);
         show_waiting_or_reward(t);
         return;
     case WAITING:

@@ -20,7 +20,7 @@ static uint32_t samples_of(const mdl_task *t, uint32_t training) {
 static uint32_t sample_at(mdl_task *t, uint32_t k) {
     return t->part == MDL_PART_TEST       ? MDL_DIGITS_TRAIN + MDL_DIGITS_VALIDATE + k
            : t->part == MDL_PART_VALIDATE ? MDL_DIGITS_TRAIN + k
-                                          : mdl_draw_below(&t->rng, MDL_DIGITS_TRAIN);
+                                          : mdl_deal_below(&t->rng, MDL_DIGITS_TRAIN);
 }
 
 /* ---- evolved weights ---- */
@@ -77,7 +77,7 @@ static void shuffle(mdl_task *t, uint8_t *order, uint32_t count) {
     for (uint32_t i = 0; i < count; i++)
         order[i] = (uint8_t)i;
     for (uint32_t i = count - 1; i > 0; i--) {
-        uint32_t j = mdl_draw_below(&t->rng, i + 1);
+        uint32_t j = mdl_deal_below(&t->rng, i + 1);
         uint8_t kept = order[i];
         order[i] = order[j];
         order[j] = kept;
@@ -105,7 +105,7 @@ static uint32_t life_parts(const mdl_task *t) { return samples_of(t, MDL_DIGIT_T
 static void show_next(mdl_task *t) {
     uint32_t lessons = t->params.samples;
     if (t->trial < lessons) {
-        t->sample = mdl_draw_below(&t->rng, MDL_DIGITS_TRAIN);
+        t->sample = mdl_deal_below(&t->rng, MDL_DIGITS_TRAIN);
         show_life(t, PREDICT, MDL_OUT_FROZEN);
     } else if (t->trial < lessons + life_parts(t)) {
         t->sample = sample_at(t, t->trial - lessons);

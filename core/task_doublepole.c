@@ -32,7 +32,7 @@ static void doublepole_reset(mdl_task *t) {
             level[k] = grid[i / unit % 5];
     } else { /* anywhere in the grid's box */
         for (uint32_t k = 0; k < 4; k++)
-            level[k] = 0.05 + 0.9 * mdl_draw_unit_f64(&t->rng);
+            level[k] = 0.05 + 0.9 * mdl_deal_unit_f64(&t->rng);
     }
     t->s[0] = level[0] * 4.32 - 2.16;
     t->s[1] = level[1] * 2.70 - 1.35;

@@ -60,13 +60,13 @@ static void forage_reset(mdl_task *t) {
     f->size = t->params.size;
     f->walls = t->params.walls;
     for (uint32_t k = 0; k < t->params.kinds; k++)
-        f->hard |= mdl_draw_u32(&t->rng) >> 31 << k;
+        f->hard |= mdl_deal_u32(&t->rng) >> 31 << k;
     mdl_task_draw_reversals(t);
     grow_first(t);
     for (uint32_t i = 0; i < t->params.agents; i++) {
         mdl_forage_agent *a = &f->agent[i];
         a->cell = mdl_forage_put(f, MDL_CELL_AGENT, &t->rng);
-        a->heading = mdl_draw_below(&t->rng, 4);
+        a->heading = mdl_deal_below(&t->rng, 4);
         a->energy = MDL_FORAGE_START;
     }
     for (uint32_t i = 0; i < t->params.agents; i++) { /* now that all are there */
@@ -87,7 +87,7 @@ static void collide(mdl_forage_agent *a, int32_t cost) {
 static void touch_plant(mdl_task *t, mdl_forage_agent *a, uint32_t at, uint32_t action) {
     mdl_forage *f = &t->forage;
     uint32_t hard = f->hard >> (f->cell[at] - MDL_CELL_PLANT) & 1u;
-    uint32_t right = (action == BITE) == hard, reliable = mdl_draw_below(&t->rng, 1000000) < t->params.reward_ppm;
+    uint32_t right = (action == BITE) == hard, reliable = mdl_deal_below(&t->rng, 1000000) < t->params.reward_ppm;
     f->cell[at] = MDL_CELL_EMPTY;
     f->plants--;
     a->swallowing = 1;
@@ -154,7 +154,7 @@ static void change(mdl_task *t) {
 /* One seed falls; it grows on an empty cell while plants are wanting. */
 static void grow(mdl_task *t) {
     mdl_forage *f = &t->forage;
-    uint32_t at = mdl_draw_below(&t->rng, f->size * f->size), kind = mdl_draw_below(&t->rng, t->params.kinds);
+    uint32_t at = mdl_deal_below(&t->rng, f->size * f->size), kind = mdl_deal_below(&t->rng, t->params.kinds);
     if (f->plants < t->params.food && f->cell[at] == MDL_CELL_EMPTY) {
         f->cell[at] = (uint8_t)(MDL_CELL_PLANT + kind);
         f->plants++;

@@ -55,7 +55,7 @@ static inline double mdl_absd(double x) { return x < 0.0 ? -x : x; }
 
 /* Uniform in [lo, lo + width); two draws. */
 static inline double mdl_task_uniform(mdl_task *t, double lo, double width) {
-    return lo + width * mdl_draw_unit_f64(&t->rng);
+    return lo + width * mdl_deal_unit_f64(&t->rng);
 }
 
 /* A view with no observation, no reward and these flags. */

@@ -14,7 +14,7 @@ static void show_corridor(mdl_task *t) {
     if (mdl_task_reverses_now(t))
         t->side ^= 1u;
     t->phase = CORRIDOR;
-    t->wait = 1 + mdl_draw_below(&t->rng, 3); /* corridor windows, this one included */
+    t->wait = 1 + mdl_deal_below(&t->rng, 3); /* corridor windows, this one included */
     mdl_task_blank(t, MDL_OUT_WIPE);
     t->out.obs[0] = 1.0f;
 }
@@ -31,7 +31,7 @@ static void show_waiting_or_reward(mdl_task *t) {
         t->wait--;
         t->phase = WAITING;
         t->out.obs[2] = 0.3f;
-        t->out.obs[3] = mdl_draw_u32(&t->rng) >> 31 ? 1.0f : 0.0f;
+        t->out.obs[3] = mdl_deal_u32(&t->rng) >> 31 ? 1.0f : 0.0f;
         return;
     }
     t->phase = REWARDED;
@@ -44,7 +44,7 @@ static void show_waiting_or_reward(mdl_task *t) {
 static void end_run(mdl_task *t, uint32_t code) {
     t->reward_code = code;
     t->correct = code == BETTER_ARM;
-    t->wait = t->params.delay_min + mdl_draw_below(&t->rng, t->params.delay_max - t->params.delay_min + 1);
+    t->wait = t->params.delay_min + mdl_deal_below(&t->rng, t->params.delay_max - t->params.delay_min + 1);
     show_waiting_or_reward(t);
 }
 

@@ -84,6 +84,9 @@ VEC vm vu_test(vu x, vu y) {
     return (vm){_mm256_castsi256_ps(_mm256_xor_si256(_mm256_cmpeq_epi32(a, no), all)),
                 _mm256_castsi256_ps(_mm256_xor_si256(_mm256_cmpeq_epi32(b, no), all))};
 }
+VEC vm vu_equal(vu x, vu y) {
+    return (vm){_mm256_castsi256_ps(_mm256_cmpeq_epi32(x.a, y.a)), _mm256_castsi256_ps(_mm256_cmpeq_epi32(x.b, y.b))};
+}
 VEC vm vm_and(vm x, vm y) { return (vm){_mm256_and_ps(x.a, y.a), _mm256_and_ps(x.b, y.b)}; }
 VEC int vm_any(vm m) { return _mm256_movemask_ps(_mm256_or_ps(m.a, m.b)) != 0; }
 VEC vf vf_keep(vm m, vf x) { return (vf){_mm256_and_ps(m.a, x.a), _mm256_and_ps(m.b, x.b)}; }
@@ -109,6 +112,21 @@ VEC float vf_fold(vf v) {
     __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
     b = _mm_add_ps(b, _mm_movehl_ps(b, b));
     return _mm_cvtss_f32(_mm_add_ss(b, _mm_shuffle_ps(b, b, 1)));
+}
+
+/* mdl_fix of 16 lanes within its bounds, added to sum[16]: whole part, then rest. */
+VEC void vf_add_fix_within(int64_t *sum, vf x) {
+    const __m256d one = _mm256_set1_pd(0x1p32), magic = _mm256_set1_pd(0x1.8p52);
+    VEC_UNROLL for (int i = 0; i < 4; i++) {
+        __m128 part = i % 2 ? _mm256_extractf128_ps(i / 2 ? x.b : x.a, 1) : _mm256_castps256_ps128(i / 2 ? x.b : x.a);
+        __m128i whole = _mm_cvttps_epi32(part);
+        __m256d rest = _mm256_mul_pd(_mm256_cvtps_pd(_mm_sub_ps(part, _mm_cvtepi32_ps(whole))), one);
+        rest = _mm256_add_pd(_mm256_round_pd(rest, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC), magic);
+        __m256i low = _mm256_sub_epi64(_mm256_castpd_si256(rest), _mm256_castpd_si256(magic));
+        __m256i fixed = _mm256_add_epi64(_mm256_slli_epi64(_mm256_cvtepi32_epi64(whole), 32), low);
+        __m256i *to = (__m256i *)(sum + 4 * i);
+        _mm256_storeu_si256(to, _mm256_add_epi64(_mm256_loadu_si256(to), fixed));
+    }
 }
 
 VEC __m256 vec_fold8_(const float *lanes) {

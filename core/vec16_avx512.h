@@ -50,6 +50,7 @@ VEC vm vf_ge(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
 VEC vm vm_first(uint32_t n) { return (vm)((1u << n) - 1u); } /* lanes 0..n-1, n <= 16 */
 VEC vm vm_bits(uint32_t bits) { return (vm)bits; }
 VEC vm vu_test(vu a, vu b) { return _mm512_test_epi32_mask(a, b); } /* where a & b is not 0 */
+VEC vm vu_equal(vu a, vu b) { return _mm512_cmpeq_epi32_mask(a, b); }
 VEC vm vm_and(vm a, vm b) { return (vm)(a & b); }
 VEC int vm_any(vm m) { return m != 0; }
 VEC vf vf_keep(vm m, vf a) { return _mm512_maskz_mov_ps(m, a); } /* a where m, else +0 */
@@ -68,6 +69,15 @@ VEC float vf_fold(vf a) {
     __m128 c = _mm_add_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1));
     c = _mm_add_ps(c, _mm_movehl_ps(c, c));
     return _mm_cvtss_f32(_mm_add_ss(c, _mm_shuffle_ps(c, c, 1)));
+}
+
+/* mdl_fix of 16 lanes within its bounds, added to sum[16]. */
+VEC void vf_add_fix_within(int64_t *sum, vf a) {
+    const __m512d one = _mm512_set1_pd(0x1p32);
+    __m512i lo = _mm512_cvttpd_epi64(_mm512_mul_pd(_mm512_cvtps_pd(_mm512_castps512_ps256(a)), one));
+    __m512i hi = _mm512_cvttpd_epi64(_mm512_mul_pd(_mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1)), one));
+    _mm512_storeu_si512(sum, _mm512_add_epi64(_mm512_loadu_si512(sum), lo));
+    _mm512_storeu_si512(sum + 8, _mm512_add_epi64(_mm512_loadu_si512(sum + 8), hi));
 }
 
 /* Lane i of the result: the fold of lanes[16 i .. 16 i + 15]. */

@@ -88,6 +88,7 @@ VEC vm vm_bits(uint32_t bits) {
     VEC_U(vtstq_u32(vdupq_n_u32(bits >> (4 * i)), vld1q_u32(bit)));
 }
 VEC vm vu_test(vu a, vu b) { VEC_U(vtstq_u32(a.v[i], b.v[i])); }
+VEC vm vu_equal(vu a, vu b) { VEC_U(vceqq_u32(a.v[i], b.v[i])); }
 VEC vm vm_and(vm a, vm b) { return vu_and(a, b); }
 VEC int vm_any(vm m) { return vmaxvq_u32(vorrq_u32(vorrq_u32(m.v[0], m.v[1]), vorrq_u32(m.v[2], m.v[3]))) != 0; }
 VEC vf vf_keep(vm m, vf a) { return vu_float(vu_and(m, vf_bits(a))); }
@@ -104,6 +105,17 @@ VEC float vf_fold(vf a) {
     float32x2_t t = vadd_f32(vget_low_f32(s), vget_high_f32(s));
     return vget_lane_f32(t, 0) + vget_lane_f32(t, 1);
 }
+/* mdl_fix of 16 lanes within its bounds, added to sum[16]. */
+VEC void vf_add_fix_within(int64_t *sum, vf a) {
+    const float64x2_t one = vdupq_n_f64(0x1p32);
+    VEC_EACH {
+        int64x2_t lo = vcvtq_s64_f64(vmulq_f64(vcvt_f64_f32(vget_low_f32(a.v[i])), one));
+        int64x2_t hi = vcvtq_s64_f64(vmulq_f64(vcvt_high_f64_f32(a.v[i]), one));
+        vst1q_s64(sum + 4 * i, vaddq_s64(vld1q_s64(sum + 4 * i), lo));
+        vst1q_s64(sum + 4 * i + 2, vaddq_s64(vld1q_s64(sum + 4 * i + 2), hi));
+    }
+}
+
 VEC vf vf_fold_rows(const float *lanes) {
     float t[16];
     for (int i = 0; i < 16; i++)

@@ -449,9 +449,10 @@ mdl_err mdl_duty_convict(mdl_duty *d, const uint8_t worker[32]) {
         if (was == OPEN)
             close_lease(d, l, EXPIRED);
         for (uint32_t i = l->first; i < l->first + l->count; i++) {
-            /* What nobody confirmed is lost, and what the coordinator found otherwise. */
+            /* What nobody confirmed is lost, what the coordinator found otherwise, and what others contradict, though
+             * friends have confirmed it. */
             if (was == ANSWERED &&
-                (!confirmed(d, i) ||
+                (!confirmed(d, i) || (d->job[i].flags & DISPUTED) ||
                  (settled(&d->job[i]) && !same(answer_by(d, k, i), answer_by(d, value_of(d, &d->job[i]), i)))))
                 drop_answer(d, i, k);
             judge(d, i);

@@ -174,6 +174,8 @@ const mdl_key_row mdl_key_table[] = {
      .text = "how long credit waits, and a conviction takes it back"},
     {VERIFY("selected", selected), INT(0, 1, 1), .unit = "0 or 1",
      .text = "whether the coordinator does elites and validation again"},
+    {VERIFY("dispute", dispute), INT(0, 1000000000, 1000000), .unit = "10^3 updates",
+     .text = "jobs from this size on are not done again where two answers differ, but taken apart by rounds; 0: none"},
     {VERIFY("review", review), INT(0, MDL_VERIFY_REVIEW_MAX, 16), .unit = "units",
      .text = "a convict's newest unconfirmed units of closed generations that the coordinator does again"},
 

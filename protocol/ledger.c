@@ -95,7 +95,7 @@ mdl_rule mdl_ledger_blob(const mdl_ledger *l, const char *what, const uint8_t *d
 
 /* Calls of workers that become records as they are. */
 static int is_workers(mdl_message_type type) {
-    return type == MDL_MSG_RESULT || type == MDL_MSG_COMMIT || type == MDL_MSG_SHARDRESULT;
+    return type == MDL_MSG_RESULT || type == MDL_MSG_COMMIT || type == MDL_MSG_SHARDRESULT || type == MDL_MSG_MOVE;
 }
 
 /* Position, experiment and number: what every record but the genesis shows
@@ -149,6 +149,12 @@ static mdl_rule apply_type(mdl_ledger *l, const mdl_envelope *e, const mdl_messa
         return mdl_ledger_on_check(l, &m->as.check, breach);
     case MDL_MSG_VERDICT:
         return mdl_ledger_on_verdict(l, &m->as.verdict, breach);
+    case MDL_MSG_DISPUTE:
+        return mdl_ledger_on_dispute(l, &m->as.dispute, breach);
+    case MDL_MSG_MOVE:
+        return mdl_ledger_on_move(l, &m->as.move, e->key, breach);
+    case MDL_MSG_JUDGEMENT:
+        return mdl_ledger_on_judgement(l, &m->as.judgement, breach);
     case MDL_MSG_CORRECTION:
         return mdl_ledger_on_correction(l, &m->as.correction, breach);
     case MDL_MSG_CLOSE:
@@ -237,11 +243,14 @@ void mdl_ledger_free(mdl_ledger *l) {
     free(l->check);
     free(l->joined);
     free(l->fitness);
+    mdl_ledger_no_disputes(l);
+    free(l->dispute);
     for (uint32_t i = 0; i < l->workers; i++)
         free(l->worker[i].past);
     free(l->worker);
     free(l->by_key);
     free(l->by_owner);
+    free(l->session);
     for (uint32_t i = 0; i < l->leases; i++)
         free(l->lease[i].regions);
     free(l->lease);

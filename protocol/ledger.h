@@ -12,6 +12,7 @@
 #include "protocol/duty.h"
 #include "protocol/envelope.h"
 #include "protocol/messages.h"
+#include "protocol/referee.h"
 
 /* Rules, numbered for reports. X(NAME, number, sentence) */
 #define MDL_RULE_MAP(X)                                                                                                \
@@ -37,7 +38,7 @@
     X(CHAMPION, 12,                                                                                                    \
       "the champion comes once, after the last credit, and is the genome that the evolution's state names")            \
     X(ADMIN, 13,                                                                                                       \
-      "an action of the operator is one of pause, resume, ban, unban, rotate, revoke, with a "                         \
+      "an action of the operator is one of pause, resume, ban, unban, rotate, revoke, session, with a "                \
       "target where it needs one, and the statement of whose key it is; a convict stays banned")                       \
     X(END, 14, "nothing follows the end, and it names the champion")                                                   \
     X(BLOB, 15, "a blob that a record names is stored and has its digest")                                             \
@@ -57,7 +58,10 @@
       "results are for them")                                                                                          \
     X(JOINED, 26,                                                                                                      \
       "shards are joined once each has a result, and answer, transcript and roots follow from one another")            \
-    X(SHARD_VERDICT, 27, "a shard's worker is convicted by a window that it signed and that is not the right one")
+    X(SHARD_VERDICT, 27, "a shard's worker is convicted by a window that it signed and that is not the right one")     \
+    X(DISPUTE, 28, "a dispute is of two answers of an open job that differ, one at a time")                            \
+    X(MOVE, 29, "a move in a dispute is the one that is asked of its worker, and has the form that it must have")      \
+    X(JUDGEMENT, 30, "a judgement follows the last move that is needed, and finds wrong who is wrong by it")
 
 typedef enum mdl_rule {
 #define X(name, number, sentence) MDL_RULE_##name = number,
@@ -99,6 +103,10 @@ typedef struct mdl_ledger_worker {
     uint32_t banned, how;
     uint64_t revoked;                 /* record that ended its key for good; 0: none   */
     uint8_t successor[MDL_KEY_BYTES]; /* key that it named; zeros: none                */
+    uint32_t line;                    /* index of the first key of those that followed each other here */
+    uint8_t session[MDL_KEY_BYTES];   /* its session key; its own key: none any more                    */
+    uint64_t session_number;          /* of the newest statement; 0: none yet                           */
+    uint32_t session_until;           /* last generation                                                */
     uint32_t open;                    /* leases                                        */
     uint64_t accepted, expired;       /* leases; `expired` includes those that a closing ended */
     uint64_t credit, pending;         /* synapse updates: paid; of the current generation */
@@ -179,11 +187,21 @@ const mdl_ledger_lease *mdl_ledger_lease_find(const mdl_ledger *l, uint64_t id);
 uint64_t mdl_ledger_next_lease(const mdl_ledger *l);
 uint32_t mdl_ledger_workers(const mdl_ledger *l, const mdl_ledger_worker **at);
 const mdl_ledger_worker *mdl_ledger_worker_find(const mdl_ledger *l, const uint8_t key[MDL_KEY_BYTES]);
+/* Whose key this is: a worker's own, or a session key that it has or ever had. NULL: nobody's. */
+const mdl_ledger_worker *mdl_ledger_signer(const mdl_ledger *l, const uint8_t key[MDL_KEY_BYTES]);
+/* Whether a key may sign for this worker now: its own, or its session key until that ends. */
+int mdl_ledger_speaks(const mdl_ledger *l, const mdl_ledger_worker *w, const uint8_t key[MDL_KEY_BYTES]);
+/* Whether its session key's last generation has closed. */
+int mdl_ledger_session_over(const mdl_ledger *l, const mdl_ledger_worker *w);
+/* Under which key it goes on: itself, or its last successor. */
+const mdl_ledger_worker *mdl_ledger_heir(const mdl_ledger *l, const mdl_ledger_worker *w);
 int mdl_ledger_paused(const mdl_ledger *l);
 /* Whether the experiment asks for verification; if not, nothing is committed or done again. */
 int mdl_ledger_verifies(const mdl_ledger *l);
 /* Whether a worker, by its index, has passed probation. */
 int mdl_ledger_trusted(const mdl_ledger *l, uint32_t worker);
+/* Whether no other key came before or after this worker's: a conviction reaches the whole line. */
+int mdl_ledger_alone(const mdl_ledger *l, uint32_t worker);
 /* Answers, leases and what is to be done again, of the open generation. Not before the genesis. */
 const mdl_duty *mdl_ledger_duty(const mdl_ledger *l);
 /* mdl_duty_selected() of it. */
@@ -196,6 +214,22 @@ uint64_t mdl_ledger_joined(const mdl_ledger *l, uint32_t job, uint8_t transcript
 uint64_t mdl_ledger_owed(const mdl_ledger *l);
 /* One of them, of the lowest generation; *worker: its index. NULL: none. Walks over the workers. */
 const mdl_ledger_unit *mdl_ledger_owed_first(const mdl_ledger *l, uint32_t *worker);
+/* Two answers that are taken apart: PROTOCOL 11.6. */
+typedef struct mdl_ledger_dispute {
+    uint32_t job;
+    uint64_t opened;                 /* record                                      */
+    uint64_t lease[2];               /* of the sides                                */
+    uint32_t worker[2];              /* their indices                               */
+    mdl_referee referee;             /* without a life: it takes rows and points    */
+    int has_state;                   /* the state that is needed was shown          */
+    uint8_t state[MDL_DIGEST_BYTES]; /* then its blob                         */
+} mdl_ledger_dispute;
+enum { MDL_LEDGER_DISPUTES_MAX = 64 };
+/* Those that are open, by their number. */
+uint32_t mdl_ledger_disputes(const mdl_ledger *l, const mdl_ledger_dispute **at);
+const mdl_ledger_dispute *mdl_ledger_dispute_of(const mdl_ledger *l, uint32_t job); /* NULL: none */
+/* Whether the moves suffice for a judgement; `c` (may be NULL) is what has to be run for it: then 2. 1: nothing. */
+int mdl_ledger_judgeable(const mdl_ledger_dispute *d, mdl_case *c);
 /* Whether the root that a joined lease of this job signed has this window; or, with life the number of the job's lives
  * and window 0, whether it is joined. */
 int mdl_ledger_has_window(const mdl_ledger *l, uint64_t lease, uint32_t job, uint32_t life, uint32_t window);
@@ -226,6 +260,13 @@ mdl_err mdl_ledger_make_check(const mdl_ledger *l, uint32_t job, const mdl_duty_
  * be NULL) names; MDL_ENOMEM. */
 mdl_err mdl_ledger_make_joined(mdl_ledger *l, uint32_t job, const uint64_t *lease, uint32_t count,
                                const uint8_t transcript[MDL_DIGEST_BYTES], mdl_message *m, mdl_breach *breach);
+/* A dispute of this job's first answer and the first one that differs from it. MDL_EMISMATCH: there is none to begin.
+ */
+mdl_err mdl_ledger_make_dispute(const mdl_ledger *l, uint32_t job, mdl_message *m);
+/* What a move of this lease is due in its dispute; MDL_EMISMATCH: none. `points` (16) stands behind the message. */
+mdl_err mdl_ledger_make_question(const mdl_ledger *l, uint64_t lease, uint64_t *points, mdl_message *m);
+/* The judgement; `judged` as mdl_case_judge() has it, or NULL where nothing has to be run. MDL_EMISMATCH: not due. */
+mdl_err mdl_ledger_make_judgement(const mdl_ledger *l, uint32_t job, const mdl_judged *judged, mdl_message *m);
 /* What the jobs of a unit that is owed compute. `fitness` [unit->count] and `text` (MDL_SEGMENT_CHARS a job) are
  * filled in and stand behind the message. MDL_EMISMATCH when it is not owed. */
 mdl_err mdl_ledger_make_correction(const mdl_ledger *l, uint32_t worker, uint64_t result, const mdl_duty_answer *jobs,

@@ -57,17 +57,7 @@ static uint32_t owner_place(const mdl_ledger *l, const uint8_t *owner) {
     return lo;
 }
 
-mdl_rule mdl_ledger_on_admit(mdl_ledger *l, const mdl_msg_admit *m, mdl_breach *breach) {
-    if (mdl_ledger_worker_at(l, m->worker))
-        return mdl_ledger_break(breach, MDL_RULE_ADMIT, "the worker was admitted before");
-    if (memcmp(m->worker, l->coordinator, sizeof m->worker) == 0)
-        return mdl_ledger_break(breach, MDL_RULE_ADMIT, "the worker has the coordinator's key");
-    if (mdl_key_check(m->worker) != MDL_OK)
-        return mdl_ledger_break(breach, MDL_RULE_ADMIT, "the worker's key is weak");
-    mdl_rule rule = check_evidence(l, m, breach);
-    if (rule != MDL_RULE_OK)
-        return rule;
-
+mdl_rule mdl_ledger_add_worker(mdl_ledger *l, const mdl_msg_admit *m, uint32_t owner_number, mdl_breach *breach) {
     uint32_t room = l->workers_room;
     uint32_t *by_key = mdl_ledger_grown(l->by_key, l->workers, &room, sizeof *by_key);
     if (!by_key)
@@ -86,7 +76,9 @@ mdl_rule mdl_ledger_on_admit(mdl_ledger *l, const mdl_msg_admit *m, mdl_breach *
         return mdl_ledger_no_memory(breach);
     l->by_owner = by_owner;
     uint32_t place = owner_place(l, m->owner), number = l->workers;
-    if (place < l->owners && memcmp(worker[by_owner[place]].owner, m->owner, MDL_KEY_BYTES) == 0) {
+    if (owner_number != UINT32_MAX) {
+        number = owner_number;
+    } else if (place < l->owners && memcmp(worker[by_owner[place]].owner, m->owner, MDL_KEY_BYTES) == 0) {
         number = by_owner[place];
     } else {
         memmove(by_owner + place + 1, by_owner + place, (l->owners - place) * sizeof *by_owner);
@@ -100,11 +92,22 @@ mdl_rule mdl_ledger_on_admit(mdl_ledger *l, const mdl_msg_admit *m, mdl_breach *
     memmove(by_key + at + 1, by_key + at, (l->workers - at) * sizeof *by_key);
     by_key[at] = l->workers;
     worker += l->workers++;
-    *worker = (mdl_ledger_worker){.admitted = l->size, .how = m->how, .owner_number = number};
+    *worker = (mdl_ledger_worker){.admitted = l->size, .how = m->how, .owner_number = number, .line = l->workers - 1};
     memcpy(worker->key, m->worker, sizeof worker->key);
     memcpy(worker->owner, m->owner, sizeof worker->owner);
     memcpy(worker->name, m->name, sizeof worker->name);
     return MDL_RULE_OK;
+}
+
+mdl_rule mdl_ledger_on_admit(mdl_ledger *l, const mdl_msg_admit *m, mdl_breach *breach) {
+    if (mdl_ledger_signer(l, m->worker))
+        return mdl_ledger_break(breach, MDL_RULE_ADMIT, "the worker was admitted before, or has another's session key");
+    if (memcmp(m->worker, l->coordinator, sizeof m->worker) == 0)
+        return mdl_ledger_break(breach, MDL_RULE_ADMIT, "the worker has the coordinator's key");
+    if (mdl_key_check(m->worker) != MDL_OK)
+        return mdl_ledger_break(breach, MDL_RULE_ADMIT, "the worker's key is weak");
+    mdl_rule rule = check_evidence(l, m, breach);
+    return rule == MDL_RULE_OK ? mdl_ledger_add_worker(l, m, UINT32_MAX, breach) : rule;
 }
 
 /* ---- the operator ---- */

@@ -190,6 +190,7 @@ mdl_rule mdl_ledger_on_close(mdl_ledger *l, const mdl_msg_close *m, mdl_breach *
         return rule;
 
     mdl_ledger_keep(l);
+    mdl_ledger_no_disputes(l);
     turn_leases(l);
     mdl_err err = mdl_evolution_advance(l->evolution, l->fitness, l->jobs);
     MDL_ASSERT(err == MDL_OK); /* it was for the other run */

@@ -2,7 +2,8 @@
  * and what it tells; ledger_genesis.c: record 0; ledger_admit.c: admissions and
  * the operator; ledger_work.c: leases, commitments, results; ledger_verify.c:
  * checks, verdicts, trust; ledger_shard.c, ledger_joined.c: shards and what they add up to; ledger_review.c: a
- * convict's closed units; ledger_close.c: ends of generations; ledger_credit.c: who is paid.
+ * convict's closed units; ledger_dispute.c: answers taken apart; ledger_close.c: ends of generations;
+ * ledger_credit.c: who is paid.
  *
  * Every rule function checks everything, and everything that can fail, before it
  * changes anything. */
@@ -21,6 +22,11 @@ typedef struct mdl_ledger_joined_job {
     uint64_t record; /* 0: no such answer */
     uint8_t transcript[MDL_DIGEST_BYTES];
 } mdl_ledger_joined_job;
+
+typedef struct mdl_ledger_session {
+    uint8_t key[MDL_KEY_BYTES];
+    uint32_t worker;
+} mdl_ledger_session;
 
 struct mdl_ledger {
     uint8_t coordinator[MDL_KEY_BYTES];
@@ -52,11 +58,15 @@ struct mdl_ledger {
     mdl_ledger_sums sum;               /* `waiting` with what is pending */
     uint64_t published;
     uint64_t owed; /* corrections */
+    mdl_ledger_dispute *dispute; /* [MDL_LEDGER_DISPUTES_MAX]; NULL: there never was one */
+    uint32_t disputes;
 
     mdl_ledger_worker *worker;
     uint32_t *by_key;                        /* indices of workers, keys rising */
     uint32_t *by_owner, owners, owners_room; /* of each owner's first worker, owners rising */
     uint32_t workers, workers_room;
+    mdl_ledger_session *session; /* session keys that there were, rising */
+    uint32_t sessions, sessions_room;
 
     mdl_ledger_lease *lease;                  /* of two generations; numbers are consecutive */
     uint32_t leases, leases_old, leases_room; /* the first `leases_old` are of the last generation */
@@ -81,6 +91,11 @@ mdl_rule mdl_ledger_no_memory(mdl_breach *breach);
 mdl_rule mdl_ledger_on_genesis(mdl_ledger *l, const mdl_message *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_admit(mdl_ledger *l, const mdl_msg_admit *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_key_change(mdl_ledger *l, const mdl_msg_admin *m, mdl_breach *breach); /* ledger_keys.c */
+/* A worker more, whom the caller has checked. `owner_number`: its owner's; UINT32_MAX: by the owner's key.
+ * MDL_RULE_OK or NOMEM. */
+mdl_rule mdl_ledger_add_worker(mdl_ledger *l, const mdl_msg_admit *m, uint32_t owner_number, mdl_breach *breach);
+/* How many keys, itself included, followed each other where this one stands. */
+uint32_t mdl_ledger_line(const mdl_ledger *l, uint32_t worker);
 mdl_rule mdl_ledger_on_admin(mdl_ledger *l, const mdl_msg_admin *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_lease(mdl_ledger *l, const mdl_msg_lease *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_expire(mdl_ledger *l, const mdl_msg_expire *m, mdl_breach *breach);
@@ -91,6 +106,9 @@ mdl_rule mdl_ledger_on_shardlease(mdl_ledger *l, const mdl_msg_shardlease *m, md
 mdl_rule mdl_ledger_on_shardresult(mdl_ledger *l, const mdl_msg_shardresult *m, const uint8_t *key, mdl_breach *breach);
 mdl_rule mdl_ledger_on_joined(mdl_ledger *l, const mdl_msg_joined *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_shardverdict(mdl_ledger *l, const mdl_msg_shardverdict *m, mdl_breach *breach);
+mdl_rule mdl_ledger_on_dispute(mdl_ledger *l, const mdl_msg_dispute *m, mdl_breach *breach);
+mdl_rule mdl_ledger_on_move(mdl_ledger *l, const mdl_msg_move *m, const uint8_t *key, mdl_breach *breach);
+mdl_rule mdl_ledger_on_judgement(mdl_ledger *l, const mdl_msg_judgement *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_correction(mdl_ledger *l, const mdl_msg_correction *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_result(mdl_ledger *l, const mdl_msg_result *m, const uint8_t *key, mdl_breach *breach);
 mdl_rule mdl_ledger_on_close(mdl_ledger *l, const mdl_msg_close *m, mdl_breach *breach);
@@ -131,6 +149,12 @@ void mdl_ledger_keep(mdl_ledger *l);
 /* Its worker was convicted: they are owed. */
 void mdl_ledger_owe(mdl_ledger *l, const mdl_ledger_worker *w);
 
+/* ---- ledger_dispute.c ---- */
+/* Answers have gone, or were settled: disputes about them are over. */
+void mdl_ledger_prune(mdl_ledger *l);
+/* All are. */
+void mdl_ledger_no_disputes(mdl_ledger *l);
+
 /* ---- ledger_credit.c ---- */
 void mdl_ledger_earn(mdl_ledger *l, mdl_ledger_worker *w, uint64_t updates);
 void mdl_ledger_forfeit(mdl_ledger *l, mdl_ledger_worker *w);
@@ -140,11 +164,12 @@ void mdl_ledger_turn_credit(mdl_ledger *l, uint32_t generation);
 /* The open lease that a worker's record is about. */
 mdl_rule mdl_ledger_find_open(const mdl_ledger *l, uint64_t id, const uint8_t *key, mdl_rule rule, const char *what,
                               mdl_ledger_lease **lease, mdl_breach *breach);
-/* What every lease needs: its number is the next, its worker may have it, its generation is the open one. `*room`:
- * place for it at the end of the list. */
+/* What every lease needs: its number is the next, its worker may have it, its generation is the open one. Sets
+ * what all leases have; the fold is left alone. */
 mdl_rule mdl_ledger_check_lease(mdl_ledger *l, uint64_t id, const uint8_t *key, uint32_t generation, mdl_rule rule,
-                                mdl_ledger_lease **room, mdl_breach *breach);
-/* Puts it there. */
+                                mdl_ledger_lease *lease, mdl_breach *breach);
+/* Room for one more, once nothing but memory can refuse it; then it is put there. */
+mdl_rule mdl_ledger_lease_room(mdl_ledger *l, mdl_breach *breach);
 void mdl_ledger_add_lease(mdl_ledger *l, const mdl_ledger_lease *lease);
 /* Ends an open lease. */
 void mdl_ledger_end_lease(mdl_ledger *l, mdl_ledger_lease *lease, mdl_lease_state state);

@@ -32,11 +32,12 @@ static int is_kept(const mdl_ledger *l, const mdl_ledger_lease *lease) {
 }
 
 mdl_rule mdl_ledger_keep_room(mdl_ledger *l, mdl_breach *breach) {
-    for (uint32_t i = l->leases_old; most(l) > 0 && i < l->leases; i++) {
+    uint32_t room = most(l);
+    for (uint32_t i = l->leases_old; room > 0 && i < l->leases; i++) {
         mdl_ledger_worker *w = &l->worker[l->lease[i].worker];
         if (w->past || !is_kept(l, &l->lease[i]))
             continue;
-        w->past = calloc(most(l), sizeof *w->past);
+        w->past = calloc(room, sizeof *w->past);
         if (!w->past)
             return mdl_ledger_no_memory(breach);
     }

@@ -32,11 +32,11 @@ static mdl_rule check_others(const mdl_ledger *l, const mdl_msg_shardlease *m, u
 
 mdl_rule mdl_ledger_on_shardlease(mdl_ledger *l, const mdl_msg_shardlease *m, mdl_breach *breach) {
     const mdl_sharding_spec *spec = &l->experiment.sharding;
-    mdl_ledger_lease *lease;
+    mdl_ledger_lease lease;
     mdl_rule rule = mdl_ledger_check_lease(l, m->lease, m->worker, m->generation, MDL_RULE_SHARD, &lease, breach);
     if (rule != MDL_RULE_OK)
         return rule;
-    const mdl_ledger_worker *w = &l->worker[lease->worker];
+    const mdl_ledger_worker *w = &l->worker[lease.worker];
     if (!spec->used)
         return mdl_ledger_break(breach, MDL_RULE_SHARD, "the experiment does not cut networks");
     if (m->shards > l->experiment.network.regions || m->shard >= m->shards || m->shards == 0 ||
@@ -51,18 +51,20 @@ mdl_rule mdl_ledger_on_shardlease(mdl_ledger *l, const mdl_msg_shardlease *m, md
     if (m->life >= job.episodes)
         return mdl_ledger_break(breach, MDL_RULE_SHARD, "life %u; the job has %u", (unsigned)m->life,
                                 (unsigned)job.episodes);
-    rule = check_others(l, m, lease->worker, breach);
+    rule = check_others(l, m, lease.worker, breach);
+    if (rule == MDL_RULE_OK)
+        rule = mdl_ledger_lease_room(l, breach);
     if (rule != MDL_RULE_OK)
         return rule;
-    lease->first = m->job;
-    lease->count = 1;
-    lease->shard = m->shard;
-    lease->shards = m->shards;
-    lease->life = m->life;
-    lease->window = m->window;
-    if (mdl_duty_shard(l->duty, m->lease, m->worker, w->owner_number, lease->trusted, m->job) != MDL_OK)
+    lease.first = m->job;
+    lease.count = 1;
+    lease.shard = m->shard;
+    lease.shards = m->shards;
+    lease.life = m->life;
+    lease.window = m->window;
+    if (mdl_duty_shard(l->duty, m->lease, m->worker, w->owner_number, lease.trusted, m->job) != MDL_OK)
         return mdl_ledger_no_memory(breach);
-    mdl_ledger_add_lease(l, lease);
+    mdl_ledger_add_lease(l, &lease);
     return MDL_RULE_OK;
 }
 
@@ -146,7 +148,7 @@ static mdl_rule check_envelope(mdl_ledger *l, const mdl_msg_shardverdict *m, con
         return mdl_ledger_no_memory(breach);
     int right = size > 0 && mdl_envelope_decode(bytes, size, pae, &e) == MDL_OK &&
                 mdl_message_of(&e, (mdl_list_room){NULL, 0}, &w, NULL) == MDL_OK && w.type == MDL_MSG_WINDOW &&
-                memcmp(e.key, l->worker[lease->worker].key, sizeof e.key) == 0 && mdl_envelope_verify(&e) == MDL_OK &&
+                mdl_ledger_signer(l, e.key) == &l->worker[lease->worker] && mdl_envelope_verify(&e) == MDL_OK &&
                 memcmp(w.head.experiment, l->experiment.id, sizeof w.head.experiment) == 0 &&
                 w.as.window.lease == m->lease && w.as.window.life == m->life && w.as.window.window == m->window;
     int same = right && memcmp(w.as.window.commit, m->right, sizeof m->right) == 0;
@@ -224,7 +226,7 @@ mdl_rule mdl_ledger_on_shardverdict(mdl_ledger *l, const mdl_msg_shardverdict *m
         rule = check_spent(l, m, lease, breach);
     if (rule != MDL_RULE_OK)
         return rule;
-    if (mdl_duty_reserve(l->duty, 1) != MDL_OK)
+    if (mdl_duty_reserve(l->duty, mdl_ledger_line(l, lease->worker)) != MDL_OK)
         return mdl_ledger_no_memory(breach);
     for (uint32_t i = 0; i + 1 < m->spent.count; i += 2)
         mdl_ledger_lease_at(l, m->spent.at[i])->spent += m->spent.at[i + 1];

@@ -107,7 +107,7 @@ static void confirm(mdl_ledger *l, mdl_ledger_lease *lease) {
     if (lease->verified || lease->state != MDL_LEASE_DONE || !all_confirmed(l, lease))
         return;
     lease->verified = 1;
-    l->worker[lease->worker].verified++;
+    l->worker[mdl_ledger_heir(l, &l->worker[lease->worker]) - l->worker].verified++;
 }
 
 void mdl_ledger_verify(mdl_ledger *l, uint32_t first, uint32_t count) {
@@ -165,11 +165,12 @@ mdl_rule mdl_ledger_on_check(mdl_ledger *l, const mdl_msg_check *m, mdl_breach *
     if (mdl_duty_settle(l->duty, m->job, &a) != MDL_OK)
         return mdl_ledger_no_memory(breach);
     l->check[m->job] = l->size;
+    mdl_ledger_prune(l);
     mdl_ledger_verify(l, m->job, 1);
     return MDL_RULE_OK;
 }
 
-void mdl_ledger_convict(mdl_ledger *l, uint32_t worker) {
+static void convict(mdl_ledger *l, uint32_t worker) {
     mdl_ledger_worker *w = &l->worker[worker];
     w->banned = 1;
     w->verdict = l->size;
@@ -188,11 +189,23 @@ void mdl_ledger_convict(mdl_ledger *l, uint32_t worker) {
     mdl_ledger_owe(l, w);
     mdl_err err = mdl_duty_convict(l->duty, w->key);
     MDL_ASSERT(err == MDL_OK);
+    mdl_ledger_prune(l);
+}
+
+/* Keys that followed each other are one worker. */
+void mdl_ledger_convict(mdl_ledger *l, uint32_t worker) {
+    if (mdl_ledger_alone(l, worker)) {
+        convict(l, worker);
+        return;
+    }
+    for (uint32_t i = 0; i < l->workers; i++)
+        if (l->worker[i].line == l->worker[worker].line && l->worker[i].verdict == 0)
+            convict(l, i);
 }
 
 mdl_rule mdl_ledger_on_verdict(mdl_ledger *l, const mdl_msg_verdict *m, mdl_breach *breach) {
     mdl_duty_answer a = {.fitness = m->fitness, .updates = m->updates};
-    uint32_t differ, losers = 0, loser[MDL_DUTY_ANSWERS];
+    uint32_t differ, losers = 0, loser[MDL_DUTY_ANSWERS], keys = 0;
     memcpy(a.segment, m->segment, sizeof a.segment);
     mdl_rule rule = judge(l, MDL_RULE_VERDICT, m->generation, m->job, &a, &differ, breach);
     if (rule == MDL_RULE_OK && differ == 0)
@@ -206,12 +219,15 @@ mdl_rule mdl_ledger_on_verdict(mdl_ledger *l, const mdl_msg_verdict *m, mdl_brea
         if (!same(mdl_duty_answer_at(l->duty, m->job, i, &id), &a) && id != MDL_DUTY_OF_SHARDS)
             loser[losers++] = mdl_ledger_lease_at(l, id)->worker;
     }
-    if (mdl_duty_reserve(l->duty, losers) != MDL_OK || mdl_duty_settle(l->duty, m->job, &a) != MDL_OK)
+    for (uint32_t i = 0; i < losers; i++)
+        keys += mdl_ledger_line(l, loser[i]);
+    if (mdl_duty_reserve(l->duty, keys) != MDL_OK || mdl_duty_settle(l->duty, m->job, &a) != MDL_OK)
         return mdl_ledger_no_memory(breach);
     l->check[m->job] = l->size;
     for (uint32_t i = 0; i < losers; i++)
         if (l->worker[loser[i]].verdict == 0)
             mdl_ledger_convict(l, loser[i]);
+    mdl_ledger_prune(l);
     mdl_ledger_verify(l, m->job, 1);
     return MDL_RULE_OK;
 }

@@ -26,7 +26,7 @@ static mdl_rule check_jobs(const mdl_ledger *l, const mdl_ledger_worker *w, uint
 }
 
 mdl_rule mdl_ledger_check_lease(mdl_ledger *l, uint64_t id, const uint8_t *key, uint32_t generation, mdl_rule rule,
-                                mdl_ledger_lease **room, mdl_breach *breach) {
+                                mdl_ledger_lease *lease, mdl_breach *breach) {
     const mdl_ledger_worker *w = mdl_ledger_worker_at(l, key);
     if (id != l->next_lease)
         return mdl_ledger_break(breach, rule, "the lease has number %llu, the next is %llu", (unsigned long long)id,
@@ -38,13 +38,8 @@ mdl_rule mdl_ledger_check_lease(mdl_ledger *l, uint64_t id, const uint8_t *key, 
     if (generation != mdl_evolution_generation(l->evolution))
         return mdl_ledger_break(breach, rule, "a lease of generation %u, open is %u", (unsigned)generation,
                                 (unsigned)mdl_evolution_generation(l->evolution));
-    mdl_ledger_lease *lease = mdl_ledger_grown(l->lease, l->leases, &l->leases_room, sizeof *lease);
-    if (!lease)
-        return mdl_ledger_no_memory(breach);
-    l->lease = lease;
-    *room = lease + l->leases;
-    memset(*room, 0, sizeof **room);
-    **room = (mdl_ledger_lease){.id = id,
+    memset(lease, 0, sizeof *lease);
+    *lease = (mdl_ledger_lease){.id = id,
                                 .worker = (uint32_t)(w - l->worker),
                                 .generation = generation,
                                 .state = MDL_LEASE_OPEN,
@@ -53,30 +48,41 @@ mdl_rule mdl_ledger_check_lease(mdl_ledger *l, uint64_t id, const uint8_t *key, 
     return MDL_RULE_OK;
 }
 
+mdl_rule mdl_ledger_lease_room(mdl_ledger *l, mdl_breach *breach) {
+    mdl_ledger_lease *lease = mdl_ledger_grown(l->lease, l->leases, &l->leases_room, sizeof *lease);
+    if (!lease)
+        return mdl_ledger_no_memory(breach);
+    l->lease = lease;
+    return MDL_RULE_OK;
+}
+
 void mdl_ledger_add_lease(mdl_ledger *l, const mdl_ledger_lease *lease) {
-    MDL_ASSERT(lease == l->lease + l->leases);
+    MDL_ASSERT(l->leases < l->leases_room);
+    memcpy(&l->lease[l->leases], lease, sizeof *lease);
     l->leases++;
     l->next_lease++;
     l->worker[lease->worker].open++;
 }
 
 mdl_rule mdl_ledger_on_lease(mdl_ledger *l, const mdl_msg_lease *m, mdl_breach *breach) {
-    mdl_ledger_lease *lease;
+    mdl_ledger_lease lease;
     mdl_rule rule = mdl_ledger_check_lease(l, m->lease, m->worker, m->generation, MDL_RULE_LEASE, &lease, breach);
     if (rule != MDL_RULE_OK)
         return rule;
-    const mdl_ledger_worker *w = &l->worker[lease->worker];
+    const mdl_ledger_worker *w = &l->worker[lease.worker];
     if (m->first >= l->jobs || m->count > l->jobs - m->first)
         return mdl_ledger_break(breach, MDL_RULE_LEASE, "%u jobs from %u; the generation has %u", (unsigned)m->count,
                                 (unsigned)m->first, (unsigned)l->jobs);
     rule = check_jobs(l, w, m->first, m->count, breach);
+    if (rule == MDL_RULE_OK)
+        rule = mdl_ledger_lease_room(l, breach);
     if (rule != MDL_RULE_OK)
         return rule;
-    lease->first = m->first;
-    lease->count = m->count;
-    if (mdl_duty_lease(l->duty, m->lease, m->worker, w->owner_number, lease->trusted, m->first, m->count) != MDL_OK)
+    lease.first = m->first;
+    lease.count = m->count;
+    if (mdl_duty_lease(l->duty, m->lease, m->worker, w->owner_number, lease.trusted, m->first, m->count) != MDL_OK)
         return mdl_ledger_no_memory(breach);
-    mdl_ledger_add_lease(l, lease);
+    mdl_ledger_add_lease(l, &lease);
     return MDL_RULE_OK;
 }
 
@@ -129,7 +135,7 @@ mdl_rule mdl_ledger_find_open(const mdl_ledger *l, uint64_t id, const uint8_t *k
     if (!*lease)
         return mdl_ledger_break(breach, rule, "lease %llu %s", (unsigned long long)id, lease_state(*lease));
     const mdl_ledger_worker *w = &l->worker[(*lease)->worker];
-    if (memcmp(key, w->key, sizeof w->key) != 0)
+    if (!mdl_ledger_speaks(l, w, key))
         return mdl_ledger_break(breach, MDL_RULE_SIGNER, "the %s of lease %llu is not signed by its worker", what,
                                 (unsigned long long)id);
     if ((*lease)->state != MDL_LEASE_OPEN)
@@ -156,10 +162,10 @@ mdl_rule mdl_ledger_on_commit(mdl_ledger *l, const mdl_msg_commit *m, const uint
 }
 
 static mdl_rule check_commitment(const mdl_ledger *l, const mdl_ledger_lease *lease, const mdl_msg_result *m,
-                                 const uint8_t *key, mdl_breach *breach) {
+                                 mdl_breach *breach) {
     uint8_t digest[MDL_DIGEST_BYTES];
     mdl_pledge pledge = {.experiment = l->experiment.id,
-                         .worker = key,
+                         .worker = l->worker[lease->worker].key,
                          .lease = lease->id,
                          .generation = lease->generation,
                          .first = lease->first,
@@ -221,7 +227,7 @@ mdl_rule mdl_ledger_on_result(mdl_ledger *l, const mdl_msg_result *m, const uint
                                 (unsigned)m->fitness.count, (unsigned)m->segments.count, (unsigned)m->count);
     if (!mdl_duty_may_reveal(l->duty, m->lease))
         return mdl_ledger_break(breach, MDL_RULE_RESULT, "some of the jobs have their result by another lease");
-    rule = check_commitment(l, lease, m, key, breach);
+    rule = check_commitment(l, lease, m, breach);
     if (rule == MDL_RULE_OK)
         rule = read_answers(l, m, breach);
     if (rule != MDL_RULE_OK)

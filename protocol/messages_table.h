@@ -10,11 +10,12 @@
 #define MDL_GENERATION_MAX 1000000
 #define MDL_UNIT_JOBS_MAX 512
 #define MDL_INVITE_BYTES_MAX 1536
-#define MDL_GOSSIP_NOTE_MAX 512 /* bytes of a checkpoint with the log's signature alone: origins have at most 128 */
-#define MDL_SHARDS_MAX 256                     /* of one job: as many as regions */
-#define MDL_SHARD_STEPS_MAX 65536              /* windows of one step            */
+#define MDL_GOSSIP_NOTE_MAX 512   /* bytes of a checkpoint with the log's signature alone: origins have at most 128 */
+#define MDL_SHARDS_MAX 256        /* of one job: as many as regions */
+#define MDL_SHARD_STEPS_MAX 65536 /* windows of one step            */
 #define MDL_SNAPSHOT_CHUNKS_MAX 32768          /* of one shard                   */
 #define MDL_SNAPSHOT_CHUNK_BYTES_MAX (1 << 20) /* of one chunk                   */
+#define MDL_ADMIN_REASON_MAX 224
 #define MDL_U64_MAX UINT64_MAX
 #define MDL_U32_MAX UINT32_MAX
 #define MDL_I64_LO ((uint64_t)INT64_MIN)
@@ -37,6 +38,8 @@
     F(U64, speed, 0, MDL_U64_MAX, "measured synapse updates a second, all threads")                                    \
     F(U64, ticket, 0, MDL_U64_MAX, "nonce of the proof of work; 0 where none is asked for")                            \
     F(TEXT, invite, 0, MDL_INVITE_BYTES_MAX, "an invitation's envelope; empty: none")                                  \
+    F(HEX, worker, 32, 32, "key that a session key speaks for; zeros: the signer speaks for itself")                   \
+    F(TEXT, statement, 0, 144, "of the session key: section 3.6; empty: there is none")                                \
     F(U64, memory, 0, MDL_U64_MAX, "bytes that its networks may take in all; 0: it runs no shards")
 #define MDL_FIELDS_WANT(F)                                                                                             \
     F(U32, jobs, 1, 1048576, "most jobs that the worker can finish in a lease's time")                                 \
@@ -56,6 +59,14 @@
     F(U64, updates, 0, MDL_U64_MAX, "synapse updates done")                                                            \
     F(U64, busy_ms, 0, MDL_U64_MAX, "time it took, all threads added")                                                 \
     F(SEGMENTS, segments, 1, MDL_UNIT_JOBS_MAX, "segment digest and synapse updates of each job")
+/* Disputes: section 11.6. */
+#define MDL_FIELDS_MOVE(F)                                                                                             \
+    F(U64, lease, 0, MDL_U64_MAX, "lease whose answer is in dispute")                                                  \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the job")                                                 \
+    F(U32, job, 0, MDL_U32_MAX, "the job")                                                                             \
+    F(U32, kind, 1, 3, "1 rows, 2 digests of the points asked for, 3 the state asked for")                             \
+    F(CARRIED, blob, 32, 32, "the move's bytes: section 11")                                                           \
+    F(U64, blob_size, 1, MDL_FRAME_BLOB_MAX, "their number")
 #define MDL_FIELDS_SYNC(F) F(U32, generation, 0, MDL_GENERATION_MAX, "first generation whose results are missing")
 #define MDL_FIELDS_FETCH(F) F(BLOB, digest, 32, 32, "blob that is asked for")
 #define MDL_FIELDS_BYE(F) F(TEXT, reason, 0, 64, "why, for people")
@@ -137,6 +148,13 @@
     F(U32, reason, 1, 65535, "why there is no work: section 2.5")                                                      \
     F(TEXT, text, 0, 160, "the same for people")                                                                       \
     F(U64, retry_ms, 0, MDL_U64_MAX, "when to ask again")
+#define MDL_FIELDS_QUESTION(F)                                                                                         \
+    F(U64, lease, 0, MDL_U64_MAX, "lease of the worker that is asked")                                                 \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the job")                                                 \
+    F(U32, job, 0, MDL_U32_MAX, "job whose answers differ")                                                            \
+    F(U32, kind, 1, 3, "what is asked for: as in move")                                                                \
+    F(U32, life, 0, MDL_U32_MAX, "life of the job; of rows 0")                                                         \
+    F(INDICES, points, 0, 16, "windows after which its points are asked for; of rows none")
 #define MDL_FIELDS_REJECT(F)                                                                                           \
     F(U32, reason, 1, 65535, "why: section 2.5")                                                                       \
     F(TEXT, name, 0, 32, "the reason's name")                                                                          \
@@ -253,6 +271,22 @@
     F(I64, fitness, MDL_FITNESS_LO, MDL_FITNESS_HI, "its right sum, in millionths")                                    \
     F(U64, updates, 0, MDL_U64_MAX, "synapse updates that it takes")                                                   \
     F(HEX, segment, 32, 32, "its right segment digest")
+/* Two answers that differ are taken apart: section 11.6. */
+#define MDL_FIELDS_DISPUTE(F)                                                                                          \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the job")                                                 \
+    F(U32, job, 0, MDL_U32_MAX, "the job")                                                                             \
+    F(U64, first, 0, MDL_U64_MAX, "lease of side 0")                                                                   \
+    F(U64, second, 0, MDL_U64_MAX, "lease of side 1")
+#define MDL_FIELDS_JUDGEMENT(F)                                                                                        \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the job")                                                 \
+    F(U32, job, 0, MDL_U32_MAX, "the job")                                                                             \
+    F(U32, wrong, 1, 3, "1 side 0, 2 side 1, 3 both")                                                                  \
+    F(U32, fault, 1, 5, "1 sums, 2 length, 3 window, 4 end, 5 state")                                                  \
+    F(HEX, truth, 32, 32, "window: digest of the point after it; else zeros")                                          \
+    F(U32, windows, 0, MDL_U32_MAX, "end: the life's row; else 0")                                                     \
+    F(I64, fitness, MDL_I64_LO, MDL_I64_HI, "the same")                                                                \
+    F(U64, updates, 0, MDL_U64_MAX, "the same")                                                                        \
+    F(HEX, end, 32, 32, "the same; else zeros")
 /* A convict's unit of a closed generation, done again by the coordinator: what it computes, right or not. */
 #define MDL_FIELDS_CORRECTION(F)                                                                                       \
     F(HEX, worker, 32, 32, "the convict")                                                                              \
@@ -277,7 +311,7 @@
 #define MDL_FIELDS_ADMIN(F)                                                                                            \
     F(TEXT, action, 1, 32, "pause, resume, ban, ...")                                                                  \
     F(HEX, target, 32, 32, "key that it concerns; zeros: none")                                                        \
-    F(TEXT, reason, 0, 160, "why, for people")
+    F(TEXT, reason, 0, MDL_ADMIN_REASON_MAX, "why, for people; or the statement of a key: sections 3.5, 3.6")
 #define MDL_FIELDS_END(F)                                                                                              \
     F(U32, generation, 0, MDL_GENERATION_MAX, "generations that were closed")                                          \
     F(HEX, champion, 32, 32, "digest of the champion's genome")
@@ -299,6 +333,7 @@
     M(window, WINDOW, CALL, "hands in what a shard's window gave")                                                     \
     M(snapshot, SNAPSHOT, CALL, "hands in a part of a shard's state")                                                  \
     M(shardresult, SHARDRESULT, CALL, "ends a shard; becomes a ledger record as it is")                                \
+    M(move, MOVE, CALL, "answers a question in a dispute; becomes a ledger record as it is")                           \
     M(sync, SYNC, CALL, "asks for the results of closed generations")                                                  \
     M(fetch, FETCH, CALL, "asks for a blob")                                                                           \
     M(bye, BYE, CALL, "ends the session and gives leases back")                                                        \
@@ -309,6 +344,7 @@
     M(shardgrant, SHARDGRANT, REPLY, "answers want: a lease of a shard")                                               \
     M(step, STEP, REPLY, "answers pull and window: what the next window takes in, or what else to do")                 \
     M(idle, IDLE, REPLY, "answers want: no work, and why")                                                             \
+    M(question, QUESTION, REPLY, "answers want: an answer is in dispute, and a move of this worker is due")            \
     M(reject, REJECT, REPLY, "answers anything: refused, and why")                                                     \
     M(history, HISTORY, REPLY, "answers sync")                                                                         \
     M(document, DOCUMENT, REPLY, "answers fetch")                                                                      \
@@ -324,6 +360,8 @@
     M(expire, EXPIRE, RECORD, "a lease ended without a result; the coordinator's assertion")                           \
     M(check, CHECK, RECORD, "the coordinator did a job itself, and agrees")                                            \
     M(verdict, VERDICT, RECORD, "the coordinator did a job itself, and does not: convicts")                            \
+    M(dispute, DISPUTE, RECORD, "two answers to a job are taken apart")                                                \
+    M(judgement, JUDGEMENT, RECORD, "a dispute is over: convicts")                                                     \
     M(correction, CORRECTION, RECORD, "the coordinator did a convict's unit of a closed generation again")             \
     M(close, CLOSE, RECORD, "a generation closed")                                                                     \
     M(credit, CREDIT, RECORD, "work was credited")                                                                     \

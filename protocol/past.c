@@ -36,9 +36,9 @@ mdl_past *mdl_past_new(const mdl_experiment *x) {
     uint32_t jobs = x->evolution.islands;
     for (uint32_t i = 0; i < x->evolution.islands; i++)
         jobs += x->evolution.island[i].population;
-    p->prior = calloc(p->layout.genes, 2 * sizeof *p->prior);
+    p->prior = malloc(2 * (size_t)p->layout.genes * sizeof *p->prior);
     p->memory = aligned(mdl_evolution_bytes(&x->evolution, p->layout.genes));
-    p->fitness = calloc(jobs, sizeof *p->fitness);
+    p->fitness = malloc(jobs * sizeof *p->fitness); /* at least one an island */
     if (!p->prior || !p->memory || !p->fitness) {
         mdl_past_free(p);
         return NULL;

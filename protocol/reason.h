@@ -44,6 +44,8 @@
     X(BAD_COMMIT, bad_commit, 35, "the result is not the one that was committed, or its segments are not its root's")  \
     X(FORKED, forked, 36,                                                                                              \
       "a checkpoint of this ledger has more records than it: some are lost, or it has two histories")                  \
+    X(BAD_SESSION_KEY, bad_session_key, 37, "the session key has ended, or its statement is not good for this worker") \
+    X(NOT_ASKED, not_asked, 38, "no such move is asked of this worker now")                                            \
     X(WAITING_FOR_GENERATION, waiting_for_generation, 100,                                                             \
       "all jobs of the generation are leased; it is about to close")                                                   \
     X(IDLE_PAUSED, idle_paused, 101, "the coordinator is paused: no new leases")                                       \

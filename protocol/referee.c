@@ -202,75 +202,83 @@ static void grow(void *ctx, const void *bytes, size_t size) {
 }
 
 /* The digest one window after the birth, which nobody need show. */
-static mdl_err step_from_birth(mdl_referee *r, const mdl_place *at, uint8_t next[MDL_DIGEST_BYTES]) {
+static mdl_err step_from_birth(mdl_life *life, const mdl_place *at, uint8_t next[MDL_DIGEST_BYTES]) {
     grown g = {0};
-    mdl_err err = mdl_point_save(r->life, at, 0, &(mdl_sink){grow, &g});
+    mdl_err err = mdl_point_save(life, at, 0, &(mdl_sink){grow, &g});
     if (err == MDL_OK && g.bad)
         err = MDL_ENOMEM;
     if (err == MDL_OK)
-        err = mdl_point_step(r->life, at, g.at, g.size, next);
+        err = mdl_point_step(life, at, g.at, g.size, next);
     free(g.at);
     return err;
 }
 
 static uint32_t both_wrong(void) { return (1u << MDL_DISPUTE_SIDES) - 1; }
 
-/* Who is wrong about the window after the agreed state. */
-static mdl_err judge_window(mdl_referee *r, const mdl_place *at, const uint8_t *bytes, size_t size, uint32_t *wrong,
-                            mdl_fault *fault) {
-    uint8_t truth[MDL_DIGEST_BYTES];
-    mdl_err err = r->dispute.lo == 0 ? step_from_birth(r, at, truth) : mdl_point_step(r->life, at, bytes, size, truth);
-    *fault = MDL_FAULT_WINDOW;
-    if (err == MDL_ENOMEM)
-        return err;
-    if (err == MDL_EMISMATCH) /* over already */
-        memset(truth, 0, sizeof truth);
-    if (err == MDL_OK || err == MDL_EMISMATCH) {
-        *wrong = mdl_dispute_judge(&r->dispute, truth);
-    } else {
-        *wrong = both_wrong();
-        *fault = MDL_FAULT_STATE;
-    }
-    return MDL_OK;
-}
-
-/* All states agree: what follows from the last one? */
-static mdl_err judge_end(mdl_referee *r, const mdl_place *at, const uint8_t *bytes, size_t size, uint32_t *wrong,
-                         mdl_fault *fault) {
-    mdl_life_row truth;
-    mdl_err err = mdl_point_row(r->life, at, bytes, size, &truth);
-    *fault = err == MDL_OK || err == MDL_EMISMATCH ? MDL_FAULT_END : MDL_FAULT_STATE;
-    if (err == MDL_ENOMEM)
-        return err;
-    *wrong = err == MDL_OK ? 0 : both_wrong(); /* no end at all, or no state */
-    for (uint32_t s = 0; err == MDL_OK && s < MDL_DISPUTE_SIDES; s++)
-        if (!same_row(&r->rows[s][r->which], &truth))
-            *wrong |= 1u << s;
-    return MDL_OK;
-}
-
-mdl_err mdl_referee_judge(mdl_referee *r, const uint8_t *bytes, size_t size) {
-    uint8_t digest[MDL_DIGEST_BYTES];
+uint32_t mdl_case_wrong(const mdl_case *c, const mdl_judged *truth) {
     uint32_t wrong = 0;
-    mdl_fault fault;
-    if (r->stage != MDL_REFEREE_JUDGE)
-        return MDL_EMISMATCH;
-    if (r->dispute.lo > 0) {
+    if (truth->fault == MDL_FAULT_STATE) /* they agreed to what is none */
+        return both_wrong();
+    if (truth->fault == MDL_FAULT_WINDOW)
+        return mdl_dispute_judge(&c->dispute, truth->truth);
+    for (uint32_t s = 0; s < MDL_DISPUTE_SIDES; s++)
+        if (!same_row(&c->row[s], &truth->row))
+            wrong |= 1u << s;
+    return wrong;
+}
+
+void mdl_referee_case(const mdl_referee *r, mdl_case *out) {
+    MDL_ASSERT(r->stage == MDL_REFEREE_JUDGE);
+    *out = (mdl_case){.job = r->job, .which = r->which, .dispute = r->dispute};
+    for (uint32_t s = 0; s < MDL_DISPUTE_SIDES; s++)
+        out->row[s] = r->rows[s][r->which];
+}
+
+mdl_err mdl_case_judge(const mdl_case *c, mdl_life *life, const uint8_t *bytes, size_t size, mdl_judged *out) {
+    const mdl_dispute *d = &c->dispute;
+    uint8_t digest[MDL_DIGEST_BYTES];
+    mdl_place at = mdl_unit_place(life->experiment, &c->job, c->which);
+    mdl_err err;
+    memset(out, 0, sizeof *out);
+    if (d->lo > 0) {
         mdl_digest_of(bytes, size, digest);
-        if (memcmp(digest, r->dispute.agreed, sizeof digest) != 0)
+        if (memcmp(digest, d->agreed, sizeof digest) != 0)
             return MDL_EMISMATCH;
     } else if (size > 0) {
         return MDL_EMISMATCH;
     }
-    mdl_place at = mdl_unit_place(r->life->experiment, &r->job, r->which);
-    int end = r->dispute.stage == MDL_DISPUTE_SAME;
-    mdl_err err =
-        end ? judge_end(r, &at, bytes, size, &wrong, &fault) : judge_window(r, &at, bytes, size, &wrong, &fault);
+    if (d->stage == MDL_DISPUTE_SAME) {
+        out->fault = MDL_FAULT_END;
+        err = mdl_point_row(life, &at, bytes, size, &out->row);
+    } else {
+        out->fault = MDL_FAULT_WINDOW;
+        err = d->lo == 0 ? step_from_birth(life, &at, out->truth) : mdl_point_step(life, &at, bytes, size, out->truth);
+    }
+    if (err == MDL_ENOMEM)
+        return err;
+    if (err == MDL_EMISMATCH) { /* over already; no end at all */
+        memset(out->truth, 0, sizeof out->truth);
+        memset(&out->row, 0, sizeof out->row);
+    } else if (err != MDL_OK) {
+        memset(out, 0, sizeof *out);
+        out->fault = MDL_FAULT_STATE;
+    }
+    out->wrong = mdl_case_wrong(c, out);
+    return MDL_OK;
+}
+
+mdl_err mdl_referee_judge(mdl_referee *r, const uint8_t *bytes, size_t size) {
+    mdl_case c;
+    mdl_judged judged;
+    if (r->stage != MDL_REFEREE_JUDGE)
+        return MDL_EMISMATCH;
+    mdl_referee_case(r, &c);
+    mdl_err err = mdl_case_judge(&c, r->life, bytes, size, &judged);
     if (err != MDL_OK)
         return err;
     note(r, MOVE_JUDGE, 0, bytes, size);
     for (uint32_t s = 0; s < MDL_DISPUTE_SIDES; s++)
-        r->fault[s] = wrong >> s & 1 ? fault : MDL_FAULT_NONE;
+        r->fault[s] = judged.wrong >> s & 1 ? judged.fault : MDL_FAULT_NONE;
     r->stage = MDL_REFEREE_OVER;
     return MDL_OK;
 }

@@ -34,6 +34,22 @@ typedef enum mdl_fault {
 
 const char *mdl_fault_sentence(int fault); /* never NULL */
 
+/* What is left to judge: enough of a referee to do it elsewhere. */
+typedef struct mdl_case {
+    mdl_job job;
+    uint32_t which;                      /* life            */
+    mdl_dispute dispute;                 /* its last stage  */
+    mdl_life_row row[MDL_DISPUTE_SIDES]; /* of that life    */
+} mdl_case;
+
+/* What running it says. */
+typedef struct mdl_judged {
+    uint32_t wrong; /* bit s: side s         */
+    mdl_fault fault;
+    uint8_t truth[MDL_DIGEST_BYTES]; /* WINDOW: of the point at hi; zeros: the life is over before */
+    mdl_life_row row;                /* END: of the life; zeros: it goes on                        */
+} mdl_judged;
+
 typedef struct mdl_referee {
     mdl_life *life;
     mdl_job job;
@@ -71,6 +87,12 @@ mdl_err mdl_referee_points(mdl_referee *r, uint32_t side, const uint8_t (*digest
  * task up to there and runs one window of the network. MDL_EMISMATCH when the bytes
  * have another digest, MDL_ENOMEM. */
 mdl_err mdl_referee_judge(mdl_referee *r, const uint8_t *bytes, size_t size);
+/* Stage JUDGE: the same in parts. The life has the job's genome; errors are those of judge(). */
+void mdl_referee_case(const mdl_referee *r, mdl_case *out);
+mdl_err mdl_case_judge(const mdl_case *c, mdl_life *life, const uint8_t *bytes, size_t size, mdl_judged *out);
+/* Who is wrong where this is what the last window, or the end, gives. Of `out` of such a case
+ * everything but `wrong` is taken as it is. */
+uint32_t mdl_case_wrong(const mdl_case *c, const mdl_judged *truth);
 /* The side has not moved in time. Its answer is void, which proves nothing; a state
  * may still come from the other side. MDL_EMISMATCH when no move of it is due. */
 mdl_err mdl_referee_silent(mdl_referee *r, uint32_t side);

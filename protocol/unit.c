@@ -89,23 +89,47 @@ void mdl_unit_row(const mdl_life *life, int last, mdl_life_row *row) {
     mdl_unit_row_of(&life->conductor, last ? region : NULL, row);
 }
 
+/* A job while its lives end, in whatever order: rows are hashed in theirs. */
+typedef struct tally {
+    const mdl_experiment *x;
+    mdl_job job;
+    mdl_life_row *rows, ring[MDL_LIVES_AHEAD];
+    uint64_t over; /* bit per row of the ring: of a life at or after `next` */
+    uint32_t next;
+    segment segment;
+    mdl_job_result *out;
+} tally;
+
+static mdl_lot life_lot(void *ctx, uint32_t i) {
+    const tally *t = ctx;
+    mdl_place at = mdl_unit_place(t->x, &t->job, i);
+    return (mdl_lot){at.key, at.episode, at.part};
+}
+
+static void life_over(void *ctx, uint32_t i, const mdl_life *life) {
+    tally *t = ctx;
+    MDL_ASSERT(i >= t->next && i - t->next < MDL_LIVES_AHEAD);
+    mdl_unit_row(life, i + 1 == t->job.episodes, &t->ring[i % MDL_LIVES_AHEAD]);
+    t->over |= UINT64_C(1) << i % MDL_LIVES_AHEAD;
+    for (; t->over >> t->next % MDL_LIVES_AHEAD & 1; t->next++) {
+        const mdl_life_row *row = &t->ring[t->next % MDL_LIVES_AHEAD];
+        segment_add(&t->segment, row, t->out);
+        if (t->rows)
+            t->rows[t->next] = *row;
+        t->over &= ~(UINT64_C(1) << t->next % MDL_LIVES_AHEAD);
+    }
+}
+
 void mdl_unit_job(mdl_life *life, const mdl_evolution *e, uint32_t index, float *genome, mdl_life_row *rows,
                   mdl_job_result *out) {
-    segment s;
-    mdl_job job;
-    mdl_evolution_job(e, index, &job, genome);
-    segment_begin(&s, job.generation, index, job.episodes, out);
+    _Static_assert(MDL_LIVES_AHEAD <= 64, "a bit for each row of the ring");
+    tally t = {.x = life->experiment, .rows = rows, .out = out};
+    mdl_evolution_job(e, index, &t.job, genome);
+    segment_begin(&t.segment, t.job.generation, index, t.job.episodes, out);
     mdl_life_genome(life, genome);
-    for (uint32_t i = 0; i < job.episodes; i++) {
-        mdl_life_row row;
-        mdl_place at = mdl_unit_place(life->experiment, &job, i);
-        mdl_life_run(life, at.key, at.episode, at.part, NULL, NULL, NULL);
-        mdl_unit_row(life, at.last, &row);
-        segment_add(&s, &row, out);
-        if (rows)
-            rows[i] = row;
-    }
-    segment_end(&s, out);
+    mdl_life_each(life, &(mdl_life_list){t.job.episodes, life_lot, life_over, &t});
+    MDL_ASSERT(t.next == t.job.episodes);
+    segment_end(&t.segment, out);
 }
 
 void mdl_unit_root(const mdl_job_result *jobs, uint32_t count, uint8_t root[MDL_DIGEST_BYTES]) {

@@ -59,6 +59,7 @@ double mdl_sim_effort(const mdl_sim *s, const mdl_sim_worker *w) {
     case MDL_SIM_RING:
         return 0.02;
     case MDL_SIM_TURNCOAT:
+    case MDL_SIM_WHITEWASHER:
         return is_trusted(s, w) ? 0.02 : 1;
     default:
         return 1;
@@ -140,6 +141,19 @@ static void lie(mdl_sim *s, mdl_sim_worker *w, uint32_t generation, uint32_t fir
             r->fitness = heard ? fitness : r->fitness;
             break;
         }
+        case MDL_SIM_YESMAN: {
+            int64_t fitness;
+            if (overheard(s, generation, first + i, &fitness)) { /* somebody has answered it: this is a check */
+                invent(r, mine, USUAL);
+                r->fitness = fitness;
+            }
+            break;
+        }
+        case MDL_SIM_WHITEWASHER:
+            if (is_trusted(s, w)) {
+                invent(r, mine, USUAL);
+            }
+            break;
         default:
             break;
         }
@@ -200,6 +214,24 @@ static void equivocate(mdl_sim *s, uint32_t worker, const uint8_t *frame, size_t
     }
 }
 
+/* 1: a result whose best job is good, or no result. */
+static int shows(mdl_sim *s, const uint8_t *frame, size_t size) {
+    mdl_frame f;
+    mdl_envelope e;
+    mdl_message m;
+    if (mdl_frame_decode(frame, size, &f) != MDL_OK ||
+        mdl_envelope_decode(f.envelope, f.envelope_size, s->pae, &e) != MDL_OK ||
+        mdl_message_of(&e, (mdl_list_room){s->list, MDL_LIST_MAX}, &m, NULL) != MDL_OK || m.type != MDL_MSG_RESULT) {
+        return 1;
+    }
+    for (uint32_t i = 0; i < m.as.result.fitness.count; i++) {
+        if (m.as.result.fitness.at[i] >= GOOD) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 int mdl_sim_sends(mdl_sim *s, uint32_t worker, const uint8_t *frame, size_t size) {
     mdl_sim_worker *w = &s->worker[worker];
     int result = is_type(frame, size, "result");
@@ -218,7 +250,14 @@ int mdl_sim_sends(mdl_sim *s, uint32_t worker, const uint8_t *frame, size_t size
         mdl_sim_bytes_drop(w->frame);
         w->frame = mdl_sim_bytes_of(frame, size);
     }
-    return 1;
+    return w->behaviour != MDL_SIM_WITHHOLDER || !result || shows(s, frame, size);
+}
+
+void mdl_sim_succeed(mdl_sim *s, uint32_t worker) {
+    uint32_t heir = s->worker[worker].heir;
+    if (heir > 0) {
+        mdl_sim_at(s, s->now_us + 1000000, MDL_EV_WORKER_BEGIN, heir - 1, 0, NULL);
+    }
 }
 
 uint64_t mdl_sim_mischief_us(mdl_sim *s, const mdl_sim_worker *w) {

@@ -9,19 +9,29 @@ enum { ALWAYS = 10 };
 
 typedef struct host {
     uint64_t cv, done, slips;
-    int evil, caught;
+    mdl_boinc_habit habit;
+    int caught;
 } host;
 
 typedef struct field {
     const mdl_boinc_plan *plan;
     mdl_boinc_report *report;
     host *host;
-    uint64_t random;
+    uint64_t random, lies;
 } field;
+
+enum { RIGHT = 0, RINGS = 1 }; /* what is told; larger: a wrong result like no other */
 
 double mdl_boinc_cv(double k) { return k <= ALWAYS ? k : mdl_sqrt(100 + 2 * (k - ALWAYS)); }
 
-static int lies(const field *f, const host *h) { return h->evil && h->done >= f->plan->patience; }
+static uint64_t tell(field *f, const host *h) {
+    if (h->habit.wrong <= 0 || h->done < h->habit.patience ||
+        (h->habit.wrong < 1 && !mdl_sim_chance(&f->random, h->habit.wrong))) {
+        return RIGHT;
+    }
+    f->report->lied++;
+    return h->habit.ring ? RINGS : ++f->lies + RINGS;
+}
 
 static host *another(field *f, const host *a, const host *b) {
     for (;;) {
@@ -33,7 +43,7 @@ static host *another(field *f, const host *a, const host *b) {
 }
 
 static void lose(field *f, host *h) {
-    if (h->evil && !h->caught) {
+    if (h->habit.wrong > 0 && !h->caught) {
         h->caught = 1;
         f->report->slippers++;
         f->report->slips += h->slips;
@@ -44,39 +54,32 @@ static void lose(field *f, host *h) {
 /* One job of host a. */
 static void job(field *f, host *a, int replicate) {
     mdl_boinc_report *r = f->report;
-    int wrong = lies(f, a);
+    uint64_t told[3] = {tell(f, a), 0, 0};
     r->jobs++;
-    r->lied += (uint64_t)wrong;
     a->done++;
     if (!replicate) {
-        r->accepted += (uint64_t)wrong;
-        a->slips += (uint64_t)wrong;
+        r->accepted += told[0] != RIGHT;
+        a->slips += told[0] != RIGHT;
         return;
     }
     host *b = another(f, a, a);
-    int other = lies(f, b);
+    told[1] = tell(f, b);
     r->extra++;
-    r->lied += (uint64_t)other;
-    int agree = wrong == other && (!wrong || f->plan->ring);
-    if (agree) {
-        r->accepted += (uint64_t)wrong;
-        a->slips += (uint64_t)wrong;
+    if (told[0] == told[1]) {
+        r->accepted += told[0] != RIGHT;
+        a->slips += told[0] != RIGHT;
         a->cv++;
         b->cv++;
         return;
     }
     host *c = another(f, a, b);
-    int third = lies(f, c);
+    told[2] = tell(f, c);
     r->extra++;
-    r->lied += (uint64_t)third;
     /* Right results agree; wrong ones only within a ring. Without two alike nothing is accepted. */
-    int right = !wrong + !other + !third, ring = f->plan->ring && wrong + other + third >= 2;
     host *all[3] = {a, b, c};
-    int told[3] = {wrong, other, third};
-    r->accepted += (uint64_t)ring;
+    r->accepted += told[2] == RINGS && (told[0] == RINGS || told[1] == RINGS);
     for (int i = 0; i < 3; i++) {
-        int alike = told[i] ? ring : right >= 2;
-        if (alike) {
+        if (told[i] == told[(i + 1) % 3] || told[i] == told[(i + 2) % 3]) {
             all[i]->cv++;
         } else {
             lose(f, all[i]);
@@ -90,10 +93,12 @@ int mdl_boinc_run(const mdl_boinc_plan *plan, mdl_boinc_report *out) {
     if (!hosts) {
         return 0;
     }
-    field f = {plan, out, hosts, mdl_sim_stream(plan->seed, 21)};
+    field f = {plan, out, hosts, mdl_sim_stream(plan->seed, 21), 0};
     uint32_t evils = (uint32_t)((double)plan->hosts * plan->adversaries + 0.5);
-    for (uint32_t i = 0; i < evils; i++) {
-        hosts[i].evil = 1;
+    for (uint32_t i = 0; i < plan->hosts; i++) {
+        hosts[i].habit = plan->habit ? plan->habit[i]
+                         : i < evils ? (mdl_boinc_habit){1, plan->patience, plan->ring}
+                                     : (mdl_boinc_habit){0, 0, 0};
     }
     uint32_t turns = (plan->jobs + plan->batch - 1) / plan->batch;
     mdl_boinc_report before = *out;

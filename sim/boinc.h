@@ -10,14 +10,22 @@
 
 #include <stdint.h>
 
+/* What one host tells. */
+typedef struct mdl_boinc_habit {
+    double wrong;      /* share of its results, 0..1                     */
+    uint32_t patience; /* it is honest for so many of its jobs           */
+    int ring;          /* its wrong results are those of all in the ring */
+} mdl_boinc_habit;
+
 typedef struct mdl_boinc_plan {
     uint64_t seed;
-    uint32_t hosts;     /* 3..                                             */
-    uint32_t jobs;      /* each host's turns                               */
-    uint32_t batch;     /* jobs a request, 1..                             */
-    double adversaries; /* share                                           */
-    uint32_t patience;  /* an adversary is honest for so many of its jobs  */
-    int ring;           /* adversaries agree on wrong results              */
+    uint32_t hosts;               /* 3..                                             */
+    uint32_t jobs;                /* each host's turns                               */
+    uint32_t batch;               /* jobs a request, 1..                             */
+    double adversaries;           /* share                                           */
+    uint32_t patience;            /* an adversary is honest for so many of its jobs  */
+    int ring;                     /* adversaries agree on wrong results              */
+    const mdl_boinc_habit *habit; /* [hosts] in place of the last three; NULL: all adversaries are alike */
 } mdl_boinc_plan;
 
 typedef struct mdl_boinc_report {

@@ -8,7 +8,7 @@
 #include "protocol/experiment_json.h"
 #include "sim/internal.h"
 
-enum { POPULATION_MOST = 524288, OWNER_MOST = 3 };
+enum { POPULATION_MOST = 524288, OWNER_MOST = 3, KEYS_EACH = 3 };
 #define VIRTUAL_US_MAX UINT64_C(30000000000000) /* a year: nothing that works takes so long */
 
 void mdl_sim_plan_init(mdl_sim_plan *p) {
@@ -142,10 +142,10 @@ static uint32_t candidates_of(const mdl_sim_plan *p) {
 }
 
 static uint32_t behaviour_of(const mdl_sim_plan *p, uint32_t which, uint32_t evils) {
-    static const uint32_t each[] = {MDL_SIM_LAZY,     MDL_SIM_FLIPPER,     MDL_SIM_RANDOM, MDL_SIM_RING,
-                                    MDL_SIM_TURNCOAT, MDL_SIM_GAMBLER,     MDL_SIM_HIDER,  MDL_SIM_DROPPER,
-                                    MDL_SIM_SILENT,   MDL_SIM_EQUIVOCATOR, MDL_SIM_COPIER, MDL_SIM_REPLAYER,
-                                    MDL_SIM_FLOODER};
+    static const uint32_t each[] = {MDL_SIM_LAZY,     MDL_SIM_FLIPPER,     MDL_SIM_RANDOM,      MDL_SIM_RING,
+                                    MDL_SIM_TURNCOAT, MDL_SIM_GAMBLER,     MDL_SIM_HIDER,       MDL_SIM_DROPPER,
+                                    MDL_SIM_SILENT,   MDL_SIM_EQUIVOCATOR, MDL_SIM_COPIER,      MDL_SIM_REPLAYER,
+                                    MDL_SIM_FLOODER,  MDL_SIM_YESMAN,      MDL_SIM_WHITEWASHER, MDL_SIM_WITHHOLDER};
     enum { EACH = sizeof each / sizeof each[0] };
     if (p->mix < MDL_SIM_BEHAVIOURS) {
         return p->mix;
@@ -158,10 +158,17 @@ static uint32_t behaviour_of(const mdl_sim_plan *p, uint32_t which, uint32_t evi
     return each[(which + turn) % EACH];
 }
 
+static uint32_t evils_of(const mdl_sim_plan *p) { return (uint32_t)((double)p->workers * p->adversaries + 0.5); }
+
+uint32_t mdl_sim_adversary(const mdl_sim_plan *p, uint32_t worker) {
+    uint32_t evils = evils_of(p);
+    return worker < evils ? behaviour_of(p, worker, evils) : (uint32_t)MDL_SIM_HONEST;
+}
+
 static mdl_err make_workers(mdl_sim *s) {
     const mdl_sim_plan *p = &s->plan;
     uint64_t random = mdl_sim_stream(p->seed, 3);
-    uint32_t evils = (uint32_t)((double)p->workers * p->adversaries + 0.5), group = 0;
+    uint32_t evils = evils_of(p), group = 0, washer = 0, washers = 0;
     s->workers = p->workers;
     s->worker = calloc(p->workers, sizeof *s->worker);
     s->listed = calloc(p->workers, sizeof *s->listed);
@@ -200,7 +207,15 @@ static mdl_err make_workers(mdl_sim *s) {
         }
         memcpy(s->listed[i].key, w->key, MDL_KEY_BYTES);
         memcpy(s->listed[i].owner, w->owner, MDL_KEY_BYTES);
-        mdl_sim_at(s, mdl_sim_below(&random, 2000000), MDL_EV_WORKER_BEGIN, i, 0, NULL);
+        uint64_t begins_us = mdl_sim_below(&random, 2000000);
+        /* Keys of whitewashers: one begins, the others wait for their turn. */
+        if (w->behaviour == MDL_SIM_WHITEWASHER && washer > 0 && washers % KEYS_EACH != 0) {
+            s->worker[washer - 1].heir = i + 1;
+        } else {
+            mdl_sim_at(s, begins_us, MDL_EV_WORKER_BEGIN, i, 0, NULL);
+        }
+        washer = w->behaviour == MDL_SIM_WHITEWASHER ? i + 1 : washer;
+        washers += w->behaviour == MDL_SIM_WHITEWASHER;
     }
     return MDL_OK;
 }
@@ -317,7 +332,8 @@ static int sound(const mdl_sim_plan *p) {
     return p->workers >= 1 && p->workers <= 1000000 && p->generations >= 1 && p->generations <= 10000 &&
            p->adversaries >= 0 && p->adversaries <= 0.9 && p->latency_ms >= 0 && p->loss >= 0 && p->loss <= 0.5 &&
            p->repeat >= 0 && p->repeat <= 0.5 && p->crash_s >= 0 && p->churn_s >= 0 && p->floor_ppm <= 1000000 &&
-           p->checkers >= 1 && p->checkers <= MDL_CHECKERS_MAX && p->plant_ppm <= 1000000 && p->probation <= 1000000 && p->window <= MDL_VERIFY_WINDOW_MAX &&
+           p->checkers >= 1 && p->checkers <= MDL_CHECKERS_MAX && p->plant_ppm <= 1000000 && p->probation <= 1000000 &&
+           p->window <= MDL_VERIFY_WINDOW_MAX &&
            (p->mix < MDL_SIM_BEHAVIOURS || p->mix == MDL_SIM_MIX_WORST || p->mix == MDL_SIM_MIX_ALL);
 }
 

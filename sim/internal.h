@@ -68,6 +68,7 @@ typedef struct mdl_sim_worker {
     /* what the watch knows */
     uint64_t worked, paid, jobs, wrong, slipped, units_wrong, accepted;
     uint64_t first_wrong_us, banned_us; /* 0: never */
+    uint32_t heir;                      /* worker + 1 that begins when this one is banned; 0: none */
 } mdl_sim_worker;
 
 /* A call that the coordinator has not answered. */
@@ -202,6 +203,8 @@ void mdl_sim_models_begin(mdl_sim *s);
 void mdl_sim_models_close(mdl_sim *s);
 
 /* ---- behaviour.c ---- */
+/* Worker `worker` is banned: its heir begins. */
+void mdl_sim_succeed(mdl_sim *s, uint32_t worker);
 /* What share of the honest time a computation takes. */
 double mdl_sim_effort(const mdl_sim *s, const mdl_sim_worker *w);
 /* The results that this worker tells. 0: it does not answer this unit. */

@@ -36,7 +36,10 @@
     X(COPIER, copier, 1, "computes nothing, copies what it overhears, signs it itself")                                \
     X(REPLAYER, replayer, 1, "honest, and sends recorded frames of everyone again")                                    \
     X(EQUIVOCATOR, equivocator, 1, "sends a second, other result under the same number")                               \
-    X(FLOODER, flooder, 1, "honest, and sends bursts of frames, most of them bad")
+    X(FLOODER, flooder, 1, "honest, and sends bursts of frames, most of them bad")                                     \
+    X(YESMAN, yesman, 1, "honest, but agrees with what it overheard instead of computing a job again")                 \
+    X(WHITEWASHER, whitewasher, 1, "makes results up once it is trusted; banned, it comes back under a new key")       \
+    X(WITHHOLDER, withholder, 1, "commits, and shows only units whose best job is good")
 
 typedef enum mdl_sim_behaviour {
 #define X(NAME, name, evil, text) MDL_SIM_##NAME,
@@ -73,13 +76,16 @@ typedef struct mdl_sim_plan {
     int unverified; /* 1: off */
     uint32_t floor_ppm, plant_ppm, probation, window;
     uint32_t checkers; /* jobs that the coordinator does at once, 1..64 */
-    int ed25519; /* 0: keyed BLAKE2b in its place                         */
+    int ed25519;       /* 0: keyed BLAKE2b in its place                         */
     /* given the whole ledger at the end, for those who want to lie about it; NULL: nobody */
     void (*keep)(void *ctx, const struct mdl_sim_store *store, const uint8_t key[32], const uint8_t secret[64]);
     /* told after each closing; NULL: nobody */
     void (*progress)(void *ctx, uint32_t generation, uint32_t generations);
     void *ctx;
 } mdl_sim_plan;
+
+/* The behaviour of worker `worker` where the plan makes it an adversary; else MDL_SIM_HONEST. */
+uint32_t mdl_sim_adversary(const mdl_sim_plan *p, uint32_t worker);
 
 /* A small fleet: 12 workers, 6 generations, everything unpleasant switched on. */
 void mdl_sim_plan_init(mdl_sim_plan *p);
@@ -104,6 +110,9 @@ typedef struct mdl_sim_report {
     uint64_t crashes, kills, lost, repeated, refused, folds;
     uint64_t drawn, draws;            /* units of trusted workers that the beacon drew, of how many */
     uint64_t drawn_wrong, drawn_free; /* of the drawn jobs, wrong; and confirmed by a ring  */
+    /* Each unit of a trusted worker is drawn with the floor's probability, and the job that is looked at is one of its
+     * wrong ones with theirs: the sum of these, and of their variances, is what drawn_wrong should be. */
+    double drawn_wrong_expected, drawn_wrong_variance;
     uint64_t forfeited;               /* updates that convicts lost                       */
     uint64_t jobs_closed;             /* jobs of closed generations                       */
     uint64_t updates_closed;          /* their updates                                    */

@@ -115,6 +115,7 @@ static void look_for_ban(mdl_sim *s, uint32_t worker) {
         return;
     }
     w->banned_us = s->now_us;
+    mdl_sim_succeed(s, worker);
     if (!mdl_sim_is_evil(w->behaviour)) {
         mdl_sim_violated(s, "honest worker %u (%s) was banned", (unsigned)worker, mdl_sim_behaviour_name(w->behaviour));
     }
@@ -160,14 +161,26 @@ static uint64_t draw_check(const uint8_t element[32], const mdl_sim_fresh *u, ui
     return word;
 }
 
+/* How likely this unit is to be drawn at one of its wrong jobs. */
+static double expected_of(const mdl_sim *s, const mdl_sim_fresh *u) {
+    uint32_t wrong = 0;
+    for (uint32_t i = u->first; i < u->first + u->count; i++) {
+        wrong += s->wrong[i];
+    }
+    return s->plan.floor_ppm / 1e6 * wrong / u->count;
+}
+
 /* Who gave a wrong answer of a job that was drawn is convicted by now, unless one of its ring confirmed it. */
 static void check_draws(mdl_sim *s, const uint8_t element[32]) {
     for (uint32_t i = 0; i < s->units; i++) {
         const mdl_sim_fresh *u = &s->unit[i];
         uint64_t which, word = draw_check(element, u, &which);
         int hit = (word >> 32) * 1000000 < (uint64_t)s->plan.floor_ppm << 32;
+        double p = expected_of(s, u);
         s->report.draws++;
         s->report.drawn += (uint64_t)hit;
+        s->report.drawn_wrong_expected += p;
+        s->report.drawn_wrong_variance += p * (1 - p);
         if (!hit || !s->wrong[u->first + which % u->count]) {
             continue;
         }

@@ -217,6 +217,10 @@ static void send_hello(mdl_worker *w, mdl_way way, uint32_t place) {
     m.as.hello.memory = w->config.memory;
     m.as.hello.ticket = w->ticket;
     snprintf(m.as.hello.invite, sizeof m.as.hello.invite, "%s", w->config.invite);
+    if (w->config.statement[0]) {
+        memcpy(m.as.hello.worker, w->config.key, MDL_KEY_BYTES);
+        memcpy(m.as.hello.statement, w->config.statement, sizeof m.as.hello.statement);
+    }
     mdl_worker_draw(w, session, sizeof session);
     mdl_worker_send(w, way, place, session, &m);
     if (way == MDL_WAY_CONTROL) {
@@ -248,6 +252,8 @@ static void drive_control(mdl_worker *w) {
         if (w->held_count == 0 && w->shards == 0 && !mdl_jobs_undelivered(w))
             mdl_worker_go(w, 0, 0);
     } else if (mdl_checkpoints_ask(w)) {
+        return;
+    } else if (mdl_questions_answer(w)) {
         return;
     } else if (w->at.now_ms >= w->want_at_ms && mdl_jobs_wanted(w)) {
         mdl_jobs_want(w);
@@ -406,6 +412,9 @@ void mdl_worker_free(mdl_worker *w) {
         return;
     mdl_jobs_free(w);
     mdl_shards_free(w);
+    if (w->question.stage == MDL_QUESTION_RUNS)
+        w->question.stage = MDL_QUESTION_READY; /* the threads are gone */
+    mdl_questions_drop(w);
     for (uint32_t i = 0; i < MDL_WAY_COUNT; i++)
         free(w->way[i].frame);
     mdl_model_close(w->config.models, w->model);
@@ -541,9 +550,13 @@ void mdl_worker_computed(mdl_worker *w, const mdl_moment *at, const mdl_job_resu
 }
 
 void mdl_worker_sharded(mdl_worker *w, const mdl_moment *at, uint32_t slot, uint64_t busy_ns) {
-    MDL_ASSERT(slot < w->slots && w->slot[slot].running);
+    int question = slot == MDL_WORKER_SHARDS_MAX;
+    MDL_ASSERT(question || (slot < w->slots && w->slot[slot].running));
     int goes_on = begin(w, at);
-    mdl_shards_done(w, slot, busy_ns);
+    if (question)
+        mdl_questions_done(w);
+    else
+        mdl_shards_done(w, slot, busy_ns);
     if (goes_on)
         drive(w);
 }

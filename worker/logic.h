@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "protocol/key_change.h"
 #include "protocol/messages.h"
 #include "protocol/reason.h"
 #include "protocol/unit.h"
@@ -56,8 +57,9 @@ typedef struct mdl_worker_place {
 } mdl_worker_place;
 
 typedef struct mdl_worker_config {
-    uint8_t key[MDL_KEY_BYTES];
-    uint8_t secret[MDL_SECRET_BYTES];
+    uint8_t key[MDL_KEY_BYTES];                    /* the worker's */
+    uint8_t secret[MDL_SECRET_BYTES];              /* of who signs: the worker's key, or its session key */
+    char statement[MDL_KEY_SESSION_TEXT + 1];      /* of the session key; empty: the worker's key signs itself */
     mdl_worker_place place[MDL_WORKER_PLACES_MAX]; /* in order of preference */
     uint32_t places;                               /* 1..                    */
     uint32_t threads;                              /* 1..65535               */

@@ -85,6 +85,7 @@ typedef struct mdl_slot {
     mdl_phase phase;
     int running, gone;     /* with a thread; to be dropped */
     int born;              /* 0: the next order begins with a birth */
+    int lost;              /* the state that it would begin with is there no more */
     uint64_t at_ms;        /* nothing is said before */
     uint32_t life, window; /* the next one to run */
     /* A state that is fetched, and one that is handed in: its list, chunks done, bytes. */
@@ -106,6 +107,16 @@ typedef struct mdl_slot {
     uint32_t versions;
     mdl_sent sent;
 } mdl_slot;
+
+/* A question of a dispute: at most one is at hand. */
+typedef enum mdl_question_stage { MDL_QUESTION_NONE, MDL_QUESTION_RUNS, MDL_QUESTION_READY } mdl_question_stage;
+typedef struct mdl_question {
+    mdl_question_stage stage; /* RUNS: `work` is with a thread; READY: it is to be sent, or on its way */
+    uint64_t lease;
+    uint32_t generation;
+    mdl_retrace order;
+    mdl_shard_work *work;
+} mdl_question;
 
 struct mdl_worker {
     mdl_worker_config config;
@@ -157,6 +168,8 @@ struct mdl_worker {
     uint8_t gossip_coordinator[MDL_KEY_BYTES], gossip_experiment[MDL_DIGEST_BYTES];
     uint64_t gossip_at_ms; /* not before */
 
+    mdl_question question;
+
     uint64_t accepted, stale, rejected, credit;
     int idle, idle_told;
     uint64_t idle_since_ms;
@@ -165,6 +178,14 @@ struct mdl_worker {
     mdl_sent way[MDL_WAY_COUNT];
     mdl_worker_scratch *scratch;
 };
+
+/* ---- questions.c ---- */
+void mdl_questions_took(mdl_worker *w, const mdl_msg_question *q);
+void mdl_questions_done(mdl_worker *w); /* by the thread */
+/* Send the move, if one is ready. 0: none is. */
+int mdl_questions_answer(mdl_worker *w);
+void mdl_questions_over(mdl_worker *w, int taken); /* the move has been answered */
+void mdl_questions_drop(mdl_worker *w);
 
 /* ---- logic.c ---- */
 void mdl_worker_say(mdl_worker *w, const mdl_notice *facts, const char *format, ...);

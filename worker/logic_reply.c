@@ -291,6 +291,7 @@ static int refused_anyhow(mdl_worker *w, mdl_way way, const mdl_message *m) {
         return 1;
     case MDL_REASON_NOT_ADMITTED:
     case MDL_REASON_BAD_INVITE:
+    case MDL_REASON_BAD_SESSION_KEY:
     case MDL_REASON_WEAK_KEY:
     case MDL_REASON_OLD_VERSION:
     case MDL_REASON_NEW_VERSION:
@@ -368,6 +369,10 @@ static void refused(mdl_worker *w, mdl_way way, const mdl_message *m) {
         mdl_checkpoints_refused(w, w->way[way].place, 0, r);
         return;
     }
+    if (w->way[way].type == MDL_MSG_MOVE) { /* the dispute went on without it */
+        mdl_questions_over(w, 0);
+        return;
+    }
     if (r->reason == MDL_REASON_OUT_OF_RANGE && w->way[way].type == MDL_MSG_SYNC)
         forget_model(w); /* it has fewer generations than we do */
     spoilt(w, way, text);
@@ -441,6 +446,12 @@ void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t si
         mdl_shards_receipt(w, slot, frame.blob, frame.blob_size);
         return;
     }
+    if (got == RECEIPT && s->type == MDL_MSG_MOVE) {
+        mdl_worker_answered(w, way);
+        w->places[s->place].failures = 0;
+        mdl_questions_over(w, 1);
+        return;
+    }
     if (got == RECEIPT) {
         mdl_jobs_receipt(w, frame.blob, frame.blob_size);
         return;
@@ -453,8 +464,10 @@ void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t si
         refused(w, way, &m);
         return;
     }
-    int idle = s->type == MDL_MSG_WANT && (m.type == MDL_MSG_IDLE || m.type == MDL_MSG_SHARDGRANT);
-    int record = s->type == MDL_MSG_RESULT || s->type == MDL_MSG_COMMIT || s->type == MDL_MSG_SHARDRESULT;
+    int idle = s->type == MDL_MSG_WANT &&
+               (m.type == MDL_MSG_IDLE || m.type == MDL_MSG_SHARDGRANT || m.type == MDL_MSG_QUESTION);
+    int record = s->type == MDL_MSG_RESULT || s->type == MDL_MSG_COMMIT || s->type == MDL_MSG_SHARDRESULT ||
+                 s->type == MDL_MSG_MOVE;
     if (!idle && (record || m.type != answer_to(s->type))) {
         spoilt(w, way, "the answer is not one to this call");
         return;
@@ -479,6 +492,9 @@ void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t si
         return;
     case MDL_MSG_GRANT:
         mdl_jobs_granted(w, &m.as.grant);
+        return;
+    case MDL_MSG_QUESTION:
+        mdl_questions_took(w, &m.as.question);
         return;
     case MDL_MSG_SHARDGRANT:
         mdl_shards_granted(w, &m.as.shardgrant);

@@ -99,7 +99,7 @@ void mdl_jobs_drive(mdl_worker *w) {
         return;
     if (w->drop_model && w->shards > 0)
         return; /* they read its experiment until they are dropped */
-    if (w->drop_model) {
+    if (w->drop_model && w->question.stage != MDL_QUESTION_RUNS) {
         mdl_model_close(w->config.models, w->model);
         w->model = NULL;
         w->drop_model = 0;
@@ -440,8 +440,10 @@ mdl_err mdl_worker_restore(mdl_worker *w, const uint8_t coordinator[MDL_KEY_BYTE
     if (err != MDL_OK)
         return err;
     int commit = m.type == MDL_MSG_COMMIT;
-    if ((m.type != MDL_MSG_RESULT && !commit) || memcmp(e.key, w->config.key, MDL_KEY_BYTES) != 0 ||
-        mdl_message_shape(&m) != MDL_OK || version / MDL_WORKER_VERSIONS_MAX != (uint32_t)commit)
+    /* With session keys it may be one of an earlier key: it is signed anew before it is sent. */
+    int signer = w->config.statement[0] || memcmp(e.key, w->config.key, MDL_KEY_BYTES) == 0;
+    if ((m.type != MDL_MSG_RESULT && !commit) || !signer || mdl_message_shape(&m) != MDL_OK ||
+        version / MDL_WORKER_VERSIONS_MAX != (uint32_t)commit)
         return MDL_EMISMATCH;
     const mdl_msg_result *r = &m.as.result;
     uint64_t lease = commit ? m.as.commit.lease : r->lease;

@@ -18,12 +18,7 @@ size_t mdl_shard_work_bytes(const mdl_model *model, uint32_t shard, uint32_t sha
     uint32_t *owner = cut(model, shards);
     if (!owner)
         return SIZE_MAX;
-    const mdl_experiment *x = &model->experiment;
-    size_t bytes = sizeof(mdl_shard_work) + mdl_player_bytes(x, owner, shard) + MDL_ALIGN +
-                   model->layout.genes * sizeof(float) + x->network.regions * sizeof *owner +
-                   mdl_shard_output_max(x, owner, shard) + mdl_shard_input_max(x, owner, shard);
-    if (x->sharding.snapshot_windows > 0)
-        bytes += (size_t)mdl_player_state_bytes(x, owner, shard);
+    size_t bytes = mdl_player_bytes(&model->experiment, owner, shard);
     free(owner);
     return bytes;
 }
@@ -145,7 +140,38 @@ static mdl_err save(mdl_shard_work *w) {
     return buffer.failed ? MDL_ENOMEM : MDL_OK;
 }
 
+mdl_shard_work *mdl_shard_work_retrace(const mdl_model *model, const mdl_retrace *order) {
+    struct {
+        mdl_shard_work work;
+        mdl_retrace order;
+    } *both = calloc(1, sizeof *both);
+    if (!both)
+        return NULL;
+    both->order = *order;
+    both->work.model = model;
+    both->work.retrace = &both->order;
+    return &both->work; /* the first thing in its block */
+}
+
+static mdl_err trace(mdl_shard_work *w) {
+    mdl_buffer out = {0};
+    mdl_sink sink = mdl_buffer_sink(&out);
+    w->memory = mdl_aligned(mdl_life_bytes(&w->model->experiment, 1));
+    w->genome = malloc(w->model->layout.genes * sizeof *w->genome);
+    if (!w->memory || !w->genome)
+        return MDL_ENOMEM;
+    mdl_life *life = mdl_life_init(w->memory, &w->model->experiment, 1, NULL);
+    mdl_err err = mdl_retrace_run(w->retrace, w->model->evolution, life, w->genome, &sink);
+    w->saved = out.bytes;
+    w->saved_size = out.size;
+    return err == MDL_OK && out.failed ? MDL_ENOMEM : err;
+}
+
 void mdl_shard_work_run(mdl_shard_work *w) {
+    if (w->retrace) {
+        w->err = trace(w);
+        return;
+    }
     w->err = w->player ? MDL_OK : build(w);
     if (w->err == MDL_OK && w->birth != MDL_BIRTH_NONE)
         w->err = be_born(w);

@@ -7,6 +7,7 @@
 #define MDL_WORKER_SHARD_WORK_H
 
 #include "core/player.h"
+#include "protocol/retrace.h"
 #include "protocol/shard_window.h"
 #include "protocol/snapshot.h"
 #include "worker/model.h"
@@ -30,6 +31,8 @@ typedef struct mdl_shard_work {
     int keep;           /* 1: the state after them                             */
     int finish;         /* 1: the regions' digests                             */
 
+    const mdl_retrace *retrace; /* instead of all that: a side's move in a dispute, into `saved` */
+
     /* The answer. */
     mdl_err err;                     /* MDL_ENOMEM, or what the input or the state is wrong in */
     uint8_t *output;                 /* of the last window; owned                     */
@@ -51,10 +54,14 @@ typedef struct mdl_shard_work {
     uint32_t commit_room;
 } mdl_shard_work;
 
-/* Bytes that a shard takes while it is held, buffers included. */
+/* Bytes of a shard's network, as the coordinator counts them too (mdl_player_bytes()). Its genome, its
+ * messages and a state that is handed in come on top. */
 size_t mdl_shard_work_bytes(const mdl_model *model, uint32_t shard, uint32_t shards);
 /* Zeroed memory with whose part it is; NULL when out of memory. `shards` is 1..regions. */
 mdl_shard_work *mdl_shard_work_new(const mdl_model *model, uint32_t job, uint32_t shard, uint32_t shards);
+/* A retrace, whose order is copied: it is of the generation at which the model stands, and must stay.
+ * NULL when out of memory. */
+mdl_shard_work *mdl_shard_work_retrace(const mdl_model *model, const mdl_retrace *order);
 void mdl_shard_work_free(mdl_shard_work *w); /* NULL is harmless */
 /* Carry out the order; uses up `input` and `loaded`. After an error the next order begins with a birth. */
 void mdl_shard_work_run(mdl_shard_work *w);

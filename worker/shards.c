@@ -77,7 +77,7 @@ static mdl_slot *free_slot(mdl_worker *w) {
 static void begin_at(mdl_slot *s, uint32_t life, uint32_t window, const uint8_t snapshot[MDL_DIGEST_BYTES]) {
     s->life = life;
     s->window = window;
-    s->born = 0;
+    s->born = s->lost = 0;
     s->chunk = 0;
     free(s->list);
     free(s->state);
@@ -471,6 +471,11 @@ void mdl_shards_refused(mdl_worker *w, uint32_t slot, unsigned reason, const cha
     mdl_slot *s = &w->slot[slot];
     if (reason == MDL_REASON_BAD_BLOB || reason == MDL_REASON_BAD_SIGNATURE) { /* hurt on the way */
         s->at_ms = w->at.now_ms + MDL_WORKER_BACKOFF_MS;
+        return;
+    }
+    if (s->phase == MDL_PHASE_FETCH && reason == MDL_REASON_NOT_FOUND) {
+        s->lost = 1;
+        s->phase = MDL_PHASE_PULL;
         return;
     }
     if (s->phase == MDL_PHASE_KEEP && reason != MDL_REASON_NO_LEASE && reason != MDL_REASON_LEASE_EXPIRED) {

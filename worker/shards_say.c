@@ -25,7 +25,7 @@ static void pull(mdl_worker *w, mdl_slot *s) {
     m.type = MDL_MSG_PULL;
     m.as.pull.lease = s->of.lease;
     m.as.pull.life = s->life;
-    m.as.pull.window = s->window;
+    m.as.pull.window = s->lost ? 0 : s->window; /* not where it is: it is told where to begin */
     send(w, s, &m, NULL, 0);
 }
 

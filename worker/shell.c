@@ -385,9 +385,10 @@ mdl_err mdl_worker_shell_open(mdl_worker_shell **out, uv_loop_t *loop, const mdl
     memset(&config, 0, sizeof config);
     memcpy(config.key, options->key, sizeof config.key);
     memcpy(config.secret, options->secret, sizeof config.secret);
+    snprintf(config.statement, sizeof config.statement, "%s", options->statement ? options->statement : "");
     config.threads = options->threads;
     config.leases = options->leases;
-    config.memory = options->memory;
+    config.memory = options->memory / 4 * 3; /* the rest is for genomes, messages and states on their way */
     config.once = options->once;
     s->o.gossip_s = s->o.gossip_s > 0 ? s->o.gossip_s : MDL_WORKER_GOSSIP_MS / 1000;
     config.gossip_ms = 1000 * (uint64_t)s->o.gossip_s;

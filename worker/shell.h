@@ -11,18 +11,19 @@ typedef struct mdl_worker_options {
     const char *const *coordinator; /* addresses with #KEY, in order of preference */
     uint32_t coordinators;
     uint8_t key[MDL_KEY_BYTES];
-    uint8_t secret[MDL_SECRET_BYTES];
-    const char *program;        /* for hello */
-    const char *data;           /* directory: worker/keep.h */
-    const char *invite;         /* the invitation's text; NULL: none */
-    const char *tls_ca;         /* PEM file; NULL: none */
-    const char *const *gossip;  /* where checkpoints of others are: worker/hearsay.h */
-    uint32_t gossips, gossip_s; /* seconds between looks, and between questions to the coordinator; 0: 30 */
-    uint32_t threads;           /* 1..1024 */
-    uint32_t leases;            /* 0: the default */
-    uint64_t memory;            /* bytes for shards; 0: none are taken */
-    uint32_t throttle;          /* 1..100 per cent */
-    uint32_t status_s;          /* seconds between status lines, at least 1 */
+    uint8_t secret[MDL_SECRET_BYTES]; /* of who signs */
+    const char *statement;            /* of the session key; NULL: the worker's key signs */
+    const char *program;              /* for hello */
+    const char *data;                 /* directory: worker/keep.h */
+    const char *invite;               /* the invitation's text; NULL: none */
+    const char *tls_ca;               /* PEM file; NULL: none */
+    const char *const *gossip;        /* where checkpoints of others are: worker/hearsay.h */
+    uint32_t gossips, gossip_s;       /* seconds between looks, and between questions to the coordinator; 0: 30 */
+    uint32_t threads;                 /* 1..1024 */
+    uint32_t leases;                  /* 0: the default */
+    uint64_t memory;                  /* bytes for shards; 0: none are taken */
+    uint32_t throttle;                /* 1..100 per cent */
+    uint32_t status_s;                /* seconds between status lines, at least 1 */
     int nice, once, json, quiet;
     /* The worker has stopped. Its handles are closed by now or soon; then call
      * mdl_worker_shell_free(), after the loop has run out. */

@@ -84,7 +84,8 @@ static mdl_err note_result(walk *w, uint64_t index, const mdl_envelope *e, const
     n->index = n->said.record = index;
     memcpy(n->said.coordinator, w->coordinator, 32);
     memcpy(n->said.experiment, w->experiment, 32);
-    memcpy(n->said.worker, e->key, 32);
+    const mdl_ledger_worker *signer = mdl_ledger_signer(w->ledger, e->key);
+    memcpy(n->said.worker, signer ? signer->key : e->key, 32);
     n->said.lease = r->lease;
     n->said.updates = r->updates;
     n->said.generation = r->generation;
@@ -140,6 +141,7 @@ static void pay(walk *w, uint32_t closed) {
         n->used = by && by->verdict == 0;
         if (n->paid || !by)
             continue;
+        by = mdl_ledger_heir(w->ledger, by); /* a key that was rotated goes on under its successor */
         int trusted = mdl_ledger_trusted(w->ledger, (uint32_t)(by - first));
         if (by->verdict != 0)
             snprintf(n->why, sizeof n->why, "forfeited: record %" PRIu64 " convicts this worker", by->verdict);

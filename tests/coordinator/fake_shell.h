@@ -52,6 +52,10 @@ typedef struct fake_shell {
     uint64_t next_call, now_ms, wall_ms, news;
     char last_kind[32]; /* of the log */
     uint64_t equivocations, expiries, copies;
+    const mdl_evolution *judge_of; /* NULL: no last step of a dispute is due */
+    uint32_t judge_job;
+    mdl_case judge_case;
+    fake_bytes judge_state;
     const mdl_evolution *check_of[MDL_CHECKERS_MAX];
     uint32_t check[MDL_CHECKERS_MAX], checks; /* jobs that the logic wants done */
 } fake_shell;
@@ -136,6 +140,33 @@ static inline void fake_on_compute(void *ctx, const mdl_evolution *of, uint32_t 
     assert_true(s->checks < MDL_CHECKERS_MAX && job < mdl_evolution_job_count(of));
     s->check_of[s->checks] = of;
     s->check[s->checks++] = job;
+}
+
+static inline void fake_on_judge(void *ctx, const mdl_evolution *of, uint32_t job, const mdl_case *last,
+                                 const uint8_t *state, size_t size) {
+    fake_shell *s = ctx;
+    assert_null(s->judge_of);
+    s->judge_of = of;
+    s->judge_job = job;
+    s->judge_case = *last;
+    s->judge_state = fake_copy(state, size);
+}
+
+/* The last step of a dispute, if it is due. */
+static inline int fake_judge(fake_shell *s, mdl_life *life, float *genome) {
+    const mdl_evolution *of = s->judge_of;
+    mdl_judged judged;
+    mdl_job job;
+    if (!of) {
+        return 0;
+    }
+    s->judge_of = NULL;
+    mdl_evolution_job(of, s->judge_job, &job, genome);
+    mdl_life_genome(life, genome);
+    assert_int_equal(mdl_case_judge(&s->judge_case, life, s->judge_state.at, s->judge_state.size, &judged), MDL_OK);
+    free(s->judge_state.at);
+    mdl_coordinator_judged(s->logic, mdl_evolution_generation(of), s->judge_job, &judged, s->now_ms);
+    return 1;
 }
 
 /* Do the oldest of them. 0: there is none. */
@@ -239,7 +270,8 @@ static inline void fake_open(fake_shell *s, const char *document, mdl_admission 
                                  .compute = fake_on_compute,
                                  .log = fake_log,
                                  .blobs = {fake_get, s},
-                                 .tree = fake_tree};
+                                 .tree = fake_tree,
+                                 .judge = fake_on_judge};
     memset(s->config.chain, 0xc4, sizeof s->config.chain);
     s->now_ms = 1000;
     s->wall_ms = UINT64_C(1700000000000);
@@ -392,6 +424,24 @@ static inline uint64_t fake_call(fake_shell *s, fake_worker *w, mdl_message *m) 
 static inline fake_answer fake_ask(fake_shell *s, fake_worker *w, mdl_message m) {
     fake_answer a;
     uint64_t call = fake_call(s, w, &m);
+    fake_commit(s);
+    assert_true(fake_take(s, call, &a));
+    return a;
+}
+
+/* The same for a call that carries a blob; one that a large frame would ask for first is asked for. */
+static inline fake_answer fake_ask_with(fake_shell *s, fake_worker *w, mdl_message m, fake_bytes blob) {
+    static uint8_t pae[MDL_PAE_BYTES_MAX];
+    fake_answer a;
+    mdl_envelope e;
+    mdl_hash leaf;
+    mdl_carried carried = {.bytes = blob.at, .size = blob.size};
+    mdl_digest_of(blob.at, blob.size, carried.digest);
+    fake_seal(w, &m);
+    assert_int_equal(mdl_envelope_decode(w->last.at, w->last.size, pae, &e), MDL_OK);
+    uint64_t call = s->next_call++;
+    mdl_merkle_leaf(w->last.at, w->last.size, &leaf);
+    mdl_coordinator_call(s->logic, call, &e, w->last.at, w->last.size, &leaf, &carried, s->now_ms);
     fake_commit(s);
     assert_true(fake_take(s, call, &a));
     return a;

@@ -69,6 +69,10 @@ static void cuts_are_balanced(void **state) {
                 neurons -= n.neurons[r];
             assert_int_equal(neurons, n.motors);
         }
+        uint32_t each[MDL_REGIONS_MAX], more[MDL_REGIONS_MAX]; /* more shards than regions: some have none */
+        mdl_balanced_cut(&n, n.regions, each);
+        mdl_balanced_cut(&n, n.regions + 3, more);
+        assert_memory_equal(each, more, n.regions * sizeof *each);
     }
 }
 

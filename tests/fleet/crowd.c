@@ -5,18 +5,23 @@
  * protocol says.
  *
  * The first LIARS stubs (default 0) lie: in each result they turn one bit of the first job, the even ones of its
- * fitness, the odd ones of its segment. They stay until they are banned, whose keys are printed, or fail. */
+ * fitness, the odd ones of its segment. They stay until they are banned, whose keys are printed, or fail. Where
+ * disputes are taken apart the odd ones have a story: the job's first life went another way from its third window on,
+ * and they stand by it when they are asked. */
 #include <inttypes.h>
 #include <sys/stat.h>
 
 #include "core/life.h"
 #include "protocol/chain.h"
+#include "protocol/referee.h"
+#include "protocol/retrace.h"
 #include "protocol/tlog_proof.h"
 #include "runtime/file.h"
 #include "tests/fleet/stub.h"
 #include "worker/model.h"
 
-enum { CALL_MS = 20000, STUBS_MAX = 10000, TIMES_MAX = 1 << 20, OPEN_AT_ONCE = 50, JOBS = 8 };
+enum { STORY = 3 }; /* windows of a life after which a liar tells another story */
+enum { CALL_MS = 20000, STUBS_MAX = 10000, TIMES_MAX = 1 << 20, OPEN_AT_ONCE = 50, JOBS = 8, LIVES = 64 };
 
 typedef struct member {
     stub s;
@@ -24,7 +29,9 @@ typedef struct member {
     uv_timer_t again;
     uint64_t sent_ns;
     mdl_message_type asked;
-    int entered, left, has_grant, computed, committed, lies;
+    int entered, left, has_grant, computed, committed, lies, asks; /* asks: `question` is to be answered */
+    mdl_msg_question question;
+    mdl_retrace wanted;
     mdl_msg_grant grant;
     mdl_msg_result result; /* of the grant; its lists are the two here */
     int64_t fitness[JOBS];
@@ -52,7 +59,7 @@ static mdl_log_policy policy;
 static int has_policy, leaving, following;
 static times taken[MDL_MSG_COUNT];
 static uint32_t liars, banned;
-static uint64_t receipts, began_ns, full_ns, refused[64];
+static uint64_t moves, receipts, began_ns, full_ns, refused[64];
 
 static void next(member *m);
 static void on_again(uv_timer_t *t) { next(t->data); }
@@ -70,17 +77,85 @@ static void say(member *m, mdl_message *message) {
     stub_check(mdl_client_call(m->client, 1, frame, size, CALL_MS) == MDL_OK, "call");
 }
 
+static int has_story(const member *m) {
+    return m->lies && (m - crowd) % 2 == 1 && model->experiment.verification.dispute > 0;
+}
+
+/* The rows of a job as this member tells them. */
+static uint32_t rows_of(const member *m, uint32_t job, mdl_life_row *rows, mdl_job_result *out) {
+    mdl_job what;
+    mdl_evolution_job(model->evolution, job, &what, NULL);
+    stub_check(what.episodes <= LIVES, "many lives");
+    mdl_unit_job(life, model->evolution, job, genome, rows, out);
+    if (has_story(m)) {
+        rows[0].end[0] ^= 1;
+        mdl_unit_segment(what.generation, job, rows, what.episodes, out);
+    }
+    return what.episodes;
+}
+
+typedef struct moved {
+    uint8_t at[1 << 17];
+    size_t size;
+} moved;
+
+static void collect(void *ctx, const void *bytes, size_t size) {
+    moved *b = ctx;
+    stub_check(size <= sizeof b->at - b->size, "a long move");
+    memcpy(b->at + b->size, bytes, size);
+    b->size += size;
+}
+
+/* What the question asks for: the liar's points differ from its story's beginning on. */
+static void answer(member *m) {
+    static moved b;
+    static uint8_t envelope[MDL_FRAME_CALL_MAX], frame[MDL_FRAME_CALL_MAX + sizeof b.at];
+    static const uint8_t over[MDL_DIGEST_BYTES];
+    mdl_life_row rows[LIVES];
+    mdl_job_result ignored;
+    mdl_sink sink = {collect, &b};
+    b.size = 0;
+    if (m->wanted.kind == MDL_MOVE_ROWS) {
+        uint32_t lives = rows_of(m, m->wanted.job, rows, &ignored);
+        for (uint32_t i = 0; i < lives; i++)
+            mdl_row_put(&rows[i], &sink);
+    } else {
+        stub_check(mdl_retrace_run(&m->wanted, model->evolution, life, genome, &sink) == MDL_OK, "retrace");
+    }
+    for (uint32_t i = 0; has_story(m) && m->wanted.kind == MDL_MOVE_POINTS && i < m->wanted.count; i++)
+        if (m->wanted.point[i] >= STORY && memcmp(b.at + 32 * (size_t)i, over, sizeof over) != 0)
+            b.at[32 * (size_t)i] ^= 1;
+    mdl_message message = stub_message(MDL_MSG_MOVE);
+    message.as.move.lease = m->question.lease;
+    message.as.move.generation = m->question.generation;
+    message.as.move.job = m->question.job;
+    message.as.move.kind = m->question.kind;
+    message.as.move.blob_size = b.size;
+    mdl_digest_of(b.at, b.size, message.as.move.blob);
+    size_t size = stub_seal(&m->s, &message, envelope);
+    mdl_frame f = {envelope + MDL_FRAME_HEAD_BYTES, size - MDL_FRAME_HEAD_BYTES, b.at, b.size};
+    stub_check(mdl_frame_encode(&f, frame, sizeof frame, &size) == MDL_OK, "frame");
+    m->asked = MDL_MSG_MOVE;
+    m->asks = 0;
+    m->sent_ns = uv_hrtime();
+    stub_check(mdl_client_call(m->client, 1, frame, size, CALL_MS) == MDL_OK, "call");
+}
+
 static void compute(member *m) {
+    mdl_life_row rows[LIVES];
     mdl_job_result job[JOBS];
     mdl_msg_result *r = &m->result;
     uint64_t start = uv_hrtime();
     stub_check(m->grant.count <= JOBS, "more jobs than wanted");
     memset(r, 0, sizeof *r);
     for (uint32_t i = 0; i < m->grant.count; i++) {
-        mdl_unit_job(life, model->evolution, m->grant.first + i, genome, NULL, &job[i]);
+        if (has_story(m))
+            rows_of(m, m->grant.first + i, rows, &job[i]);
+        else
+            mdl_unit_job(life, model->evolution, m->grant.first + i, genome, NULL, &job[i]);
         if (i == 0 && m->lies && (m - crowd) % 2 == 0)
             job[i].fitness ^= 1;
-        if (i == 0 && m->lies && (m - crowd) % 2 == 1)
+        if (i == 0 && m->lies && (m - crowd) % 2 == 1 && !has_story(m))
             job[i].segment[0] ^= 1;
         m->fitness[i] = job[i].fitness;
         r->updates += job[i].updates;
@@ -128,6 +203,10 @@ static void next(member *m) {
     mdl_message message;
     if (m->left)
         return;
+    if (m->asks) {
+        answer(m);
+        return;
+    }
     if (!m->entered) {
         message = stub_message(MDL_MSG_HELLO);
     } else if (m->has_grant && m->grant.generation == mdl_model_generation(model)) {
@@ -160,6 +239,10 @@ static void take_receipt(member *m, const mdl_frame *f) {
     const uint8_t *record = m->frame + MDL_FRAME_HEAD_BYTES;
     size_t size = m->frame_size - MDL_FRAME_HEAD_BYTES;
     mdl_text text = {(const char *)f->blob, f->blob_size};
+    if (m->asked == MDL_MSG_MOVE) {
+        moves++;
+        return;
+    }
     stub_check(m->asked == MDL_MSG_RESULT || m->asked == MDL_MSG_COMMIT, "a receipt for nothing");
     stub_check(mdl_tlog_proof_parse(text, &proof) == MDL_OK, "a receipt is no proof");
     mdl_merkle_leaf(record, size, &leaf);
@@ -208,6 +291,13 @@ static uint64_t on_message(member *m, const mdl_message *message, const mdl_fram
         m->grant = message->as.grant;
         m->has_grant = 1;
         return 0;
+    case MDL_MSG_QUESTION:
+        stub_check(m->asked == MDL_MSG_WANT, "question");
+        m->question = message->as.question;
+        if (mdl_retrace_of(&m->question, model->evolution, &m->wanted) != MDL_OK)
+            return 5; /* of another generation than ours: soon */
+        m->asks = 1;
+        return 0;
     case MDL_MSG_IDLE:
         stub_check(message->as.idle.reason == MDL_REASON_WAITING_FOR_GENERATION ||
                        message->as.idle.reason == MDL_REASON_VERIFYING ||
@@ -235,6 +325,8 @@ static uint64_t on_message(member *m, const mdl_message *message, const mdl_fram
         leave(m);
         return 0;
     }
+    if (m->asked == MDL_MSG_MOVE)
+        return 100; /* the dispute went on without it */
     stub_check(reason == MDL_REASON_DUPLICATE || reason == MDL_REASON_LEASE_EXPIRED ||
                    reason == MDL_REASON_RATE_LIMITED,
                message->as.reject.text);
@@ -345,6 +437,7 @@ int main(int argc, char **argv) {
         report((mdl_message_type)type);
         calls += taken[type].count;
     }
+    printf("%" PRIu64 " moves in disputes\n", moves);
     printf("%" PRIu64 " calls, %.0f a second, all answered; %" PRIu64 " receipts, %" PRIu64
            " results too late, %" PRIu64 " calls put off\n",
            calls, (double)calls / seconds, receipts, refused[MDL_REASON_DUPLICATE] + refused[MDL_REASON_LEASE_EXPIRED],

@@ -86,6 +86,7 @@ static inline size_t stub_seal_text(const stub *s, const char *type, const char 
 static inline int stub_read(const uint8_t *bytes, size_t size, const uint8_t coordinator[MDL_KEY_BYTES], mdl_frame *f,
                             mdl_message *m) {
     static uint8_t pae[MDL_PAE_BYTES_MAX];
+    static uint64_t list[16];
     mdl_envelope e;
     stub_check(mdl_frame_decode(bytes, size, f) == MDL_OK, "a reply is no frame");
     if (f->envelope_size == 0)
@@ -93,7 +94,7 @@ static inline int stub_read(const uint8_t *bytes, size_t size, const uint8_t coo
     stub_check(mdl_envelope_decode(f->envelope, f->envelope_size, pae, &e) == MDL_OK, "a reply is no envelope");
     stub_check(memcmp(e.key, coordinator, MDL_KEY_BYTES) == 0 && mdl_envelope_verify(&e) == MDL_OK,
                "a reply is not the coordinator's");
-    stub_check(mdl_message_of(&e, (mdl_list_room){NULL, 0}, m, NULL) == MDL_OK, "a reply is no message");
+    stub_check(mdl_message_of(&e, (mdl_list_room){list, 16}, m, NULL) == MDL_OK, "a reply is no message");
     return 0;
 }
 

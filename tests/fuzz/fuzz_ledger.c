@@ -18,6 +18,7 @@
 #include "core/assert.h"
 #include "protocol/chain.h"
 #include "protocol/invite.h"
+#include "protocol/key_change.h"
 #include "protocol/ledger_internal.h" /* to put a fold back */
 #include "protocol/reason.h"
 #include "protocol/scan.h"
@@ -44,6 +45,7 @@ static struct {
     char hex[SIGNERS][2 * MDL_KEY_BYTES + 1];
     uint8_t owner[SIGNERS][MDL_KEY_BYTES]; /* of the invitations */
     char invite[SIGNERS][MDL_INVITE_BYTES_MAX + 1];
+    uint8_t secret[SIGNERS][MDL_SECRET_BYTES];
 } fixed;
 
 typedef struct blob {
@@ -118,8 +120,9 @@ static void check_sums(const mdl_ledger *l) {
             open++;
             MDL_ASSERT(lease[i].generation == current);
             for (uint32_t k = 0; k < i; k++) /* open leases are of the same jobs or of others; or one confirms some */
-                MDL_ASSERT(mdl_ledger_verifies(l) || lease[k].state != MDL_LEASE_OPEN ||
-                           same_or_apart(&lease[k], &lease[i]));
+                MDL_ASSERT(lease[k].state != MDL_LEASE_OPEN || same_or_apart(&lease[k], &lease[i]) ||
+                           mdl_duty_kind_of(mdl_ledger_duty(l), lease[k].id) !=
+                               mdl_duty_kind_of(mdl_ledger_duty(l), lease[i].id));
         }
         if (lease[i].state == MDL_LEASE_DONE && lease[i].generation == current)
             covered += lease[i].count; /* where nothing is done twice or void */
@@ -248,6 +251,76 @@ static void right_check(world *w, mdl_message *m) {
     }
 }
 
+/* The message that the fold itself would make, with the head of `m`. */
+static void made_of(mdl_message *m, const mdl_message *made, mdl_err err) {
+    mdl_head head = m->head;
+    if (err == MDL_OK) {
+        *m = *made;
+        m->head = head;
+    }
+}
+
+static void right_correction(world *w, mdl_message *m) {
+    mdl_duty_answer answer[8];
+    mdl_message made;
+    uint32_t worker;
+    const mdl_ledger_unit *unit = mdl_ledger_owed_first(w->l, &worker);
+    memset(answer, 0, sizeof answer);
+    answer[0].fitness = next(w);
+    if (unit)
+        made_of(m, &made, mdl_ledger_make_correction(w->l, worker, unit->record, answer, fitness, segments, &made));
+}
+
+/* A move of the kind and size that is asked of a lease, its bytes the input's. */
+static void right_move(world *w, mdl_message *m, uint32_t *signer) {
+    static uint64_t points[MDL_DISPUTE_POINTS];
+    uint8_t bytes[2 * MDL_ROW_BYTES + 32];
+    mdl_message question;
+    const mdl_ledger_lease *lease = pick_lease(w, signer);
+    uint32_t size = next(w) % (sizeof bytes + 1);
+    if (!lease || mdl_ledger_make_question(w->l, lease->id, points, &question) != MDL_OK)
+        return;
+    const mdl_msg_question *q = &question.as.question;
+    size = q->kind == 1 && size > 16 ? MDL_ROW_BYTES : size; /* a life's row, most of the time */
+    for (uint32_t i = 0; i < size; i++)
+        bytes[i] = next(w);
+    m->as.move = (mdl_msg_move){
+        .lease = lease->id, .generation = q->generation, .job = q->job, .kind = q->kind, .blob_size = size};
+    store(w, bytes, size);
+    mdl_digest_of(bytes, size, m->as.move.blob);
+}
+
+/* A judgement that may follow; the last step is the input's. */
+static void right_judgement(world *w, mdl_message *m) {
+    mdl_judged judged = {.fault = (mdl_fault)(MDL_FAULT_WINDOW + next(w) % 3)};
+    mdl_message made;
+    judged.truth[0] = next(w);
+    uint32_t job = next(w) % 6;
+    made_of(m, &made, mdl_ledger_make_judgement(w->l, job, &judged, &made));
+}
+
+/* What a key says of itself: a successor, a session key, its end. */
+static void right_statement(world *w, mdl_msg_admin *m, uint32_t worker, uint8_t which) {
+    uint32_t other = 1 + (which >> 2) % (SIGNERS - 1);
+    const uint8_t *id = fixed.id[w->verified], *key = fixed.key[worker];
+    mdl_session_key terms = {.number = 1 + next(w), .until = which & 1};
+    memcpy(m->target, key, MDL_KEY_BYTES);
+    memcpy(terms.key, fixed.key[other], MDL_KEY_BYTES);
+    switch (which % 3) {
+    case 0:
+        strcpy(m->action, "rotate");
+        mdl_key_rotate_make(id, key, fixed.key[other], fixed.secret[worker], fixed.secret[other], m->reason);
+        break;
+    case 1:
+        strcpy(m->action, "session");
+        mdl_session_key_make(id, key, &terms, fixed.secret[worker], m->reason);
+        break;
+    default:
+        strcpy(m->action, "revoke");
+        mdl_key_revoke_make(id, key, key, fixed.secret[worker], m->reason);
+    }
+}
+
 static void right_message(world *w, mdl_message *m, uint32_t *signer) {
     static const char *const admission[4] = {"open 0", "list", "open 1", "invite"}, *const action[4] = {"pause",
                                                                                                         "resume", "ban",
@@ -292,6 +365,21 @@ static void right_message(world *w, mdl_message *m, uint32_t *signer) {
     case MDL_MSG_VERDICT:
         right_check(w, m);
         break;
+    case MDL_MSG_CORRECTION:
+        right_correction(w, m);
+        break;
+    case MDL_MSG_DISPUTE: {
+        mdl_message dispute;
+        made_of(m, &dispute, w->l->begun ? mdl_ledger_make_dispute(w->l, next(w) % 6, &dispute) : MDL_EMISMATCH);
+        break;
+    }
+    case MDL_MSG_MOVE:
+        *signer = worker;
+        right_move(w, m, signer);
+        break;
+    case MDL_MSG_JUDGEMENT:
+        right_judgement(w, m);
+        break;
     case MDL_MSG_EXPIRE:
         m->as.expire.lease = next(w);
         m->as.expire.reason = MDL_REASON_DEADLINE + next(w) % 4u;
@@ -312,9 +400,13 @@ static void right_message(world *w, mdl_message *m, uint32_t *signer) {
             store(w, bytes, size);
         break;
     case MDL_MSG_ADMIN:
-        which = next(w) % 4;
-        strcpy(m->as.admin.action, action[which]);
-        if (which >= 2)
+        which = next(w);
+        if (which >= 128) {
+            right_statement(w, &m->as.admin, worker, which);
+            break;
+        }
+        strcpy(m->as.admin.action, action[which % 4]);
+        if (which % 4 >= 2)
             memcpy(m->as.admin.target, fixed.key[worker], MDL_KEY_BYTES);
         break;
     default:
@@ -390,17 +482,37 @@ static size_t wrap(const mdl_message *m, uint32_t signer, uint8_t *out, size_t r
 
 /* ---- programs ---- */
 
-/* A step: its first byte modulo 10, where the experiment is verified 13, then what right_message() takes, then 0 or a
+/* A step: its first byte modulo 10, where the experiment is verified 17, then what right_message() takes, then 0 or a
  * field to spoil. */
-enum { GENESIS, ADMIT, LEASE, RESULT, EXPIRE, CLOSE, CREDIT, ADMIN, CHAMPION, END, COMMIT, CHECK, VERDICT };
+enum {
+    GENESIS,
+    ADMIT,
+    LEASE,
+    RESULT,
+    EXPIRE,
+    CLOSE,
+    CREDIT,
+    ADMIN,
+    CHAMPION,
+    END,
+    COMMIT,
+    CHECK,
+    VERDICT,
+    CORRECTION,
+    DISPUTE,
+    MOVE,
+    JUDGEMENT,
+    OPS
+};
 
 static void step(world *w) {
-    static const mdl_message_type type[13] = {
-        [COMMIT] = MDL_MSG_COMMIT,   [CHECK] = MDL_MSG_CHECK,   [VERDICT] = MDL_MSG_VERDICT,
-        [GENESIS] = MDL_MSG_GENESIS, [ADMIT] = MDL_MSG_ADMIT,   [LEASE] = MDL_MSG_LEASE,
-        [RESULT] = MDL_MSG_RESULT,   [EXPIRE] = MDL_MSG_EXPIRE, [CLOSE] = MDL_MSG_CLOSE,
-        [CREDIT] = MDL_MSG_CREDIT,   [ADMIN] = MDL_MSG_ADMIN,   [CHAMPION] = MDL_MSG_CHAMPION,
-        [END] = MDL_MSG_END};
+    static const mdl_message_type type[OPS] = {
+        [CORRECTION] = MDL_MSG_CORRECTION, [DISPUTE] = MDL_MSG_DISPUTE, [MOVE] = MDL_MSG_MOVE,
+        [JUDGEMENT] = MDL_MSG_JUDGEMENT,   [COMMIT] = MDL_MSG_COMMIT,   [CHECK] = MDL_MSG_CHECK,
+        [VERDICT] = MDL_MSG_VERDICT,       [GENESIS] = MDL_MSG_GENESIS, [ADMIT] = MDL_MSG_ADMIT,
+        [LEASE] = MDL_MSG_LEASE,           [RESULT] = MDL_MSG_RESULT,   [EXPIRE] = MDL_MSG_EXPIRE,
+        [CLOSE] = MDL_MSG_CLOSE,           [CREDIT] = MDL_MSG_CREDIT,   [ADMIN] = MDL_MSG_ADMIN,
+        [CHAMPION] = MDL_MSG_CHAMPION,     [END] = MDL_MSG_END};
     static uint8_t out[MDL_ENVELOPE_BYTES_MAX];
     uint8_t op = next(w);
     if (op >= 240) { /* the rest of the input as a record */
@@ -410,7 +522,7 @@ static void step(world *w) {
     }
     mdl_message m;
     memset(&m, 0, sizeof m);
-    m.type = type[op % (w->verified ? 13 : 10)];
+    m.type = type[op % (w->verified ? OPS : 10)];
     uint32_t signer = 0;
     memcpy(m.head.experiment, fixed.id[w->verified], sizeof fixed.id[0]);
     m.head.seq = mdl_ledger_size(w->l);
@@ -475,7 +587,9 @@ static const struct {
            COMMIT, 0, 2, LIST_A, 0, COMMIT, 0, 3, LIST_B, 0, RESULT, 0, 2, LIST_A, 0, RESULT, 0, 3, LIST_B, 0),
     SCRIPT(21, 6, CHECK, 0, 0, 0, 0, CHECK, 0, 1, 0, 0, CHECK, 0, 2, 0, 0, /* 22: closed, credit due */
            CHECK, 0, 3, 0, 0, CHECK, 0, 4, 0, 0, CLOSE, 0, 0),
-    SCRIPT(22, 3, CREDIT, 0, 0, CHAMPION, 0, 0, END, 0, 0) /* 23: over */
+    SCRIPT(22, 3, CREDIT, 0, 0, CHAMPION, 0, 0, END, 0, 0),   /* 23: over */
+    SCRIPT(17, 4, LEASE, 2, 0, 1, 0, COMMIT, 0, 2, LIST_B, 0, /* 24: two answers differ, */
+           RESULT, 0, 2, LIST_B, 0, DISPUTE, 0, 0, 0)         /*    and are taken apart */
 };
 
 enum { STAGES = sizeof script / sizeof script[0], PLAIN = 15, PICKED = 225 };
@@ -510,13 +624,12 @@ static void play(world *w, uint32_t s) {
 static const uint32_t invited[SIGNERS][2] = {{0, 0}, {0, 2}, {3, 3}, {1, 2}};
 
 static void prepare_fixed(void) {
-    uint8_t secret[SIGNERS][MDL_SECRET_BYTES];
     MDL_ASSERT(sodium_init() >= 0);
     for (uint32_t i = 0; i < 2; i++)
         crypto_hash_sha256(fixed.id[i], (const uint8_t *)experiment[i], strlen(experiment[i]));
     for (uint8_t i = 0; i < SIGNERS; i++) {
         uint8_t seed[MDL_SEED_BYTES] = {i};
-        crypto_sign_seed_keypair(fixed.key[i], secret[i], seed);
+        crypto_sign_seed_keypair(fixed.key[i], fixed.secret[i], seed);
         mdl_hex(fixed.key[i], MDL_KEY_BYTES, fixed.hex[i]);
     }
     for (uint32_t i = 1; i < SIGNERS; i++) {
@@ -524,7 +637,7 @@ static void prepare_fixed(void) {
         memcpy(fixed.owner[i], fixed.key[invited[i][1]], MDL_KEY_BYTES);
         memcpy(terms.worker, fixed.key[i], MDL_KEY_BYTES);
         memcpy(terms.owner, fixed.owner[i], MDL_KEY_BYTES);
-        MDL_ASSERT(mdl_invite_sign(fixed.id[0], &terms, secret[invited[i][0]], fixed.invite[i]) == MDL_OK);
+        MDL_ASSERT(mdl_invite_sign(fixed.id[0], &terms, fixed.secret[invited[i][0]], fixed.invite[i]) == MDL_OK);
     }
 }
 

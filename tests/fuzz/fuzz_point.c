@@ -43,11 +43,12 @@ typedef struct being {
 
 static buffer saved;
 
-static void digests(const being *b, uint8_t (*out)[MDL_DIGEST_BYTES]) {
+/* Of the first `count` points. */
+static void digests(const being *b, uint32_t count, uint8_t (*out)[MDL_DIGEST_BYTES]) {
     uint32_t point[POINTS + 2];
-    for (uint32_t i = 0; i < POINTS + 2; i++)
+    for (uint32_t i = 0; i < count; i++)
         point[i] = i;
-    mdl_err err = mdl_point_digests(b->life, &b->at, point, POINTS + 2, out);
+    mdl_err err = mdl_point_digests(b->life, &b->at, point, count, out);
     MDL_ASSERT(err == MDL_OK);
 }
 
@@ -69,7 +70,7 @@ static being *prepared(uint32_t which) {
     mdl_life_genome(b->life, genome);
     free(genome);
     b->at = (mdl_place){.key = 11, .part = MDL_PART_TRAIN, .last = 1};
-    digests(b, b->digest);
+    digests(b, POINTS + 2, b->digest);
     for (b->windows = 0; b->windows <= POINTS; b->windows++) {
         static const uint8_t none[MDL_DIGEST_BYTES];
         if (memcmp(b->digest[b->windows + 1], none, sizeof none) == 0)
@@ -127,7 +128,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                        memcmp(next, b->digest[i + 1], sizeof next) == 0);
     }
     free(bytes);
-    digests(b, now);
-    MDL_ASSERT(memcmp(now, b->digest, sizeof now) == 0);
+    /* All points take most of the time: one input in 32, the others see two. */
+    uint32_t count = data[1] / 3 % 32 == 0 ? POINTS + 2 : 2;
+    digests(b, count, now);
+    MDL_ASSERT(memcmp(now, b->digest, count * sizeof *now) == 0);
     return 0;
 }

@@ -98,7 +98,7 @@ static uint8_t *input_of(const uint8_t *from, size_t from_size, int change, cons
                          size_t *length) {
     *length = change ? from_size : size;
     uint8_t *out = malloc(*length ? *length : 1);
-    MDL_ASSERT(out);
+    MDL_ASSERT(out && (!change || from_size > 0));
     if (*length > 0)
         memcpy(out, change ? from : data, *length);
     for (size_t i = 0; change && i + 2 < size; i += 3)

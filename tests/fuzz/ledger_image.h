@@ -35,7 +35,10 @@ static inline void take_image(const mdl_ledger *l, image *i) {
     memset(i->at + offsetof(mdl_ledger, worker), 0, sizeof(void *)); /* where they lie does not matter */
     memset(i->at + offsetof(mdl_ledger, by_key), 0, sizeof(void *));
     memset(i->at + offsetof(mdl_ledger, by_owner), 0, sizeof(void *));
+    memset(i->at + offsetof(mdl_ledger, session), 0, sizeof(void *));
+    memset(i->at + offsetof(mdl_ledger, dispute), 0, sizeof(void *));
     memset(i->at + offsetof(mdl_ledger, lease), 0, sizeof(void *));
+    memset(i->at + offsetof(mdl_ledger, leases_room), 0, sizeof l->leases_room); /* nor how much room there is */
     add(i, l->memory[0], evolution_size(l));
     for (uint32_t k = 0; k < l->jobs; k++) {
         uint32_t answers = mdl_duty_answers(l->duty, k);
@@ -48,7 +51,11 @@ static inline void take_image(const mdl_ledger *l, image *i) {
     add(i, l->check, l->jobs_max * sizeof *l->check);
     add(i, l->worker, l->workers * sizeof *l->worker);
     add(i, l->by_key, l->workers * sizeof *l->by_key);
+    add(i, l->session, l->sessions * sizeof *l->session);
     add(i, l->lease, l->leases * sizeof *l->lease);
+    add(i, l->dispute, l->disputes * sizeof *l->dispute);
+    for (uint32_t k = 0; k < l->workers; k++)
+        add(i, l->worker[k].past, l->worker[k].pasts * sizeof *l->worker[k].past);
     i->size = i->end;
     add(i, l->memory[1], evolution_size(l));
 }

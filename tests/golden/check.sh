@@ -41,7 +41,7 @@ esac
 sources=()
 for source in "$root"/core/*.c; do
     case ${source##*/} in
-    *_kernel_vec.c) ;; # once per instruction set, below
+    *_vec.c) ;; # once per instruction set, below
     *) sources+=("$source") ;;
     esac
 done
@@ -53,14 +53,14 @@ kernel() {
 case $machine in
 x86_64-*)
     flags+=(-DMDL_KERNEL_X86)
-    for name in hmn_kernel_vec neuraxon_kernel_vec; do
+    for name in hmn_kernel_vec hmn_lanes_vec lanes_vec neuraxon_kernel_vec neuraxon_lanes_vec; do
         kernel $name v3 -march=x86-64-v3
         kernel $name v4 -march=x86-64-v4 -mprefer-vector-width=512
     done
     ;;
 aarch64-*)
     flags+=(-DMDL_KERNEL_NEON)
-    for name in hmn_kernel_vec neuraxon_kernel_vec; do
+    for name in hmn_kernel_vec hmn_lanes_vec lanes_vec neuraxon_kernel_vec neuraxon_lanes_vec; do
         kernel $name neon
     done
     ;;

@@ -238,7 +238,7 @@ static void case_neuraxon(void) {
         }
         if (form != 0)
             mdl_modulator_spec_defaults(&x.modulators);
-        put_life(&x, 1 + (uint32_t)form, 0.3f, 200, 40);
+        put_life(&x, form == 0 ? 1 : 2, 0.3f, 200, 40);
     }
 }
 

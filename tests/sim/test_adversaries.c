@@ -70,8 +70,12 @@ static void test_each_kind(void **state) {
             else
                 assert_int_equal(sum.paid, 0);
         }
-        if (kind == MDL_SIM_TURNCOAT || kind == MDL_SIM_GAMBLER) {
+        if (kind == MDL_SIM_TURNCOAT || kind == MDL_SIM_GAMBLER || kind == MDL_SIM_YESMAN) {
             assert_true(sum.wrong > 0 && sum.banned > 0);
+        }
+        if (kind == MDL_SIM_DROPPER || kind == MDL_SIM_SILENT || kind == MDL_SIM_WITHHOLDER) {
+            assert_int_equal(sum.wrong + sum.banned, 0); /* who says nothing says nothing wrong */
+            assert_true(sum.paid < sum.worked * 9 / 10);
         }
         if (sum.paid >= sum.worked) {
             fail_msg("%s was paid %d of %d", mdl_sim_behaviour_name(kind), (int)(sum.paid / 1000),
@@ -84,6 +88,7 @@ static void test_each_kind(void **state) {
 static void test_draws(void **state) {
     (void)state;
     uint64_t draws = 0, drawn = 0, wrong = 0, free_ones = 0;
+    double expected = 0, variance = 0;
     for (uint64_t seed = 1; seed <= 12; seed++) {
         mdl_sim_plan p = plan_of(seed, MDL_SIM_MIX_WORST);
         p.floor_ppm = 100000;
@@ -93,11 +98,15 @@ static void test_draws(void **state) {
         drawn += r.drawn;
         wrong += r.drawn_wrong;
         free_ones += r.drawn_free;
+        expected += r.drawn_wrong_expected;
+        variance += r.drawn_wrong_variance;
     }
     double lo, hi;
     mdl_sim_interval(drawn, draws, 3.3, &lo, &hi); /* one seed in a thousand would miss */
     assert_true(draws > 1000 && lo <= 0.1 && hi >= 0.1);
     assert_true(wrong > 0 && free_ones <= wrong);
+    double off = (double)wrong - expected;
+    assert_true(off * off < 11 * variance); /* 3.3 standard deviations, as above */
 }
 
 /* Without verification wrong networks are selected, and the watch sees it. */

@@ -1,0 +1,179 @@
+#include "core/neuraxon_lanes.h"
+
+#include <string.h>
+
+#include "core/neuraxon_kernel.h"
+
+enum { SYNAPSE_ROWS = 7, NEURON_ROWS = 12, NEURON_CONSTANTS = 6 };
+
+/* What belongs to a trial or a life, in the order of the two functions below. */
+typedef struct rows {
+    float **synapse[SYNAPSE_ROWS], **neuron[NEURON_ROWS], **constant[NEURON_CONSTANTS];
+} rows;
+
+static rows rows_of(mdl_neuraxon_lanes *n) {
+    return (rows){{&n->fast, &n->slow, &n->meta, &n->e, &n->w, &n->carry, &n->shift},
+                  {&n->v, &n->z, &n->post, &n->trace, &n->adapt, &n->autor, &n->lag, &n->brake, &n->readout, &n->value,
+                   &n->feature, &n->bend},
+                  {&n->above, &n->below, &n->decay, &n->cos_osc, &n->sin_osc, &n->scatter}};
+}
+
+static int fits(const mdl_experiment *x) {
+    mdl_shape s;
+    const uint8_t *used = x->neuraxon.mechanism;
+    if (x->network.regions != 1 || used[MDL_NX_SILENT] != MDL_OFF || used[MDL_NX_STRUCTURE] != MDL_OFF)
+        return 0;
+    mdl_shape_of(&x->network, 0, &s);
+    return s.synapses <= MDL_LANES_CELLS_MAX && s.fan[0] <= MDL_LANES_FAN_MAX && s.fan[1] <= MDL_LANES_FAN_MAX &&
+           s.sources <= UINT16_MAX && s.sensors > 0 && s.motors > 0;
+}
+
+static void *layout(mdl_arena *arena, const mdl_experiment *x) {
+    mdl_neuraxon_lanes *n = mdl_arena_take(arena, 1, sizeof *n), counted;
+    mdl_neuraxon_lanes *r = n ? n : &counted;
+    memset(r, 0, sizeof *r);
+    mdl_shape_of(&x->network, 0, &r->shape);
+    const mdl_shape *s = &r->shape;
+    rows all = rows_of(r);
+    int modulatory = x->neuraxon.mechanism[MDL_NX_MODULATORY] != MDL_OFF;
+    r->window = x->network.window;
+    r->source = mdl_arena_take(arena, s->synapses, sizeof *r->source);
+    r->delay = mdl_arena_take(arena, s->synapses, sizeof *r->delay);
+    r->flags = mdl_arena_take(arena, s->synapses, sizeof *r->flags);
+    r->w0 = mdl_arena_take(arena, s->synapses, sizeof(float));
+    r->meta0 = mdl_arena_take(arena, s->synapses, sizeof(float));
+    for (int i = 0; i < NEURON_CONSTANTS; i++)
+        *all.constant[i] = mdl_arena_take(arena, s->neurons, sizeof(float));
+    for (int i = 0; i < (modulatory ? SYNAPSE_ROWS : SYNAPSE_ROWS - 1); i++)
+        *all.synapse[i] = mdl_arena_take(arena, s->synapses * MDL_LANES, sizeof(float));
+    for (int i = 0; i < NEURON_ROWS; i++)
+        *all.neuron[i] = mdl_arena_take(arena, (size_t)s->neurons * MDL_LANES, sizeof(float));
+    r->sensor_mean = mdl_arena_take(arena, (size_t)s->sensors * MDL_LANES, sizeof(float));
+    size_t line = (size_t)s->slots * s->sources * MDL_LANES;
+    r->x = mdl_arena_take(arena, line, sizeof(float));
+    r->pre = mdl_arena_take(arena, line, sizeof(float));
+    if (!n)
+        return NULL;
+    for (uint32_t j = 0; j < s->neurons; j++) {
+        uint32_t source[MDL_FAN_IN_MAX], fan = mdl_row_fan(s, j);
+        size_t at = mdl_row_packed(s, j);
+        mdl_wire_row(&x->network, s, j, source, n->delay + at);
+        for (uint32_t k = 0; k < fan; k++)
+            n->source[at + k] = (uint16_t)source[k];
+    }
+    return n;
+}
+
+static const mdl_lanes_kernel *ready(const void *region, const mdl_params *p) {
+    const mdl_neuraxon_region *r = region;
+    (void)p;
+    return r->kernel->lanes;
+}
+
+static void genome(void *net, const void *region, const mdl_params *p) {
+    mdl_neuraxon_lanes *n = net;
+    const mdl_neuraxon_region *r = region;
+    const mdl_shape *s = &n->shape;
+    rows all = rows_of(n);
+    (void)p;
+    for (uint32_t j = 0; j < s->neurons; j++) {
+        size_t to = mdl_row_packed(s, j), from = mdl_row(s, j);
+        uint32_t fan = mdl_row_fan(s, j);
+        memcpy(n->w0 + to, r->w0 + from, fan * sizeof(float));
+        memcpy(n->meta0 + to, r->meta0 + from, fan * sizeof(float));
+        for (uint32_t k = 0; k < fan; k++)
+            n->flags[to + k] = (uint8_t)r->flags[from + k];
+    }
+    const float *const constant[NEURON_CONSTANTS] = {r->above, r->below, r->decay, r->cos_osc, r->sin_osc, r->scatter};
+    for (int i = 0; i < NEURON_CONSTANTS; i++)
+        memcpy(*all.constant[i], constant[i], s->neurons * sizeof(float));
+    /* Lanes that no life has yet: as good as any that ended. */
+    for (int i = 0; i < SYNAPSE_ROWS; i++)
+        if (*all.synapse[i])
+            memset(*all.synapse[i], 0, s->synapses * MDL_LANES * sizeof(float));
+    for (int i = 0; i < NEURON_ROWS; i++)
+        memset(*all.neuron[i], 0, (size_t)s->neurons * MDL_LANES * sizeof(float));
+    memset(n->sensor_mean, 0, (size_t)s->sensors * MDL_LANES * sizeof(float));
+    memset(n->x, 0, (size_t)s->slots * s->sources * MDL_LANES * sizeof(float));
+    memset(n->pre, 0, (size_t)s->slots * s->sources * MDL_LANES * sizeof(float));
+    for (uint32_t l = 0; l < MDL_LANES; l++)
+        n->branching[l] = mdl_branching_birth();
+}
+
+static void fill(float *to, size_t count, uint32_t lane, float x) {
+    for (size_t i = 0; i < count; i++)
+        to[i * MDL_LANES + lane] = x;
+}
+
+static void spread(float *to, const float *from, size_t count, uint32_t lane) {
+    for (size_t i = 0; i < count; i++)
+        to[i * MDL_LANES + lane] = from[i];
+}
+
+static void birth(void *net, const mdl_params *p, uint32_t lane, uint64_t noise_key) {
+    mdl_neuraxon_lanes *n = net;
+    const mdl_shape *s = &n->shape;
+    rows all = rows_of(n);
+    (void)p;
+    fill(n->fast, s->synapses, lane, 0.0f);
+    fill(n->e, s->synapses, lane, 0.0f);
+    spread(n->slow, n->w0, s->synapses, lane);
+    spread(n->w, n->w0, s->synapses, lane);
+    spread(n->meta, n->meta0, s->synapses, lane);
+    for (int i = 0; i < NEURON_ROWS; i++)
+        fill(*all.neuron[i], s->neurons, lane, 0.0f);
+    fill(n->brake, s->neurons, lane, 1.0f);
+    fill(n->sensor_mean, s->sensors, lane, 0.0f);
+    fill(n->x, (size_t)s->slots * s->sources, lane, 0.0f);
+    fill(n->pre, (size_t)s->slots * s->sources, lane, 0.0f);
+    n->branching[lane] = mdl_branching_birth();
+    n->novelty[lane] = 0;
+    n->key[0][lane] = (uint32_t)noise_key;
+    n->key[1][lane] = (uint32_t)(noise_key >> 32);
+}
+
+static void window(void *net, const mdl_lanes_kernel *kernel, const mdl_params *p, mdl_lanes_window *w) {
+    kernel->neuraxon(net, p, w);
+}
+
+static void collect(float *to, const float *from, size_t count, uint32_t lane) {
+    for (size_t i = 0; i < count; i++)
+        to[i] = from[i * MDL_LANES + lane];
+}
+
+static void put_back(const void *net, const mdl_params *p, uint32_t lane, uint32_t last, void *region) {
+    const mdl_neuraxon_lanes *n = net;
+    mdl_neuraxon_region *r = region;
+    const mdl_shape *s = &n->shape;
+    (void)p;
+    float *const cells[] = {r->fast, r->slow, r->meta, r->e, r->w};
+    const float *const cells_from[] = {n->fast, n->slow, n->meta, n->e, n->w};
+    for (uint32_t j = 0; j < s->neurons; j++)
+        for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++)
+            collect(cells[i] + mdl_row(s, j), cells_from[i] + mdl_row_packed(s, j) * MDL_LANES, mdl_row_fan(s, j),
+                    lane);
+    float *const to[] = {r->v,   r->z,     r->post,    r->trace, r->adapt,  r->autor,
+                         r->lag, r->brake, r->readout, r->value, r->feature};
+    const float *const from[] = {n->v,   n->z,     n->post,    n->trace, n->adapt,  n->autor,
+                                 n->lag, n->brake, n->readout, n->value, n->feature};
+    for (size_t i = 0; i < sizeof to / sizeof to[0]; i++)
+        collect(to[i], from[i], s->neurons, lane);
+    collect(r->sensor_mean, n->sensor_mean, s->sensors, lane);
+    r->novelty = n->novelty[lane];
+    r->branching = n->branching[lane];
+    for (uint32_t back = s->delay_max + 1; back-- > 0;) {
+        size_t at = (size_t)((last - back) & (s->slots - 1)) * s->sources, twin = at + (size_t)s->slots * s->sources;
+        collect(r->line + at, mdl_neuraxon_lanes_at(n, n->x, n->clock - 1 - back), s->sources, lane);
+        collect(r->line_pre + at, mdl_neuraxon_lanes_at(n, n->pre, n->clock - 1 - back), s->sources, lane);
+        memcpy(r->line + twin, r->line + at, s->sources * sizeof(float));
+        memcpy(r->line_pre + twin, r->line_pre + at, s->sources * sizeof(float));
+    }
+}
+
+const mdl_lanes_model mdl_neuraxon_lanes_model = {.fits = fits,
+                                                  .layout = layout,
+                                                  .ready = ready,
+                                                  .genome = genome,
+                                                  .birth = birth,
+                                                  .window = window,
+                                                  .put_back = put_back};
