@@ -21,16 +21,25 @@ endfunction()
 # naming the suffix of their external symbols. MDL_KERNEL_X86 and MDL_KERNEL_NEON
 # tell the rest of core which of them exist. tests/golden/check.sh does the same
 # by hand.
+set(MODULON_X86 OFF)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
+    set(MODULON_X86 ON)
+endif()
 set(MODULON_KERNELS hmn_kernel_vec hmn_lanes_vec lanes_vec neuraxon_kernel_vec neuraxon_lanes_vec)
 function(modulon_kernels target)
     foreach(name ${MODULON_KERNELS})
         modulon_kernel_versions(${target} core ${name})
     endforeach()
+    if(MODULON_X86)
+        foreach(name hmn_kernel neuraxon_kernel) # the portable sources once more
+            modulon_kernel(${target} core ${name} fma "-mavx;-mfma")
+        endforeach()
+    endif()
 endfunction()
 
 # modulon_kernel_versions(TARGET FOLDER NAME): FOLDER/NAME.c for each instruction set.
 function(modulon_kernel_versions target folder name)
-    if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
+    if(MODULON_X86)
         modulon_kernel(${target} ${folder} ${name} v3 "-march=x86-64-v3")
         modulon_kernel(${target} ${folder} ${name} v4 "-march=x86-64-v4;-mprefer-vector-width=512")
         target_compile_definitions(${target} PUBLIC MDL_KERNEL_X86)

@@ -141,6 +141,9 @@ static int take_number(mdl_coordinator *c, mdl_asked *a) {
         repeat(c, a, &p->answer[slot]);
         return 0;
     case MDL_SEQ_EQUIVOCATION:
+        if (mdl_verify_equivocation(c, a)) {
+            return 0;
+        }
         tell_equivocation(c, a, &p->session);
         return 0;
     case MDL_SEQ_STALE:
@@ -488,6 +491,9 @@ static void dispatch(mdl_coordinator *c, const mdl_asked *a) {
         return;
     case MDL_MSG_COMMIT:
         mdl_work_commit(c, a);
+        return;
+    case MDL_MSG_NONCE:
+        mdl_round_show(c, a);
         return;
     case MDL_MSG_RESULT:
         mdl_work_result(c, a);

@@ -176,6 +176,33 @@ void mdl_verify_convicted(mdl_coordinator *c, uint64_t record, uint32_t job, con
     }
 }
 
+int mdl_verify_equivocation(mdl_coordinator *c, const mdl_asked *a) {
+    mdl_message m;
+    uint64_t lease;
+    if (c->failed || !c->storage_ok || !mdl_ledger_equivocates(c->ledger, a->envelope, a->message, &lease)) {
+        return 0;
+    }
+    const mdl_ledger_worker *w;
+    mdl_ledger_workers(c->ledger, &w);
+    memset(&m, 0, sizeof m);
+    m.type = MDL_MSG_EQUIVOCATION;
+    memcpy(m.as.equivocation.worker, w[a->worker].key, MDL_KEY_BYTES);
+    m.as.equivocation.lease = lease;
+    mdl_digest_of(a->raw, a->raw_size, m.as.equivocation.second);
+    c->io.put_blob(c->io.ctx, m.as.equivocation.second, a->raw, a->raw_size);
+    uint64_t record = mdl_ledger_size(c->ledger);
+    if (!mdl_coordinator_record(c, &m)) {
+        return 0;
+    }
+    mdl_coordinator_reject(c, a, MDL_REASON_BANNED, 0, 1, "two messages where there is one to say");
+    mdl_coordinator_log(c, "equivocation", a->envelope->key,
+                        "convicted by record %" PRIu64 ": it contradicts a record of lease %" PRIu64, record, lease);
+    mdl_stage_follow(c, a->now_ms);
+    c->late_ms = 0; /* jobs may be open again */
+    mdl_verify_leave(c, a->worker, record, a->now_ms);
+    return 1;
+}
+
 /* The answer to a job of the open generation. */
 static void decide(mdl_coordinator *c, uint32_t job, const mdl_duty_answer *answer, uint64_t now_ms) {
     mdl_message m;

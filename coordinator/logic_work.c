@@ -298,6 +298,10 @@ void mdl_work_want(mdl_coordinator *c, const mdl_asked *a) {
         mdl_coordinator_idle(c, a, MDL_REASON_IDLE_PAUSED, retry_most(c, a->now_ms), 1);
         return;
     }
+    if (mdl_ledger_verifies(c->ledger) && mdl_round_wants(c, a->worker)) {
+        mdl_coordinator_idle(c, a, MDL_REASON_SHOW_NONCE, RETRY_MS_MIN, 0);
+        return;
+    }
     if (mdl_dispute_ask(c, a)) {
         return;
     }
@@ -429,6 +433,9 @@ void mdl_work_commit(mdl_coordinator *c, const mdl_asked *a) {
     mdl_lease_slot *s = l ? slot_of(c, l->id) : NULL;
     mdl_reason reason = judge(c, a, m->lease, l);
     int again = l && l->worker == a->worker && l->commit != 0;
+    if (again && mdl_verify_equivocation(c, a)) {
+        return;
+    }
     if (again && memcmp(l->commitment, m->commitment, MDL_DIGEST_BYTES) == 0 && reason == MDL_REASON_NONE) {
         mdl_coordinator_give_receipt(c, a, l->commit); /* its receipt was lost */
         return;

@@ -3,7 +3,7 @@
 
 extern const mdl_kernel mdl_kernel_portable;
 #ifdef MDL_KERNEL_X86
-extern const mdl_kernel mdl_kernel_v3, mdl_kernel_v4;
+extern const mdl_kernel mdl_kernel_fma, mdl_kernel_v3, mdl_kernel_v4;
 #endif
 #ifdef MDL_KERNEL_NEON
 extern const mdl_kernel mdl_kernel_neon;
@@ -16,6 +16,7 @@ static const struct {
 } kernels[] = {
     {&mdl_kernel_portable, 0},
 #ifdef MDL_KERNEL_X86
+    {&mdl_kernel_fma, MDL_CPU_FMA},
     {&mdl_kernel_v3, MDL_CPU_AVX2 | MDL_CPU_FMA},
     {&mdl_kernel_v4, MDL_CPU_AVX2 | MDL_CPU_FMA | MDL_CPU_AVX512},
 #endif

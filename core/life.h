@@ -26,7 +26,6 @@ typedef struct mdl_lot {
 } mdl_lot;
 enum { MDL_LIVES_AHEAD = 64 };
 
-/* Memory for lives of this experiment cut into `shards` (1..regions) parts. */
 /* Memory for lives of this experiment cut into `shards` (1 or more) parts. */
 size_t mdl_life_bytes(const mdl_experiment *x, uint32_t shards);
 /* Lay out and wire in `memory` (mdl_life_bytes() long, aligned to 64). The

@@ -4,6 +4,7 @@
 #include "core/neuraxon_kernel.h"
 
 #include "core/hmn_kernel.h"
+#include "core/lever_loops.h"
 #include "core/num.h"
 
 #define EACH_LANE for (uint32_t l = 0; l < MDL_LANES; l++)
@@ -236,11 +237,18 @@ static void put(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t
         mdl_neuraxon_put(r, p, t, first + i, x[i]);
 }
 
-extern const mdl_neuraxon_kernel mdl_neuraxon_kernel_portable;
-const mdl_neuraxon_kernel mdl_neuraxon_kernel_portable = {.name = "portable",
-                                                          .learn = learn,
-                                                          .balance = balance,
-                                                          .prepare = prepare,
-                                                          .step = step,
-                                                          .put = put,
-                                                          .levers = mdl_levers_of};
+#ifndef MDL_KERNEL
+#define MDL_KERNEL portable
+#endif
+#define JOIN2(a, b) a##b
+#define JOIN(a, b) JOIN2(a, b)
+#define STRING2(a) #a
+#define STRING(a) STRING2(a)
+extern const mdl_neuraxon_kernel JOIN(mdl_neuraxon_kernel_, MDL_KERNEL);
+const mdl_neuraxon_kernel JOIN(mdl_neuraxon_kernel_, MDL_KERNEL) = {.name = STRING(MDL_KERNEL),
+                                                                    .learn = learn,
+                                                                    .balance = balance,
+                                                                    .prepare = prepare,
+                                                                    .step = step,
+                                                                    .put = put,
+                                                                    .levers = mdl_lever_loops};

@@ -6,7 +6,7 @@
 
 extern const mdl_neuraxon_kernel mdl_neuraxon_kernel_portable;
 #ifdef MDL_KERNEL_X86
-extern const mdl_neuraxon_kernel mdl_neuraxon_kernel_v3, mdl_neuraxon_kernel_v4;
+extern const mdl_neuraxon_kernel mdl_neuraxon_kernel_fma, mdl_neuraxon_kernel_v3, mdl_neuraxon_kernel_v4;
 #endif
 #ifdef MDL_KERNEL_NEON
 extern const mdl_neuraxon_kernel mdl_neuraxon_kernel_neon;
@@ -15,8 +15,7 @@ extern const mdl_neuraxon_kernel mdl_neuraxon_kernel_neon;
 static const mdl_neuraxon_kernel *const kernels[] = {
     &mdl_neuraxon_kernel_portable,
 #ifdef MDL_KERNEL_X86
-    &mdl_neuraxon_kernel_v3,
-    &mdl_neuraxon_kernel_v4,
+    &mdl_neuraxon_kernel_fma,      &mdl_neuraxon_kernel_v3, &mdl_neuraxon_kernel_v4,
 #endif
 #ifdef MDL_KERNEL_NEON
     &mdl_neuraxon_kernel_neon,

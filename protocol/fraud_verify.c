@@ -165,6 +165,14 @@ static void dropped(checking *c) {
         c->policy.log.name, e.name, index, promised.size, shown.size, index);
 }
 
+/* Of one lease of one experiment, whatever their numbers. */
+static int two_commits(const checking *c) {
+    const mdl_message *a = &c->message[0], *b = &c->message[1];
+    return a->type == MDL_MSG_COMMIT && b->type == MDL_MSG_COMMIT && a->as.commit.lease == b->as.commit.lease &&
+           memcmp(a->head.experiment, b->head.experiment, sizeof a->head.experiment) == 0 &&
+           memcmp(a->as.commit.commitment, b->as.commit.commitment, sizeof a->as.commit.commitment) != 0;
+}
+
 static void equivocation(checking *c) {
     mdl_envelope e[2];
     if (!envelope(c, MDL_FRAUD_FIRST_FIELD, 0, &e[0]) || !envelope(c, MDL_FRAUD_SECOND_FIELD, 1, &e[1])) {
@@ -177,6 +185,9 @@ static void equivocation(checking *c) {
     } else if (mdl_message_role(c->message[0].type) != MDL_ROLE_CALL ||
                mdl_message_role(c->message[1].type) != MDL_ROLE_CALL || memcmp(a->session, none, sizeof none) == 0) {
         say(c, MDL_FRAUD_FALSE, "these are not two calls of a session");
+    } else if (two_commits(c)) {
+        convict(c, e[0].key);
+        say(c, MDL_FRAUD_PROVEN, "this key committed to two results of lease %" PRIu64, c->message[0].as.commit.lease);
     } else if (memcmp(a->session, b->session, sizeof a->session) != 0 || a->seq != b->seq ||
                memcmp(a->experiment, b->experiment, sizeof a->experiment) != 0) {
         say(c, MDL_FRAUD_FALSE, "the two have different numbers, sessions or experiments");

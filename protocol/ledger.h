@@ -61,7 +61,13 @@
     X(SHARD_VERDICT, 27, "a shard's worker is convicted by a window that it signed and that is not the right one")     \
     X(DISPUTE, 28, "a dispute is of two answers of an open job that differ, one at a time")                            \
     X(MOVE, 29, "a move in a dispute is the one that is asked of its worker, and has the form that it must have")      \
-    X(JUDGEMENT, 30, "a judgement follows the last move that is needed, and finds wrong who is wrong by it")
+    X(JUDGEMENT, 30, "a judgement follows the last move that is needed, and finds wrong who is wrong by it")           \
+    X(EQUIVOCATION, 31,                                                                                                \
+      "an equivocation is a message of the worker under the number and session of a commit or result of its, or "      \
+      "another commitment to its lease")\
+    X(NONCE, 32,                                                                                                       \
+      "a round's nonce is shown once, when all jobs have answers and nothing is drawn, by a worker that "              \
+      "committed to it before anybody showed one; the draw is with all that were shown")
 
 typedef enum mdl_rule {
 #define X(name, number, sentence) MDL_RULE_##name = number,
@@ -107,13 +113,16 @@ typedef struct mdl_ledger_worker {
     uint8_t session[MDL_KEY_BYTES];   /* its session key; its own key: none any more                    */
     uint64_t session_number;          /* of the newest statement; 0: none yet                           */
     uint32_t session_until;           /* last generation                                                */
-    uint32_t open;                    /* leases                                        */
-    uint64_t accepted, expired;       /* leases; `expired` includes those that a closing ended */
-    uint64_t credit, pending;         /* synapse updates: paid; of the current generation */
-    uint64_t waiting;                 /* of closed generations, not paid yet           */
-    uint64_t forfeited;               /* lost by a conviction                          */
-    uint64_t verdict;                 /* record that convicted it; 0: none             */
-    mdl_ledger_unit *past;            /* newest such units, up to `review`, rising; of a convict: owed */
+    uint8_t round[MDL_DIGEST_BYTES], shown[MDL_DIGEST_BYTES]; /* digest of its round nonce; the nonce */
+    uint32_t round_at, shown_at;                              /* generation + 1 of these two; 0: none */
+    uint32_t round_late;        /* the digest came, or was changed, when others had shown theirs */
+    uint32_t open;              /* leases                                        */
+    uint64_t accepted, expired; /* leases; `expired` includes those that a closing ended */
+    uint64_t credit, pending;   /* synapse updates: paid; of the current generation */
+    uint64_t waiting;           /* of closed generations, not paid yet           */
+    uint64_t forfeited;         /* lost by a conviction                          */
+    uint64_t verdict;           /* record that convicted it; 0: none             */
+    mdl_ledger_unit *past;      /* newest such units, up to `review`, rising; of a convict: owed */
     uint32_t pasts;
     uint32_t reviewed, corrected;                     /* units done again after its conviction; of them wrong */
     uint32_t verified;                                /* leases all of whose answers were confirmed    */
@@ -123,6 +132,13 @@ typedef struct mdl_ledger_worker {
 
 typedef enum mdl_lease_state { MDL_LEASE_OPEN = 0, MDL_LEASE_DONE = 1, MDL_LEASE_EXPIRED = 2 } mdl_lease_state;
 
+/* Where a record of a lease stood in its worker's session, and what it said. */
+typedef struct mdl_ledger_said {
+    uint8_t session[16]; /* zeros: nothing yet */
+    uint64_t seq;
+    uint8_t digest[MDL_DIGEST_BYTES];
+} mdl_ledger_said;
+
 typedef struct mdl_ledger_lease {
     uint64_t id;
     uint32_t worker;                   /* index into workers                     */
@@ -131,6 +147,7 @@ typedef struct mdl_ledger_lease {
     uint64_t record, result; /* records; result is valid when done     */
     uint64_t commit;         /* record of its commitment; 0: none      */
     uint8_t commitment[MDL_DIGEST_BYTES];
+    mdl_ledger_said said[2];   /* its commit; its result */
     uint8_t trusted, verified; /* its worker was trusted when it got it; all its answers were confirmed */
     /* Of a shard of job `first`: section 12. */
     uint32_t shard, shards;               /* 0 shards: ordinary work                         */
@@ -249,8 +266,16 @@ mdl_ledger_sums mdl_ledger_sum(const mdl_ledger *l);
 mdl_err mdl_ledger_know(mdl_ledger *l, const uint8_t seed[MDL_DIGEST_BYTES]);
 int mdl_ledger_ended(const mdl_ledger *l);
 
+/* Whether workers may show their nonces of the open generation; whether this one, by its
+ * index, still has to; how many have to. PROTOCOL section 10.8. */
+int mdl_ledger_showing(const mdl_ledger *l);
+int mdl_ledger_unshown(const mdl_ledger *l, uint32_t worker);
+uint32_t mdl_ledger_unshowns(const mdl_ledger *l);
+
 /* ---- what the coordinator must write next: made from the same state, so that
  * the rules and their maker cannot part ---- */
+/* Whether a message, its signature verified, contradicts a record of its worker: *lease is the record's. */
+int mdl_ledger_equivocates(const mdl_ledger *l, const mdl_envelope *e, const mdl_message *m, uint64_t *lease);
 /* The coordinator's own answer of an answered job that is not settled: a check,
  * or a verdict where any answer differs. MDL_EMISMATCH when there is no such. */
 mdl_err mdl_ledger_make_check(const mdl_ledger *l, uint32_t job, const mdl_duty_answer *answer, mdl_message *m);
@@ -271,6 +296,8 @@ mdl_err mdl_ledger_make_judgement(const mdl_ledger *l, uint32_t job, const mdl_j
  * filled in and stand behind the message. MDL_EMISMATCH when it is not owed. */
 mdl_err mdl_ledger_make_correction(const mdl_ledger *l, uint32_t worker, uint64_t result, const mdl_duty_answer *jobs,
                                    int64_t *fitness, char *text, mdl_message *m);
+/* The draw, when the nonces are shown. MDL_EMISMATCH when it is not due. */
+mdl_err mdl_ledger_make_beacon(const mdl_ledger *l, mdl_msg_beacon *beacon);
 /* When every job has its result, and those that must be are confirmed: the message and its blobs (int64 little-endian
  * fitnesses; credit list: key 32, updates u64 LE, ascending by key). The buffers,
  * and the message's list, belong to the ledger until its next change. The lead of

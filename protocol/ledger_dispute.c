@@ -306,7 +306,8 @@ mdl_rule mdl_ledger_on_judgement(mdl_ledger *l, const mdl_msg_judgement *m, mdl_
                                 "it finds %u wrong with fault %u, or says more than that; it follows %u with fault %u",
                                 (unsigned)m->wrong, (unsigned)m->fault, (unsigned)j.wrong, (unsigned)j.fault);
     uint32_t worker[MDL_DISPUTE_SIDES] = {d->worker[0], d->worker[1]}, job = m->job;
-    if (mdl_duty_reserve(l->duty, MDL_DISPUTE_SIDES) != MDL_OK)
+    uint32_t keys = mdl_ledger_line(l, worker[0]) + mdl_ledger_line(l, worker[1]);
+    if (mdl_duty_reserve(l->duty, keys) != MDL_OK)
         return mdl_ledger_no_memory(breach);
     for (uint32_t s = 0; s < MDL_DISPUTE_SIDES; s++)
         if ((j.wrong >> s & 1) && l->worker[worker[s]].verdict == 0)

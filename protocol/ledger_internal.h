@@ -57,7 +57,7 @@ struct mdl_ledger {
     uint8_t element[MDL_DIGEST_BYTES]; /* newest that was revealed; the head at the beginning */
     mdl_ledger_sums sum;               /* `waiting` with what is pending */
     uint64_t published;
-    uint64_t owed; /* corrections */
+    uint64_t owed;               /* corrections */
     mdl_ledger_dispute *dispute; /* [MDL_LEDGER_DISPUTES_MAX]; NULL: there never was one */
     uint32_t disputes;
 
@@ -67,6 +67,7 @@ struct mdl_ledger {
     uint32_t workers, workers_room;
     mdl_ledger_session *session; /* session keys that there were, rising */
     uint32_t sessions, sessions_room;
+    uint32_t shown; /* nonces of the open generation */
 
     mdl_ledger_lease *lease;                  /* of two generations; numbers are consecutive */
     uint32_t leases, leases_old, leases_room; /* the first `leases_old` are of the last generation */
@@ -100,6 +101,13 @@ mdl_rule mdl_ledger_on_admin(mdl_ledger *l, const mdl_msg_admin *m, mdl_breach *
 mdl_rule mdl_ledger_on_lease(mdl_ledger *l, const mdl_msg_lease *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_expire(mdl_ledger *l, const mdl_msg_expire *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_commit(mdl_ledger *l, const mdl_msg_commit *m, const uint8_t *key, mdl_breach *breach);
+/* ---- ledger_round.c ---- */
+/* What a commitment says of the round nonce. */
+mdl_rule mdl_ledger_check_round(const mdl_ledger *l, const mdl_msg_commit *m, mdl_breach *breach);
+void mdl_ledger_take_round(mdl_ledger *l, mdl_ledger_worker *w, const mdl_msg_commit *m);
+mdl_rule mdl_ledger_on_nonce(mdl_ledger *l, const mdl_msg_nonce *m, const uint8_t *key, mdl_breach *breach);
+mdl_rule mdl_ledger_on_beacon(mdl_ledger *l, const mdl_msg_beacon *m, mdl_breach *breach);
+
 mdl_rule mdl_ledger_on_check(mdl_ledger *l, const mdl_msg_check *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_verdict(mdl_ledger *l, const mdl_msg_verdict *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_shardlease(mdl_ledger *l, const mdl_msg_shardlease *m, mdl_breach *breach);
@@ -109,6 +117,7 @@ mdl_rule mdl_ledger_on_shardverdict(mdl_ledger *l, const mdl_msg_shardverdict *m
 mdl_rule mdl_ledger_on_dispute(mdl_ledger *l, const mdl_msg_dispute *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_move(mdl_ledger *l, const mdl_msg_move *m, const uint8_t *key, mdl_breach *breach);
 mdl_rule mdl_ledger_on_judgement(mdl_ledger *l, const mdl_msg_judgement *m, mdl_breach *breach);
+mdl_rule mdl_ledger_on_equivocation(mdl_ledger *l, const mdl_msg_equivocation *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_correction(mdl_ledger *l, const mdl_msg_correction *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_result(mdl_ledger *l, const mdl_msg_result *m, const uint8_t *key, mdl_breach *breach);
 mdl_rule mdl_ledger_on_close(mdl_ledger *l, const mdl_msg_close *m, mdl_breach *breach);
@@ -148,6 +157,10 @@ mdl_rule mdl_ledger_keep_room(mdl_ledger *l, mdl_breach *breach);
 void mdl_ledger_keep(mdl_ledger *l);
 /* Its worker was convicted: they are owed. */
 void mdl_ledger_owe(mdl_ledger *l, const mdl_ledger_worker *w);
+
+/* ---- ledger_equivocation.c ---- */
+/* A commit or result was accepted. */
+void mdl_ledger_remember(mdl_ledger *l, const mdl_envelope *e, const mdl_message *m);
 
 /* ---- ledger_dispute.c ---- */
 /* Answers have gone, or were settled: disputes about them are over. */

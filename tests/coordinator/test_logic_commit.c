@@ -94,9 +94,6 @@ static void a_crash_lies_between(void **state) {
     fake_crash(&c->s, c->json);
     assert_rejected(ask(c, c->result), MDL_REASON_NO_SESSION);
     come_back(c);
-    mdl_message other = c->commit;
-    other.as.commit.commitment[0] ^= 1;
-    assert_rejected(ask(c, other), MDL_REASON_BAD_COMMIT);
     assert_int_equal(accepted(ask(c, c->commit)), record);
     accepted(ask(c, c->result));
 
@@ -114,16 +111,46 @@ static void it_binds(void **state) {
     scene *c = *state;
     assert_rejected(ask(c, c->result), MDL_REASON_NO_COMMIT);
     accepted(ask(c, c->commit));
-    mdl_message other = c->commit;
-    other.as.commit.commitment[31] ^= 128;
-    assert_rejected(ask(c, other), MDL_REASON_BAD_COMMIT);
-    other = c->result;
+    mdl_message other = c->result;
     other.as.result.nonce[0] ^= 1;
     assert_rejected(ask(c, other), MDL_REASON_BAD_COMMIT);
     other = c->result;
     other.as.result.root[0] ^= 1;
     assert_rejected(ask(c, other), MDL_REASON_BAD_COMMIT);
     accepted(ask(c, c->result));
+}
+
+/* Two commitments to one lease, through a crash too; another result under the number of the first. */
+static void two_faces_convict(void **state) {
+    scene *c = *state;
+    static uint8_t pae[MDL_PAE_BYTES_MAX];
+    mdl_envelope e;
+    accepted(ask(c, c->commit));
+    fake_crash(&c->s, c->json);
+    come_back(c);
+    mdl_message other = c->commit;
+    other.as.commit.commitment[31] ^= 128;
+    assert_rejected(ask(c, other), MDL_REASON_BANNED);
+    fake_bytes last = c->s.record[c->s.records - 1];
+    assert_int_equal(mdl_envelope_decode(last.at, last.size, pae, &e), MDL_OK);
+    assert_string_equal(e.name, "equivocation");
+    const mdl_ledger_worker *w = mdl_ledger_worker_find(mdl_coordinator_ledger(c->s.logic), c->w.key);
+    assert_int_equal(w->verdict, c->s.records - 1);
+    assert_rejected(ask(c, c->result), MDL_REASON_BANNED);
+    fake_crash(&c->s, c->json); /* the fold takes it again */
+    w = mdl_ledger_worker_find(mdl_coordinator_ledger(c->s.logic), c->w.key);
+    assert_int_equal(w->verdict, c->s.records - 1);
+}
+
+static void two_results_under_one_number(void **state) {
+    scene *c = *state;
+    accepted(ask(c, c->commit));
+    accepted(ask(c, c->result));
+    c->w.seq--;
+    mdl_message other = c->result;
+    other.as.result.busy_ms += 7;
+    assert_rejected(ask(c, other), MDL_REASON_BANNED);
+    assert_int_equal(mdl_ledger_worker_find(mdl_coordinator_ledger(c->s.logic), c->w.key)->verdict, c->s.records - 1);
 }
 
 /* Committed and never shown: the lease ends, the ledger says so, and the jobs are given out again. */
@@ -159,10 +186,8 @@ int main(void) {
         return 1;
     }
     const struct CMUnitTest tests[] = {
-        SCENE(a_lost_receipt_is_given_again),
-        SCENE(a_crash_lies_between),
-        SCENE(it_binds),
-        SCENE(never_shown),
+        SCENE(a_lost_receipt_is_given_again), SCENE(a_crash_lies_between), SCENE(it_binds), SCENE(two_faces_convict),
+        SCENE(two_results_under_one_number),  SCENE(never_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

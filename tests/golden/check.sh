@@ -57,6 +57,9 @@ x86_64-*)
         kernel $name v3 -march=x86-64-v3
         kernel $name v4 -march=x86-64-v4 -mprefer-vector-width=512
     done
+    for name in hmn_kernel neuraxon_kernel; do
+        kernel $name fma -mavx -mfma
+    done
     ;;
 aarch64-*)
     flags+=(-DMDL_KERNEL_NEON)

@@ -160,11 +160,71 @@ static void only_its_word_alone(void **state) {
     }
 }
 
+/* The record that accuses a worker with a second message. */
+static mdl_message accuse(ledger_play *p, uint32_t worker, uint64_t lease, const mdl_message *second) {
+    ledger_record r = ledger_play_seal(p, second, worker);
+    mdl_message m = ledger_play_message(p, MDL_MSG_EQUIVOCATION);
+    memcpy(m.as.equivocation.worker, p->key[worker], MDL_KEY_BYTES);
+    m.as.equivocation.lease = lease;
+    ledger_play_store(p, r.bytes, r.size, m.as.equivocation.second);
+    free(r.bytes);
+    return m;
+}
+
+/* Two commitments to one lease; two results, or another call, under one number. Nothing less convicts. */
+static void equivocations_convict(void **state) {
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        ledger_play p;
+        char json[1024];
+        ledger_verified_experiment("{\"floor_ppm\":0,\"plant_ppm\":0,\"probation\":0}", json, sizeof json);
+        ledger_play_open(&p, json, "open 0", 1);
+        admit(&p, LIAR);
+        uint64_t mine = chosen(&p, LIAR), other = chosen(&p, HONEST);
+        mdl_message result = ledger_play_unit(&p, mine), commit = ledger_play_commit(&p, &result, LIAR);
+        ledger_play_append(&p, &commit, LIAR);
+        ledger_play_append(&p, &result, LIAR);
+        mdl_message second = kind == 0 ? commit : result;
+        if (kind == 0) { /* under a number of its own */
+            second.head.seq += 50;
+            second.as.commit.commitment[0] ^= 1;
+        } else if (kind == 1) {
+            second.as.result.busy_ms++;
+        } else {
+            second = ledger_play_message(&p, MDL_MSG_PING);
+            second.head = result.head;
+        }
+        mdl_message m = accuse(&p, LIAR, mine, &second), wrong = m;
+        LEDGER_SPOILT(&p, wrong, COORDINATOR, MDL_RULE_EQUIVOCATION, msg.as.equivocation.lease = other);
+        LEDGER_SPOILT(&p, wrong, COORDINATOR, MDL_RULE_EQUIVOCATION,
+                      memcpy(msg.as.equivocation.worker, p.key[HONEST], MDL_KEY_BYTES));
+        LEDGER_SPOILT(&p, wrong, COORDINATOR, MDL_RULE_BLOB, msg.as.equivocation.second[0] ^= 1);
+        mdl_message fine = kind == 0 ? commit : result; /* what it did say */
+        wrong = accuse(&p, LIAR, mine, &fine);
+        ledger_play_breaks(&p, &wrong, COORDINATOR, MDL_RULE_EQUIVOCATION);
+        fine.head.seq += 50; /* said again, in a new call */
+        wrong = accuse(&p, LIAR, mine, &fine);
+        ledger_play_breaks(&p, &wrong, COORDINATOR, MDL_RULE_EQUIVOCATION);
+        wrong = accuse(&p, HONEST, mine, &second); /* signed by another */
+        memcpy(wrong.as.equivocation.worker, p.key[LIAR], MDL_KEY_BYTES);
+        ledger_play_breaks(&p, &wrong, COORDINATOR, MDL_RULE_EQUIVOCATION);
+        m.head.seq = mdl_ledger_size(p.ledger);
+        append(&p, m);
+        const mdl_ledger_worker *w = mdl_ledger_worker_find(p.ledger, p.key[LIAR]);
+        assert_true(w->banned && w->verdict == p.records - 1 && w->forfeited > 0);
+        assert_int_equal(mdl_duty_answers(mdl_ledger_duty(p.ledger), 0), 0);
+        m.head.seq++;
+        ledger_play_breaks(&p, &m, COORDINATOR, MDL_RULE_EQUIVOCATION); /* a convict already */
+        ledger_play_close(&p);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(newest_units_are_owed),
         cmocka_unit_test(no_closing_before),
         cmocka_unit_test(only_its_word_alone),
+        cmocka_unit_test(equivocations_convict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

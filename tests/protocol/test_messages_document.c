@@ -117,7 +117,7 @@ static void text_write(void *ctx, const void *bytes, size_t size) {
 
 static const char table_begin[] = "<!-- tables: written by test_messages_document --write, do not edit -->\n";
 static const char table_end[] = "<!-- end of tables -->\n";
-static char document[1 << 18];
+static char document[1 << 19];
 
 static const char path[] = "docs/PROTOCOL.md";
 
