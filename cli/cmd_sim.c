@@ -364,6 +364,7 @@ int mdl_cmd_sim(int argc, char **argv) {
         {"probation", MDL_OPT_U32, &q.plan.probation, NULL, 0, 1000000, "N", "confirmed leases until trust (10)"},
         {"window", MDL_OPT_U32, &q.plan.window, NULL, 0, 16, "G", "generations that credit waits (3)"},
         {"checkers", MDL_OPT_U32, &q.plan.checkers, NULL, 1, 64, "N", "jobs that the coordinator does at once (2)"},
+        {"shared", MDL_OPT_FLAG, &q.plan.shared, NULL, 0, 0, NULL, "with the workers' nonces in the draws"},
         {"unverified", MDL_OPT_FLAG, &q.plan.unverified, NULL, 0, 0, NULL, "with verification off"},
         {"signatures", MDL_OPT_TEXT, &q.signatures, NULL, 0, 0, "HOW",
          "ed25519, quick (keyed BLAKE2b) or auto: quick above 64 workers"},

@@ -110,6 +110,16 @@ void mdl_words_of(mdl_words *w, const uint8_t *record, size_t size, char *out, s
         mdl_hex(m.as.commit.commitment, 8, hex);
         snprintf(out, out_size, "commit    %s: lease %" PRIu64 ", commitment %s", name, m.as.commit.lease, hex);
         break;
+    case MDL_MSG_NONCE:
+        who(w, e.key, name);
+        mdl_hex(m.as.nonce.nonce, 8, hex);
+        snprintf(out, out_size, "nonce     %s: generation %" PRIu32 ", %s", name, m.as.nonce.generation, hex);
+        break;
+    case MDL_MSG_BEACON:
+        mdl_hex(m.as.beacon.nonces, 8, hex);
+        snprintf(out, out_size, "beacon    generation %" PRIu32 ": units are drawn with %s", m.as.beacon.generation,
+                 hex);
+        break;
     case MDL_MSG_CHECK:
         snprintf(out, out_size, "check     generation %" PRIu32 ", job %" PRIu32 ", fitness %" PRId64 ": all agree",
                  m.as.check.generation, m.as.check.job, m.as.check.fitness);

@@ -445,6 +445,7 @@ void mdl_coordinator_advance(mdl_coordinator *c, uint64_t now_ms) {
     if (c->failed || mdl_ledger_ended(c->ledger)) {
         return;
     }
+    mdl_round_follow(c, now_ms);
     int closed = close_generation(c);
     closed |= credit_generation(c);
     name_champion(c);
@@ -494,6 +495,9 @@ void mdl_coordinator_tick(mdl_coordinator *c, uint64_t now_ms, uint64_t wall_ms)
     if (c->started && c->storage_ok && !c->failed && !mdl_ledger_ended(c->ledger)) {
         mdl_work_tick(c, now_ms);
         mdl_stage_tick(c, now_ms);
+        if (c->showing_ms) { /* who is silent is waited for only so long */
+            mdl_coordinator_advance(c, now_ms);
+        }
         mdl_verify_drive(c, now_ms);
     }
 }

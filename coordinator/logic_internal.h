@@ -107,7 +107,8 @@ struct mdl_coordinator {
     int64_t best;
 
     mdl_checking check[MDL_CHECKERS_MAX];
-    uint32_t checking; /* jobs under way */
+    uint32_t checking;   /* jobs under way */
+    uint64_t showing_ms; /* since when workers are asked for their nonces; 0: they are not */
     uint64_t checks, verdicts, scanned_ms;
     uint32_t helpers, helper[2]; /* numbers of up to two owners of trusted workers that are here, */
     uint64_t helpers_ms;         /* when that was last looked up; 0: never                        */
@@ -165,6 +166,13 @@ void mdl_answer_clear(mdl_answer *a);
 /* Whether a worker's statement of a session key may become a record. MDL_OK, or an error with a sentence. */
 mdl_err mdl_coordinator_session_key(const mdl_coordinator *c, const mdl_ledger_worker *w, const char *text,
                                     mdl_session_key *terms, char *error, size_t error_size);
+
+/* ---- logic_round.c ---- */
+/* Whether a worker has to show its nonce now. */
+int mdl_round_wants(const mdl_coordinator *c, uint32_t worker);
+void mdl_round_show(mdl_coordinator *c, const mdl_asked *a);
+/* Draw, when it is due. */
+void mdl_round_follow(mdl_coordinator *c, uint64_t now_ms);
 
 /* ---- logic_session.c ---- */
 void mdl_peer_close(mdl_coordinator *c, uint32_t worker);

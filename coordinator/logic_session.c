@@ -492,6 +492,9 @@ static void dispatch(mdl_coordinator *c, const mdl_asked *a) {
     case MDL_MSG_COMMIT:
         mdl_work_commit(c, a);
         return;
+    case MDL_MSG_NONCE:
+        mdl_round_show(c, a);
+        return;
     case MDL_MSG_RESULT:
         mdl_work_result(c, a);
         return;

@@ -298,6 +298,10 @@ void mdl_work_want(mdl_coordinator *c, const mdl_asked *a) {
         mdl_coordinator_idle(c, a, MDL_REASON_IDLE_PAUSED, retry_most(c, a->now_ms), 1);
         return;
     }
+    if (mdl_ledger_verifies(c->ledger) && mdl_round_wants(c, a->worker)) {
+        mdl_coordinator_idle(c, a, MDL_REASON_SHOW_NONCE, RETRY_MS_MIN, 0);
+        return;
+    }
     if (mdl_dispute_ask(c, a)) {
         return;
     }

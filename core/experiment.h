@@ -20,6 +20,7 @@ typedef struct mdl_verification_spec {
     uint32_t probation; /* confirmed leases after which a worker is trusted               */
     uint32_t window;    /* generations that credit waits, 0..MDL_VERIFY_WINDOW_MAX        */
     uint32_t selected;  /* 0 or 1: elites and validation are done again by the coordinator */
+    uint32_t shared;    /* 0 or 1: draws depend on nonces of the workers, too                   */
     uint32_t dispute;   /* thousands of updates of a job from which on a dispute is taken apart; 0: never */
     uint32_t review;    /* units of a convict in closed generations that are done again, 0..MDL_VERIFY_REVIEW_MAX */
 } mdl_verification_spec;

@@ -46,3 +46,17 @@ void mdl_pledge_digest(const mdl_pledge *p, uint8_t out[MDL_DIGEST_BYTES]) {
     mdl_put_bytes(&sink, p->root, 32);
     mdl_digest_final(&d, out);
 }
+
+void mdl_round_digest(const uint8_t experiment[32], const uint8_t worker[32], uint32_t generation,
+                      const uint8_t nonce[32], uint8_t out[MDL_DIGEST_BYTES]) {
+    static const char domain[] = "modulon round v1";
+    mdl_digest d;
+    mdl_digest_init(&d);
+    mdl_sink sink = mdl_digest_sink(&d);
+    mdl_put_bytes(&sink, domain, sizeof domain - 1);
+    mdl_put_bytes(&sink, experiment, 32);
+    mdl_put_bytes(&sink, worker, 32);
+    mdl_put_u32(&sink, generation);
+    mdl_put_bytes(&sink, nonce, 32);
+    mdl_digest_final(&d, out);
+}

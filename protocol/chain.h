@@ -25,6 +25,11 @@ typedef struct mdl_pledge {
     const uint8_t *nonce, *root; /* 32 bytes each */
 } mdl_pledge;
 
+/* What a commitment says of the worker's nonce of a generation: BLAKE2b-256("modulon round
+ * v1", experiment, worker, generation u32, nonce). */
+void mdl_round_digest(const uint8_t experiment[32], const uint8_t worker[32], uint32_t generation,
+                      const uint8_t nonce[32], uint8_t out[MDL_DIGEST_BYTES]);
+
 /* BLAKE2b-256("modulon commit v1", experiment, lease u64, generation u32, first u32,
  * count u32, worker, nonce, root). */
 void mdl_pledge_digest(const mdl_pledge *p, uint8_t out[MDL_DIGEST_BYTES]);

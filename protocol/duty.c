@@ -63,6 +63,7 @@ void mdl_duty_begin(mdl_duty *d, const mdl_duty_rules *rules, const mdl_evolutio
         memcpy(d->element, element, sizeof d->element);
     for (uint32_t i = 0; i < jobs; i++)
         d->job[i] = (duty_job){.newest = MDL_DUTY_NONE};
+    d->drawn = 0;
     d->waits = d->answered = d->disputes = d->lacks = d->fresh_from = d->open = d->choices = 0;
     d->fresh = jobs;
     d->ranked = 0;
@@ -365,6 +366,53 @@ int mdl_duty_may_reveal(const mdl_duty *d, uint64_t lease) {
     return 1;
 }
 
+/* The job of a unit that the draw names. */
+static uint32_t drawn_job(const mdl_duty *d, const duty_lease *l, const uint8_t nonce[32]) {
+    if (!d->secret || l->kind != MDL_DUTY_FRESH || !l->trusted)
+        return MDL_DUTY_NONE;
+    mdl_duty_words x = mdl_duty_draw(d, "check\0\0", l->id, nonce, l->root);
+    return mdl_duty_falls(x.w[0], d->rules.floor_ppm) ? l->first + (uint32_t)(x.w[1] % l->count) : MDL_DUTY_NONE;
+}
+
+/* A unit that is drawn when the round is over. */
+static int is_unit(const duty_lease *l) {
+    return l->state == ANSWERED && l->kind == MDL_DUTY_FRESH && l->trusted && l->owner != MDL_DUTY_COORDINATOR &&
+           l->owner != MDL_DUTY_JOINED;
+}
+
+int mdl_duty_showing(const mdl_duty *d) {
+    return d->rules.shared && !d->drawn && d->jobs > 0 && d->answered == d->jobs;
+}
+
+void mdl_duty_draw_all(mdl_duty *d, const uint8_t nonces[MDL_DIGEST_BYTES]) {
+    note(d, DRAWN, 0);
+    d->drawn = 1;
+    memcpy(d->nonces, nonces, sizeof d->nonces);
+    for (uint32_t at = 0; at < d->leases; at++) {
+        const duty_lease *l = &d->lease[at];
+        if (!is_unit(l))
+            continue;
+        uint32_t drawn = drawn_job(d, l, nonces);
+        for (uint32_t i = l->first; i < l->first + l->count; i++)
+            if (l->silent || i == drawn) {
+                d->job[i].flags |= NEEDS;
+                place(d, i);
+            }
+    }
+}
+
+mdl_err mdl_duty_draw_units(mdl_duty *d, const uint8_t nonces[MDL_DIGEST_BYTES],
+                            int (*silent)(const void *ctx, const uint8_t worker[32]), const void *ctx) {
+    MDL_ASSERT(mdl_duty_showing(d));
+    if (!event_room(d, 1))
+        return MDL_ENOMEM;
+    for (uint32_t at = 0; at < d->leases; at++)
+        if (is_unit(&d->lease[at]))
+            d->lease[at].silent = silent(ctx, d->lease[at].worker);
+    mdl_duty_draw_all(d, nonces);
+    return MDL_OK;
+}
+
 void mdl_duty_reveal(mdl_duty *d, uint64_t lease, const uint8_t nonce[32], const uint8_t root[32],
                      const mdl_duty_answer *answer) {
     MDL_ASSERT(mdl_duty_may_reveal(d, lease));
@@ -375,15 +423,11 @@ void mdl_duty_reveal(mdl_duty *d, uint64_t lease, const uint8_t nonce[32], const
     memcpy(l->answer, answer, l->count * sizeof *answer);
     close_lease(d, l, ANSWERED);
     note(d, REVEALED, at);
-    uint32_t drawn = MDL_DUTY_NONE;
-    if (d->secret && l->kind == MDL_DUTY_FRESH && l->trusted) {
-        mdl_duty_words x = mdl_duty_draw(d, "check\0\0", l->id, nonce, root);
-        if (mdl_duty_falls(x.w[0], d->rules.floor_ppm))
-            drawn = l->first + (uint32_t)(x.w[1] % l->count);
-    }
+    int late = d->drawn && l->kind == MDL_DUTY_FRESH; /* it may have known what would be drawn */
+    uint32_t drawn = d->rules.shared ? MDL_DUTY_NONE : drawn_job(d, l, nonce);
     for (uint32_t i = l->first; i < l->first + l->count; i++) {
         add_answer(d, i, at);
-        if (!l->trusted || i == drawn)
+        if (!l->trusted || late || i == drawn)
             d->job[i].flags |= NEEDS;
         judge(d, i);
         place(d, i);

@@ -36,6 +36,7 @@ typedef struct mdl_duty_rules {
     uint32_t floor_ppm; /* 0..1000000: units of trusted workers of which one job is drawn */
     uint32_t plant_ppm; /* 0..1000000: leases that are planted                           */
     uint32_t selected;  /* 0 or 1: validation jobs and elites are confirmed              */
+    uint32_t shared;    /* 0 or 1: units are drawn when all jobs have answers, with the round's nonces */
 } mdl_duty_rules;
 
 /* What a lease answers for one job. Equal answers are equal bytes. */
@@ -92,6 +93,13 @@ int mdl_duty_may_reveal(const mdl_duty *d, uint64_t lease);
  * lease is closed. */
 void mdl_duty_reveal(mdl_duty *d, uint64_t lease, const uint8_t nonce[32], const uint8_t root[32],
                      const mdl_duty_answer *answer);
+/* Whether the round's nonces may be shown now: every job has an answer, nothing was drawn. */
+int mdl_duty_showing(const mdl_duty *d);
+/* The round's nonces, as one digest: units of trusted workers are drawn with it. Of a
+ * worker that is `silent`, asked once for each of its units, all jobs have to be confirmed,
+ * and so have answers that come later. MDL_ENOMEM leaves everything unchanged. */
+mdl_err mdl_duty_draw_units(mdl_duty *d, const uint8_t nonces[MDL_DIGEST_BYTES],
+                            int (*silent)(const void *ctx, const uint8_t worker[32]), const void *ctx);
 /* It ended without an answer. */
 void mdl_duty_expire(mdl_duty *d, uint64_t lease);
 /* The coordinator's own answer: the job is settled, whatever others said. Of an

@@ -151,7 +151,8 @@ static uint32_t unconfirmed(const mdl_duty *d) {
 }
 
 int mdl_duty_done(mdl_duty *d) {
-    return d->answered == d->jobs && d->disputes == 0 && d->lacks == 0 && mdl_duty_selected(d, 0) == MDL_DUTY_NONE;
+    return d->answered == d->jobs && d->disputes == 0 && (!d->rules.shared || d->drawn) && d->lacks == 0 &&
+           mdl_duty_selected(d, 0) == MDL_DUTY_NONE;
 }
 
 /* ---- replay ---- */
@@ -200,12 +201,23 @@ mdl_err mdl_duty_replay(const mdl_duty *seen, mdl_duty *scratch, const uint8_t e
         case CONVICTED:
             err = mdl_duty_convict(scratch, l->worker);
             break;
+        case DRAWN:
+            for (uint32_t k = 0; k < scratch->leases; k++) /* the same ones, in the same order */
+                scratch->lease[k].silent = seen->lease[k].silent;
+            err = mdl_duty_reserve(scratch, 1);
+            if (err == MDL_OK)
+                mdl_duty_draw_all(scratch, seen->nonces);
+            break;
         }
         if (err != MDL_OK)
             return err;
     }
     if (mdl_duty_done(scratch))
         return MDL_OK;
+    if (mdl_duty_showing(scratch)) {
+        snprintf(fault, size, "the round's nonces were not drawn with");
+        return MDL_ENOENT;
+    }
     uint32_t job = unconfirmed(scratch);
     if (job == MDL_DUTY_NONE)
         job = mdl_duty_selected(scratch, 0);

@@ -19,6 +19,7 @@ typedef struct duty_lease {
     lease_state state;
     mdl_duty_kind kind; /* FRESH (copies too), CONFIRM (planted ones too) */
     uint8_t nonce[32], root[32];
+    int silent;              /* its worker did not show the round's nonce */
     mdl_duty_answer *answer; /* [count] once answered */
     uint64_t *party;         /* [parties] leases of shards that answered together, else NULL */
     uint32_t parties;
@@ -36,7 +37,7 @@ typedef struct duty_job {
     uint8_t answers, flags;
 } duty_job;
 
-typedef enum event_type { GIVEN, REVEALED, ENDED, DECIDED, CONVICTED, JOINED } event_type;
+typedef enum event_type { GIVEN, REVEALED, ENDED, DECIDED, CONVICTED, DRAWN, JOINED } event_type;
 
 typedef struct duty_event {
     event_type type;
@@ -47,7 +48,8 @@ struct mdl_duty {
     mdl_duty_rules rules;
     const mdl_evolution_spec *spec;
     uint32_t generation, jobs, jobs_max, candidates;
-    int secret;
+    int secret, drawn; /* drawn: with these, where they are shared */
+    uint8_t nonces[MDL_DIGEST_BYTES];
     uint8_t element[MDL_DIGEST_BYTES];
 
     duty_job *job;     /* [jobs_max] */
@@ -76,6 +78,9 @@ typedef struct mdl_duty_words {
 } mdl_duty_words;
 
 /* BLAKE2b-256 of tag, element and what it is about, as four words. */
+/* mdl_duty_draw_units() where it is known who is silent. */
+void mdl_duty_draw_all(mdl_duty *d, const uint8_t nonces[MDL_DIGEST_BYTES]);
+
 mdl_duty_words mdl_duty_draw(const mdl_duty *d, const char tag[8], uint64_t lease, const uint8_t a[32],
                              const uint8_t b[32]);
 /* Whether a draw falls under a rate in millionths. */

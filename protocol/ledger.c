@@ -95,7 +95,8 @@ mdl_rule mdl_ledger_blob(const mdl_ledger *l, const char *what, const uint8_t *d
 
 /* Calls of workers that become records as they are. */
 static int is_workers(mdl_message_type type) {
-    return type == MDL_MSG_RESULT || type == MDL_MSG_COMMIT || type == MDL_MSG_SHARDRESULT || type == MDL_MSG_MOVE;
+    return type == MDL_MSG_RESULT || type == MDL_MSG_COMMIT || type == MDL_MSG_SHARDRESULT || type == MDL_MSG_MOVE ||
+           type == MDL_MSG_NONCE;
 }
 
 /* Position, experiment and number: what every record but the genesis shows
@@ -145,6 +146,10 @@ static mdl_rule apply_type(mdl_ledger *l, const mdl_envelope *e, const mdl_messa
         return mdl_ledger_on_joined(l, &m->as.joined, breach);
     case MDL_MSG_SHARDVERDICT:
         return mdl_ledger_on_shardverdict(l, &m->as.shardverdict, breach);
+    case MDL_MSG_NONCE:
+        return mdl_ledger_on_nonce(l, &m->as.nonce, e->key, breach);
+    case MDL_MSG_BEACON:
+        return mdl_ledger_on_beacon(l, &m->as.beacon, breach);
     case MDL_MSG_CHECK:
         return mdl_ledger_on_check(l, &m->as.check, breach);
     case MDL_MSG_VERDICT:

@@ -64,7 +64,10 @@
     X(JUDGEMENT, 30, "a judgement follows the last move that is needed, and finds wrong who is wrong by it")           \
     X(EQUIVOCATION, 31,                                                                                                \
       "an equivocation is a message of the worker under the number and session of a commit or result of its, or "      \
-      "another commitment to its lease")
+      "another commitment to its lease")\
+    X(NONCE, 32,                                                                                                       \
+      "a round's nonce is shown once, when all jobs have answers and nothing is drawn, by a worker that "              \
+      "committed to it before anybody showed one; the draw is with all that were shown")
 
 typedef enum mdl_rule {
 #define X(name, number, sentence) MDL_RULE_##name = number,
@@ -110,13 +113,16 @@ typedef struct mdl_ledger_worker {
     uint8_t session[MDL_KEY_BYTES];   /* its session key; its own key: none any more                    */
     uint64_t session_number;          /* of the newest statement; 0: none yet                           */
     uint32_t session_until;           /* last generation                                                */
-    uint32_t open;                    /* leases                                        */
-    uint64_t accepted, expired;       /* leases; `expired` includes those that a closing ended */
-    uint64_t credit, pending;         /* synapse updates: paid; of the current generation */
-    uint64_t waiting;                 /* of closed generations, not paid yet           */
-    uint64_t forfeited;               /* lost by a conviction                          */
-    uint64_t verdict;                 /* record that convicted it; 0: none             */
-    mdl_ledger_unit *past;            /* newest such units, up to `review`, rising; of a convict: owed */
+    uint8_t round[MDL_DIGEST_BYTES], shown[MDL_DIGEST_BYTES]; /* digest of its round nonce; the nonce */
+    uint32_t round_at, shown_at;                              /* generation + 1 of these two; 0: none */
+    uint32_t round_late;        /* the digest came, or was changed, when others had shown theirs */
+    uint32_t open;              /* leases                                        */
+    uint64_t accepted, expired; /* leases; `expired` includes those that a closing ended */
+    uint64_t credit, pending;   /* synapse updates: paid; of the current generation */
+    uint64_t waiting;           /* of closed generations, not paid yet           */
+    uint64_t forfeited;         /* lost by a conviction                          */
+    uint64_t verdict;           /* record that convicted it; 0: none             */
+    mdl_ledger_unit *past;      /* newest such units, up to `review`, rising; of a convict: owed */
     uint32_t pasts;
     uint32_t reviewed, corrected;                     /* units done again after its conviction; of them wrong */
     uint32_t verified;                                /* leases all of whose answers were confirmed    */
@@ -260,6 +266,12 @@ mdl_ledger_sums mdl_ledger_sum(const mdl_ledger *l);
 mdl_err mdl_ledger_know(mdl_ledger *l, const uint8_t seed[MDL_DIGEST_BYTES]);
 int mdl_ledger_ended(const mdl_ledger *l);
 
+/* Whether workers may show their nonces of the open generation; whether this one, by its
+ * index, still has to; how many have to. PROTOCOL section 10.8. */
+int mdl_ledger_showing(const mdl_ledger *l);
+int mdl_ledger_unshown(const mdl_ledger *l, uint32_t worker);
+uint32_t mdl_ledger_unshowns(const mdl_ledger *l);
+
 /* ---- what the coordinator must write next: made from the same state, so that
  * the rules and their maker cannot part ---- */
 /* Whether a message, its signature verified, contradicts a record of its worker: *lease is the record's. */
@@ -284,6 +296,8 @@ mdl_err mdl_ledger_make_judgement(const mdl_ledger *l, uint32_t job, const mdl_j
  * filled in and stand behind the message. MDL_EMISMATCH when it is not owed. */
 mdl_err mdl_ledger_make_correction(const mdl_ledger *l, uint32_t worker, uint64_t result, const mdl_duty_answer *jobs,
                                    int64_t *fitness, char *text, mdl_message *m);
+/* The draw, when the nonces are shown. MDL_EMISMATCH when it is not due. */
+mdl_err mdl_ledger_make_beacon(const mdl_ledger *l, mdl_msg_beacon *beacon);
 /* When every job has its result, and those that must be are confirmed: the message and its blobs (int64 little-endian
  * fitnesses; credit list: key 32, updates u64 LE, ascending by key). The buffers,
  * and the message's list, belong to the ledger until its next change. The lead of

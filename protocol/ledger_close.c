@@ -75,6 +75,8 @@ static mdl_rule not_due(mdl_ledger *l, mdl_breach *breach) {
     if (l->jobs == 0 || mdl_duty_answered(l->duty) < l->jobs)
         return mdl_ledger_break(breach, MDL_RULE_CLOSE, "%u of %u jobs have a result",
                                 (unsigned)mdl_ledger_jobs_done(l), (unsigned)l->jobs);
+    if (mdl_duty_showing(l->duty))
+        return mdl_ledger_break(breach, MDL_RULE_NONCE, "nothing was drawn with the nonces of the workers");
     if ((job = mdl_duty_disputed(l->duty, 0)) != MDL_DUTY_NONE)
         return mdl_ledger_break(breach, MDL_RULE_CONFIRMATION, "answers of job %u differ, and there is no verdict",
                                 (unsigned)job);

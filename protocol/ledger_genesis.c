@@ -124,7 +124,7 @@ mdl_rule mdl_ledger_on_genesis(mdl_ledger *l, const mdl_message *message, mdl_br
     mdl_state_digest(l->evolution, l->before);
     const mdl_verification_spec *v = &l->experiment.verification;
     if (v->used)
-        l->rules = (mdl_duty_rules){v->floor_ppm, v->plant_ppm, v->selected};
+        l->rules = (mdl_duty_rules){v->floor_ppm, v->plant_ppm, v->selected, v->shared};
     memcpy(l->element, m->chain, sizeof l->element);
     l->published = 1;
     mdl_ledger_begin_duty(l);

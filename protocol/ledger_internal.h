@@ -67,6 +67,7 @@ struct mdl_ledger {
     uint32_t workers, workers_room;
     mdl_ledger_session *session; /* session keys that there were, rising */
     uint32_t sessions, sessions_room;
+    uint32_t shown; /* nonces of the open generation */
 
     mdl_ledger_lease *lease;                  /* of two generations; numbers are consecutive */
     uint32_t leases, leases_old, leases_room; /* the first `leases_old` are of the last generation */
@@ -100,6 +101,13 @@ mdl_rule mdl_ledger_on_admin(mdl_ledger *l, const mdl_msg_admin *m, mdl_breach *
 mdl_rule mdl_ledger_on_lease(mdl_ledger *l, const mdl_msg_lease *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_expire(mdl_ledger *l, const mdl_msg_expire *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_commit(mdl_ledger *l, const mdl_msg_commit *m, const uint8_t *key, mdl_breach *breach);
+/* ---- ledger_round.c ---- */
+/* What a commitment says of the round nonce. */
+mdl_rule mdl_ledger_check_round(const mdl_ledger *l, const mdl_msg_commit *m, mdl_breach *breach);
+void mdl_ledger_take_round(mdl_ledger *l, mdl_ledger_worker *w, const mdl_msg_commit *m);
+mdl_rule mdl_ledger_on_nonce(mdl_ledger *l, const mdl_msg_nonce *m, const uint8_t *key, mdl_breach *breach);
+mdl_rule mdl_ledger_on_beacon(mdl_ledger *l, const mdl_msg_beacon *m, mdl_breach *breach);
+
 mdl_rule mdl_ledger_on_check(mdl_ledger *l, const mdl_msg_check *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_verdict(mdl_ledger *l, const mdl_msg_verdict *m, mdl_breach *breach);
 mdl_rule mdl_ledger_on_shardlease(mdl_ledger *l, const mdl_msg_shardlease *m, mdl_breach *breach);

@@ -30,6 +30,7 @@ void mdl_ledger_begin_duty(mdl_ledger *l) {
     l->jobs = mdl_evolution_job_count(l->evolution);
     MDL_ASSERT(l->jobs <= l->jobs_max);
     memset(l->check, 0, l->jobs_max * sizeof *l->check);
+    l->shown = 0;
     memset(l->joined, 0, l->jobs_max * sizeof *l->joined);
     int known = l->secret && generation < generations;
     if (known)

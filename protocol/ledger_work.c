@@ -156,6 +156,10 @@ mdl_rule mdl_ledger_on_commit(mdl_ledger *l, const mdl_msg_commit *m, const uint
     if (lease->commit != 0)
         return mdl_ledger_break(breach, MDL_RULE_COMMIT, "lease %llu has its commitment in record %llu",
                                 (unsigned long long)m->lease, (unsigned long long)lease->commit);
+    rule = mdl_ledger_check_round(l, m, breach);
+    if (rule != MDL_RULE_OK)
+        return rule;
+    mdl_ledger_take_round(l, &l->worker[lease->worker], m);
     lease->commit = l->size;
     memcpy(lease->commitment, m->commitment, sizeof lease->commitment);
     return MDL_RULE_OK;

@@ -47,7 +47,11 @@
     F(U64, memory, 0, MDL_U64_MAX, "bytes of these that are free; 0: no shard is wanted")
 #define MDL_FIELDS_COMMIT(F)                                                                                           \
     F(U64, lease, 0, MDL_U64_MAX, "lease whose jobs are done")                                                         \
-    F(HEX, commitment, 32, 32, "digest that binds the result to come: section 10.2")
+    F(HEX, commitment, 32, 32, "digest that binds the result to come: section 10.2")                                   \
+    F(HEX, round, 32, 32, "digest of the worker's nonce of this generation: section 10.8; not read where none is shared")
+#define MDL_FIELDS_NONCE(F)                                                                                            \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation that it is for")                                             \
+    F(HEX, nonce, 32, 32, "what the digest in its commitments was of")
 #define MDL_FIELDS_RESULT(F)                                                                                           \
     F(U64, lease, 0, MDL_U64_MAX, "lease that it answers")                                                             \
     F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the jobs")                                                \
@@ -257,6 +261,9 @@
     F(HEX, after, 32, 32, "digest of the next one's")                                                                  \
     F(I64, best, MDL_FITNESS_LO, MDL_FITNESS_HI, "best fitness among training jobs")                                   \
     F(HEX, element, 32, 32, "this generation's element of the hash chain; zeros where verification is off")
+#define MDL_FIELDS_BEACON(F)                                                                                           \
+    F(U32, generation, 0, MDL_GENERATION_MAX, "generation whose units are drawn")                                      \
+    F(HEX, nonces, 32, 32, "digest of the nonces that were shown: section 10.8")
 /* The coordinator's own answer of a job, which agrees with all others. */
 #define MDL_FIELDS_CHECK(F)                                                                                            \
     F(U32, generation, 0, MDL_GENERATION_MAX, "generation of the job")                                                 \
@@ -333,6 +340,7 @@
     M(hello, HELLO, CALL, "opens a session")                                                                           \
     M(want, WANT, CALL, "asks for work")                                                                               \
     M(commit, COMMIT, CALL, "binds a unit's results before they are shown; becomes a ledger record as it is")          \
+    M(nonce, NONCE, CALL, "shows the worker's nonce of a generation; becomes a ledger record as it is")                \
     M(result, RESULT, CALL, "hands in a unit's results; becomes a ledger record as it is")                             \
     M(pull, PULL, CALL, "asks for what a shard's window takes in")                                                     \
     M(window, WINDOW, CALL, "hands in what a shard's window gave")                                                     \
@@ -369,6 +377,7 @@
     M(judgement, JUDGEMENT, RECORD, "a dispute is over: convicts")                                                     \
     M(equivocation, EQUIVOCATION, RECORD, "a worker contradicted a record of its own: convicts")                       \
     M(correction, CORRECTION, RECORD, "the coordinator did a convict's unit of a closed generation again")             \
+    M(beacon, BEACON, RECORD, "the units of a generation are drawn with the nonces of its workers")                    \
     M(close, CLOSE, RECORD, "a generation closed")                                                                     \
     M(credit, CREDIT, RECORD, "work was credited")                                                                     \
     M(champion, CHAMPION, RECORD, "a new champion")                                                                    \

@@ -56,6 +56,7 @@
     X(STARTING, starting, 106, "the coordinator is still reading its ledger")                                          \
     X(DISK_FULL, disk_full, 107, "the coordinator has no room to keep results")                                        \
     X(VERIFYING, verifying, 108, "all jobs have results; what is selected is being done again")                        \
+    X(SHOW_NONCE, show_nonce, 109, "all jobs have results; the workers' nonces are being shown, for the draws")        \
     X(DEADLINE, deadline, 200, "the deadline passed")                                                                  \
     X(LEFT, left, 201, "the worker said goodbye")                                                                      \
     X(REVOKED, revoked, 202, "the operator or a ban took the lease back")                                              \

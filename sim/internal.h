@@ -147,6 +147,7 @@ typedef struct mdl_sim {
     mdl_sim_job *job;
     uint32_t jobs_room, generation;
     mdl_sim_fresh *unit;
+    int drawn; /* this generation's are, where nonces are shared */
     uint32_t units, units_room;
     uint8_t *wrong; /* [wrong_room] whether a job's first result was wrong */
     uint32_t wrong_room;

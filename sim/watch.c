@@ -55,8 +55,8 @@ static void note_answer(mdl_sim *s, const mdl_msg_result *r, uint32_t i, uint32_
 /* Fresh work of a trusted worker: the beacon will say whether a job of it is drawn. */
 static void note_unit(mdl_sim *s, const mdl_msg_result *r, uint32_t worker) {
     const mdl_ledger_lease *lease = mdl_ledger_lease_find(mdl_coordinator_ledger(s->logic), r->lease);
-    if (!lease || !lease->trusted || s->plan.unverified) {
-        return;
+    if (!lease || !lease->trusted || s->plan.unverified || s->drawn) {
+        return; /* what comes after the draw is done again whole */
     }
     for (uint32_t i = r->first; i < r->first + r->count; i++) {
         if (s->job[i].count > 1) {
@@ -357,8 +357,15 @@ void mdl_sim_watch_record(mdl_sim *s, uint64_t index) {
         s->report.verdicts++;
         on_check(s, m.as.verdict.generation, m.as.verdict.job, m.as.verdict.fitness);
         break;
+    case MDL_MSG_BEACON: /* units are drawn with the nonces of all */
+        for (uint32_t i = 0; i < s->units; i++) {
+            memcpy(s->unit[i].nonce, m.as.beacon.nonces, sizeof s->unit[i].nonce);
+        }
+        s->drawn = 1;
+        break;
     case MDL_MSG_CLOSE:
         on_close(s, &m.as.close);
+        s->drawn = 0;
         look_for_bans(s);
         break;
     case MDL_MSG_CREDIT:

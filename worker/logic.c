@@ -251,6 +251,8 @@ static void drive_control(mdl_worker *w) {
     } else if (w->returning) {
         if (w->held_count == 0 && w->shards == 0 && !mdl_jobs_undelivered(w))
             mdl_worker_go(w, 0, 0);
+    } else if (w->show) {
+        mdl_jobs_show(w);
     } else if (mdl_checkpoints_ask(w)) {
         return;
     } else if (mdl_questions_answer(w)) {

@@ -172,6 +172,7 @@ struct mdl_worker {
 
     uint64_t accepted, stale, rejected, credit;
     int idle, idle_told;
+    int show; /* the coordinator asks for our nonce of the round */
     uint64_t idle_since_ms;
     char idle_text[256];
 
@@ -238,6 +239,8 @@ void mdl_jobs_computed(mdl_worker *w, const mdl_job_result *jobs, uint64_t busy_
 void mdl_jobs_drive(mdl_worker *w);
 int mdl_jobs_wanted(const mdl_worker *w);
 void mdl_jobs_want(mdl_worker *w);
+/* Show our nonce of the open generation. */
+void mdl_jobs_show(mdl_worker *w);
 /* Hand in a result that this coordinator may take, if the way is free. */
 void mdl_jobs_deliver(mdl_worker *w);
 int mdl_jobs_undelivered(const mdl_worker *w); /* results for the present coordinator and experiment */

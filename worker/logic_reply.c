@@ -388,6 +388,7 @@ static void took_idle(mdl_worker *w, const mdl_msg_idle *a) {
         mdl_worker_end(w, MDL_STOP_FINISHED, "the experiment has ended");
         return;
     }
+    w->show = a->reason == MDL_REASON_SHOW_NONCE && w->model && w->model->experiment.verification.shared;
     uint64_t retry = a->retry_ms < 10                          ? 10
                      : a->retry_ms > MDL_WORKER_BACKOFF_MS_MAX ? MDL_WORKER_BACKOFF_MS_MAX
                                                                : a->retry_ms;
@@ -505,6 +506,8 @@ void mdl_worker_take(mdl_worker *w, mdl_way way, const uint8_t *bytes, size_t si
     case MDL_MSG_PROOF:
         mdl_checkpoints_answer(w, s->place, &m, &frame);
         return;
+    case MDL_MSG_PONG:
+        return; /* our nonce was taken, or is of no use any more */
     default:
         took_idle(w, &m.as.idle);
         return;

@@ -147,6 +147,30 @@ static void keep_version(mdl_worker *w, mdl_done *d, uint32_t first, const uint8
     w->io.keep(w->io.ctx, d->of.coordinator, d->of.lease, d->latest, envelope, size);
 }
 
+/* Our nonce of a generation: known to nobody who has not the secret, and the same after a restart. */
+static void round_nonce(const mdl_worker *w, const uint8_t experiment[32], uint32_t generation, uint8_t out[32]) {
+    static const char domain[] = "modulon round nonce v1";
+    mdl_digest d;
+    mdl_digest_init(&d);
+    mdl_sink sink = mdl_digest_sink(&d);
+    mdl_put_bytes(&sink, domain, sizeof domain - 1);
+    mdl_put_bytes(&sink, w->config.secret, sizeof w->config.secret);
+    mdl_put_bytes(&sink, experiment, 32);
+    mdl_put_u32(&sink, generation);
+    mdl_digest_final(&d, out);
+}
+
+void mdl_jobs_show(mdl_worker *w) {
+    mdl_message m;
+    memset(&m, 0, sizeof m);
+    m.type = MDL_MSG_NONCE;
+    m.as.nonce.generation = mdl_model_generation(w->model);
+    round_nonce(w, w->experiment, m.as.nonce.generation, m.as.nonce.nonce);
+    w->show = 0;
+    w->want_at_ms = w->at.now_ms;
+    mdl_worker_send(w, MDL_WAY_CONTROL, w->place, NULL, &m);
+}
+
 static void fill_commitment(const mdl_worker *w, const mdl_done *d, mdl_message *m) {
     mdl_pledge pledge = {.experiment = d->of.experiment,
                          .worker = w->config.key,
@@ -160,6 +184,10 @@ static void fill_commitment(const mdl_worker *w, const mdl_done *d, mdl_message 
     m->type = MDL_MSG_COMMIT;
     m->as.commit.lease = d->of.lease;
     mdl_pledge_digest(&pledge, m->as.commit.commitment);
+    /* Read where nonces are shared; whether they are, a worker that has just started does not know yet. */
+    uint8_t nonce[32];
+    round_nonce(w, d->of.experiment, d->of.generation, nonce);
+    mdl_round_digest(d->of.experiment, w->config.key, d->of.generation, nonce, m->as.commit.round);
 }
 
 static void fill(const mdl_done *d, mdl_message *m) {

@@ -24,10 +24,10 @@ static void names(void **state) {
     (void)state;
     assert_string_equal(mdl_rule_name(MDL_RULE_CLOSE), "CLOSE");
     assert_string_equal(mdl_rule_name(-1), "UNKNOWN");
-    assert_string_equal(mdl_rule_name(32), "UNKNOWN");
-    for (int i = 0; i < 32; i++) {
+    assert_string_equal(mdl_rule_name(33), "UNKNOWN");
+    for (int i = 0; i < 33; i++) {
         assert_string_not_equal(mdl_rule_name(i), "UNKNOWN");
-        assert_string_not_equal(mdl_rule_sentence(i), mdl_rule_sentence(32));
+        assert_string_not_equal(mdl_rule_sentence(i), mdl_rule_sentence(33));
     }
     assert_int_equal(strtol(MDL_RESULTS_VERSION, NULL, 10), MDL_RESULTS);
 }

@@ -124,10 +124,30 @@ static void test_canary(void **state) {
     assert_int_equal(slipped, 4);
 }
 
+/* With the workers' nonces in the draws fleets that crash, lose and lie come through all the same, and what is drawn is
+ * drawn at the floor's rate. */
+static void test_shared(void **state) {
+    (void)state;
+    uint64_t draws = 0, drawn = 0;
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        mdl_sim_plan p = plan_of(9000 + seed, MDL_SIM_MIX_WORST);
+        p.adversaries = seed % 2 ? 0.3 : 0;
+        p.shared = 1;
+        p.probation = 1;
+        p.floor_ppm = 200000;
+        mdl_sim_report r = run_clean(&p);
+        draws += r.draws;
+        drawn += r.drawn;
+    }
+    assert_true(draws > 100);
+    assert_true(drawn * 100 > draws * 12 && drawn * 100 < draws * 28); /* 20 %: four standard deviations */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_kind),
         cmocka_unit_test(test_draws),
+        cmocka_unit_test(test_shared),
         cmocka_unit_test(test_canary),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
