@@ -75,7 +75,7 @@ typedef enum mdl_phase {
     MDL_PHASE_RESULT /* hand in the end                         */
 } mdl_phase;
 
-enum { MDL_SHARD_VERSIONS = 4 };
+enum { MDL_SHARD_VERSIONS = 4, MDL_WORKER_SPARES = 16 };
 
 /* A shard that is held. */
 typedef struct mdl_slot {
@@ -163,7 +163,8 @@ struct mdl_worker {
     mdl_slot *slot;                   /* [MDL_WORKER_SHARDS_MAX], from the first shard on */
     uint32_t slots, shards, sharding; /* slots: 0 or all of them; shards: held; sharding: with threads */
     uint64_t windows, shard_ns, shard_bytes, shard_failed_ms;
-    mdl_gossip gossip; /* of the ledger of these two, where it is open */
+    mdl_shard_work *spare[MDL_WORKER_SPARES]; /* wired networks that nobody plays; NULL: none */
+    mdl_gossip gossip;                        /* of the ledger of these two, where it is open */
     int gossip_open;
     uint8_t gossip_coordinator[MDL_KEY_BYTES], gossip_experiment[MDL_DIGEST_BYTES];
     uint64_t gossip_at_ms; /* not before */
@@ -266,6 +267,8 @@ void mdl_shards_drop(mdl_worker *w, uint32_t slot);
 uint64_t mdl_shards_room(const mdl_worker *w);
 uint64_t mdl_shards_due(const mdl_worker *w); /* when one of them has something to say; UINT64_MAX: not known */
 void mdl_shards_free(mdl_worker *w);
+/* Let wired networks go that nobody plays. */
+void mdl_shards_forget(mdl_worker *w);
 void mdl_shards_no_memory(mdl_worker *w); /* the worker ends */
 
 /* ---- shards_say.c ---- */

@@ -100,6 +100,7 @@ void mdl_jobs_drive(mdl_worker *w) {
     if (w->drop_model && w->shards > 0)
         return; /* they read its experiment until they are dropped */
     if (w->drop_model && w->question.stage != MDL_QUESTION_RUNS) {
+        mdl_shards_forget(w);
         mdl_model_close(w->config.models, w->model);
         w->model = NULL;
         w->drop_model = 0;

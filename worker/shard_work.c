@@ -70,15 +70,31 @@ static mdl_err build(mdl_shard_work *w) {
     w->output = malloc(mdl_shard_output_max(x, w->owner, w->shard));
     if (!w->memory || !w->genome || !w->output)
         return MDL_ENOMEM;
-    w->player = mdl_player_init(w->memory, x, w->owner, w->shard, NULL);
-    w->regions = malloc((size_t)w->player->shard.count * MDL_DIGEST_BYTES);
-    if (!w->regions) {
-        w->player = NULL;
+    mdl_player *player = mdl_player_init(w->memory, x, w->owner, w->shard, NULL);
+    w->regions = malloc((size_t)player->shard.count * MDL_DIGEST_BYTES);
+    if (!w->regions)
         return MDL_ENOMEM;
-    }
+    w->player = player;
+    return MDL_OK;
+}
+
+/* The job's genome into it. */
+static void learn(mdl_shard_work *w) {
     mdl_evolution_job(w->model->evolution, w->job, &w->what, w->genome);
     mdl_player_genome(w->player, w->genome);
-    return MDL_OK;
+    w->known = 1;
+}
+
+void mdl_shard_work_again(mdl_shard_work *w, uint32_t job) {
+    drop_order(w);
+    free(w->saved);
+    w->saved = NULL;
+    w->job = job;
+    w->known = 0;
+    w->birth = MDL_BIRTH_NONE;
+    w->count = 0;
+    w->keep = w->finish = 0;
+    w->updates = 0;
 }
 
 static mdl_err be_born(mdl_shard_work *w) {
@@ -173,6 +189,8 @@ void mdl_shard_work_run(mdl_shard_work *w) {
         return;
     }
     w->err = w->player ? MDL_OK : build(w);
+    if (w->err == MDL_OK && !w->known)
+        learn(w);
     if (w->err == MDL_OK && w->birth != MDL_BIRTH_NONE)
         w->err = be_born(w);
     if (w->err == MDL_OK && w->count > 0)

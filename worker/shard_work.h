@@ -46,6 +46,7 @@ typedef struct mdl_shard_work {
 
     /* Its own. */
     mdl_player *player; /* NULL: not built */
+    int known;          /* the genome is the job's */
     mdl_job what;
     void *memory;
     float *genome;
@@ -59,6 +60,8 @@ typedef struct mdl_shard_work {
 size_t mdl_shard_work_bytes(const mdl_model *model, uint32_t shard, uint32_t shards);
 /* Zeroed memory with whose part it is; NULL when out of memory. `shards` is 1..regions. */
 mdl_shard_work *mdl_shard_work_new(const mdl_model *model, uint32_t job, uint32_t shard, uint32_t shards);
+/* The same part of another job: its network need not be wired again. Nobody may have it. */
+void mdl_shard_work_again(mdl_shard_work *w, uint32_t job);
 /* A retrace, whose order is copied: it is of the generation at which the model stands, and must stay.
  * NULL when out of memory. */
 mdl_shard_work *mdl_shard_work_retrace(const mdl_model *model, const mdl_retrace *order);

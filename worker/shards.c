@@ -17,8 +17,43 @@ void mdl_shards_no_memory(mdl_worker *w) { mdl_worker_end(w, MDL_STOP_FAILED, "o
 
 /* ---- taking and dropping ---- */
 
+void mdl_shards_forget(mdl_worker *w) {
+    for (uint32_t i = 0; i < MDL_WORKER_SPARES; i++) {
+        mdl_shard_work_free(w->spare[i]);
+        w->spare[i] = NULL;
+    }
+}
+
+/* The next candidate may want the same part. */
+static void spare(mdl_worker *w, mdl_shard_work *work) {
+    uint32_t i = 0;
+    while (i < MDL_WORKER_SPARES && w->spare[i])
+        i++;
+    if (i < MDL_WORKER_SPARES && work->player && work->err == MDL_OK)
+        w->spare[i] = work;
+    else
+        mdl_shard_work_free(work);
+}
+
+/* Such a part: one at hand, or a new one when the others have gone for its memory. NULL: out of memory. */
+static mdl_shard_work *find_work(mdl_worker *w, const mdl_msg_shardgrant *g, size_t bytes) {
+    uint64_t sum = w->shard_bytes + bytes;
+    for (uint32_t i = 0; i < MDL_WORKER_SPARES; i++) {
+        mdl_shard_work *work = w->spare[i];
+        if (work && work->model == w->model && work->shard == g->shard && work->shards == g->shards) {
+            w->spare[i] = NULL;
+            mdl_shard_work_again(work, g->job);
+            return work;
+        }
+        sum += work ? mdl_shard_work_bytes(work->model, work->shard, work->shards) : 0;
+    }
+    if (sum > w->config.memory)
+        mdl_shards_forget(w);
+    return mdl_shard_work_new(w->model, g->job, g->shard, g->shards);
+}
+
 static void empty(mdl_worker *w, mdl_slot *s) {
-    mdl_shard_work_free(s->work);
+    spare(w, s->work);
     free(s->list);
     free(s->state);
     free(s->input);
@@ -49,6 +84,7 @@ void mdl_shards_free(mdl_worker *w) {
         if (w->slot[i].work)
             empty(w, &w->slot[i]);
     }
+    mdl_shards_forget(w);
     free(w->slot);
     w->slot = NULL;
     w->slots = 0;
@@ -110,7 +146,7 @@ void mdl_shards_granted(mdl_worker *w, const mdl_msg_shardgrant *g) {
         w->want_at_ms = w->at.now_ms + MDL_WORKER_BACKOFF_MS;
         return;
     }
-    s->work = mdl_shard_work_new(w->model, g->job, g->shard, g->shards);
+    s->work = find_work(w, g, bytes);
     if (!s->work) {
         mdl_shards_no_memory(w);
         return;
@@ -200,7 +236,7 @@ static void give(mdl_worker *w, mdl_slot *s) {
 }
 
 static int is_ready(const mdl_worker *w, const mdl_slot *s) {
-    return s->of.generation == mdl_model_generation(w->model) || s->work->player != NULL;
+    return s->of.generation == mdl_model_generation(w->model) || s->work->known;
 }
 
 void mdl_shards_drive(mdl_worker *w) {
