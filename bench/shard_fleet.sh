@@ -98,7 +98,7 @@ played() {
 # copies (of late shards, and jobs begun again: 0 where nobody else uses the machine).
 fleet() {
     local w i p0 p1 n0 n1 t0 t1 home0 home1 work0 work1 between0 between1 address url proxy home worker=()
-    rm -rf home w? w?.*
+    rm -rf home home.* proxy.out w? w?.*
     experiment fleet.json "$1" $(($3 - 1)) "$4"
     "$MODULON" coordinator fleet.json --data home --listen tcp://127.0.0.1:0 --admission open:0 --once --json \
         >home.out 2>home.err &
@@ -111,7 +111,7 @@ fleet() {
     "$PROXY" "${url##*:}" "delay=$2" 1 >proxy.out &
     proxy=$!
     ours+=("$proxy")
-    until [ -s proxy.out ]; do
+    until grep -qs '^port' proxy.out; do
         kill -0 "$proxy" && sleep 0.05
     done
     # Memory for its share of the shards and two copies of late ones, so that the first worker does not take them all.
