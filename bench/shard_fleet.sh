@@ -40,7 +40,7 @@ TIMEFORMAT='%R %U %S'
 
 calc() { awk "BEGIN { $1 }"; }
 
-# experiment FILE WINDOW POPULATION PULLS [ISLANDS]: a life has as many windows as pulls; one validation job an island.
+# experiment FILE WINDOW POPULATION PULLS [ISLANDS]: a pull takes two windows; one validation job an island.
 experiment() {
     local encoding=
     [ "$model" = neuraxon ] || encoding='"hmn": { "encoding": "indirect" },'
@@ -78,8 +78,8 @@ one_process() {
         long=$(calc "d = ($cpu - $cpu0) / ($long - $short); n = $short + (d > 0.001 ? 2.5 / d : 2500); print int(n)")
         read -r wall cpu < <(alone "$1" "$long")
     fi
-    whole_cpu=$(calc "print 1000 * ($cpu - $cpu0) / (10 * ($long - $short))")
-    whole_wall=$(calc "print 1000 * $workers * ($wall - $wall0) / (10 * ($long - $short))")
+    whole_cpu=$(calc "print 1000 * ($cpu - $cpu0) / (10 * 2 * ($long - $short))")
+    whole_wall=$(calc "print 1000 * $workers * ($wall - $wall0) / (10 * 2 * ($long - $short))")
 }
 
 # used PID: seconds of CPU so far.
@@ -122,7 +122,7 @@ fleet() {
         worker+=($!)
         ours+=($!)
     done
-    local all=$(($3 * $4 * shards)) state=before n t
+    local all=$(($3 * $4 * 2 * shards)) state=before n t
     for ((i = 0; i < patience * 10; i++)); do
         kill -0 "$home" 2>/dev/null || break
         sleep 0.1
@@ -167,7 +167,7 @@ costs() {
     one_process "$1"
     share=$((64 * 1048576))
     local pulls
-    pulls=$(calc "n = 1000 * ($seconds / 4 + 3) * $workers / 5 / ($whole_cpu + 1); print int(n < 40 ? 40 : n > 2000 ? 2000 : n)")
+    pulls=$(calc "n = 1000 * ($seconds / 4 + 3) * $workers / 10 / ($whole_cpu + 0.5); print int(n < 40 ? 40 : n > 2000 ? 2000 : n)")
     fleet "$1" 0 5 "$pulls"
     share=$(sed -n 's/.*"shards":\([1-9][0-9]*\),"shard_memory":"\([0-9]*\)".*/\1 \2/p' w?.out | awk '{ s = $2 / $1; m = s > m ? s : m } END { print int(m) }')
     cost_worker=$worker_cpu cost_home=$home_cpu cost_between=$between
@@ -196,7 +196,7 @@ for w in $windows; do
         model_of "$d"
         candidates=$(calc "j = int(1.25 * $most_rate * $cycle / 1000) + 2; j += 1 - j % 2; print (j < 5 ? 5 : j > $most ? $most - 1 + $most % 2 : j)")
         predicted=$(calc "r = 1000 * $candidates / $cycle; print (r < $most_rate ? r : $most_rate)")
-        pulls=$(calc "n = $seconds * $predicted / $candidates; print int(n < 20 ? 20 : n > 9000 ? 9000 : n)")
+        pulls=$(calc "n = $seconds * $predicted / $candidates / 2; print int(n < 20 ? 20 : n > 9000 ? 9000 : n)")
         fleet "$w" "$d" "$candidates" "$pulls"
         # shellcheck disable=SC2059
         printf "$row" "$w" "$d" "$candidates" "$(calc "printf \"%.1f\", $rate")" "$(calc "printf \"%.1f\", $predicted")" \
