@@ -123,9 +123,9 @@ static void give_up_results(mdl_coordinator *c, mdl_stage *s, uint64_t now_ms) {
 
 void mdl_coordinator_replayed(mdl_coordinator *c, uint32_t job, uint32_t life, uint32_t shard,
                               const uint8_t right[MDL_DIGEST_BYTES], uint64_t now_ms) {
-    const mdl_claim *claim;
-    mdl_place_in at;
-    uint32_t disputed;
+    const mdl_claim *claim = NULL;
+    mdl_place_in at = {0, 0};
+    uint32_t disputed = 0;
     MDL_ASSERT(c->shards && c->shards->threads > 0);
     c->shards->threads--;
     mdl_stage *s = mdl_stage_of(c, job);
@@ -193,7 +193,7 @@ void mdl_stage_search(mdl_coordinator *c, uint32_t job) {
 
 void mdl_coordinator_found(mdl_coordinator *c, uint32_t job, const mdl_transcript_fault *fault, uint64_t now_ms) {
     uint32_t count, generation = mdl_evolution_generation(mdl_ledger_evolution(c->ledger));
-    uint64_t leases[MDL_LIST_MAX];
+    uint64_t leases[MDL_LIST_MAX] = {0};
     MDL_ASSERT(c->shards && c->shards->threads > 0);
     c->shards->threads--;
     if (c->failed || !c->storage_ok) {

@@ -19,7 +19,7 @@ enum {
 
 static uint64_t largest_shard(const mdl_experiment *x, uint32_t shards) {
     uint32_t owner[MDL_REGIONS_MAX];
-    uint64_t most = 0;
+    uint64_t most = 1;
     mdl_balanced_cut(&x->network, shards, owner);
     for (uint32_t s = 0; s < shards; s++) {
         uint64_t bytes = mdl_player_bytes(x, owner, s);

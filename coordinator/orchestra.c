@@ -176,6 +176,7 @@ static mdl_err note_commits(mdl_orchestra *o) {
     life_log *log = &o->log[o->life];
     const window_log *w = &log->window[o->conductor.windows];
     size_t each = (size_t)o->shards * MDL_DIGEST_BYTES;
+    MDL_ASSERT(each > 0);
     if (o->conductor.windows >= log->commits_room) {
         uint32_t room = log->commits_room ? 2 * log->commits_room : 64;
         uint8_t *at = realloc(log->commits, room * each);
