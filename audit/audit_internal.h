@@ -55,6 +55,8 @@ mdl_rerun *mdl_rerun_new(mdl_audit *a);
 void mdl_rerun_free(mdl_rerun *r);
 /* Queue a result of the current generation. MDL_OK or MDL_ENOMEM. */
 mdl_err mdl_rerun_add(mdl_rerun *r, uint64_t record, const uint8_t key[MDL_KEY_BYTES], const mdl_msg_result *m);
+/* What shards add up to: on a difference, or a false window without one, the transcript names whose it was. */
+mdl_err mdl_rerun_add_joined(mdl_rerun *r, uint64_t record, const uint8_t key[MDL_KEY_BYTES], const mdl_msg_joined *m);
 /* Compute and compare what is queued, while the ledger's evolution is still at
  * their generation. `upto`: records before this one are behind it then. */
 void mdl_rerun_go(mdl_rerun *r, uint64_t upto);

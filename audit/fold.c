@@ -106,6 +106,14 @@ static mdl_err note_decision(fold *f, uint64_t index, const mdl_envelope *envelo
     int64_t fitness;
     memset(&claim, 0, sizeof claim);
     claim.count = 1;
+    if (m->type == MDL_MSG_JOINED) {
+        a->report->results++;
+        if (!a->rerun || !mdl_audit_drawn(&a->report->root, a->options->seed, a->options->sample, index))
+            return MDL_OK;
+        return mdl_rerun_add_joined(a->rerun, index, envelope->key, &m->as.joined);
+    }
+    if (m->type == MDL_MSG_SHARDVERDICT)
+        a->report->verdicts++;
     if (m->type == MDL_MSG_CHECK) {
         a->report->checks++;
         if (!a->rerun || !mdl_audit_drawn(&a->report->root, a->options->seed, a->options->sample, index))

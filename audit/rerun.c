@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "audit/audit_internal.h"
+#include "core/cut.h"
+#include "protocol/transcript.h"
 #include "protocol/unit.h"
 #include "runtime/memory.h"
 #include "runtime/progress.h"
@@ -15,6 +17,7 @@ typedef struct unit {
     size_t at; /* its jobs in the lists below */
     uint8_t key[MDL_KEY_BYTES], root[MDL_DIGEST_BYTES];
     int result; /* of a worker */
+    int joined; /* of shards together */
 } unit;
 
 struct mdl_rerun {
@@ -118,6 +121,22 @@ mdl_err mdl_rerun_add(mdl_rerun *r, uint64_t record, const uint8_t key[MDL_KEY_B
     return MDL_OK;
 }
 
+mdl_err mdl_rerun_add_joined(mdl_rerun *r, uint64_t record, const uint8_t key[MDL_KEY_BYTES], const mdl_msg_joined *m) {
+    mdl_msg_result claim;
+    memset(&claim, 0, sizeof claim);
+    claim.first = m->job;
+    claim.count = 1;
+    claim.updates = m->updates;
+    claim.fitness = (mdl_i64_list){1, &m->fitness};
+    mdl_job_result job = {.fitness = m->fitness, .updates = m->updates};
+    memcpy(job.segment, m->segment, sizeof job.segment);
+    mdl_unit_root(&job, 1, claim.root);
+    mdl_err err = mdl_rerun_add(r, record, key, &claim);
+    if (err == MDL_OK)
+        r->unit[r->units - 1].joined = 1;
+    return err;
+}
+
 static void run_job(void *shared, uint32_t thread, uint32_t index) {
     mdl_rerun *r = shared;
     mdl_unit_job(r->life[thread], r->of, r->job[index], r->genome[thread], NULL, &r->result[index]);
@@ -146,6 +165,61 @@ static int has_entered(const mdl_rerun *r, const unit *u) {
     return 0;
 }
 
+/* The first false window of a joined job and the lease that has it; 0: none, or its answer is void. */
+static int find_fault(mdl_rerun *r, const unit *u, mdl_transcript_fault *fault, const mdl_ledger_lease **lease) {
+    const mdl_ledger *l = r->a->ledger;
+    const mdl_experiment *x = mdl_ledger_experiment(l);
+    uint8_t digest[MDL_DIGEST_BYTES], region[MDL_REGIONS_MAX][MDL_DIGEST_BYTES];
+    uint32_t owner[MDL_REGIONS_MAX], count;
+    const uint8_t *bytes;
+    size_t size;
+    mdl_transcript t;
+    *lease = NULL;
+    if (mdl_ledger_joined(l, u->first, digest) != u->record)
+        return 0;
+    const uint64_t *party = mdl_duty_party(mdl_ledger_duty(l), u->first, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        const mdl_ledger_lease *of = mdl_ledger_lease_find(l, party[i]);
+        mdl_balanced_cut(&x->network, of->shards, owner);
+        for (uint32_t k = 0, n = 0; k < x->network.regions; k++)
+            if (owner[k] == of->shard)
+                memcpy(region[k], of->regions[n++], MDL_DIGEST_BYTES);
+    }
+    mdl_err err = r->a->blobs->get(r->a->blobs->ctx, digest, &bytes, &size);
+    err = err == MDL_OK ? mdl_transcript_read(bytes, size, &t) : err;
+    if (err != MDL_OK ||
+        mdl_transcript_find(x, r->of, u->first, &t, (const uint8_t(*)[MDL_DIGEST_BYTES])region, fault) != MDL_OK ||
+        !fault->found)
+        return 0;
+    for (uint32_t i = 0; i < count && !*lease; i++) {
+        const mdl_ledger_lease *of = mdl_ledger_lease_find(l, party[i]);
+        if (of->shard == fault->shard && mdl_ledger_has_window(l, of->id, u->first, fault->life, fault->window))
+            *lease = of;
+    }
+    return 1;
+}
+
+/* A false window is its worker's, whatever it did to the answer; a false answer of right windows is the coordinator's.
+ */
+static int compare_joined(mdl_rerun *r, const unit *u, const char *difference) {
+    const mdl_ledger_worker *w;
+    const mdl_ledger_lease *lease;
+    mdl_transcript_fault fault;
+    char text[MDL_AUDIT_TEXT];
+    if (!find_fault(r, u, &fault, &lease))
+        return 0;
+    mdl_ledger_workers(r->a->ledger, &w);
+    snprintf(text, sizeof text,
+             "job %" PRIu32 ", life %" PRIu32 ", window %" PRIu32 ": shard %" PRIu32 " is not what it computes%s%s",
+             u->first, fault.life, fault.window, fault.shard, *difference ? "; " : "", difference);
+    r->a->report->wrong++;
+    if (lease)
+        mdl_false_results_add(r->a, lease->result, w[lease->worker].key, has_entered(r, u), text);
+    else /* whose window that was did not stay to sign it */
+        mdl_audit_noted(r->a, u->record, MDL_AUDIT_RECOMPUTE, u->key, "%s; nobody signed it", text);
+    return 1;
+}
+
 static void compare(mdl_rerun *r, const unit *u) {
     const mdl_job_result *job = r->result + u->at;
     uint8_t root[MDL_DIGEST_BYTES];
@@ -158,7 +232,7 @@ static void compare(mdl_rerun *r, const unit *u) {
     }
     mdl_unit_root(job, u->count, root);
     mdl_audit_report *report = r->a->report;
-    report->units += (uint64_t)(u->result != 0); /* checks and verdicts are no results */
+    report->units += (uint64_t)(u->result || u->joined); /* checks and verdicts are no results */
     report->jobs += u->count;
     report->updates += updates;
     unsigned generation = mdl_evolution_generation(mdl_ledger_evolution(r->a->ledger));
@@ -178,6 +252,10 @@ static void compare(mdl_rerun *r, const unit *u) {
                  "jobs %" PRIu32 " to %" PRIu32 " of generation %u: the root of their segments is another", u->first,
                  u->first + u->count - 1, generation);
     else
+        text[0] = 0;
+    if (u->joined && compare_joined(r, u, text))
+        return;
+    if (text[0] == 0)
         return;
     report->wrong++;
     if (u->result) {
@@ -185,7 +263,8 @@ static void compare(mdl_rerun *r, const unit *u) {
         mdl_proofs_result(r->a, u->record);
     } else {
         mdl_audit_found(r->a, u->record, MDL_AUDIT_RECOMPUTE, u->key, "%s", text);
-        mdl_proofs_decision(r->a, u->record, r->of, r->a->last_close);
+        if (!u->joined)
+            mdl_proofs_decision(r->a, u->record, r->of, r->a->last_close);
     }
 }
 

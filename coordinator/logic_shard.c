@@ -199,6 +199,12 @@ void mdl_stage_poll(mdl_coordinator *c, uint64_t now_ms) {
             continue;
         }
         mdl_step not_yet = {.what = MDL_STEP_NOT_YET, .at = c->shards->parked[i].at};
+        const mdl_ledger_lease *l = mdl_ledger_lease_find(c->ledger, c->shards->parked[i].lease);
+        mdl_stage *s = l ? mdl_stage_of(c, l->first) : NULL;
+        mdl_voice *v = s ? mdl_orchestra_find(s->orchestra, c->shards->parked[i].lease) : NULL;
+        if (v) {
+            v->pulled = 0;
+        }
         answer_parked(c, i, &not_yet, now_ms);
     }
 }
@@ -336,9 +342,8 @@ int mdl_stage_is_due(mdl_coordinator *c, const mdl_asked *a) {
     if (!v) {
         return 0;
     }
-    if (m->type == MDL_MSG_PULL) { /* its input was not given out yet */
-        return m->as.pull.life == v->next.life && m->as.pull.window == v->next.window &&
-               !mdl_place_before(v->next, v->handed) && a->now_ms - v->heard_ms >= MDL_SHARD_POLL_MS / 2;
+    if (m->type == MDL_MSG_PULL) {
+        return !v->pulled;
     }
     if (m->type == MDL_MSG_WINDOW) {
         return m->as.window.life == v->next.life && m->as.window.window >= v->next.window;
@@ -351,6 +356,7 @@ void mdl_stage_pull(mdl_coordinator *c, const mdl_asked *a) {
     mdl_stage *s;
     mdl_voice *v = find_part(c, a, m->lease, &s);
     if (v) {
+        v->pulled = 1;
         answer(c, a, s, v, (mdl_place_in){m->life, m->window});
     }
 }
@@ -392,6 +398,7 @@ void mdl_stage_window(mdl_coordinator *c, const mdl_asked *a) {
         return;
     }
     if (v->windows > before) {
+        v->pulled = 0;
         measure_window(s, v, (uint32_t)(v->windows - before), a->now_ms);
     }
     answer(c, a, s, v, mdl_orchestra_after(s->orchestra, (mdl_place_in){m->life, m->window}));
@@ -405,15 +412,16 @@ void mdl_stage_window(mdl_coordinator *c, const mdl_asked *a) {
 void mdl_stage_snapshot(mdl_coordinator *c, const mdl_asked *a) {
     const mdl_msg_snapshot *m = &a->message->as.snapshot;
     mdl_stage *s;
-    const mdl_voice *v = find_part(c, a, m->lease, &s);
+    mdl_voice *v = find_part(c, a, m->lease, &s);
     if (!v) {
         return;
     }
     MDL_ASSERT(a->blob);
+    v->pulled = 0;
     mdl_err err = mdl_orchestra_snapshot(s->orchestra, v, m, a->blob->bytes, a->blob->size);
     if (err == MDL_ENOMEM) {
         mdl_coordinator_reject(c, a, MDL_REASON_BUSY, 1000, 0, "no room for a state");
-    } else if (err != MDL_OK) {
+    } else if (err != MDL_OK && m->life >= mdl_orchestra_now(s->orchestra).life) {
         mdl_coordinator_reject(c, a, MDL_REASON_OUT_OF_RANGE, 0, 0, "no state that was asked for");
     } else {
         mdl_serve_ping(c, a);
@@ -487,31 +495,31 @@ void mdl_stage_result(mdl_coordinator *c, const mdl_asked *a) {
 
 /* ---- the end of a job ---- */
 
-/* Leases that are done, in order of shard and number; how many owners each shard has, at least: *owners. */
-static uint32_t gather(mdl_stage *s, uint64_t *lease, uint32_t most, uint32_t *owners) {
+/* Leases that are done, in order of shard and number: of each shard as many as there are replicas, of different owners.
+ * *owners: how many each shard has, at least. */
+static uint32_t gather(mdl_stage *s, uint32_t replicas, uint64_t *lease, uint32_t *owners) {
     mdl_orchestra *o = s->orchestra;
     uint32_t count = 0;
     *owners = UINT32_MAX;
     for (uint32_t shard = 0; shard < mdl_orchestra_shards(o); shard++) {
-        uint32_t from = count, different = 0;
-        for (uint32_t i = 0; i < mdl_orchestra_parts(o) && count < most; i++) {
+        uint32_t from = count, owner[MDL_REPLICAS_MAX];
+        for (uint32_t i = 0; i < mdl_orchestra_parts(o) && count - from < replicas; i++) {
             const mdl_voice *v = mdl_orchestra_part(o, i);
-            if (v->shard != shard || !v->done) {
+            int seen = v->shard != shard || !v->done;
+            for (uint32_t k = 0; k < count - from; k++) {
+                seen |= owner[k] == v->owner;
+            }
+            if (seen) {
                 continue;
             }
-            uint32_t at = count++;
+            owner[count - from] = v->owner;
+            uint32_t at = count++; /* parts are in the order of their leases but for those that were removed */
             for (; at > from && lease[at - 1] > v->lease; at--) {
                 lease[at] = lease[at - 1];
             }
             lease[at] = v->lease;
-            int seen = 0;
-            for (uint32_t k = 0; k < i; k++) {
-                const mdl_voice *u = mdl_orchestra_part(o, k);
-                seen |= u->shard == shard && u->done && u->owner == v->owner;
-            }
-            different += !seen;
         }
-        *owners = different < *owners ? different : *owners;
+        *owners = count - from < *owners ? count - from : *owners;
     }
     return count;
 }
@@ -581,14 +589,15 @@ static void write_joined(mdl_coordinator *c, mdl_stage *s, const uint64_t *lease
 }
 
 void mdl_stage_join(mdl_coordinator *c, mdl_stage *s, uint64_t now_ms) {
-    uint64_t lease[MDL_LIST_MAX];
+    uint64_t lease[MDL_SHARDS_MAX * MDL_REPLICAS_MAX];
     uint32_t owners, count;
     if (s->over_ms == 0 || mdl_orchestra_disputed(s->orchestra) || !c->storage_ok || c->failed) {
         return;
     }
-    count = gather(s, lease, MDL_LIST_MAX, &owners);
+    uint32_t replicas = mdl_stage_experiment(c)->sharding.replicas;
+    count = gather(s, replicas, lease, &owners);
     int late = now_ms - s->over_ms >= 2 * c->config.lease_ms;
-    if (owners == 0 || (owners < mdl_stage_experiment(c)->sharding.replicas && !late)) {
+    if (owners == 0 || (owners < replicas && !late)) {
         return;
     }
     count = agree(c, s, lease, count);

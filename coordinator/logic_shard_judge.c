@@ -57,6 +57,21 @@ static int is_open_to_verdict(const mdl_coordinator *c, uint64_t lease) {
     return l && w[l->worker].verdict == 0;
 }
 
+/* Without the windows of the convict's other leases. Returns how many numbers are left. */
+static uint32_t without(const mdl_coordinator *c, uint64_t *spent, uint32_t count, uint64_t convict_lease) {
+    const mdl_ledger_worker *w;
+    uint32_t kept = 0, convict = mdl_ledger_lease_find(c->ledger, convict_lease)->worker;
+    mdl_ledger_workers(c->ledger, &w);
+    for (uint32_t i = 0; i + 1 < count; i += 2) {
+        const mdl_ledger_lease *l = mdl_ledger_lease_find(c->ledger, spent[i]);
+        if (l && l->state == MDL_LEASE_OPEN && w[l->worker].line != w[convict].line) {
+            spent[kept++] = spent[i];
+            spent[kept++] = spent[i + 1];
+        }
+    }
+    return kept;
+}
+
 /* Writes a verdict on each claim that is not right; `spent` goes with the one that was used. */
 static void judge_claims(mdl_coordinator *c, mdl_stage *s, const uint8_t right[MDL_DIGEST_BYTES], uint64_t now_ms) {
     static const uint8_t zero[MDL_DIGEST_BYTES];
@@ -78,6 +93,7 @@ static void judge_claims(mdl_coordinator *c, mdl_stage *s, const uint8_t right[M
             continue;
         }
         memset(&m, 0, sizeof m);
+        count = without(c, spent, count, claim[i].lease);
         m.type = MDL_MSG_SHARDVERDICT;
         m.as.shardverdict =
             (mdl_msg_shardverdict){.generation = mdl_evolution_generation(mdl_ledger_evolution(c->ledger)),
@@ -107,9 +123,9 @@ static void give_up_results(mdl_coordinator *c, mdl_stage *s, uint64_t now_ms) {
 
 void mdl_coordinator_replayed(mdl_coordinator *c, uint32_t job, uint32_t life, uint32_t shard,
                               const uint8_t right[MDL_DIGEST_BYTES], uint64_t now_ms) {
-    const mdl_claim *claim;
-    mdl_place_in at;
-    uint32_t disputed;
+    const mdl_claim *claim = NULL;
+    mdl_place_in at = {0, 0};
+    uint32_t disputed = 0;
     MDL_ASSERT(c->shards && c->shards->threads > 0);
     c->shards->threads--;
     mdl_stage *s = mdl_stage_of(c, job);
@@ -177,7 +193,7 @@ void mdl_stage_search(mdl_coordinator *c, uint32_t job) {
 
 void mdl_coordinator_found(mdl_coordinator *c, uint32_t job, const mdl_transcript_fault *fault, uint64_t now_ms) {
     uint32_t count, generation = mdl_evolution_generation(mdl_ledger_evolution(c->ledger));
-    uint64_t leases[MDL_LIST_MAX];
+    uint64_t leases[MDL_LIST_MAX] = {0};
     MDL_ASSERT(c->shards && c->shards->threads > 0);
     c->shards->threads--;
     if (c->failed || !c->storage_ok) {

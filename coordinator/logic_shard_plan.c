@@ -8,17 +8,18 @@
 #include "core/assert.h"
 
 enum {
-    LATE_MS_MIN = 500,  /* nobody is late earlier                           */
-    LATE_WINDOWS = 6,   /* nor while others wait for fewer windows          */
-    LACK_MS = 3000,     /* a job without a player gets one of a younger job's workers after this */
-    UNKNOWN_MS = 120000 /* a first window may take this long                */
+    LATE_MS_MIN = 500,                 /* nobody is late earlier                           */
+    LATE_WINDOWS = 6,                  /* nor while others wait for fewer windows          */
+    ORPHAN_MS = 2 * MDL_SHARD_POLL_MS, /* a worker that goes on with a shard in a new session has said so by then */
+    LACK_MS = 3000,                    /* a job without a player gets one of a younger job's workers after this */
+    UNKNOWN_MS = 120000                /* a first window may take this long                */
 };
 
 /* ---- how many ---- */
 
 static uint64_t largest_shard(const mdl_experiment *x, uint32_t shards) {
     uint32_t owner[MDL_REGIONS_MAX];
-    uint64_t most = 0;
+    uint64_t most = 1;
     mdl_balanced_cut(&x->network, shards, owner);
     for (uint32_t s = 0; s < shards; s++) {
         uint64_t bytes = mdl_player_bytes(x, owner, s);
@@ -85,6 +86,9 @@ static company look_at(mdl_stage *s, uint32_t shard, uint32_t worker, uint32_t o
             continue;
         }
         k.mine |= v->worker == worker;
+        if (v->orphan && now_ms - v->heard_ms >= LATE_MS_MIN) {
+            continue; /* as good as gone */
+        }
         k.same_owner |= v->owner == owner;
         if (mdl_stage_is_late(s, v, now_ms)) {
             k.late++;
@@ -171,10 +175,11 @@ static mdl_stage *open_stage(mdl_coordinator *c, uint32_t shards, uint64_t now_m
     return s;
 }
 
-static uint64_t silent_ms(const mdl_coordinator *c, const mdl_stage *s, uint32_t worker) {
+/* How long a part may say nothing. */
+static uint64_t silent_ms(const mdl_stage *s) {
     double most = s->window_ms > 0 ? 20 * s->window_ms : UNKNOWN_MS;
     uint64_t ms = most > 1e9 ? 1000000000 : (uint64_t)most;
-    return (ms > MDL_SHARD_SILENT_MS ? ms : MDL_SHARD_SILENT_MS) * c->peer[worker].patience;
+    return ms > MDL_SHARD_SILENT_MS ? ms : MDL_SHARD_SILENT_MS;
 }
 
 /* The lease, its record and the reply. 0: it could not be. */
@@ -199,7 +204,7 @@ static int give(mdl_coordinator *c, const mdl_asked *a, mdl_stage *s, uint32_t s
                                            .shards = mdl_orchestra_shards(o),
                                            .life = at.life,
                                            .window = at.window};
-    memcpy(m.as.shardlease.worker, a->envelope->key, MDL_KEY_BYTES);
+    memcpy(m.as.shardlease.worker, w[a->worker].key, MDL_KEY_BYTES);
     if (!mdl_coordinator_record(c, &m) || !mdl_work_note_shard(c, a->now_ms)) {
         mdl_orchestra_remove(o, lease);
         return 0;
@@ -215,7 +220,7 @@ static int give(mdl_coordinator *c, const mdl_asked *a, mdl_stage *s, uint32_t s
                                            .shards = mdl_orchestra_shards(o),
                                            .life = at.life,
                                            .window = at.window,
-                                           .deadline_ms = silent_ms(c, s, a->worker)};
+                                           .deadline_ms = silent_ms(s)};
     memcpy(m.as.shardgrant.snapshot, snapshot, sizeof snapshot);
     mdl_coordinator_say(c, a, &m, 1, NULL, 0);
     return 1;
@@ -255,6 +260,9 @@ mdl_shard_given mdl_stage_want(mdl_coordinator *c, const mdl_asked *a) {
         return MDL_SHARD_ORDINARY;
     }
     uint32_t shards = mdl_stage_count(c, &whole), copies = 0;
+    if (c->peer[a->worker].memory > 0 && a->message->as.want.memory >= c->peer[a->worker].memory) {
+        mdl_stage_revoke(c, a->worker, MDL_REASON_LEFT); /* it holds nothing: it was killed, and has begun again */
+    }
     if (!find_or_open(c, a, whole, shards, &at)) {
         return whole ? MDL_SHARD_ORDINARY : MDL_SHARD_NOTHING;
     }
@@ -276,9 +284,7 @@ mdl_shard_given mdl_stage_want(mdl_coordinator *c, const mdl_asked *a) {
 static void end_silent(mdl_coordinator *c, mdl_stage *s, uint64_t now_ms) {
     for (uint32_t i = 0; i < mdl_orchestra_parts(s->orchestra) && !c->failed;) {
         const mdl_voice *v = mdl_orchestra_part(s->orchestra, i);
-        if (!v->done && now_ms - v->heard_ms >= silent_ms(c, s, v->worker)) {
-            mdl_peer *p = &c->peer[v->worker];
-            p->patience = p->patience < 64 ? 2 * p->patience : 64;
+        if (!v->done && now_ms - v->heard_ms >= (v->orphan ? ORPHAN_MS : silent_ms(s))) {
             mdl_stage_end(c, s, v->lease, MDL_REASON_DEADLINE, now_ms);
         } else {
             i++;

@@ -176,6 +176,7 @@ static mdl_err note_commits(mdl_orchestra *o) {
     life_log *log = &o->log[o->life];
     const window_log *w = &log->window[o->conductor.windows];
     size_t each = (size_t)o->shards * MDL_DIGEST_BYTES;
+    MDL_ASSERT(each > 0);
     if (o->conductor.windows >= log->commits_room) {
         uint32_t room = log->commits_room ? 2 * log->commits_room : 64;
         uint8_t *at = realloc(log->commits, room * each);
@@ -224,11 +225,16 @@ mdl_err mdl_orchestra_advance(mdl_orchestra *o) {
 
 /* ---- parts ---- */
 
+/* A state is there, of this life, and not of its end, from where nothing is left to play. */
+static int may_begin_at(const mdl_orchestra *o, const kept_state *k, uint32_t life) {
+    return k->used && k->at.life == life && !(o->log[life].ended && k->at.window == o->log[life].row.windows);
+}
+
 mdl_place_in mdl_orchestra_begin(const mdl_orchestra *o, uint32_t shard, uint8_t snapshot[MDL_DIGEST_BYTES]) {
     uint32_t life = mdl_orchestra_over(o) ? o->lives - 1 : o->life;
     const kept_state *k = &o->kept[shard];
     memset(snapshot, 0, MDL_DIGEST_BYTES);
-    if (!k->used || k->at.life != life)
+    if (!may_begin_at(o, k, life))
         return (mdl_place_in){life, 0};
     memcpy(snapshot, k->digest, MDL_DIGEST_BYTES);
     return k->at;
@@ -372,13 +378,13 @@ mdl_err mdl_orchestra_step(mdl_orchestra *o, mdl_voice *p, mdl_place_in at, mdl_
             memcpy(out->snapshot, k->digest, sizeof out->snapshot);
             return MDL_OK;
         }
-        /* It has lost its place: back to where a part of this shard can begin in its life. */
-        mdl_place_in lost = p->next;
-        p->next.window = 0;
-        /* Never forward: its lease says from where on it answers. */
-        if (k->used && k->at.life == p->next.life && !mdl_place_before(lost, k->at)) {
+        /* It has lost its place: back to where a part of this shard can begin in its life. What it has not played it
+         * must not leap over. */
+        if (may_begin_at(o, k, p->next.life) && !mdl_place_before(p->next, k->at)) {
             p->next = k->at;
             memcpy(out->snapshot, k->digest, sizeof out->snapshot);
+        } else {
+            p->next.window = 0;
         }
         if (mdl_place_before(p->next, p->from))
             p->from = p->next;

@@ -37,6 +37,7 @@ typedef struct mdl_voice {
     /* The caller's: */
     uint64_t heard_ms, handed_ms; /* from its worker; when it was last given windows to run */
     int orphan;                   /* its worker has begun a new session since               */
+    int pulled;                   /* it has asked, and given nothing since                  */
 } mdl_voice;
 
 /* What a part is told. `blob` is the caller's to free. */

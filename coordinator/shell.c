@@ -349,6 +349,7 @@ static void release_all(mdl_shell *s) {
     for (uint32_t i = 0; i < s->recents; i++) {
         free(s->recent[i].blob.bytes);
     }
+    free(s->recent);
     free(s->held);
     free(s->blob);
     mdl_shell_end_calls(s);

@@ -106,8 +106,8 @@ struct mdl_shell {
     mdl_batch batch; /* what comes next */
     mdl_held *held;
     uint32_t helds, held_room;
-    mdl_recent recent[MDL_RECENT_MAX];
-    uint32_t recents;
+    mdl_recent *recent; /* at most MDL_RECENT_MAX, and more only while they are not durable */
+    uint32_t recents, recents_room;
     mdl_store reader;
     uint64_t reader_count, reader_ms;
     uint64_t shown_count; /* records that may be seen, and their checkpoint */

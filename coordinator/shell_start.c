@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/logic_internal.h"
 #include "coordinator/shell_internal.h"
 #include "protocol/tile.h"
 #include "runtime/champion.h"
@@ -138,28 +139,30 @@ static const mdl_recent *find_recent(const mdl_shell *s, const uint8_t *digest) 
     return NULL;
 }
 
-/* Make room: the oldest that is durable goes. */
-static void forget_one(mdl_shell *s) {
+/* Make room: the oldest that is durable goes. 0: none is. */
+static int forget_one(mdl_shell *s) {
     for (uint32_t i = 0; i < s->recents; i++) {
         if (s->recent[i].until <= s->durable) {
             free(s->recent[i].blob.bytes);
             s->recents--;
             memmove(&s->recent[i], &s->recent[i + 1], (s->recents - i) * sizeof s->recent[0]);
-            return;
+            return 1;
         }
     }
+    return 0;
 }
 
 void mdl_shell_remember(mdl_shell *s, const uint8_t digest[MDL_DIGEST_BYTES], const uint8_t *bytes, size_t size) {
     if (find_recent(s, digest)) {
         return;
     }
-    if (s->recents == MDL_RECENT_MAX) {
-        forget_one(s);
+    while (s->recents >= MDL_RECENT_MAX && forget_one(s)) {
     }
-    uint8_t *copy = s->recents < MDL_RECENT_MAX ? malloc(size > 0 ? size : 1) : NULL;
+    uint8_t *copy = mdl_grow((void **)&s->recent, &s->recents_room, s->recents + 1, sizeof *s->recent)
+                        ? malloc(size > 0 ? size : 1)
+                        : NULL;
     if (!copy) {
-        mdl_shell_fail(s, "no room for a blob on its way to the store");
+        mdl_shell_fail(s, "out of memory: a blob on its way to the store could not be kept");
         return;
     }
     if (size > 0) {

@@ -25,15 +25,15 @@
 
 /* What a window's steps need, lane by lane. */
 typedef struct stage {
+    lane_keys keys;
+    vf eta;
+    float lever[MDL_LEVER_COUNT][MDL_LANES];
     mdl_hmn_lanes *n;
     const mdl_params *p;
     const mdl_lanes_window *w;
-    vf eta;
     uint32_t wiped;    /* bit per lane */
     uint32_t learn[2]; /* completes the step before the window, steps within it */
     int dropping;
-    lane_keys keys;
-    float lever[MDL_LEVER_COUNT][MDL_LANES];
 } stage;
 
 /* Bits of the lanes whose word has one of `bits`. */

@@ -103,7 +103,7 @@ static void init(void *region, mdl_arena *arena, const mdl_experiment *x, uint32
         *per_neuron[i] = mdl_arena_take(arena, neurons, sizeof(float));
     r->sensor_mean = mdl_arena_take(arena, s->sensors, sizeof(float));
     r->line = mdl_arena_take(arena, line, sizeof(float));
-    r->line_pre = mdl_arena_take(arena, line, sizeof(float));
+    r->line_pre = mdl_arena_take(arena, line + 1, sizeof(float)); /* kernels may read one behind the last */
     if (!arena->base)
         return;
     for (size_t i = 0; i < sizeof per_neuron / sizeof per_neuron[0]; i++)

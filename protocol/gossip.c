@@ -119,13 +119,17 @@ int mdl_gossip_ask(mdl_gossip *g, mdl_gossip_question *q) {
     int ahead = 0;
     if (g->held.size == 0)
         return 0;
-    if (g->seen.size > g->held.size)
-        return ask(g, q, &g->held, &g->seen);
-    for (uint32_t i = 0; i < g->heard_count; i++) {
-        if (g->heard[i].size < g->held.size)
+    int grown = g->seen.size > g->held.size;
+    for (uint32_t i = 0; i < g->heard_count && (g->turn || !grown); i++) {
+        if (g->heard[i].size < g->held.size) {
+            g->turn = 0;
             return ask(g, q, &g->heard[i], &g->held);
+        }
         ahead = 1;
     }
+    g->turn = 1;
+    if (grown)
+        return ask(g, q, &g->held, &g->seen);
     return ahead || g->look ? ask(g, q, &g->held, NULL) : 0;
 }
 

@@ -39,8 +39,9 @@ typedef struct mdl_gossip {
     uint32_t heard_count;
     mdl_gossip_past past[MDL_GOSSIP_HEARD_MAX]; /* of others, found to agree: not asked about again */
     uint32_t pasts;                             /* so many so far                                   */
-    int look;                                   /* ask for the newest one, though nothing waits */
-    int asking;                                 /* a question is under way; the next two hold   */
+    int turn;   /* of what was heard: a log that grows all the time must not outrun it */
+    int look;   /* ask for the newest one, though nothing waits */
+    int asking; /* a question is under way; the next two hold   */
     mdl_gossip_note first, second;
     uint64_t from, to;
 } mdl_gossip;

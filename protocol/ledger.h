@@ -249,7 +249,7 @@ const mdl_ledger_dispute *mdl_ledger_dispute_of(const mdl_ledger *l, uint32_t jo
 int mdl_ledger_judgeable(const mdl_ledger_dispute *d, mdl_case *c);
 /* Whether the root that a joined lease of this job signed has this window; or, with life the number of the job's lives
  * and window 0, whether it is joined. */
-int mdl_ledger_has_window(const mdl_ledger *l, uint64_t lease, uint32_t job, uint32_t life, uint32_t window);
+int mdl_ledger_has_window(const mdl_ledger *l, uint64_t id, uint32_t job, uint32_t life, uint32_t window);
 /* How many records may be shown: those up to the last credit, for until a
  * generation closes nobody may see the results of others. All of them where
  * nothing is verified, and after the last closing. */

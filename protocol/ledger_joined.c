@@ -117,10 +117,11 @@ static mdl_rule check_rows(const mdl_ledger *l, const mdl_transcript *t, uint32_
         return mdl_ledger_no_memory(breach);
     for (uint32_t i = 0; i < t->lives && rule == MDL_RULE_OK; i++) {
         mdl_transcript_row(t, i, &row[i]);
-        if (row[i].updates != row[i].windows * each)
+        uint64_t right = row[i].windows * each;
+        if (row[i].updates != right)
             rule = mdl_ledger_break(breach, MDL_RULE_JOINED, "life %u has %llu updates; %u windows are %llu",
                                     (unsigned)i, (unsigned long long)row[i].updates, (unsigned)row[i].windows,
-                                    (unsigned long long)(row[i].windows * each));
+                                    (unsigned long long)right);
         if (row[i].fitness > MDL_FITNESS_ABS_MAX || row[i].fitness < -MDL_FITNESS_ABS_MAX)
             rule = mdl_ledger_break(breach, MDL_RULE_JOINED, "life %u has a fitness out of range", (unsigned)i);
     }
@@ -191,7 +192,7 @@ mdl_err mdl_ledger_make_joined(mdl_ledger *l, uint32_t job, const uint64_t *leas
                                const uint8_t transcript[MDL_DIGEST_BYTES], mdl_message *m, mdl_breach *breach) {
     mdl_breach ignored;
     mdl_job_result right = {0};
-    party *p = count <= RESULTS_MAX ? malloc(sizeof *p) : NULL;
+    party *p = count <= RESULTS_MAX ? calloc(1, sizeof *p) : NULL;
     breach = breach ? breach : &ignored;
     if (!p)
         return MDL_ENOMEM;
@@ -255,7 +256,7 @@ mdl_rule mdl_ledger_on_joined(mdl_ledger *l, const mdl_msg_joined *m, mdl_breach
     if (m->generation != mdl_evolution_generation(l->evolution))
         return mdl_ledger_break(breach, MDL_RULE_JOINED, "generation %u; open is %u", (unsigned)m->generation,
                                 (unsigned)mdl_evolution_generation(l->evolution));
-    party *p = malloc(sizeof *p);
+    party *p = calloc(1, sizeof *p);
     if (!p)
         return mdl_ledger_no_memory(breach);
     p->count = m->results.count;

@@ -91,13 +91,13 @@ void mdl_unit_row(const mdl_life *life, int last, mdl_life_row *row) {
 
 /* A job while its lives end, in whatever order: rows are hashed in theirs. */
 typedef struct tally {
-    const mdl_experiment *x;
-    mdl_job job;
-    mdl_life_row *rows, ring[MDL_LIVES_AHEAD];
-    uint64_t over; /* bit per row of the ring: of a life at or after `next` */
-    uint32_t next;
     segment segment;
+    mdl_life_row ring[MDL_LIVES_AHEAD], *rows;
     mdl_job_result *out;
+    const mdl_experiment *x;
+    uint64_t over; /* bit per row of the ring: of a life at or after `next` */
+    mdl_job job;
+    uint32_t next;
 } tally;
 
 static mdl_lot life_lot(void *ctx, uint32_t i) {

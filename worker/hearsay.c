@@ -21,7 +21,7 @@ struct mdl_hearsay {
     uv_work_t work;
     uv_loop_t *loop;
     mdl_hearsay_options o;
-    int busy, closed;
+    int busy, telling, closed; /* busy: on a thread; telling: calls of ours may close it */
     int silent[MDL_HEARSAY_SOURCES_MAX]; /* it was told that it cannot be read */
     char *trouble[MDL_HEARSAY_SOURCES_MAX];
     note found[MDL_HEARSAY_NOTES_MAX];
@@ -128,6 +128,7 @@ static void looked(uv_work_t *work, int status) {
     mdl_hearsay *h = work->data;
     (void)status;
     h->busy = 0;
+    h->telling = 1;
     for (uint32_t i = 0; i < h->o.sources && !h->closed; i++) {
         if (h->trouble[i] && !h->silent[i])
             h->o.trouble(h->o.ctx, h->trouble[i]);
@@ -136,6 +137,7 @@ static void looked(uv_work_t *work, int status) {
     for (uint32_t i = 0; i < h->count && !h->closed; i++)
         h->o.heard(h->o.ctx, h->found[i].at, h->found[i].size);
     clear(h);
+    h->telling = 0;
     if (h->closed)
         free(h);
 }
@@ -150,6 +152,8 @@ int mdl_hearsay_close(mdl_hearsay *h) {
     if (!h)
         return 1;
     h->closed = 1;
+    if (h->telling)
+        return 1; /* looked() frees it */
     if (h->busy)
         return uv_cancel((uv_req_t *)&h->work) == 0; /* then looked() frees it */
     free(h);

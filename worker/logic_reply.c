@@ -31,7 +31,10 @@ static what read_reply(mdl_worker *w, const mdl_sent *s, const uint8_t *bytes, s
         return BAD;
     if (frame->envelope_size == 0) {
         *why = "the answer is a receipt, but no result was sent";
-        return s->type == MDL_MSG_RESULT || s->type == MDL_MSG_COMMIT || s->type == MDL_MSG_SHARDRESULT ? RECEIPT : BAD;
+        return s->type == MDL_MSG_RESULT || s->type == MDL_MSG_COMMIT || s->type == MDL_MSG_SHARDRESULT ||
+                       s->type == MDL_MSG_MOVE
+                   ? RECEIPT
+                   : BAD;
     }
     *why = "the answer is not an envelope";
     if (mdl_envelope_decode(frame->envelope, frame->envelope_size, w->scratch->pae, &e) != MDL_OK)

@@ -350,8 +350,9 @@ static inline int fake_take(fake_shell *s, uint64_t call, fake_answer *out) {
     return 0;
 }
 
-/* Hand an envelope in, as the shell does. Returns the call's number. */
-static inline uint64_t fake_send(fake_shell *s, const uint8_t *envelope, size_t size) {
+/* Hand an envelope in with its blob, as the shell does; `blob` may be NULL. Returns the call's number. */
+static inline uint64_t fake_send_with(fake_shell *s, const uint8_t *envelope, size_t size, const uint8_t *blob,
+                                      size_t blob_size) {
     static uint8_t pae[MDL_PAE_BYTES_MAX];
     mdl_envelope e;
     assert_int_equal(mdl_envelope_decode(envelope, size, pae, &e), MDL_OK);
@@ -359,8 +360,16 @@ static inline uint64_t fake_send(fake_shell *s, const uint8_t *envelope, size_t 
     uint64_t call = s->next_call++;
     mdl_hash leaf;
     mdl_merkle_leaf(envelope, size, &leaf);
-    mdl_coordinator_call(s->logic, call, &e, envelope, size, &leaf, NULL, s->now_ms);
+    mdl_carried carried = {.bytes = blob, .size = blob_size};
+    if (blob) {
+        mdl_digest_of(blob, blob_size, carried.digest);
+    }
+    mdl_coordinator_call(s->logic, call, &e, envelope, size, &leaf, blob ? &carried : NULL, s->now_ms);
     return call;
+}
+
+static inline uint64_t fake_send(fake_shell *s, const uint8_t *envelope, size_t size) {
+    return fake_send_with(s, envelope, size, NULL, 0);
 }
 
 /* ---- a worker ---- */

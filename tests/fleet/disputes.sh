@@ -1,7 +1,7 @@
 # Two liars among two honest workers, all trusted from the beginning, and every unit drawn: answers that differ are taken
 # apart over the wire. One liar tells a story from some window of a life on and stands by it, the other one's rows do not
-# add up to what it answered. Both are convicted by judgements, with no job done again as a whole for it, and an audit that
-# does everything again, the last steps too, agrees.
+# add up to what it answered. Both are convicted, by judgements or where nobody answered in time by verdicts, and an audit
+# that does everything again, the last steps too, agrees. What each lie is judged to be: test_logic_dispute.
 . tests/fleet/lib.bash
 cd "$TEST_TMPDIR"
 experiment small.json 6 20
@@ -14,8 +14,6 @@ worker steady "$address" --throttle 50
 ends "$pid" 60
 [ "$code" -eq 0 ] || fail "the coordinator ended with $code"
 judged=$(grep -ac '"event":"judgement"' ledger.out) || fail "no judgement: $(grep -a dispute ledger.out)"
-grep -aq 'one window from the agreed state' ledger.out || fail "no window was judged: $(grep -a judgement ledger.out)"
-grep -aq 'its rows add up to another' ledger.out || fail "no sums were judged: $(grep -a judgement ledger.out)"
 code=0
 "$MODULON" audit ledger --vkey "$vkey" --full --quiet --json >audit.out || code=$?
 grep -q "\"judgements\":$judged," audit.out || fail "$judged judgements; the audit saw $(grep -o '"judgements":[0-9]*' audit.out)"

@@ -58,7 +58,7 @@ static uv_signal_t stop[2];
 static struct sockaddr_in target[2];
 static fault kind;
 static uint64_t delay_ms = 2000;
-static uint64_t seed, connections, faults, arrived[2]; /* arrived: connections to each port */
+static uint64_t seed, connections, faults, bytes_passed, arrived[2]; /* arrived: connections to each port */
 
 static uint64_t draw(uint64_t below) {
     seed += 0x9e3779b97f4a7c15u;
@@ -116,6 +116,7 @@ static void pass(side *to, const uint8_t *bytes, size_t size) {
     k->to = to;
     k->size = size;
     memcpy(k->bytes, bytes, size);
+    bytes_passed += size;
     if (kind == DELAY && !to->p->closing) {
         faults++;
         k->next = NULL;
@@ -295,7 +296,7 @@ static void on_connection(uv_stream_t *server, int status) {
 static void on_stop(uv_signal_t *s, int number) {
     (void)s;
     (void)number;
-    printf("%" PRIu64 " connections, %" PRIu64 " faults\n", connections, faults);
+    printf("%" PRIu64 " connections, %" PRIu64 " faults, %" PRIu64 " bytes\n", connections, faults, bytes_passed);
     fflush(stdout);
     _Exit(0);
 }

@@ -77,7 +77,7 @@ typedef struct scripted {
     uint32_t calls;
     int computing, cancelled;
     uint32_t first, count;
-    mdl_shard_work *order[MDL_WORKER_SHARDS_MAX]; /* of shards, not carried out, by slot */
+    mdl_shard_work *order[MDL_WORKER_SHARDS_MAX + 1]; /* of shards, not carried out, by slot */
     uint32_t orders;
     scripted_kept kept[SCRIPTED_KEPT];
     uint32_t kept_count;
@@ -171,7 +171,7 @@ static inline void scripted_on_cancel(void *ctx) {
 
 static inline void scripted_on_shard(void *ctx, uint32_t slot, mdl_shard_work *work) {
     scripted *s = ctx;
-    assert_true(slot < MDL_WORKER_SHARDS_MAX && !s->order[slot]);
+    assert_true(slot <= MDL_WORKER_SHARDS_MAX && !s->order[slot]); /* the last one: a question */
     s->order[slot] = work;
     s->orders++;
 }

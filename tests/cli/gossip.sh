@@ -1,0 +1,53 @@
+# A coordinator that shows two workers two ledgers: their operators let each other read the newest checkpoint, and one of
+# them comes home with a file that convicts it. With one ledger nothing is found.
+. tests/cli/lib.bash
+cd "$TEST_TMPDIR"
+small_experiment small.json 3000
+pids=()
+trap 'kill "${pids[@]}" 2>/dev/null || true' EXIT
+coordinator() { # DIR OUT
+    "$MODULON" coordinator small.json --listen tcp://127.0.0.1:0 --data "$1" --admission open:1 --json --quiet \
+        ${3:-} >"$2" 2>"$2.err" &
+    pid=$!
+    pids+=("$pid")
+    for _ in $(seq 200); do [ -s "$2" ] && break || sleep 0.1; done
+    address=$(sed -n 's/.*"addresses":\["\([^"]*\)".*/\1/p' "$2")
+    vkey=$(sed -n 's/.*"vkey":"\([^"]*\)".*/\1/p' "$2")
+    [ -n "$address" ] || fail "coordinator: $(cat "$2.err")"
+}
+work() { # KEY DATA OPTIONS...
+    timeout 60 "$MODULON" worker --coordinator "$address" --key "$1" --data "$2" --threads 1 "${@:3}" \
+        >worker.out 2>worker.err
+}
+shown() { ls "$1"/receipts/*/checkpoint; }
+
+# One coordinator; its directory is copied, and the copy goes on with the same keys.
+coordinator c1 one.out
+"$MODULON" keygen --out a.key >/dev/null
+"$MODULON" keygen --out b.key >/dev/null
+kill -TERM "$pid" && wait "$pid" || true
+cp -r c1 c2
+coordinator c1 one.out
+work a.key a --once || fail "worker a: $(tail -n 3 worker.err)"
+# A worker of the same ledger, which hears of that: nothing is found, whatever else lies in the directory.
+mkdir notes && cp "$(shown a)" notes/a && echo nonsense >notes/nonsense
+timeout 4 "$MODULON" worker --coordinator "$address" --key b.key --data b --threads 1 --gossip notes --gossip-every 1 \
+    >worker.out 2>worker.err || true
+grep -q "of the same history as ours" worker.err || fail "not compared: $(tail -n 5 worker.err)"
+[ -z "$(ls b/receipts/*/*.fraud 2>/dev/null)" ] || fail "an honest ledger is accused"
+[ -s "$(ls b/receipts/*/checkpoint-held)" ] || fail "nothing is held"
+kill -TERM "$pid" && wait "$pid" || true
+
+# The other ledger, to another worker, which hears of what the first was shown.
+coordinator c2 two.out
+code=0
+work b.key d --gossip "$(shown a)" --gossip-every 1 || code=$?
+[ "$code" = 1 ] || fail "it ended with $code: $(tail -n 3 worker.err)"
+grep -q "has two histories" worker.err || fail "no reason: $(tail -n 3 worker.err)"
+proof=$(ls d/receipts/*/fork-*.fraud)
+expect 0 "$MODULON" verify-proof "$proof" --vkey "$vkey"
+# And the worker of the first one, from its own directory, by what it held.
+code=0
+work a.key a --gossip-every 1 || code=$?
+[ "$code" = 1 ] || fail "it ended with $code: $(tail -n 3 worker.err)"
+grep -qE "two histories|has fewer|does not show" worker.err || fail "no reason: $(tail -n 3 worker.err)"

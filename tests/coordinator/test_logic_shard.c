@@ -1,0 +1,324 @@
+/* Sharded jobs through the coordinator's logic, with workers that play for real:
+ * however networks are cut and whoever dies, every job's answer and the champion
+ * are those of one process; and who lies is named. */
+#include "tests/coordinator/shard_world.h"
+
+/* What one process makes of an experiment: answers of all jobs, and the champion. */
+typedef struct alone {
+    mdl_job_result *job; /* of all generations, one behind the other */
+    uint32_t jobs, generation_first[16];
+    uint64_t updates;
+    uint8_t champion[MDL_DIGEST_BYTES];
+} alone;
+
+static void run_alone(const char *json, alone *out) {
+    mdl_experiment x;
+    memset(out, 0, sizeof *out);
+    assert_int_equal(mdl_experiment_parse((const uint8_t *)json, strlen(json), &x, NULL), MDL_OK);
+    size_t size = mdl_life_bytes(&x, 1);
+    void *memory = aligned_alloc(64, (size + 63) / 64 * 64);
+    mdl_life *life = mdl_life_init(memory, &x, 1, NULL);
+    uint32_t genes = life->layout.genes;
+    float *prior = calloc(2 * (size_t)genes, sizeof *prior), *genome = calloc(genes, sizeof *genome);
+    mdl_gene_prior p = mdl_genome_search_prior(&x, &life->layout, prior);
+    size = mdl_evolution_bytes(&x.evolution, genes);
+    void *room = aligned_alloc(64, (size + 63) / 64 * 64);
+    mdl_evolution *e = mdl_evolution_init(room, &x.evolution, &p);
+    while (!mdl_evolution_done(e)) {
+        uint32_t jobs = mdl_evolution_job_count(e);
+        int64_t *fitness = calloc(jobs, sizeof *fitness);
+        out->generation_first[mdl_evolution_generation(e)] = out->jobs;
+        for (uint32_t i = 0; i < jobs; i++) {
+            out->job = fake_more(out->job, out->jobs, sizeof *out->job);
+            mdl_unit_job(life, e, i, genome, NULL, &out->job[out->jobs]);
+            fitness[i] = out->job[out->jobs].fitness;
+            out->updates += out->job[out->jobs++].updates;
+        }
+        assert_int_equal(mdl_evolution_advance(e, fitness, jobs), MDL_OK);
+        free(fitness);
+    }
+    assert_int_equal(mdl_evolution_champion(e, UINT32_MAX, genome, NULL, NULL, NULL), MDL_OK);
+    mdl_digest d;
+    mdl_digest_init(&d);
+    mdl_sink sink = mdl_digest_sink(&d);
+    mdl_put_f32s(&sink, genome, genes);
+    mdl_digest_final(&d, out->champion);
+    free(memory);
+    free(room);
+    free(prior);
+    free(genome);
+}
+
+/* What the ledger holds, by a fold of its own that verifies every signature. */
+typedef struct told {
+    uint32_t joined, same, faults, verdicts, results, cut; /* cut: shards of all jobs, if equal */
+    uint64_t named[8];                                     /* leases that verdicts name */
+    uint64_t spent, paid, forfeited;
+    uint8_t champion[MDL_DIGEST_BYTES];
+    uint8_t banned[8][MDL_KEY_BYTES];
+    uint32_t bans;
+} told;
+
+/* Whether every digest of every window of a job that was just joined is right, and those of the ends. */
+static int transcript_is_right(const stage *w, const mdl_ledger *l, uint32_t job) {
+    uint8_t digest[MDL_DIGEST_BYTES], region[MDL_REGIONS_MAX][MDL_DIGEST_BYTES];
+    const uint8_t *bytes = NULL;
+    size_t size = 0;
+    uint32_t count;
+    mdl_transcript t;
+    mdl_transcript_fault fault;
+    assert_true(mdl_ledger_joined(l, job, digest) > 0);
+    assert_int_equal(fake_get((void *)&w->s, digest, &bytes, &size), MDL_OK);
+    assert_int_equal(mdl_transcript_read(bytes, size, &t), MDL_OK);
+    const uint64_t *party = mdl_duty_party(mdl_ledger_duty(l), job, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t owner[MDL_REGIONS_MAX];
+        const mdl_ledger_lease *lease = mdl_ledger_lease_find(l, party[i]);
+        mdl_balanced_cut(&w->x.network, lease->shards, owner);
+        for (uint32_t r = 0, k = 0; r < w->x.network.regions; r++) {
+            if (owner[r] == lease->shard) {
+                memcpy(region[r], lease->regions[k++], MDL_DIGEST_BYTES);
+            }
+        }
+    }
+    assert_int_equal(mdl_transcript_find(&w->x, mdl_ledger_evolution(l), job, &t,
+                                         (const uint8_t(*)[MDL_DIGEST_BYTES])region, &fault),
+                     MDL_OK);
+    return !fault.found;
+}
+
+static void read_ledger(stage *w, const alone *right, told *out) {
+    static uint8_t pae[MDL_PAE_BYTES_MAX];
+    static uint64_t room[MDL_LIST_MAX];
+    mdl_breach breach;
+    mdl_blobs blobs = {fake_get, &w->s};
+    mdl_ledger *l = mdl_ledger_new(w->s.config.key, &blobs);
+    memset(out, 0, sizeof *out);
+    for (size_t i = 0; i < w->s.records; i++) {
+        mdl_envelope e;
+        mdl_message m;
+        mdl_rule rule = mdl_ledger_apply(l, w->s.record[i].at, w->s.record[i].size, 0, &breach);
+        if (rule != MDL_RULE_OK) {
+            fail_msg("record %zu breaks %s: %s", i, mdl_rule_name((int)rule), breach.text);
+        }
+        assert_int_equal(mdl_envelope_decode(w->s.record[i].at, w->s.record[i].size, pae, &e), MDL_OK);
+        assert_int_equal(mdl_message_of(&e, (mdl_list_room){room, MDL_LIST_MAX}, &m, NULL), MDL_OK);
+        if (m.type == MDL_MSG_JOINED) {
+            const mdl_job_result *j = &right->job[right->generation_first[m.as.joined.generation] + m.as.joined.job];
+            out->joined++;
+            out->cut = out->joined == 1 || out->cut == m.as.joined.shards ? m.as.joined.shards : 0;
+            out->faults += !transcript_is_right(w, l, m.as.joined.job);
+            out->same += m.as.joined.fitness == j->fitness && m.as.joined.updates == j->updates &&
+                         memcmp(m.as.joined.segment, j->segment, MDL_DIGEST_BYTES) == 0;
+        } else if (m.type == MDL_MSG_SHARDVERDICT) {
+            assert_true(out->verdicts < 8);
+            out->named[out->verdicts++] = m.as.shardverdict.lease;
+            for (uint32_t k = 1; k < m.as.shardverdict.spent.count; k += 2) {
+                out->spent += m.as.shardverdict.spent.at[k];
+            }
+        } else if (m.type == MDL_MSG_SHARDRESULT) {
+            out->results++;
+        } else if (m.type == MDL_MSG_END) {
+            memcpy(out->champion, m.as.end.champion, MDL_DIGEST_BYTES);
+        }
+    }
+    assert_true(mdl_ledger_ended(l));
+    const mdl_ledger_worker *worker;
+    uint32_t workers = mdl_ledger_workers(l, &worker);
+    for (uint32_t i = 0; i < workers; i++) {
+        if (worker[i].banned) {
+            memcpy(out->banned[out->bans++], worker[i].key, MDL_KEY_BYTES);
+        }
+    }
+    out->paid = mdl_ledger_sum(l).paid;
+    out->forfeited = mdl_ledger_sum(l).forfeited;
+    mdl_ledger_free(l);
+}
+
+static const char *experiment(const char *model, uint32_t window, const char *sharding, const char *verification) {
+    static char json[1024];
+    int length =
+        snprintf(json, sizeof json,
+                 "{\"name\":\"shards\",\"seed\":\"11\",\"model\":\"%s\",\"task\":{\"name\":\"bandit\",\"trials\":6},"
+                 "\"network\":{\"regions\":8,\"neurons\":12,\"ring\":4,\"sources\":2,\"listen\":4,\"fan_in\":3,"
+                 "\"window\":%u},"
+                 "\"evolution\":{\"generations\":2,\"episodes\":2,\"validate_every\":2,\"validate_episodes\":1,"
+                 "\"islands\":[{\"algorithm\":\"ga\",\"population\":4}]},"
+                 "\"verification\":%s,\"sharding\":%s,\"test_episodes\":2}\n",
+                 model, window, verification, sharding);
+    assert_true(length > 0 && (size_t)length < sizeof json);
+    return json;
+}
+
+static void any_cut_gives_the_same_answers(void **state) {
+    (void)state;
+    static const char *const models[] = {"hmn", "neuraxon"};
+    static stage w;
+    uint32_t cuts = 0;
+    for (uint32_t m = 0; m < 2; m++) {
+        static const uint32_t shards[] = {1, 2, 4, 8}, windows[] = {1, 8};
+        for (uint32_t i = 0; i < 4; i++) {
+            for (uint32_t players = 1; players <= CAST; players += m + (shards[i] == 2 ? 3 : 1)) {
+                char sharding[64];
+                alone right;
+                told found;
+                snprintf(sharding, sizeof sharding, "{\"shards\":%u,\"snapshot_windows\":4}", shards[i]);
+                const char *json = experiment(models[m], windows[(i + players) % 2], sharding, "\"off\"");
+                run_alone(json, &right);
+                stage_open(&w, json, players, UINT64_MAX / 64, 1 + i + 8 * players);
+                play(&w, 0, 0, 200000);
+                read_ledger(&w, &right, &found);
+                assert_int_equal(found.joined, right.jobs);
+                assert_int_equal(found.same, right.jobs);
+                assert_int_equal(found.faults, 0); /* of no window */
+                assert_true(found.results >= right.jobs * shards[i]);
+                assert_memory_equal(found.champion, right.champion, MDL_DIGEST_BYTES);
+                assert_true(found.paid == right.updates); /* every update is somebody's, once */
+                stage_close(&w);
+                free(right.job);
+                cuts++;
+            }
+        }
+    }
+    print_message("%u cuts over workers\n", cuts);
+}
+
+static void deaths_and_crashes_change_nothing(void **state) {
+    (void)state;
+    static stage w;
+    uint32_t deaths = 0, crashes = 0, states = 0, silent = 0, windows = 0;
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        alone right;
+        told found;
+        const char *json =
+            experiment(seed % 2 ? "hmn" : "neuraxon", 2, "{\"shards\":4,\"snapshot_windows\":3}", "\"off\"");
+        run_alone(json, &right);
+        stage_open(&w, json, 3, UINT64_MAX / 64, seed);
+        w.p[1].slow_ms = seed == 3 ? 4000 : 0; /* it is overtaken */
+        play(&w, 60, seed > 2 ? 250 : 0, 400000);
+        read_ledger(&w, &right, &found);
+        assert_int_equal(found.same, found.joined);
+        assert_memory_equal(found.champion, right.champion, MDL_DIGEST_BYTES);
+        deaths += w.deaths;
+        crashes += w.crashes;
+        states += w.states;
+        silent += w.silent;
+        windows += w.windows;
+        stage_close(&w);
+        free(right.job);
+    }
+    print_message("%u deaths, %u crashes, %u states taken up, %u of %u windows played again\n", deaths, crashes, states,
+                  silent, windows);
+    assert_true(deaths > 10 && crashes > 3 && states > 5 && silent > 20);
+}
+
+/* Replicas: the false window is found when it comes, and the game goes on from before it. */
+static void replicas_find_a_liar(void **state) {
+    (void)state;
+    static const lie_kind lies[] = {LIE_SUM, LIE_BOUNDARY, LIE_STATE};
+    static stage w;
+    uint64_t spent = 0;
+    uint32_t again = 0;
+    for (uint32_t i = 0; i < 6; i++) {
+        alone right;
+        told found;
+        const char *json = experiment("hmn", 2, "{\"shards\":4,\"replicas\":2,\"snapshot_windows\":3}", "\"off\"");
+        run_alone(json, &right);
+        stage_open(&w, json, 4, UINT64_MAX / 64, 40 + i);
+        w.p[i % 2].lie = lies[i % 3];
+        w.p[i % 2].lie_after = 3 + 5 * i;
+        play(&w, 0, 0, 400000);
+        read_ledger(&w, &right, &found);
+        assert_int_equal(w.p[i % 2].lied, 1);
+        assert_int_equal(found.verdicts, 1);
+        assert_int_equal(found.bans, 1);
+        assert_memory_equal(found.banned[0], w.p[i % 2].w.key, MDL_KEY_BYTES);
+        assert_int_equal(found.same, found.joined);
+        assert_memory_equal(found.champion, right.champion, MDL_DIGEST_BYTES);
+        spent += found.spent;
+        again += w.again;
+        stage_close(&w);
+        free(right.job);
+    }
+    print_message("%llu windows on what was false, %u times begun again\n", (unsigned long long)spent, again);
+    assert_true(again > 0);
+}
+
+/* Without replicas a check of the whole job contradicts it, and the transcript names who. */
+static void a_check_names_a_liar(void **state) {
+    (void)state;
+    static const lie_kind lies[] = {LIE_SUM, LIE_BOUNDARY, LIE_STATE, LIE_END};
+    static stage w;
+    uint32_t named = 0;
+    for (uint32_t i = 0; i < 8; i++) {
+        alone right;
+        told found;
+        const char *json =
+            experiment("hmn", 2, "{\"shards\":4,\"snapshot_windows\":3}", "{\"probation\":1000,\"plant_ppm\":0}");
+        run_alone(json, &right);
+        stage_open(&w, json, 3, UINT64_MAX / 64, 80 + i);
+        w.p[i % 3].lie = lies[i % 4];
+        w.p[i % 3].lie_after = i;
+        w.lie_last = 1; /* a small error in an earlier life may change nothing that is asked for */
+        play(&w, 0, 0, 400000);
+        read_ledger(&w, &right, &found);
+        assert_int_equal(w.p[i % 3].lied, 1);
+        /* A false window that changes nothing of the answer is not seen by a check of the answer. */
+        assert_int_equal(found.faults, 1);
+        assert_int_equal(found.verdicts, found.joined - found.same);
+        assert_int_equal(found.bans, found.verdicts);
+        if (found.verdicts > 0) {
+            assert_memory_equal(found.banned[0], w.p[i % 3].w.key, MDL_KEY_BYTES);
+            named++;
+        }
+        assert_memory_equal(found.champion, right.champion, MDL_DIGEST_BYTES);
+        stage_close(&w);
+        free(right.job);
+    }
+    assert_true(named >= 4);
+}
+
+/* "auto": as few shards as memory allows. */
+static void memory_cuts_networks(void **state) {
+    (void)state;
+    static stage w;
+    alone right;
+    told found;
+    mdl_experiment x;
+    uint64_t largest[9] = {0};
+    const char *json = experiment("hmn", 2, "{}", "\"off\"");
+    assert_int_equal(mdl_experiment_parse((const uint8_t *)json, strlen(json), &x, NULL), MDL_OK);
+    for (uint32_t shards = 1; shards <= 8; shards++) {
+        uint32_t owner[MDL_REGIONS_MAX];
+        mdl_balanced_cut(&x.network, shards, owner);
+        for (uint32_t s = 0; s < shards; s++) {
+            uint64_t bytes = mdl_player_bytes(&x, owner, s);
+            largest[shards] = bytes > largest[shards] ? bytes : largest[shards];
+        }
+    }
+    /* Three workers that have room for a third of the network each, and none for a half. */
+    uint64_t memory = largest[2] - 1;
+    assert_true(memory >= largest[3] && memory < 2 * largest[3]);
+    run_alone(json, &right);
+    stage_open(&w, json, 3, memory, 5);
+    play(&w, 0, 0, 400000);
+    read_ledger(&w, &right, &found);
+    assert_int_equal(found.same, right.jobs);
+    assert_true(found.results >= 3 * right.jobs && found.cut == 3);
+    assert_memory_equal(found.champion, right.champion, MDL_DIGEST_BYTES);
+    stage_close(&w);
+    free(right.job);
+}
+
+int main(void) {
+    if (sodium_init() < 0) {
+        return 1;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_cut_gives_the_same_answers), cmocka_unit_test(deaths_and_crashes_change_nothing),
+        cmocka_unit_test(replicas_find_a_liar),           cmocka_unit_test(a_check_names_a_liar),
+        cmocka_unit_test(memory_cuts_networks),
+    };
+    cmocka_set_test_filter(getenv("SHARD_TEST"));
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
