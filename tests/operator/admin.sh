@@ -22,7 +22,7 @@ deep=$(printf '[%.0s' {1..2000})
 for line in '' ' ' 'status' '{' '[]' '"do"' '{"do":7}' '{"Do":"status"}' '{"do":""}' '{"do":"burn"}' '{"do":"ban"}' \
     '{"do":"ban","key":"00"}' '{"do":"ban","key":7}' '{"do":"unban","key":"xyz"}' "$deep" $'\xff\xfe' \
     "{\"do\":\"ban\",\"key\":\"$(printf '%064d' 0)\"}" \
-    "{\"do\":\"pause\",\"reason\":\"$(printf '%0200d' 0)\"}" '{"do":"pause","reason":"a\u0007b"}'; do
+    "{\"do\":\"pause\",\"reason\":\"$(printf '%0300d' 0)\"}" '{"do":"pause","reason":"a\u0007b"}'; do
     answer=$(say "$line")
     [[ $answer == '{"ok":false,"error":"'?* ]] || fail "to ${line:0:60} it says: $answer"
 done
