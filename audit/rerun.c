@@ -165,7 +165,13 @@ static int has_entered(const mdl_rerun *r, const unit *u) {
     return 0;
 }
 
-/* The first false window of a joined job and the lease that has it; 0: none, or its answer is void. */
+/* A joined job's answer is void once a worker of its shards is convicted: nothing rests on it. */
+static int is_void(const mdl_rerun *r, const unit *u) {
+    uint8_t digest[MDL_DIGEST_BYTES];
+    return mdl_ledger_joined(r->a->ledger, u->first, digest) != u->record;
+}
+
+/* The first false window of a joined job whose answer stands, and the lease that has it. */
 static int find_fault(mdl_rerun *r, const unit *u, mdl_transcript_fault *fault, const mdl_ledger_lease **lease) {
     const mdl_ledger *l = r->a->ledger;
     const mdl_experiment *x = mdl_ledger_experiment(l);
@@ -175,8 +181,7 @@ static int find_fault(mdl_rerun *r, const unit *u, mdl_transcript_fault *fault, 
     size_t size;
     mdl_transcript t;
     *lease = NULL;
-    if (mdl_ledger_joined(l, u->first, digest) != u->record)
-        return 0;
+    mdl_ledger_joined(l, u->first, digest);
     const uint64_t *party = mdl_duty_party(mdl_ledger_duty(l), u->first, &count);
     for (uint32_t i = 0; i < count; i++) {
         const mdl_ledger_lease *of = mdl_ledger_lease_find(l, party[i]);
@@ -210,7 +215,7 @@ static int compare_joined(mdl_rerun *r, const unit *u, const char *difference) {
         return 0;
     mdl_ledger_workers(r->a->ledger, &w);
     snprintf(text, sizeof text,
-             "job %" PRIu32 ", life %" PRIu32 ", window %" PRIu32 ": shard %" PRIu32 " is not what it computes%s%s",
+             "job %" PRIu32 ", life %" PRIu32 ", window %" PRIu32 ": shard %" PRIu32 " is not what it computes%s%.300s",
              u->first, fault.life, fault.window, fault.shard, *difference ? "; " : "", difference);
     r->a->report->wrong++;
     if (lease)
@@ -253,11 +258,16 @@ static void compare(mdl_rerun *r, const unit *u) {
                  u->first + u->count - 1, generation);
     else
         text[0] = 0;
-    if (u->joined && compare_joined(r, u, text))
+    int withdrawn = u->joined && is_void(r, u);
+    if (u->joined && !withdrawn && compare_joined(r, u, text))
         return;
     if (text[0] == 0)
         return;
     report->wrong++;
+    if (withdrawn) {
+        mdl_audit_noted(r->a, u->record, MDL_AUDIT_RECOMPUTE, u->key, "%s; its answer is void", text);
+        return;
+    }
     if (u->result) {
         mdl_false_results_add(r->a, u->record, u->key, has_entered(r, u), text);
         mdl_proofs_result(r->a, u->record);
