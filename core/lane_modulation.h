@@ -14,8 +14,8 @@
     X(g)                                                                                                               \
     X(g_prime)                                                                                                         \
     X(c_global)                                                                                                        \
-    X(eta_local) X(eta_global) X(permit) X(drop) X(value) X(reward_mean) X(variance) X(meta_sum) X(meta_base)          \
-        X(meta_first)
+    X(eta_local)                                                                                                       \
+    X(eta_global) X(permit) X(drop) X(value) X(reward_mean) X(variance) X(meta_sum) X(meta_base) X(meta_first)
 
 typedef struct mdl_lane_modulation {
 #define X(name) uint32_t name[MDL_LANES];

@@ -64,7 +64,7 @@
     X(JUDGEMENT, 30, "a judgement follows the last move that is needed, and finds wrong who is wrong by it")           \
     X(EQUIVOCATION, 31,                                                                                                \
       "an equivocation is a message of the worker under the number and session of a commit or result of its, or "      \
-      "another commitment to its lease")\
+      "another commitment to its lease")                                                                               \
     X(NONCE, 32,                                                                                                       \
       "a round's nonce is shown once, when all jobs have answers and nothing is drawn, by a worker that "              \
       "committed to it before anybody showed one; the draw is with all that were shown")

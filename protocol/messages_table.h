@@ -48,7 +48,8 @@
 #define MDL_FIELDS_COMMIT(F)                                                                                           \
     F(U64, lease, 0, MDL_U64_MAX, "lease whose jobs are done")                                                         \
     F(HEX, commitment, 32, 32, "digest that binds the result to come: section 10.2")                                   \
-    F(HEX, round, 32, 32, "digest of the worker's nonce of this generation: section 10.8; not read where none is shared")
+    F(HEX, round, 32, 32,                                                                                              \
+      "digest of the worker's nonce of this generation: section 10.8; not read where none is shared")
 #define MDL_FIELDS_NONCE(F)                                                                                            \
     F(U32, generation, 0, MDL_GENERATION_MAX, "generation that it is for")                                             \
     F(HEX, nonce, 32, 32, "what the digest in its commitments was of")

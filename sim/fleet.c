@@ -116,7 +116,8 @@ static mdl_err write_document(mdl_sim *s) {
     if (!p->unverified) {
         snprintf(verification, sizeof verification,
                  "{\"floor_ppm\":%u,\"plant_ppm\":%u,\"probation\":%u,\"window\":%u,\"shared\":%d}",
-                 (unsigned)p->floor_ppm, (unsigned)p->plant_ppm, (unsigned)p->probation, (unsigned)p->window, p->shared != 0);
+                 (unsigned)p->floor_ppm, (unsigned)p->plant_ppm, (unsigned)p->probation, (unsigned)p->window,
+                 p->shared != 0);
     }
     int size = snprintf(s->document, ROOM,
                         "{\"name\":\"sim\",\"seed\":\"%llu\",\"task\":\"cartpole\","

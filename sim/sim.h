@@ -75,7 +75,7 @@ typedef struct mdl_sim_plan {
     /* the experiment's "verification" */
     int unverified; /* 1: off */
     uint32_t floor_ppm, plant_ppm, probation, window;
-    int shared; /* 1: the workers' nonces are in the draws */
+    int shared;        /* 1: the workers' nonces are in the draws */
     uint32_t checkers; /* jobs that the coordinator does at once, 1..64 */
     int ed25519;       /* 0: keyed BLAKE2b in its place                         */
     /* given the whole ledger at the end, for those who want to lie about it; NULL: nobody */

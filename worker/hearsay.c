@@ -21,7 +21,7 @@ struct mdl_hearsay {
     uv_work_t work;
     uv_loop_t *loop;
     mdl_hearsay_options o;
-    int busy, telling, closed; /* busy: on a thread; telling: calls of ours may close it */
+    int busy, telling, closed;           /* busy: on a thread; telling: calls of ours may close it */
     int silent[MDL_HEARSAY_SOURCES_MAX]; /* it was told that it cannot be read */
     char *trouble[MDL_HEARSAY_SOURCES_MAX];
     note found[MDL_HEARSAY_NOTES_MAX];
