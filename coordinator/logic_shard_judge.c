@@ -140,6 +140,7 @@ void mdl_coordinator_replayed(mdl_coordinator *c, uint32_t job, uint32_t life, u
     if (!c->storage_ok) {
         return; /* a tick asks again */
     }
+    MDL_ASSERT(claim); /* a dispute is between claims */
     int used_is_right = memcmp(claim[0].commit, right, MDL_DIGEST_BYTES) == 0;
     judge_claims(c, s, right, now_ms);
     if (c->failed) {

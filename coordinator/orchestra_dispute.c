@@ -37,6 +37,7 @@ mdl_err mdl_orchestra_replay(const mdl_orchestra *o, mdl_shard_replay *r) {
     r->windows = o->disputed_at.window + 1;
     for (uint32_t i = 0; i < r->windows; i++)
         size += mdl_orchestra_input(o, r->life, i, r->shard, NULL);
+    MDL_ASSERT(size > 0); /* a window takes in its modulatory state at least */
     r->inputs = malloc(size);
     if (!r->inputs)
         return MDL_ENOMEM;

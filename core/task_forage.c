@@ -203,7 +203,7 @@ static int64_t worth(const mdl_task *t, const mdl_forage_agent *a) {
 
 static void forage_step_all(mdl_task *t, const uint32_t *action) {
     mdl_forage *f = &t->forage;
-    uint8_t before[MDL_AGENTS_MAX][MDL_FORAGE_VIEW_MAX];
+    uint8_t before[MDL_AGENTS_MAX][MDL_FORAGE_VIEW_MAX] = {{0}};
     uint32_t wiped[MDL_AGENTS_MAX], agents = t->params.agents, living = 0;
     for (uint32_t k = 0; k < agents; k++) { /* who is first rotates */
         uint32_t i = (t->step + k) % agents;

@@ -35,7 +35,7 @@ mdl_err mdl_checkpoint_sign(const mdl_checkpoint *c, const mdl_vkey *log, const 
 /* A note with its text and the first signature line of the origin's name alone: no
  * cosignatures. Nothing is verified. MDL_OK, what the parsers return, MDL_ENOENT (no
  * such line), MDL_ESIZE (`out` is too small). */
-mdl_err mdl_checkpoint_bare(mdl_text note, mdl_text_out *out);
+mdl_err mdl_checkpoint_bare(mdl_text bytes, mdl_text_out *out);
 /* A witness's line for a checkpoint. The caller has verified it, with its
  * consistency to the last one it signed, and stored that durably.
  *   note_text  mdl_note's `text`

@@ -65,7 +65,7 @@ void mdl_ledger_add_lease(mdl_ledger *l, const mdl_ledger_lease *lease) {
 }
 
 mdl_rule mdl_ledger_on_lease(mdl_ledger *l, const mdl_msg_lease *m, mdl_breach *breach) {
-    mdl_ledger_lease lease;
+    mdl_ledger_lease lease = {0};
     mdl_rule rule = mdl_ledger_check_lease(l, m->lease, m->worker, m->generation, MDL_RULE_LEASE, &lease, breach);
     if (rule != MDL_RULE_OK)
         return rule;

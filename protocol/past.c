@@ -38,7 +38,8 @@ mdl_past *mdl_past_new(const mdl_experiment *x) {
         jobs += x->evolution.island[i].population;
     p->prior = malloc(2 * (size_t)p->layout.genes * sizeof *p->prior);
     p->memory = aligned(mdl_evolution_bytes(&x->evolution, p->layout.genes));
-    p->fitness = malloc(jobs * sizeof *p->fitness); /* at least one an island */
+    MDL_ASSERT(jobs > 0); /* at least one an island */
+    p->fitness = malloc(jobs * sizeof *p->fitness);
     if (!p->prior || !p->memory || !p->fitness) {
         mdl_past_free(p);
         return NULL;

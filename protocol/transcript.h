@@ -58,9 +58,9 @@ typedef struct mdl_transcript_fault {
 
 /* Does the job, which is of `evolution`'s generation, with all its shards, beside the transcript: as costly as the job.
  *   region   [regions] digests that the shards' results end with
- * The experiment's cut is that of t->shards. MDL_OK or MDL_ENOMEM. */
+ * The experiment's cut is that of said->shards. MDL_OK or MDL_ENOMEM. */
 mdl_err mdl_transcript_find(const mdl_experiment *x, const mdl_evolution *evolution, uint32_t job,
-                            const mdl_transcript *t, const uint8_t (*region)[MDL_DIGEST_BYTES],
+                            const mdl_transcript *said, const uint8_t (*region)[MDL_DIGEST_BYTES],
                             mdl_transcript_fault *out);
 
 #endif
