@@ -119,17 +119,6 @@ int mdl_orchestra_lacks(const mdl_orchestra *o, uint32_t shard) {
 
 /* ---- the windows of a life ---- */
 
-typedef struct filled {
-    uint8_t *at;
-    size_t size;
-} filled;
-
-static void fill(void *ctx, const void *bytes, size_t size) {
-    filled *f = ctx;
-    memcpy(f->at + f->size, bytes, size);
-    f->size += size;
-}
-
 mdl_err mdl_orchestra_open_window(mdl_orchestra *o) {
     life_log *log = &o->log[o->life];
     const mdl_network_spec *network = &o->experiment->network;
@@ -152,13 +141,13 @@ mdl_err mdl_orchestra_open_window(mdl_orchestra *o) {
         free_window(o, w);
         return MDL_ENOMEM;
     }
-    filled f = {w->head, 0};
-    mdl_sink sink = {fill, &f};
+    uint8_t *at = w->head;
+    mdl_sink sink = {mdl_put_forward, &at};
     mdl_modulation_save(&o->conductor.modulation[0], &sink);
-    MDL_ASSERT(f.size <= MDL_TRANSCRIPT_MODULATION_MAX);
-    w->modulation_size = (uint32_t)f.size;
+    w->modulation_size = (uint32_t)(at - w->head);
+    MDL_ASSERT(w->modulation_size <= MDL_TRANSCRIPT_MODULATION_MAX);
     mdl_put_f32s(&sink, mdl_conductor_view(&o->conductor, 0)->obs, network->sensors);
-    w->head_size = (uint32_t)f.size;
+    w->head_size = (uint32_t)(at - w->head);
     w->count = 0;
     log->windows++;
     return MDL_OK;
@@ -550,15 +539,16 @@ uint32_t mdl_orchestra_root(const mdl_orchestra *o, const mdl_voice *p, uint8_t 
 
 uint8_t *mdl_orchestra_transcript(const mdl_orchestra *o, const uint8_t (*region)[MDL_DIGEST_BYTES], size_t *size) {
     uint8_t modulation[MDL_TRANSCRIPT_MODULATION_MAX];
-    filled f = {modulation, 0};
-    mdl_sink sink = {fill, &f};
+    uint8_t *end = modulation;
+    mdl_sink sink = {mdl_put_forward, &end};
     uint64_t windows = mdl_orchestra_windows(o);
     size_t each = (size_t)o->shards * MDL_DIGEST_BYTES;
     mdl_life_row *rows = malloc(o->lives * sizeof *rows);
     uint8_t *commits = malloc((size_t)windows * each);
     mdl_modulation_save(&o->conductor.modulation[0], &sink);
-    MDL_ASSERT(mdl_orchestra_over(o) && f.size <= sizeof modulation);
-    *size = mdl_transcript_bytes(o->lives, windows, o->shards, f.size);
+    const size_t modulation_size = (size_t)(end - modulation);
+    MDL_ASSERT(mdl_orchestra_over(o) && modulation_size <= sizeof modulation);
+    *size = mdl_transcript_bytes(o->lives, windows, o->shards, modulation_size);
     uint8_t *out = rows && commits ? malloc(*size) : NULL;
     if (out) {
         uint8_t *at = commits;
@@ -568,7 +558,7 @@ uint8_t *mdl_orchestra_transcript(const mdl_orchestra *o, const uint8_t (*region
             at += rows[i].windows * each;
         }
         mdl_unit_end(&o->conductor, region, rows[o->lives - 1].end);
-        mdl_transcript_write(rows, o->lives, o->shards, modulation, f.size, commits, windows, out);
+        mdl_transcript_write(rows, o->lives, o->shards, modulation, modulation_size, commits, windows, out);
     }
     free(rows);
     free(commits);

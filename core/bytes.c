@@ -51,6 +51,13 @@ void mdl_put_f32s(const mdl_sink *sink, const float *v, size_t count) {
     }
 }
 
+void mdl_put_forward(void *ctx, const void *bytes, size_t size) {
+    uint8_t **at = ctx;
+    if (size > 0)
+        memcpy(*at, bytes, size);
+    *at += size;
+}
+
 void mdl_get_bytes(mdl_reader *r, void *out, size_t size) {
     if (r->bad || size > r->left) {
         r->bad = 1;

@@ -22,6 +22,8 @@ void mdl_put_i64(const mdl_sink *sink, int64_t v);
 void mdl_put_f32(const mdl_sink *sink, float v);
 void mdl_put_f64(const mdl_sink *sink, double v);
 void mdl_put_f32s(const mdl_sink *sink, const float *v, size_t count);
+/* A sink's `write` into memory that is large enough: `ctx` is a uint8_t **, which moves on. */
+void mdl_put_forward(void *ctx, const void *bytes, size_t size);
 
 /* A cursor over received bytes. The first short read sets `bad`; every later
  * read then returns zeros, so callers may check once at the end. */

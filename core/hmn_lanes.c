@@ -112,11 +112,6 @@ static void genome(void *net, const void *region, const mdl_params *p) {
         memset(n->h[d], 0, line);
 }
 
-static void zero(float *rows, size_t count, uint32_t lane) {
-    for (size_t i = 0; i < count; i++)
-        rows[i * MDL_LANES + lane] = 0.0f;
-}
-
 /* The embedding of activity 0: what kernels put for it. */
 static void embed_nothing(const float *e, const mdl_params *p, float h[MDL_EMBED]) {
     float scale = 1.0f;
@@ -135,15 +130,15 @@ static void birth(void *net, const mdl_params *p, uint32_t lane, uint64_t noise_
     const mdl_shape *s = &n->shape;
     for (size_t i = 0; i < s->synapses; i++)
         n->w[i * MDL_LANES + lane] = n->w0[i];
-    zero(n->fast, s->synapses, lane);
-    zero(n->slow, s->synapses, lane);
+    mdl_lane_set(n->fast, s->synapses, lane, 0.0f);
+    mdl_lane_set(n->slow, s->synapses, lane, 0.0f);
     float *const zeroed[] = {n->a, n->z, n->post, n->bias, n->mean, n->value, n->context[0], n->context[1], n->feature};
     for (size_t i = 0; i < sizeof zeroed / sizeof zeroed[0]; i++)
-        zero(zeroed[i], s->neurons, lane);
+        mdl_lane_set(zeroed[i], s->neurons, lane, 0.0f);
     if (n->lag)
-        zero(n->lag, s->neurons, lane);
-    zero(n->sensor_mean, s->sensors, lane);
-    zero(n->x, (size_t)s->slots * s->sources, lane);
+        mdl_lane_set(n->lag, s->neurons, lane, 0.0f);
+    mdl_lane_set(n->sensor_mean, s->sensors, lane, 0.0f);
+    mdl_lane_set(n->x, (size_t)s->slots * s->sources, lane, 0.0f);
     for (uint32_t i = 0; n->embed && i < s->sources; i++) {
         float h[MDL_EMBED];
         embed_nothing(n->embed + 4 * (size_t)i, p, h);
@@ -160,11 +155,6 @@ static void window(void *net, const mdl_lanes_kernel *kernel, const mdl_params *
     kernel->hmn(net, p, w);
 }
 
-static void take_back(float *to, const float *rows, size_t count, uint32_t lane) {
-    for (size_t i = 0; i < count; i++)
-        to[i] = rows[i * MDL_LANES + lane];
-}
-
 static void put_back(const void *net, const mdl_params *p, uint32_t lane, uint32_t last, void *region) {
     const mdl_hmn_lanes *n = net;
     mdl_hmn_region *r = region;
@@ -172,17 +162,17 @@ static void put_back(const void *net, const mdl_params *p, uint32_t lane, uint32
     for (uint32_t j = 0; j < s->neurons; j++) {
         size_t to = mdl_row(s, j), from = mdl_row_packed(s, j) * MDL_LANES;
         uint32_t fan = mdl_row_fan(s, j);
-        take_back(r->w + to, n->w + from, fan, lane);
-        take_back(r->fast + to, n->fast + from, fan, lane);
-        take_back(r->slow + to, n->slow + from, fan, lane);
+        mdl_lane_get(r->w + to, n->w + from, fan, lane);
+        mdl_lane_get(r->fast + to, n->fast + from, fan, lane);
+        mdl_lane_get(r->slow + to, n->slow + from, fan, lane);
     }
     float *const to[] = {r->a, r->z, r->post, r->bias, r->mean, r->value, r->context[0], r->context[1], r->feature};
     float *const from[] = {n->a, n->z, n->post, n->bias, n->mean, n->value, n->context[0], n->context[1], n->feature};
     for (size_t i = 0; i < sizeof to / sizeof to[0]; i++)
-        take_back(to[i], from[i], s->neurons, lane);
+        mdl_lane_get(to[i], from[i], s->neurons, lane);
     if (n->lag)
-        take_back(r->lag, n->lag, s->neurons, lane);
-    take_back(r->sensor_mean, n->sensor_mean, s->sensors, lane);
+        mdl_lane_get(r->lag, n->lag, s->neurons, lane);
+    mdl_lane_get(r->sensor_mean, n->sensor_mean, s->sensors, lane);
     r->novelty = n->novelty[lane];
     for (uint32_t back = s->delay_max + 1; back-- > 0;) {
         const float *row = mdl_hmn_lanes_at(n, n->x, n->clock - 1 - back);

@@ -26,6 +26,16 @@ static inline size_t mdl_row_packed(const mdl_shape *s, uint32_t j) {
     return j < s->hidden ? (size_t)j * s->fan[0] : (size_t)s->hidden * s->fan[0] + (size_t)(j - s->hidden) * s->fan[1];
 }
 
+/* One lane of rows[count][16]: set to x; taken out. */
+static inline void mdl_lane_set(float *rows, size_t count, uint32_t lane, float x) {
+    for (size_t i = 0; i < count; i++)
+        rows[i * MDL_LANES + lane] = x;
+}
+static inline void mdl_lane_get(float *to, const float *rows, size_t count, uint32_t lane) {
+    for (size_t i = 0; i < count; i++)
+        to[i] = rows[i * MDL_LANES + lane];
+}
+
 /* A window of all lanes. Lanes without a life run too, on what their last life
  * left; nobody looks at them. */
 typedef struct mdl_lanes_window {

@@ -100,11 +100,6 @@ static void genome(void *net, const void *region, const mdl_params *p) {
         n->branching[l] = mdl_branching_birth();
 }
 
-static void fill(float *to, size_t count, uint32_t lane, float x) {
-    for (size_t i = 0; i < count; i++)
-        to[i * MDL_LANES + lane] = x;
-}
-
 static void spread(float *to, const float *from, size_t count, uint32_t lane) {
     for (size_t i = 0; i < count; i++)
         to[i * MDL_LANES + lane] = from[i];
@@ -115,17 +110,17 @@ static void birth(void *net, const mdl_params *p, uint32_t lane, uint64_t noise_
     const mdl_shape *s = &n->shape;
     rows all = rows_of(n);
     (void)p;
-    fill(n->fast, s->synapses, lane, 0.0f);
-    fill(n->e, s->synapses, lane, 0.0f);
+    mdl_lane_set(n->fast, s->synapses, lane, 0.0f);
+    mdl_lane_set(n->e, s->synapses, lane, 0.0f);
     spread(n->slow, n->w0, s->synapses, lane);
     spread(n->w, n->w0, s->synapses, lane);
     spread(n->meta, n->meta0, s->synapses, lane);
     for (int i = 0; i < NEURON_ROWS; i++)
-        fill(*all.neuron[i], s->neurons, lane, 0.0f);
-    fill(n->brake, s->neurons, lane, 1.0f);
-    fill(n->sensor_mean, s->sensors, lane, 0.0f);
-    fill(n->x, (size_t)s->slots * s->sources, lane, 0.0f);
-    fill(n->pre, (size_t)s->slots * s->sources, lane, 0.0f);
+        mdl_lane_set(*all.neuron[i], s->neurons, lane, 0.0f);
+    mdl_lane_set(n->brake, s->neurons, lane, 1.0f);
+    mdl_lane_set(n->sensor_mean, s->sensors, lane, 0.0f);
+    mdl_lane_set(n->x, (size_t)s->slots * s->sources, lane, 0.0f);
+    mdl_lane_set(n->pre, (size_t)s->slots * s->sources, lane, 0.0f);
     n->branching[lane] = mdl_branching_birth();
     n->novelty[lane] = 0;
     n->key[0][lane] = (uint32_t)noise_key;
@@ -134,11 +129,6 @@ static void birth(void *net, const mdl_params *p, uint32_t lane, uint64_t noise_
 
 static void window(void *net, const mdl_lanes_kernel *kernel, const mdl_params *p, mdl_lanes_window *w) {
     kernel->neuraxon(net, p, w);
-}
-
-static void collect(float *to, const float *from, size_t count, uint32_t lane) {
-    for (size_t i = 0; i < count; i++)
-        to[i] = from[i * MDL_LANES + lane];
 }
 
 static void put_back(const void *net, const mdl_params *p, uint32_t lane, uint32_t last, void *region) {
@@ -150,21 +140,21 @@ static void put_back(const void *net, const mdl_params *p, uint32_t lane, uint32
     const float *const cells_from[] = {n->fast, n->slow, n->meta, n->e, n->w};
     for (uint32_t j = 0; j < s->neurons; j++)
         for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++)
-            collect(cells[i] + mdl_row(s, j), cells_from[i] + mdl_row_packed(s, j) * MDL_LANES, mdl_row_fan(s, j),
-                    lane);
+            mdl_lane_get(cells[i] + mdl_row(s, j), cells_from[i] + mdl_row_packed(s, j) * MDL_LANES, mdl_row_fan(s, j),
+                         lane);
     float *const to[] = {r->v,   r->z,     r->post,    r->trace, r->adapt,  r->autor,
                          r->lag, r->brake, r->readout, r->value, r->feature};
     const float *const from[] = {n->v,   n->z,     n->post,    n->trace, n->adapt,  n->autor,
                                  n->lag, n->brake, n->readout, n->value, n->feature};
     for (size_t i = 0; i < sizeof to / sizeof to[0]; i++)
-        collect(to[i], from[i], s->neurons, lane);
-    collect(r->sensor_mean, n->sensor_mean, s->sensors, lane);
+        mdl_lane_get(to[i], from[i], s->neurons, lane);
+    mdl_lane_get(r->sensor_mean, n->sensor_mean, s->sensors, lane);
     r->novelty = n->novelty[lane];
     r->branching = n->branching[lane];
     for (uint32_t back = s->delay_max + 1; back-- > 0;) {
         size_t at = (size_t)((last - back) & (s->slots - 1)) * s->sources, twin = at + (size_t)s->slots * s->sources;
-        collect(r->line + at, mdl_neuraxon_lanes_at(n, n->x, n->clock - 1 - back), s->sources, lane);
-        collect(r->line_pre + at, mdl_neuraxon_lanes_at(n, n->pre, n->clock - 1 - back), s->sources, lane);
+        mdl_lane_get(r->line + at, mdl_neuraxon_lanes_at(n, n->x, n->clock - 1 - back), s->sources, lane);
+        mdl_lane_get(r->line_pre + at, mdl_neuraxon_lanes_at(n, n->pre, n->clock - 1 - back), s->sources, lane);
         memcpy(r->line + twin, r->line + at, s->sources * sizeof(float));
         memcpy(r->line_pre + twin, r->line_pre + at, s->sources * sizeof(float));
     }

@@ -10,18 +10,6 @@ enum { SUMS = 24 };
 /* Sensors show nothing beyond this (SPEC 5.7). */
 #define SENSOR_MAX 1024.0f
 
-/* A sink into memory that is large enough. */
-typedef struct filled {
-    uint8_t *at;
-    size_t size;
-} filled;
-
-static void fill(void *ctx, const void *bytes, size_t size) {
-    filled *f = ctx;
-    memcpy(f->at + f->size, bytes, size);
-    f->size += size;
-}
-
 static size_t part_of(const mdl_experiment *x) {
     return x->network.sources > 0 ? (size_t)x->network.window * x->network.listen : 0;
 }
@@ -32,16 +20,16 @@ size_t mdl_shard_output_max(const mdl_experiment *x, const uint32_t *owner, uint
 }
 
 size_t mdl_shard_output(const mdl_player *p, uint8_t *out) {
-    filled f = {out, 0};
-    mdl_sink sink = {fill, &f};
+    uint8_t *at = out;
+    mdl_sink sink = {mdl_put_forward, &at};
     mdl_put_i64(&sink, p->out.partials.activity);
     mdl_put_i64(&sink, p->out.partials.value);
     mdl_put_i64(&sink, p->out.partials.novelty);
     if (p->first)
         mdl_put_f32s(&sink, p->out.motor, p->experiment->network.motors);
     for (uint32_t i = 0; i < p->sends; i++)
-        f.size += mdl_boundary_pack(mdl_player_sent(p, i), p->part, out + f.size);
-    return f.size;
+        at += mdl_boundary_pack(mdl_player_sent(p, i), p->part, at);
+    return (size_t)(at - out);
 }
 
 mdl_err mdl_shard_output_read(const mdl_experiment *x, const mdl_activity_rule *rule, const uint32_t *owner,
@@ -88,15 +76,15 @@ size_t mdl_shard_input(const mdl_conductor *c, const uint32_t *owner, uint32_t s
                        const mdl_packed packed[MDL_REGIONS_MAX], uint8_t *out) {
     const mdl_network_spec *network = &c->experiment->network;
     uint32_t region[MDL_REGIONS_MAX], hears = mdl_cut_hears(network, owner, shard, region);
-    filled f = {out, 0};
-    mdl_sink sink = {fill, &f};
+    uint8_t *at = out;
+    mdl_sink sink = {mdl_put_forward, &at};
     mdl_modulation_save(&c->modulation[0], &sink);
     if (owner[0] == shard)
         mdl_put_f32s(&sink, mdl_conductor_view(c, 0)->obs, network->sensors);
-    MDL_ASSERT(f.size == input_head(c->experiment, owner[0] == shard));
+    MDL_ASSERT((size_t)(at - out) == input_head(c->experiment, owner[0] == shard));
     for (uint32_t i = 0; c->windows > 0 && i < hears; i++)
         mdl_put_bytes(&sink, packed[region[i]].at, packed[region[i]].size);
-    return f.size;
+    return (size_t)(at - out);
 }
 
 mdl_err mdl_shard_input_run(mdl_player *p, const uint8_t *bytes, size_t size) {

@@ -80,15 +80,9 @@ size_t mdl_transcript_bytes(uint32_t lives, uint64_t windows, uint32_t shards, s
            (size_t)windows * shards * MDL_DIGEST_BYTES;
 }
 
-static void fill(void *ctx, const void *bytes, size_t size) {
-    uint8_t **at = ctx;
-    memcpy(*at, bytes, size);
-    *at += size;
-}
-
 void mdl_transcript_write(const mdl_life_row *rows, uint32_t lives, uint32_t shards, const uint8_t *modulation,
                           size_t modulation_size, const uint8_t *commits, uint64_t windows, uint8_t *out) {
-    mdl_sink sink = {fill, &out};
+    mdl_sink sink = {mdl_put_forward, &out};
     mdl_put_bytes(&sink, magic, sizeof magic);
     mdl_put_u32(&sink, lives);
     mdl_put_u32(&sink, shards);
