@@ -78,8 +78,17 @@ wait_for 20 at_least run jobs_leased 1
 
 # ---- ban: its leases are taken back, its results refused; it stops and says why ----
 holds_lease() { "$MODULON" workers --data run --json | grep -q "\"key\":\"$bad_key\"[^}]*\"leases\":[1-9]"; }
-wait_for 10 holds_lease
+# Stopped in the middle of its work, so that the ban finds it with a lease whatever the machine's speed.
+caught() {
+    kill -STOP $bad
+    sleep 0.1 # what was on its way is in
+    holds_lease && return
+    kill -CONT $bad
+    return 1
+}
+wait_for 20 caught
 expect 0 "$MODULON" ban --data run "$bad_key" "wrong results"
+kill -CONT $bad
 ends $bad 10 3
 grep -q "refused: this key is banned" bad.err || fail "the banned worker says: $(tail -n 3 bad.err)"
 expect 2 "$MODULON" ban --data run "$bad_key"
