@@ -5,11 +5,12 @@ file(GLOB fuzz_sources CONFIGURE_DEPENDS tests/fuzz/*.c)
 list(FILTER fuzz_sources EXCLUDE REGEX "/driver\\.c$")
 file(GLOB bad_inputs CONFIGURE_DEPENDS LIST_DIRECTORIES true tests/bad_*)
 if(MODULON_FUZZ)
+    pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
     # libFuzzer guesses values from the integer comparisons that it traces. Where these are loop bounds and digits
     # they teach it nothing, and cost more than the work itself. Decoders of core keep them.
     file(GLOB untraced CONFIGURE_DEPENDS core/*.c)
     list(FILTER untraced EXCLUDE REGEX "/(life|modulat[^/]*|[^/]*_state|neuraxon_v1)\\.c$")
-    list(APPEND untraced protocol/base64.c protocol/scan.c)
+    list(APPEND untraced protocol/base64.c protocol/digest.c protocol/scan.c protocol/text_scan.c)
     set_property(SOURCE ${untraced} APPEND PROPERTY COMPILE_OPTIONS -fno-sanitize-coverage=trace-cmp)
 endif()
 foreach(source ${fuzz_sources})
@@ -19,6 +20,13 @@ foreach(source ${fuzz_sources})
     set_target_properties(${program} PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/fuzz OUTPUT_NAME ${stem})
     target_link_libraries(${program} PRIVATE modulon_coordinator modulon_protocol modulon_core)
+    if(stem STREQUAL "fuzz_worker") # its coordinator is that of the worker's tests
+        target_link_libraries(${program} PRIVATE modulon_worker PkgConfig::CMOCKA)
+    endif()
+    if(stem STREQUAL "fuzz_files") # two of its readers belong to the program
+        target_sources(${program} PRIVATE cli/inputs.c cli/session_file.c)
+        target_link_libraries(${program} PRIVATE m)
+    endif()
     modulon_common(${program})
     if(MODULON_FUZZ)
         target_link_options(${program} PRIVATE -fsanitize=fuzzer)
