@@ -117,7 +117,8 @@ static void prepare(void) {
     put_text(&it.right[KEY], "modulon-key-v1 ");
     put_hex(&it.right[KEY], seed, sizeof seed, ' ');
     put_hex(&it.right[KEY], public, sizeof public, '\n');
-    crypto_pwhash_argon2id(key, sizeof key, passphrase, strlen(passphrase), salt, 2, 64 << 20, 2);
+    int full = crypto_pwhash_argon2id(key, sizeof key, passphrase, strlen(passphrase), salt, 2, 64 << 20, 2);
+    MDL_ASSERT(!full);
     crypto_secretbox_easy(box, seed, sizeof seed, nonce, key);
     put_text(&it.right[SEALED], "modulon-sealed-key-v1 ");
     put_hex(&it.right[SEALED], salt, sizeof salt, ' ');

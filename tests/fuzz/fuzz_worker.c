@@ -25,6 +25,7 @@ static struct {
     input in;
     scripted s;
     int spoil;  /* the next answer: 1 a field, 2 a byte */
+    int other;  /* the last answer is not what the script said */
     int honest; /* so far */
     uint32_t receipts;
     struct mdl_worker_scratch *scratch;
@@ -67,6 +68,7 @@ static void spoiling(mdl_worker *w, const mdl_moment *at, uint64_t token, mdl_er
         place |= take(&it.in);
         copy[place % size] ^= take(&it.in);
     }
+    it.other = length != size || memcmp(copy, bytes, size) != 0;
     mdl_worker_reply(w, at, token, MDL_OK, copy, length);
     free(copy);
 }
@@ -114,10 +116,12 @@ static void go_on(scripted *s, int spoil_it) {
         scripted_reply(s, c, NULL, 0);
         return;
     }
-    it.receipts += !spoil_it && c->m.type == MDL_MSG_RESULT;
+    int result = c->m.type == MDL_MSG_RESULT;
     it.spoil = spoil_it;
+    it.other = 0;
     scripted_serve(s, c);
     it.spoil = 0;
+    it.receipts += result && !it.other;
 }
 
 /* A checkpoint that somebody else was shown. */
