@@ -86,9 +86,11 @@ static int answerable(scripted *s, const scripted_call *c) {
     case MDL_MSG_WANT:
         return s->leases < LEASES_KNOWN;
     case MDL_MSG_COMMIT:
-        return c->m.as.commit.lease < s->leases && s->leaves < SCRIPTED_LEAVES;
-    case MDL_MSG_RESULT:
-        return r->lease < s->leases && s->leaves < SCRIPTED_LEAVES && r->first + r->count <= SCRIPTED_JOBS;
+        return c->m.as.commit.lease < s->leases && s->leaves < SCRIPTED_LEAVES &&
+               (it.honest || !s->commit_of[c->m.as.commit.lease]);
+    case MDL_MSG_RESULT: /* after a spoilt grant it may be of other jobs than the script believes */
+        return r->lease < s->leases && s->leaves < SCRIPTED_LEAVES && r->first + r->count <= SCRIPTED_JOBS &&
+               (it.honest || !s->model->experiment.verification.used || scripted_is_committed(s, r));
     case MDL_MSG_PROVE:
         return s->leaves > 0 && c->m.as.prove.from > 0 && c->m.as.prove.from <= s->leaves &&
                c->m.as.prove.to <= s->leaves && (c->m.as.prove.to == 0 || c->m.as.prove.from <= c->m.as.prove.to);
