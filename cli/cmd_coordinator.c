@@ -14,10 +14,10 @@
 #include "coordinator/http.h"
 #include "coordinator/page.h"
 #include "protocol/experiment_json.h"
+#include "protocol/grow.h"
 #include "protocol/key_change.h"
 #include "protocol/note.h"
 #include "runtime/file.h"
-#include "runtime/memory.h"
 #include "runtime/progress.h"
 
 enum { LINGER_MS = 3000, SHOW_MS = 500, RATE_MS = 2000 };

@@ -6,9 +6,11 @@
 
 #include "cli/cli.h"
 #include "cli/files.h"
+#include "protocol/grow.h"
 #include "protocol/neuraxon_convert.h"
 #include "protocol/neuraxon_v1_file.h"
 #include "runtime/file.h"
+#include "runtime/memory.h"
 
 static const mdl_usage usage = {
     .name = "export",

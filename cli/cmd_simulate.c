@@ -17,6 +17,7 @@
 #include "protocol/safetensors.h"
 #include "runtime/champion.h"
 #include "runtime/file.h"
+#include "runtime/memory.h"
 
 enum { SHOWN = 64, GENOME_BYTES_MAX = 1 << 30 };
 

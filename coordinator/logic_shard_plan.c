@@ -6,6 +6,7 @@
 
 #include "coordinator/logic_shard.h"
 #include "core/assert.h"
+#include "protocol/grow.h"
 
 enum {
     LATE_MS_MIN = 500,                 /* nobody is late earlier                           */
@@ -158,7 +159,7 @@ static mdl_stage *open_stage(mdl_coordinator *c, uint32_t shards, uint64_t now_m
     struct mdl_shards *all = c->shards;
     mdl_duty_choice fresh = mdl_duty_first_fresh(mdl_ledger_duty(c->ledger));
     if (fresh.most == 0 || all->stages == MDL_STAGES_MAX || !all_played(c) ||
-        !mdl_grow((void **)&all->stage, &all->stages_room, all->stages + 1, sizeof *all->stage)) {
+        !mdl_list_grow_zeroed(&all->stage, &all->stages_room, all->stages + 1, sizeof *all->stage)) {
         return NULL;
     }
     mdl_orchestra *o = mdl_orchestra_new(mdl_stage_experiment(c), mdl_ledger_evolution(c->ledger), fresh.first, shards);
