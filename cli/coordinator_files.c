@@ -245,7 +245,7 @@ int mdl_cli_coordinator_backup(const mdl_coordinator_settings *s) {
         err = copy_file(s->data, s->to, "experiment.json", 0644, error, sizeof error);
     }
     if (err != MDL_OK) {
-        return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+        return mdl_cli_end(err, error);
     }
     printf("%s is a copy of %s, with its keys: keep it as you keep those\n", s->to, s->data);
     return MDL_EXIT_OK;
