@@ -32,6 +32,11 @@ mdl_err mdl_tlog_proof_parse(mdl_text bytes, mdl_tlog_proof *out);
 /* Print. `checkpoint` is a signed note. */
 void mdl_tlog_proof_put(const mdl_tlog_proof *proof, mdl_text_out *out);
 
+/* How a proof ends, and a request to a witness (protocol/witness.h): hashes in base64, a line each, an empty line and
+ * a signed note. Into hash[0..most) and *count; the note is a view. MDL_OK or errors as above. */
+mdl_err mdl_tlog_tail_parse(mdl_text rest, uint32_t most, mdl_hash *hash, uint32_t *count, mdl_text *checkpoint);
+void mdl_tlog_tail_put(const mdl_hash *hash, uint32_t count, mdl_text checkpoint, mdl_text_out *out);
+
 /* Whether the record with this leaf hash is in the log of `policy`.
  *   leaf        mdl_merkle_leaf() of the record, which the caller has
  *   checkpoint  out, may be NULL: the verified one

@@ -1,7 +1,7 @@
 /* Judgements of disputes: an audit runs their last step, and notes the convict's results. */
-#include "protocol/grow.h"
 #include "tests/audit/support.h"
 
+#include "protocol/grow.h"
 #include "protocol/retrace.h"
 
 static mdl_audit_report report;
