@@ -32,7 +32,7 @@ static void open_setting(setting *s) {
     memset(s, 0, sizeof *s);
     search_open(&s->run, experiment, 1);
     s->life = s->run.life;
-    s->own = mdl_life_init(search_memory(mdl_life_bytes(&s->run.x, 1)), &s->run.x, 1, NULL);
+    s->own = search_life(&s->run.x, 1, NULL);
     mdl_unit_job(s->life, s->run.e, JOB, s->run.genome, s->rows, &s->answer);
     mdl_evolution_job(s->run.e, JOB, &s->job, s->run.genome);
     mdl_life_genome(s->own, s->run.genome);

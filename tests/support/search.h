@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "core/hmn_kernel.h"
 #include "protocol/experiment_json.h"
 #include "protocol/unit.h"
 
@@ -19,14 +20,19 @@ typedef struct search {
     mdl_experiment x;
     float *prior, *genome; /* genome: room for one */
     mdl_evolution *e;
-    mdl_life *life;
-    void *evolution_memory, *life_memory;
+    mdl_life *life; /* the first thing in its block: free() */
+    void *memory;   /* of the evolution */
 } search;
 
 static inline void *search_memory(size_t size) {
     void *memory = aligned_alloc(64, (size + 63) / 64 * 64);
     assert_non_null(memory);
     return memory;
+}
+
+/* A life of its own, to be free()d. `kernel` NULL: the best. */
+static inline mdl_life *search_life(const mdl_experiment *x, uint32_t shards, const mdl_kernel *kernel) {
+    return mdl_life_init(search_memory(mdl_life_bytes(x, shards)), x, shards, kernel);
 }
 
 /* At generation 0; the life is cut into this many shards. */
@@ -39,17 +45,16 @@ static inline void search_open(search *s, const char *json, uint32_t shards) {
     s->genome = calloc(layout.genes, sizeof *s->genome);
     assert_true(s->prior && s->genome);
     mdl_gene_prior prior = mdl_genome_search_prior(&s->x, &layout, s->prior);
-    s->evolution_memory = search_memory(mdl_evolution_bytes(&s->x.evolution, layout.genes));
-    s->e = mdl_evolution_init(s->evolution_memory, &s->x.evolution, &prior);
-    s->life_memory = search_memory(mdl_life_bytes(&s->x, shards));
-    s->life = mdl_life_init(s->life_memory, &s->x, shards, NULL);
+    s->memory = search_memory(mdl_evolution_bytes(&s->x.evolution, layout.genes));
+    s->e = mdl_evolution_init(s->memory, &s->x.evolution, &prior);
+    s->life = search_life(&s->x, shards, NULL);
 }
 
 static inline void search_close(search *s) {
     free(s->prior);
     free(s->genome);
-    free(s->evolution_memory);
-    free(s->life_memory);
+    free(s->memory);
+    free(s->life);
 }
 
 /* Of an evolution that is done: the digest of the champion's genome. */
