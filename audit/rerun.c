@@ -24,8 +24,10 @@ typedef struct unit {
 struct mdl_rerun {
     mdl_audit *a;
     uint32_t threads;
-    void **life;    /* [threads] */
-    float **genome; /* [threads] */
+    void **life;                  /* [threads] */
+    float **genome;               /* [threads][together x genes] */
+    uint32_t together;            /* jobs done at once */
+    uint32_t *piece, pieces_room; /* [more than jobs] where pieces of those to do start */
     unit *unit;
     size_t units;
     uint32_t units_room;
@@ -52,10 +54,13 @@ mdl_rerun *mdl_rerun_new(mdl_audit *a) {
     int good = r->life && r->genome;
     for (uint32_t i = 0; i < r->threads && good; i++) {
         r->life[i] = mdl_aligned(mdl_life_bytes(x, 1));
-        r->genome[i] = calloc(genes, sizeof **r->genome);
-        good = r->life[i] && r->genome[i];
-        if (good)
-            r->life[i] = mdl_life_init(r->life[i], x, 1, NULL); /* the first thing in its block */
+        good = r->life[i] != NULL;
+        if (!good)
+            break;
+        r->life[i] = mdl_life_init(r->life[i], x, 1, NULL); /* the first thing in its block */
+        r->together = mdl_unit_together(r->life[i]);
+        r->genome[i] = calloc((size_t)r->together * genes, sizeof **r->genome);
+        good = r->genome[i] != NULL;
     }
     if (!good) {
         mdl_rerun_free(r);
@@ -75,6 +80,7 @@ void mdl_rerun_free(mdl_rerun *r) {
     }
     free(r->life);
     free(r->genome);
+    free(r->piece);
     free(r->unit);
     free(r->job);
     free(r->claimed);
@@ -87,6 +93,7 @@ static int room_for_jobs(mdl_rerun *r, size_t count) {
     uint32_t job = r->jobs_room, claimed = r->jobs_room;
     return mdl_list_grow(&r->job, &job, wanted, sizeof *r->job) &&
            mdl_list_grow(&r->claimed, &claimed, wanted, sizeof *r->claimed) &&
+           mdl_list_grow(&r->piece, &r->pieces_room, wanted + 1, sizeof *r->piece) &&
            mdl_list_grow(&r->result, &r->jobs_room, wanted, sizeof *r->result);
 }
 
@@ -121,13 +128,15 @@ mdl_err mdl_rerun_add_joined(mdl_rerun *r, uint64_t record, const uint8_t key[MD
     return err;
 }
 
-static void run_job(void *shared, uint32_t thread, uint32_t index) {
+static void run_piece(void *shared, uint32_t thread, uint32_t piece) {
     mdl_rerun *r = shared;
-    mdl_unit_job(r->life[thread], r->of, r->job[index], r->genome[thread], NULL, &r->result[index]);
+    uint32_t at = r->piece[piece];
+    mdl_unit_jobs(r->life[thread], r->of, r->job + at, r->piece[piece + 1] - at, r->genome[thread], r->result + at);
 }
 
-static int show(void *watcher, uint32_t done) {
+static int show(void *watcher, uint32_t pieces) {
     const mdl_rerun *r = watcher;
+    uint32_t done = r->piece[pieces];
     char text[64];
     double part = (double)(r->upto - r->behind) * done / (double)r->jobs;
     snprintf(text, sizeof text, "generation %" PRIu32 ", %" PRIu64 " jobs computed again",
@@ -267,7 +276,8 @@ void mdl_rerun_go(mdl_rerun *r, uint64_t upto) {
     r->upto = upto;
     r->of = mdl_ledger_evolution(r->a->ledger);
     if (r->units > 0) {
-        mdl_pool_run(r->a->pool, (uint32_t)r->jobs, run_job, r, show, r);
+        uint32_t pieces = mdl_pool_cut(r->piece, (uint32_t)r->jobs, 0, r->together, r->threads);
+        mdl_pool_run(r->a->pool, pieces, run_piece, r, show, r);
         for (size_t i = 0; i < r->units; i++)
             compare(r, &r->unit[i]);
     }

@@ -191,7 +191,7 @@ static void champion_of(world *w, uint8_t digest[MDL_DIGEST_BYTES]) {
 
 static void any_order_gives_the_same_champion(void **state) {
     (void)state;
-    alone right;
+    search_outcome right;
     uint8_t found[MDL_DIGEST_BYTES];
     uint32_t crashes = 0, repeats = 0, sessions = 0;
     uint64_t expired = 0, copies = 0, receipts = 0;
@@ -245,7 +245,7 @@ static int lied(const world *w, const uint8_t *key) {
 
 static void play_liars(world *w, const char *verification, liars *sum) {
     char json[1024];
-    alone right;
+    search_outcome right;
     uint8_t found[MDL_DIGEST_BYTES];
     memset(sum, 0, sizeof *sum);
     ledger_verified_experiment(verification, json, sizeof json);

@@ -42,7 +42,7 @@ static int transcript_is_right(const stage *w, const mdl_ledger *l, uint32_t job
     return !fault.found;
 }
 
-static void read_ledger(stage *w, const alone *right, told *out) {
+static void read_ledger(stage *w, const search_outcome *right, told *out) {
     static uint64_t list[MDL_LIST_MAX];
     mdl_blobs blobs = {fake_get, &w->s};
     mdl_ledger *l = mdl_ledger_new(w->s.config.key, &blobs);
@@ -107,7 +107,7 @@ static void any_cut_gives_the_same_answers(void **state) {
         for (uint32_t i = 0; i < 4; i++) {
             for (uint32_t players = 1; players <= CAST; players += m + (shards[i] == 2 ? 3 : 1)) {
                 char sharding[64];
-                alone right;
+                search_outcome right;
                 told found;
                 snprintf(sharding, sizeof sharding, "{\"shards\":%u,\"snapshot_windows\":4}", shards[i]);
                 const char *json = experiment(models[m], windows[(i + players) % 2], sharding, "\"off\"");
@@ -135,7 +135,7 @@ static void deaths_and_crashes_change_nothing(void **state) {
     static stage w;
     uint32_t deaths = 0, crashes = 0, states = 0, silent = 0, windows = 0;
     for (uint64_t seed = 1; seed <= 5; seed++) {
-        alone right;
+        search_outcome right;
         told found;
         const char *json =
             experiment(seed % 2 ? "hmn" : "neuraxon", 2, "{\"shards\":4,\"snapshot_windows\":3}", "\"off\"");
@@ -167,7 +167,7 @@ static void replicas_find_a_liar(void **state) {
     uint64_t spent = 0;
     uint32_t again = 0;
     for (uint32_t i = 0; i < 6; i++) {
-        alone right;
+        search_outcome right;
         told found;
         const char *json = experiment("hmn", 2, "{\"shards\":4,\"replicas\":2,\"snapshot_windows\":3}", "\"off\"");
         run_alone(json, &right);
@@ -198,7 +198,7 @@ static void a_check_names_a_liar(void **state) {
     static stage w;
     uint32_t named = 0;
     for (uint32_t i = 0; i < 8; i++) {
-        alone right;
+        search_outcome right;
         told found;
         const char *json =
             experiment("hmn", 2, "{\"shards\":4,\"snapshot_windows\":3}", "{\"probation\":1000,\"plant_ppm\":0}");
@@ -229,7 +229,7 @@ static void a_check_names_a_liar(void **state) {
 static void memory_cuts_networks(void **state) {
     (void)state;
     static stage w;
-    alone right;
+    search_outcome right;
     told found;
     mdl_experiment x;
     uint64_t largest[9] = {0};

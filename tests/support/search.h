@@ -68,14 +68,14 @@ static inline void search_champion(search *s, uint8_t digest[MDL_DIGEST_BYTES], 
 }
 
 /* What one process makes of an experiment: answers of all jobs, and the champion. */
-typedef struct alone {
+typedef struct search_outcome {
     mdl_job_result *job; /* of all generations, one behind the other; free() it */
     uint32_t jobs, generation_first[16];
     uint64_t updates;
     uint8_t champion[MDL_DIGEST_BYTES];
-} alone;
+} search_outcome;
 
-static inline void run_alone(const char *json, alone *out) {
+static inline void run_alone(const char *json, search_outcome *out) {
     search s;
     search_open(&s, json, 1);
     memset(out, 0, sizeof *out);
