@@ -413,12 +413,13 @@ void mdl_shell_close(mdl_shell *s, void (*closed)(void *ctx), void *ctx) {
     s->closed = closed;
     s->closed_ctx = ctx;
     mdl_committer_stop(c);
-    s->open_handles = 4;
+    s->open_handles = 5;
     if (s->checker) {
         s->open_handles++;
         mdl_checker_close(s->checker, handle_gone, s);
     }
     uv_close((uv_handle_t *)&c->done, handle_gone);
+    uv_close((uv_handle_t *)&s->read, handle_gone);
     uv_close((uv_handle_t *)&s->arrivals, handle_gone);
     if (s->server) {
         mdl_server_close(s->server, server_gone, s);

@@ -117,6 +117,7 @@ struct mdl_shell {
     mdl_bucket bucket[MDL_BUCKETS];
     mdl_told told[MDL_TOLD_MAX];
     uv_timer_t tick;
+    uv_check_t read;
     uv_prepare_t arrivals;
     struct mdl_arrival *arrived, **arrived_last; /* in order, for the pool */
     struct mdl_arrival *spare;                   /* memory for some more of the usual size */
