@@ -123,6 +123,8 @@ static void give(mdl_shell *s) {
     }
     s->gather_ns = 0;
     mdl_committer_give(c, &s->batch);
+    s->batch = s->resting;
+    memset(&s->resting, 0, sizeof s->resting);
 }
 
 static void answer_receipts(mdl_batch *b) {
@@ -182,8 +184,10 @@ static void on_committed(uv_async_t *async) {
         mdl_coordinator_stored(s->logic, s->durable, s->checkpoint, strlen(s->checkpoint));
         answer_receipts(&done);
         release(s);
+        mdl_batch_clear(&s->resting);
+        mdl_batch_reset(&done);
+        s->resting = done;
     }
-    mdl_batch_clear(&done);
     set_stalled(s, failing, trouble);
     give(s);
 }
@@ -355,6 +359,7 @@ static void release_all(mdl_shell *s) {
     free(s->blob);
     mdl_shell_end_calls(s);
     mdl_batch_clear(&s->batch);
+    mdl_batch_clear(&s->resting);
     mdl_batch_clear(&s->committer.batch);
     mdl_store_close(&s->reader);
     mdl_store_close(&s->committer.store);

@@ -220,13 +220,14 @@ static void on_read(uv_check_t *check) {
 /* Before the loop waits: what did not come from the network. */
 static void on_turn(uv_prepare_t *prepare) { mdl_shell_flush_calls(prepare->data); }
 
-/* libuv's pool has four threads unless it is told before its first work. */
+/* libuv's pool has four threads unless it is told before its first work. One a CPU: more of them only take turns. Two
+ * at least, for libuv keeps half of them free of work that waits for others, as looking up a name does. */
 static void use_all_cpus(uint32_t cpus) {
     char have[16], threads[16];
     size_t size = sizeof have;
-    if (cpus <= 4 || uv_os_getenv("UV_THREADPOOL_SIZE", have, &size) == 0)
+    if (uv_os_getenv("UV_THREADPOOL_SIZE", have, &size) == 0)
         return;
-    snprintf(threads, sizeof threads, "%u", (unsigned)cpus);
+    snprintf(threads, sizeof threads, "%u", cpus < 2 ? 2u : (unsigned)cpus);
     uv_os_setenv("UV_THREADPOOL_SIZE", threads);
 }
 

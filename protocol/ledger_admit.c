@@ -66,7 +66,8 @@ mdl_rule mdl_ledger_add_worker(mdl_ledger *l, const mdl_msg_admit *m, uint32_t o
         return mdl_ledger_no_memory(breach);
 
     /* Owners by number: that of the owner's first worker. */
-    uint32_t *by_owner = l->by_owner, *by_key = l->by_key;
+    uint32_t *by_owner = l->by_owner;
+    mdl_ledger_key *by_key = l->by_key;
     mdl_ledger_worker *worker = l->worker;
     uint32_t place = owner_place(l, m->owner), number = l->workers;
     if (owner_number != UINT32_MAX) {
@@ -79,11 +80,9 @@ mdl_rule mdl_ledger_add_worker(mdl_ledger *l, const mdl_msg_admit *m, uint32_t o
         l->owners++;
     }
 
-    uint32_t at = l->workers;
-    while (at > 0 && memcmp(worker[by_key[at - 1]].key, m->worker, sizeof m->worker) > 0)
-        at--;
+    uint32_t at = mdl_ledger_key_place(l, m->worker);
     memmove(by_key + at + 1, by_key + at, (l->workers - at) * sizeof *by_key);
-    by_key[at] = l->workers;
+    by_key[at] = (mdl_ledger_key){mdl_ledger_key_head(m->worker), l->workers};
     worker += l->workers++;
     *worker = (mdl_ledger_worker){.admitted = l->size, .how = m->how, .owner_number = number, .line = l->workers - 1};
     memcpy(worker->key, m->worker, sizeof worker->key);
