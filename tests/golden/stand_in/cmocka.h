@@ -26,7 +26,10 @@ struct CMUnitTest {
             fail_msg("%s", #c);                                                                                        \
     } while (0)
 #define assert_int_equal(a, b) assert_true((unsigned long long)(a) == (unsigned long long)(b))
-#define assert_in_range(v, low, high) assert_true((v) >= (low) && (v) <= (high))
+static inline int stand_in_within(unsigned long long v, unsigned long long low, unsigned long long high) {
+    return v >= low && v <= high;
+}
+#define assert_in_range(v, low, high) assert_true(stand_in_within(v, low, high))
 #define assert_null(p) assert_true((p) == NULL)
 #define assert_non_null(p) assert_true((p) != NULL)
 #define assert_ptr_equal(a, b) assert_true((const void *)(a) == (const void *)(b))
