@@ -35,6 +35,7 @@ typedef struct mdl_voice {
     uint64_t played;     /* of them played again, silently                           */
     int done;            /* its result is in the ledger                              */
     /* The caller's: */
+    uint64_t begun_ms;            /* when its lease began                                   */
     uint64_t heard_ms, handed_ms; /* from its worker; when it was last given windows to run */
     int orphan;                   /* its worker has begun a new session since               */
     int pulled;                   /* it has asked, and given nothing since                  */
