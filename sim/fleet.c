@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/assert.h"
 #include "protocol/experiment_json.h"
 #include "sim/internal.h"
 
@@ -37,22 +36,6 @@ void mdl_sim_fail(mdl_sim *s, mdl_err err) {
     if (s->failed == MDL_OK) {
         s->failed = err;
     }
-}
-
-int mdl_sim_grow(void **at, uint32_t *room, uint32_t count, size_t size) {
-    if (count <= *room) {
-        return 1;
-    }
-    uint32_t wanted = *room < 16 ? 32 : 2 * *room;
-    wanted = wanted < count ? count : wanted;
-    uint8_t *grown = realloc(*at, wanted * size);
-    if (!grown) {
-        return 0;
-    }
-    memset(grown + *room * size, 0, (wanted - *room) * size);
-    *at = grown;
-    *room = wanted;
-    return 1;
 }
 
 void mdl_sim_at(mdl_sim *s, uint64_t at_us, uint32_t kind, uint32_t worker, uint64_t token, mdl_sim_bytes *bytes) {

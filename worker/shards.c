@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "protocol/grow.h"
 #include "worker/logic_internal.h"
 
 enum { RUN = 1, NOT_YET = 2, OVER = 3, AGAIN = 4, GONE = 5 }; /* step.what */
@@ -72,11 +73,6 @@ static void drop(mdl_worker *w, mdl_slot *s) {
     s->sent.used = 0;
     if (!s->running)
         empty(w, s);
-}
-
-void mdl_shards_drop(mdl_worker *w, uint32_t slot) {
-    MDL_ASSERT(slot < w->slots && w->slot[slot].work);
-    drop(w, &w->slot[slot]);
 }
 
 void mdl_shards_free(mdl_worker *w) {
@@ -178,22 +174,9 @@ static uint32_t place_of(const mdl_slot *s, uint32_t life, uint32_t window) {
     return i < s->starts ? s->started[i] + window : UINT32_MAX;
 }
 
-static int grow(void *at, uint32_t *room, uint32_t count, size_t size) {
-    void **list = at;
-    if (count <= *room)
-        return 1;
-    uint32_t more = *room * 2 > count ? *room * 2 : count;
-    void *bytes = realloc(*list, more * size);
-    if (!bytes)
-        return 0;
-    *list = bytes;
-    *room = more;
-    return 1;
-}
-
 /* Of the order that was carried out. 0: out of memory. */
 static int add_digests(mdl_slot *s, const mdl_shard_work *work) {
-    if (!grow(&s->digest, &s->room, s->count + work->count, MDL_DIGEST_BYTES))
+    if (!mdl_list_grow(&s->digest, &s->room, s->count + work->count, MDL_DIGEST_BYTES))
         return 0;
     memcpy(s->digest + (size_t)s->count * MDL_DIGEST_BYTES, work->commit, (size_t)work->count * MDL_DIGEST_BYTES);
     s->count += work->count;
@@ -202,7 +185,7 @@ static int add_digests(mdl_slot *s, const mdl_shard_work *work) {
 
 /* The next life begins. 0: out of memory. */
 static int next_life(mdl_slot *s) {
-    if (!grow(&s->started, &s->starts_room, s->starts + 1, sizeof *s->started))
+    if (!mdl_list_grow(&s->started, &s->starts_room, s->starts + 1, sizeof *s->started))
         return 0;
     s->started[s->starts++] = s->count;
     s->life++;
@@ -490,15 +473,7 @@ void mdl_shards_receipt(mdl_worker *w, uint32_t slot, const uint8_t *bytes, size
     }
     mdl_worker_answered(w, mdl_shard_way(w, s));
     w->places[s->sent.place].failures = 0;
-    w->accepted++;
-    w->credit += s->updates;
-    mdl_settled settled = {.state = MDL_NOTICE_ACCEPTED,
-                           .text = "",
-                           .record = proof.index,
-                           .envelope = which->envelope,
-                           .envelope_size = which->size,
-                           .proof = bytes,
-                           .proof_size = size};
+    mdl_settled settled = mdl_settled_by(which, proof.index, bytes, size);
     mdl_held_settled(w, &s->of, s->updates, w->at.now_ms - s->begun_ms, &settled);
     drop(w, s);
 }
@@ -521,10 +496,6 @@ void mdl_shards_refused(mdl_worker *w, uint32_t slot, unsigned reason, const cha
     }
     int late = reason == MDL_REASON_NO_LEASE || reason == MDL_REASON_LEASE_EXPIRED || reason == MDL_REASON_DUPLICATE;
     mdl_settled settled = {.state = late ? MDL_NOTICE_STALE : MDL_NOTICE_REJECTED, .reason = reason, .text = text};
-    if (late)
-        w->stale++;
-    else
-        w->rejected++;
     mdl_held_settled(w, &s->of, 0, w->at.now_ms - s->begun_ms, &settled);
     drop(w, s);
 }
