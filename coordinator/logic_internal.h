@@ -193,6 +193,8 @@ void mdl_work_result(mdl_coordinator *c, const mdl_asked *a);
 /* Leases of a worker that the ledger has ended meanwhile are over here too. */
 void mdl_work_follow(mdl_coordinator *c, uint32_t worker);
 void mdl_work_tick(mdl_coordinator *c, uint64_t now_ms);
+/* When an open lease may be given to another worker as well. */
+uint64_t mdl_work_late_at(const mdl_lease_slot *s);
 /* End the open leases of a worker with records. */
 void mdl_work_revoke(mdl_coordinator *c, uint32_t worker, mdl_reason reason);
 /* A new session: what the old one leased may be lost. */

@@ -77,6 +77,10 @@ void mdl_coordinator_reject(mdl_coordinator *c, const mdl_asked *a, mdl_reason r
     mdl_coordinator_log(c, mdl_reason_name(reason), a->envelope ? a->envelope->key : NULL, "refused %s: %s",
                         a->envelope ? a->envelope->name : "a frame", m.as.reject.text);
     mdl_coordinator_say(c, a, &m, rests, NULL, 0);
+    if (retry_ms > 0 && a->answer) { /* no answer yet: the same bytes may come again */
+        mdl_answer_clear(a->answer);
+        a->answer->said = MDL_SAID_ASK_AGAIN;
+    }
 }
 
 void mdl_coordinator_idle(mdl_coordinator *c, const mdl_asked *a, mdl_reason reason, uint64_t retry_ms, int rests) {

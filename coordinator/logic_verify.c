@@ -50,6 +50,24 @@ static int can_help(const mdl_coordinator *c, uint32_t job) {
     return 0;
 }
 
+/* A job that waits for another owner, and whoever took it is so late that others, had there been any, would have it by
+ * now: nobody holds a generation up by taking what he never does. */
+static uint32_t find_overdue(const mdl_coordinator *c, uint64_t now_ms) {
+    const mdl_duty *duty = mdl_ledger_duty(c->ledger);
+    for (uint32_t i = c->lease_open; mdl_duty_fresh(duty) == 0 && i < c->leases; i++) {
+        const mdl_lease_slot *s = &c->lease[i];
+        if (!s->open || now_ms < mdl_work_late_at(s) + 2 * c->config.lease_ms) {
+            continue;
+        }
+        for (uint32_t job = s->first; job < s->first + s->count; job++) {
+            if (mdl_duty_lacks(duty, job) && !is_checking(c, job)) {
+                return job;
+            }
+        }
+    }
+    return MDL_DUTY_NONE;
+}
+
 /* A job that waits for another owner, where there is none, or none came in time. */
 static uint32_t find_waiting(mdl_coordinator *c, uint64_t now_ms) {
     const mdl_duty *duty = mdl_ledger_duty(c->ledger);
@@ -67,8 +85,11 @@ static uint32_t find_waiting(mdl_coordinator *c, uint64_t now_ms) {
             return job;
         }
     }
-    c->scanned_ms = now_ms; /* nothing to do: do not look again at once */
-    return MDL_DUTY_NONE;
+    uint32_t overdue = find_overdue(c, now_ms);
+    if (overdue == MDL_DUTY_NONE) {
+        c->scanned_ms = now_ms; /* nothing to do: do not look again at once */
+    }
+    return overdue;
 }
 
 /* Validation is always selected: it can be done before the generation is over. */

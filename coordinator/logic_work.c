@@ -49,8 +49,7 @@ static void settle(mdl_coordinator *c, mdl_lease_slot *s) {
     }
 }
 
-/* When a lease may be given to another worker as well. */
-static uint64_t late_at(const mdl_lease_slot *s) {
+uint64_t mdl_work_late_at(const mdl_lease_slot *s) {
     uint64_t late_ms = s->orphan ? s->expected_ms / 2 : 2 * s->expected_ms;
     return s->granted_ms + (late_ms > COPY_MS_MIN ? late_ms : COPY_MS_MIN);
 }
@@ -69,7 +68,7 @@ static mdl_lease_slot *add_slot(mdl_coordinator *c, const mdl_ledger_lease *l, u
     s->deadline_ms = now_ms + (deadline > MDL_DEADLINE_MS_MIN ? deadline : MDL_DEADLINE_MS_MIN) * p->patience;
     p->queued_ms += work_ms;
     p->leases++;
-    c->late_ms = c->late_ms < late_at(s) ? c->late_ms : late_at(s);
+    c->late_ms = c->late_ms < mdl_work_late_at(s) ? c->late_ms : mdl_work_late_at(s);
     if (now_ms + s->expected_ms > c->remainder_end_ms) {
         c->remainder_end_ms = now_ms + s->expected_ms;
     }
@@ -230,7 +229,7 @@ static mdl_lease_slot *find_late(mdl_coordinator *c, const mdl_asked *a) {
         if (!s->open || s->copied) {
             continue;
         }
-        uint64_t at_ms = late_at(s);
+        uint64_t at_ms = mdl_work_late_at(s);
         if (a->now_ms >= at_ms) {
             if (is_done(c, s)) {
                 continue; /* until a verdict */
@@ -556,7 +555,7 @@ void mdl_work_orphan(mdl_coordinator *c, uint32_t worker) {
     for (uint64_t id = UINT64_MAX; (s = next_open(c, worker, &id)) != NULL;) {
         if (!s->orphan) {
             s->orphan = 1;
-            c->late_ms = c->late_ms < late_at(s) ? c->late_ms : late_at(s);
+            c->late_ms = c->late_ms < mdl_work_late_at(s) ? c->late_ms : mdl_work_late_at(s);
             c->peer[worker].leases--;
             c->peer[worker].queued_ms -= s->work_ms;
         }

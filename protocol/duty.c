@@ -625,6 +625,11 @@ uint32_t mdl_duty_disputed(const mdl_duty *d, uint32_t from) {
     return MDL_DUTY_NONE;
 }
 
+int mdl_duty_lacks(const mdl_duty *d, uint32_t job) {
+    const duty_job *j = &d->job[job];
+    return (j->flags & LACKS) && j->answers > 0 && !(j->flags & DISPUTED);
+}
+
 uint32_t mdl_duty_waiting(const mdl_duty *d, uint32_t from) {
     for (uint32_t i = from; d->waits > 0 && i < d->jobs; i++)
         if (d->job[i].flags & WAITS)

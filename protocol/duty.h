@@ -153,6 +153,8 @@ const uint64_t *mdl_duty_party(const mdl_duty *d, uint32_t job, uint32_t *count)
 uint32_t mdl_duty_disputed(const mdl_duty *d, uint32_t from);
 uint32_t mdl_duty_selected(mdl_duty *d, uint32_t from);
 uint32_t mdl_duty_waiting(const mdl_duty *d, uint32_t from);
+/* An answer of the job waits for another owner, whether an open lease covers it or not. */
+int mdl_duty_lacks(const mdl_duty *d, uint32_t job);
 /* Every job has an answer, nothing is disputed, nothing waits. With the element
  * known this is when the generation may close. */
 int mdl_duty_done(mdl_duty *d);

@@ -117,6 +117,13 @@ void mdl_worker_again(mdl_worker *w, mdl_way way) {
     s->again_ms = w->at.now_ms + mdl_worker_pause(w, s->failures);
 }
 
+void mdl_worker_wait(mdl_worker *w, mdl_way way, uint64_t until_ms) {
+    mdl_sent *s = mdl_worker_way(w, way);
+    s->used = 1;
+    s->flying = 0;
+    s->again_ms = until_ms;
+}
+
 static void resend(mdl_worker *w, mdl_way way) {
     mdl_sent *s = mdl_worker_way(w, way);
     if (s->used && !s->flying && w->at.now_ms >= s->again_ms)
@@ -335,8 +342,6 @@ static void set_timer(mdl_worker *w) {
         if (w->idle && !w->idle_told)
             DUE(w->idle_since_ms + IDLE_TOLD_MS);
     }
-    if (w->session_open && w->done_count > 0 && !w->way[MDL_WAY_RESULT].used && w->result_at_ms > w->at.now_ms)
-        DUE(w->result_at_ms);
     for (uint32_t i = 0; i < mdl_worker_ways(w); i++) {
         const mdl_sent *s = mdl_worker_way(w, i);
         if (s->used && !s->flying && !(w->stopping && w->at.now_ms >= w->deliver_until_ms))

@@ -41,7 +41,7 @@ typedef struct mdl_version {
     uint8_t *envelope; /* NULL: none */
     size_t size;
     uint32_t stamp; /* rises with every one                             */
-    int useless;    /* never sent, or refused: not in the ledger surely */
+    int draft;      /* never sent: not in the ledger surely */
 } mdl_version;
 
 /* Computed, not yet settled. */
@@ -53,7 +53,7 @@ typedef struct mdl_done {
     char *segments;                           /* [of.count] as the message has them */
     int pledged, committed;                   /* it is committed first; it is */
     uint8_t nonce[MDL_DIGEST_BYTES];          /* where it is pledged */
-    uint32_t stamps, latest;                  /* latest: index of the newest version */
+    uint32_t stamps;                          /* versions made */
     mdl_version version[MDL_WORKER_KEPT_MAX]; /* of the result, then of the commitment */
 } mdl_done;
 
@@ -131,7 +131,7 @@ struct mdl_worker {
     int session_open, unlinked; /* unlinked: no connection, as far as we were told */
     uint8_t session[MDL_SESSION_BYTES];
     uint64_t seq, token;
-    uint64_t control_at_ms, result_at_ms, want_at_ms, probe_at_ms;
+    uint64_t control_at_ms, want_at_ms, probe_at_ms;
     uint32_t session_losses; /* in a row, for pauses between hellos */
     int returning;           /* the first coordinator answers again: finish here, then go back */
 
@@ -208,6 +208,8 @@ static inline uint32_t mdl_worker_ways(const mdl_worker *w) { return (uint32_t)M
 void mdl_worker_answered(mdl_worker *w, mdl_way way);
 /* The answer was none: the same bytes again, later. */
 void mdl_worker_again(mdl_worker *w, mdl_way way);
+/* The answer was "not now": the same bytes again, then. */
+void mdl_worker_wait(mdl_worker *w, mdl_way way, uint64_t until_ms);
 /* One more failure with this coordinator; maybe the next one. */
 void mdl_worker_failed(mdl_worker *w, uint32_t place, const char *text);
 /* Never again: go to the next coordinator, or stop with `code`. */
@@ -246,8 +248,6 @@ void mdl_jobs_show(mdl_worker *w);
 void mdl_jobs_deliver(mdl_worker *w);
 int mdl_jobs_undelivered(const mdl_worker *w); /* results for the present coordinator and experiment */
 void mdl_jobs_receipt(mdl_worker *w, const uint8_t *bytes, size_t size);
-/* The result on its way is refused for now: this form of it is in no ledger, if it was sent but once. */
-void mdl_jobs_put_off(mdl_worker *w);
 void mdl_jobs_refused(mdl_worker *w, mdl_notice_kind state, unsigned reason, const char *text);
 void mdl_jobs_free(mdl_worker *w);
 

@@ -130,7 +130,7 @@ static void welcomed(mdl_worker *w, const mdl_sent *s, const mdl_message *m) {
     w->session_open = 1;
     p->failures = 0;
     w->lease_ms = a->lease_ms > 0 && a->lease_ms < 3600000 ? a->lease_ms : 3600000;
-    w->want_at_ms = w->control_at_ms = w->result_at_ms = w->at.now_ms;
+    w->want_at_ms = w->control_at_ms = w->at.now_ms;
     if (memcmp(w->experiment, m->head.experiment, sizeof w->experiment) != 0) {
         forget_model(w);
         memcpy(w->experiment, m->head.experiment, sizeof w->experiment);
@@ -311,11 +311,8 @@ static int refused_anyhow(mdl_worker *w, mdl_way way, const mdl_message *m) {
         return 1;
     case MDL_REASON_STALE_SEQUENCE:
         /* Many calls are out: one that was sent again came behind newer ones. It gets a new number. */
-        if (w->shards > 0) {
-            if (way == MDL_WAY_RESULT)
-                mdl_jobs_put_off(w);
+        if (w->shards > 0)
             return 1;
-        }
         mdl_worker_lose_session(w, 0);
         return 1;
     case MDL_REASON_NO_SESSION:
@@ -337,11 +334,9 @@ static int refused_anyhow(mdl_worker *w, mdl_way way, const mdl_message *m) {
     case MDL_REASON_STARTING:
         if (mdl_worker_way(w, way)->type == MDL_MSG_PROVE) {
             mdl_checkpoints_refused(w, place, 1, r);
-        } else if (way == MDL_WAY_RESULT) {
-            mdl_jobs_put_off(w);
-            w->result_at_ms = again;
-        } else if ((uint32_t)way >= MDL_WAY_COUNT) {
-            w->slot[(uint32_t)way - MDL_WAY_COUNT].at_ms = again;
+        } else if (way == MDL_WAY_RESULT || (uint32_t)way >= MDL_WAY_COUNT) {
+            /* The same bytes: a network that doubles calls may yet bring those that were refused. */
+            mdl_worker_wait(w, way, again);
         } else {
             w->control_at_ms = again;
         }

@@ -120,7 +120,7 @@ void mdl_jobs_drive(mdl_worker *w) {
 
 static void smooth(double *mean, double value) { *mean = *mean > 0 ? 0.7 * *mean + 0.3 * value : value; }
 
-/* Where the next form of a result, or from `first` on of its commitment, goes: a free place, that of a useless one, or
+/* Where the next form of a result, or from `first` on of its commitment, goes: a free place, that of a draft, or
  * of the oldest. */
 static uint32_t place_for(const mdl_done *d, uint32_t first) {
     uint32_t best = first;
@@ -128,24 +128,23 @@ static uint32_t place_for(const mdl_done *d, uint32_t first) {
         const mdl_version *a = &d->version[v], *b = &d->version[best];
         if (!a->envelope)
             return v;
-        if (a->useless != b->useless ? a->useless : a->stamp < b->stamp)
+        if (a->draft != b->draft ? a->draft : a->stamp < b->stamp)
             best = v;
     }
     return best;
 }
 
-static void keep_version(mdl_worker *w, mdl_done *d, uint32_t first, const uint8_t *envelope, size_t size,
-                         int useless) {
+static void keep_version(mdl_worker *w, mdl_done *d, uint32_t first, const uint8_t *envelope, size_t size, int draft) {
     uint8_t *copy = malloc(size);
     if (!copy) {
         mdl_worker_end(w, MDL_STOP_FAILED, "out of memory");
         return;
     }
     memcpy(copy, envelope, size);
-    d->latest = place_for(d, first);
-    free(d->version[d->latest].envelope);
-    d->version[d->latest] = (mdl_version){copy, size, ++d->stamps, useless};
-    w->io.keep(w->io.ctx, d->of.coordinator, d->of.lease, d->latest, envelope, size);
+    uint32_t at = place_for(d, first);
+    free(d->version[at].envelope);
+    d->version[at] = (mdl_version){copy, size, ++d->stamps, draft};
+    w->io.keep(w->io.ctx, d->of.coordinator, d->of.lease, at, envelope, size);
 }
 
 /* Our nonce of a generation: known to nobody who has not the secret, and the same after a restart. */
@@ -298,7 +297,7 @@ static mdl_done *next_to_send(mdl_worker *w) {
 
 void mdl_jobs_deliver(mdl_worker *w) {
     mdl_message m;
-    if (w->stopped || !w->session_open || w->way[MDL_WAY_RESULT].used || w->at.now_ms < w->result_at_ms)
+    if (w->stopped || !w->session_open || w->way[MDL_WAY_RESULT].used)
         return;
     mdl_done *d = next_to_send(w);
     if (!d)
@@ -431,12 +430,6 @@ void mdl_jobs_receipt(mdl_worker *w, const uint8_t *bytes, size_t size) {
     mdl_checkpoints_seen(w, shown);
 }
 
-void mdl_jobs_put_off(mdl_worker *w) {
-    mdl_done *d = find_done(w);
-    MDL_ASSERT(d);
-    d->version[d->latest].useless = w->way[MDL_WAY_RESULT].failures == 0;
-}
-
 void mdl_jobs_refused(mdl_worker *w, mdl_notice_kind state, unsigned reason, const char *text) {
     mdl_done *d = find_done(w);
     MDL_ASSERT(d);
@@ -515,7 +508,6 @@ mdl_err mdl_worker_restore(mdl_worker *w, const uint8_t coordinator[MDL_KEY_BYTE
     }
     memcpy(copy, envelope, size);
     free(d->version[version].envelope);
-    d->latest = version;
     d->version[version] = (mdl_version){copy, size, ++d->stamps, mdl_is_zeros(m.head.session, MDL_SESSION_BYTES)};
     return MDL_OK;
 }

@@ -13,7 +13,8 @@ typedef struct entry {
     uint64_t index;
     mdl_statement_line said; /* what the record says */
     int used, closed, paid;
-    char why[120];
+    uint8_t claim[MDL_DIGEST_BYTES]; /* what it says of its jobs */
+    char why[120], again[64];
 } entry;
 
 typedef struct walk {
@@ -66,6 +67,21 @@ static mdl_err collect_keys(walk *w) {
     return MDL_OK;
 }
 
+static void claim_of(mdl_i64_list fitness, mdl_segments segments, uint8_t out[MDL_DIGEST_BYTES]) {
+    mdl_digest d;
+    uint8_t segment[MDL_DIGEST_BYTES];
+    uint64_t updates;
+    mdl_digest_init(&d);
+    mdl_sink sink = mdl_digest_sink(&d);
+    for (uint32_t i = 0; i < fitness.count && i < segments.count; i++) {
+        mdl_segments_get(segments, i, segment, &updates);
+        mdl_put_i64(&sink, fitness.at[i]);
+        mdl_put_u64(&sink, updates);
+        mdl_put_bytes(&sink, segment, sizeof segment);
+    }
+    mdl_digest_final(&d, out);
+}
+
 static mdl_err note_result(walk *w, uint64_t index, const mdl_envelope *e, const mdl_message *m, const uint8_t *record,
                            size_t size) {
     const mdl_msg_result *r = &m->as.result;
@@ -92,6 +108,7 @@ static mdl_err note_result(walk *w, uint64_t index, const mdl_envelope *e, const
     n->said.first = r->first;
     n->said.jobs = r->count;
     n->said.recorded = 1;
+    claim_of(r->fitness, r->segments, n->claim);
     mdl_merkle_leaf(record, size, &n->said.leaf);
     return MDL_OK;
 }
@@ -107,6 +124,18 @@ static void note_used(walk *w, uint64_t index) {
     }
     if (low < w->count && w->entry[low].index == index)
         w->entry[low].used = 1;
+}
+
+/* A convict's result of a closed generation was done again: its line says where, and what came of it. */
+static void note_correction(walk *w, uint64_t index, const mdl_msg_correction *c) {
+    uint8_t right[MDL_DIGEST_BYTES];
+    claim_of(c->fitness, c->segments, right);
+    for (size_t i = 0; i < w->count; i++) {
+        entry *n = &w->entry[i];
+        if (n->index == c->result)
+            snprintf(n->again, sizeof n->again, "; done again by record %" PRIu64 ", and found %s", index,
+                     memcmp(right, n->claim, sizeof right) == 0 ? "right" : "wrong");
+    }
 }
 
 static mdl_err note_close(walk *w, const mdl_msg_close *c) {
@@ -184,6 +213,8 @@ static mdl_err visit(void *ctx, uint64_t index, const uint8_t *record, size_t si
         return note_result(w, index, &e, &m, record, size);
     if (m.type == MDL_MSG_CLOSE)
         return note_close(w, &m.as.close);
+    if (m.type == MDL_MSG_CORRECTION)
+        note_correction(w, index, &m.as.correction);
     if (m.type == MDL_MSG_CREDIT && mdl_ledger_verifies(w->ledger)) {
         pay(w, m.as.credit.generation);
     } else if (m.type == MDL_MSG_CREDIT) {
@@ -207,6 +238,8 @@ static void settle(mdl_statement_line *l, const entry *n) {
         if (n->why[0])
             snprintf(l->why, sizeof l->why, "%s", n->why);
     }
+    size_t said = strlen(l->why);
+    snprintf(l->why + said, sizeof l->why - said, "%s", n->again + (said == 0 && n->again[0] ? 2 : 0));
 }
 
 static int is_of(const walk *w, const mdl_statement_line *l) {

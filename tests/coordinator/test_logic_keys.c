@@ -140,6 +140,154 @@ static void test_rotation(void **state) {
     fake_close(&s);
 }
 
+/* ---- who leaves when a key is convicted ---- */
+
+enum { CULPRIT, HEIR, BYSTANDER, LEAVERS };
+
+typedef struct leaving {
+    fake_shell s;
+    fake_worker w[LEAVERS];
+    mdl_life *life;
+    void *memory;
+    float *genome;
+    mdl_message grant[LEAVERS];
+    int64_t fitness[MDL_UNIT_JOBS_MAX];
+    char json[1024];
+} leaving;
+
+static void open_leaving(leaving *c) {
+    memset(c, 0, sizeof *c);
+    ledger_verified_experiment("{\"floor_ppm\":0,\"plant_ppm\":0,\"probation\":3}", c->json, sizeof c->json);
+    fake_open(&c->s, c->json, everyone);
+    const mdl_experiment *x = mdl_ledger_experiment(mdl_coordinator_ledger(c->s.logic));
+    c->memory = aligned_alloc(64, (mdl_life_bytes(x, 1) + 63) / 64 * 64);
+    assert_non_null(c->memory);
+    c->life = mdl_life_init(c->memory, x, 1, NULL);
+    c->genome = calloc(c->life->layout.genes, sizeof *c->genome);
+    for (uint32_t i = 0; i < LEAVERS; i++)
+        fake_worker_open(&c->w[i], i + 1, &c->s);
+}
+
+static void close_leaving(leaving *c) {
+    for (uint32_t i = 0; i < LEAVERS; i++)
+        fake_worker_close(&c->w[i]);
+    free(c->memory);
+    free(c->genome);
+    fake_close(&c->s);
+}
+
+static void comes_and_takes(leaving *c, uint32_t who) {
+    assert_int_equal(type_of(&c->s, &c->w[who], fake_hello(), NULL), MDL_MSG_WELCOME);
+    assert_int_equal(type_of(&c->s, &c->w[who], fake_want(1), &c->grant[who]), MDL_MSG_GRANT);
+}
+
+static const mdl_ledger_lease *lease_of(const leaving *c, uint32_t who) {
+    return mdl_ledger_lease_find(mdl_coordinator_ledger(c->s.logic), c->grant[who].as.grant.lease);
+}
+
+static const mdl_ledger_worker *known(const leaving *c, uint32_t who) {
+    return mdl_ledger_worker_find(mdl_coordinator_ledger(c->s.logic), c->w[who].key);
+}
+
+/* Its unit with one wrong number. */
+static void lies(leaving *c, uint32_t who) {
+    const mdl_evolution *e = mdl_ledger_evolution(mdl_coordinator_ledger(c->s.logic));
+    mdl_message m = fake_compute(e, c->life, c->genome, &c->grant[who].as.grant, c->fitness);
+    c->fitness[0]++;
+    memset(m.as.result.nonce, 7, sizeof m.as.result.nonce);
+    fake_answer a = fake_ask(&c->s, &c->w[who], fake_commitment(&c->w[who], &m));
+    assert_true(a.receipt);
+    free(a.blob.at);
+    a = fake_ask(&c->s, &c->w[who], m);
+    assert_true(a.receipt);
+    free(a.blob.at);
+}
+
+static uint32_t sessions(const leaving *c) {
+    mdl_coordinator_info info;
+    mdl_coordinator_inform(c->s.logic, &info);
+    return info.sessions;
+}
+
+static void is_convicted(leaving *c) {
+    for (uint32_t i = 0; i < 100 && known(c, CULPRIT)->verdict == 0; i++) {
+        fake_check(&c->s, c->life, c->genome);
+        fake_commit(&c->s);
+        c->s.now_ms += 100;
+        mdl_coordinator_tick(c->s.logic, c->s.now_ms, c->s.wall_ms + c->s.now_ms);
+    }
+    assert_true(known(c, CULPRIT)->verdict > 0);
+}
+
+/* Whoever leaves has no session and no open lease; what it held is for others. */
+static void has_left(leaving *c, uint32_t who) {
+    mdl_message a;
+    assert_true(known(c, who)->banned);
+    assert_int_equal(known(c, who)->open, 0);
+    assert_int_equal(type_of(&c->s, &c->w[who], fake_want(1), &a), MDL_MSG_REJECT);
+    assert_true(a.as.reject.reason == MDL_REASON_BANNED || a.as.reject.reason == MDL_REASON_NO_SESSION);
+    fake_new_session(&c->w[who]);
+    refused(&c->s, &c->w[who], fake_hello(), MDL_REASON_BANNED);
+}
+
+static void has_stayed(leaving *c, uint32_t who) {
+    assert_false(known(c, who)->banned);
+    assert_int_equal(lease_of(c, who)->state, MDL_LEASE_OPEN);
+    assert_int_equal(type_of(&c->s, &c->w[who], fake_want(1), NULL), MDL_MSG_GRANT);
+}
+
+/* One key, without a successor: it leaves, with a lease still open, and nobody else does. */
+static void one_key_leaves(void **state) {
+    (void)state;
+    leaving *c = malloc(sizeof *c);
+    assert_non_null(c);
+    open_leaving(c);
+    comes_and_takes(c, HEIR);
+    comes_and_takes(c, BYSTANDER);
+    comes_and_takes(c, CULPRIT);
+    lies(c, CULPRIT);
+    mdl_message again;
+    assert_int_equal(type_of(&c->s, &c->w[CULPRIT], fake_want(1), &again), MDL_MSG_GRANT);
+    assert_int_equal(sessions(c), 3);
+    is_convicted(c);
+    assert_int_equal(sessions(c), 2);
+    c->grant[CULPRIT] = again;
+    assert_int_not_equal(lease_of(c, CULPRIT)->state, MDL_LEASE_OPEN);
+    has_left(c, CULPRIT);
+    has_stayed(c, HEIR);
+    has_stayed(c, BYSTANDER);
+    close_leaving(c);
+    free(c);
+}
+
+/* The lie is the predecessor's: its heir, who has a session and a lease, leaves for it. */
+static void all_keys_of_a_line_leave(void **state) {
+    (void)state;
+    char text[MDL_KEY_ROTATE_TEXT + 1], error[200];
+    leaving *c = malloc(sizeof *c);
+    assert_non_null(c);
+    open_leaving(c);
+    comes_and_takes(c, BYSTANDER);
+    comes_and_takes(c, CULPRIT);
+    lies(c, CULPRIT);
+    fake_worker *old = &c->w[CULPRIT], *heir = &c->w[HEIR];
+    mdl_key_rotate_make(old->experiment, old->key, heir->key, old->secret, heir->secret, text);
+    assert_int_equal(mdl_coordinator_admin(c->s.logic, "rotate", old->key, text, c->s.now_ms, error, sizeof error),
+                     MDL_OK);
+    fake_commit(&c->s);
+    comes_and_takes(c, HEIR);
+    assert_int_equal(sessions(c), 2); /* the heir's, the bystander's */
+    is_convicted(c);
+    assert_int_equal(known(c, HEIR)->verdict, known(c, CULPRIT)->verdict);
+    assert_int_equal(sessions(c), 1);
+    assert_int_not_equal(lease_of(c, HEIR)->state, MDL_LEASE_OPEN);
+    has_left(c, HEIR);
+    has_left(c, CULPRIT);
+    has_stayed(c, BYSTANDER);
+    close_leaving(c);
+    free(c);
+}
+
 /* ---- checkpoints ---- */
 
 static size_t note_of(fake_shell *s, uint64_t size, uint32_t signer, char note[1024]) {
@@ -218,9 +366,8 @@ static void test_prove(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_session_key),
-        cmocka_unit_test(test_rotation),
-        cmocka_unit_test(test_prove),
+        cmocka_unit_test(test_session_key),         cmocka_unit_test(test_rotation), cmocka_unit_test(one_key_leaves),
+        cmocka_unit_test(all_keys_of_a_line_leave), cmocka_unit_test(test_prove),
     };
     if (sodium_init() < 0)
         return 1;
