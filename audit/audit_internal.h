@@ -100,8 +100,9 @@ mdl_err mdl_audit_judgement(mdl_audit *a, uint64_t index, const uint8_t key[MDL_
 /* ---- false_results.c ---- */
 mdl_false_results *mdl_false_results_new(void); /* NULL when out of memory */
 void mdl_false_results_free(mdl_false_results *f);
-/* A result that is not what its jobs compute. `entered`: an answer to one of its jobs counts that is not right. */
-void mdl_false_results_add(mdl_audit *a, uint64_t record, const uint8_t key[MDL_KEY_BYTES], int entered,
+/* A result that is not what its jobs compute. `entered`: an answer to one of its jobs counts that is not right. `unit`
+ * is the record that a correction of it names: of a shard's result, that of the joined job. */
+void mdl_false_results_add(mdl_audit *a, uint64_t record, uint64_t unit, const uint8_t key[MDL_KEY_BYTES], int entered,
                            const char *text);
 /* A closing was applied. MDL_OK or MDL_ENOMEM. */
 mdl_err mdl_false_results_closed(mdl_audit *a, uint64_t index, const mdl_msg_close *m);

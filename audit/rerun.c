@@ -190,7 +190,7 @@ static int compare_joined(mdl_rerun *r, const unit *u, const char *difference) {
              u->first, fault->life, fault->window, fault->shard, *difference ? "; " : "", difference);
     r->a->report->wrong++;
     if (lease)
-        mdl_false_results_add(r->a, lease->result, w[lease->worker].key, has_entered(r, u), text);
+        mdl_false_results_add(r->a, lease->result, u->record, w[lease->worker].key, has_entered(r, u), text);
     else /* whose window that was did not stay to sign it */
         mdl_audit_noted(r->a, u->record, MDL_AUDIT_RECOMPUTE, u->key, "%s; nobody signed it", text);
     return 1;
@@ -240,7 +240,7 @@ static void compare(mdl_rerun *r, const unit *u) {
         return;
     }
     if (u->result) {
-        mdl_false_results_add(r->a, u->record, u->key, has_entered(r, u), text);
+        mdl_false_results_add(r->a, u->record, u->record, u->key, has_entered(r, u), text);
         mdl_proofs_result(r->a, u->record);
     } else {
         mdl_audit_found(r->a, u->record, MDL_AUDIT_RECOMPUTE, u->key, "%s", text);
