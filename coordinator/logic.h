@@ -175,10 +175,11 @@ typedef struct mdl_coordinator_info {
     uint64_t checks, verdicts;                       /* jobs that the coordinator did itself, since the start */
     uint32_t checking;                               /* and does now */
     uint64_t disputes, judgements;                   /* taken apart, and decided so, since the start */
-    /* Sharded jobs under way, their shards and players; windows of them and of those that are over since the
-     * start, of these played again after a loss; what workers were busy with shards, of the time that they had them. */
+    /* Sharded jobs under way, their shards and players; whole windows of them and of those that are over since the
+     * start, those of jobs that are not over; windows of one shard that were played again by who took it over, of jobs
+     * that are over; what workers were busy with shards, of the time that they had them. */
     uint32_t stages, shards, players;
-    uint64_t windows, played;
+    uint64_t windows, windows_open, played;
     double shard_busy;
     uint64_t reviewed, corrected, owed; /* convicts' units of closed generations: done again, wrong; still owed */
     uint64_t credit;                    /* updates of closed generations       */
