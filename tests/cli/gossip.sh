@@ -31,8 +31,12 @@ coordinator c1 one.out
 work a.key a --once || fail "worker a: $(tail -n 3 worker.err)"
 # A worker of the same ledger, which hears of that: nothing is found, whatever else lies in the directory.
 mkdir notes && cp "$(shown a)" notes/a && echo nonsense >notes/nonsense
-timeout 4 "$MODULON" worker --coordinator "$address" --key b.key --data b --threads 1 --gossip notes --gossip-every 1 \
-    >worker.out 2>worker.err || true
+"$MODULON" worker --coordinator "$address" --key b.key --data b --threads 1 --gossip notes --gossip-every 1 \
+    >worker.out 2>worker.err &
+listener=$!
+pids+=("$listener")
+for _ in $(seq 600); do grep -q "of the same history as ours" worker.err && break || sleep 0.1; done
+kill -TERM "$listener" && wait "$listener" || true
 grep -q "of the same history as ours" worker.err || fail "not compared: $(tail -n 5 worker.err)"
 [ -z "$(ls b/receipts/*/*.fraud 2>/dev/null)" ] || fail "an honest ledger is accused"
 [ -s "$(ls b/receipts/*/checkpoint-held)" ] || fail "nothing is held"

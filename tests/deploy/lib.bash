@@ -20,11 +20,11 @@ need() {
     done
 }
 
-# free_port: one that nobody listens on; the next one is free as well.
+# free_port: one that nobody listens on; the next one is free as well. Below those that outgoing connections get.
 free_port() {
     local port try
     for try in $(seq 50); do
-        port=$((20000 + 2 * (RANDOM % 10000)))
+        port=$((12000 + 2 * (RANDOM % 4000)))
         if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null &&
             ! (exec 3<>"/dev/tcp/127.0.0.1/$((port + 1))") 2>/dev/null; then
             echo "$port"

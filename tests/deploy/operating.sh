@@ -35,7 +35,7 @@ cd "$TEST_TMPDIR"
 status=0
 PATH=$TEST_TMPDIR/bin:$PATH HOME=$TEST_TMPDIR timeout 150 bash -x guide.sh >guide.out 2>guide.err || status=$?
 if [ "$status" -ne 0 ]; then
-    cat guide.out guide.err >&2
+    tail -n 100 guide.out guide.err c?.log >&2
     fail "the commands of $guide end with $status"
 fi
 # What the guide says that they say.

@@ -26,7 +26,7 @@ expect 2 "$MODULON" coordinator backup --data home
 expect 2 "$MODULON" coordinator backup --data nowhere --to x
 [ ! -e x/coordinator.key ] || fail "keys of nothing were copied"
 
-expect 2 timeout 10 "$MODULON" coordinator --data moved --listen tcp://127.0.0.1:0
+expect 2 timeout 60 "$MODULON" coordinator --data moved --listen tcp://127.0.0.1:0
 says "the log would fork"
 says "--take-over"
 cmp moved.checkpoint <("$MODULON" ledger checkpoint moved) || fail "a refused start has changed the copy"

@@ -91,12 +91,10 @@ static void refused(const mdl_tls_files *server, const mdl_tls_files *client, co
     snprintf(target, sizeof target, "tls+tcp://%s%s", host, strrchr(mdl_server_url(p.server, 0), ':'));
     assert_int_equal(dial(&p, target, client, 1), MDL_OK);
     assert_int_equal(call_text(&p, 1, "secret", 400), MDL_OK);
+    UNTIL(&p, strstr(mdl_client_trouble(p.client), why) != NULL); /* a handshake may take longer than the call waits */
     UNTIL(&p, p.failures == 1);
     assert_int_equal(p.ups, 0);
     assert_int_equal(p.calls, 0);
-    if (!strstr(mdl_client_trouble(p.client), why)) {
-        fail_msg("\"%s\" is not said: %s", why, mdl_client_trouble(p.client));
-    }
     peer_close(&p);
 }
 
@@ -187,8 +185,8 @@ static void test_not_tls(void **state) {
     snprintf(plain, sizeof plain, "tls+%s", mdl_server_url(q.server, 0));
     assert_int_equal(dial(&q, plain, tls_for(address, 0), 1), MDL_OK);
     assert_int_equal(call_text(&q, 1, "secret", 300), MDL_OK);
+    UNTIL(&q, strcmp(mdl_client_trouble(q.client), "the other side does not speak TLS") == 0);
     UNTIL(&q, q.failures == 1);
-    assert_string_equal(mdl_client_trouble(q.client), "the other side does not speak TLS");
     peer_close(&q);
     /* The server still serves. */
     assert_int_equal(dial(&p, mdl_server_url(p.server, 0), tls_for(address, 0), 1), MDL_OK);

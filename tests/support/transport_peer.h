@@ -23,7 +23,7 @@
 #include "runtime/transport.h"
 #include "tests/support/tls_files.h"
 
-enum { LIMIT = 4096, PATIENCE_MS = 15000, TOKENS = 64 };
+enum { LIMIT = 4096, PATIENCE_MS = 60000, TOKENS = 64 };
 
 /* What the server does with a call. */
 typedef enum service { ANSWER, HOLD, DROP, MIRROR } service;
