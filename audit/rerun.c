@@ -22,8 +22,9 @@ typedef struct unit {
 struct mdl_rerun {
     mdl_audit *a;
     uint32_t threads;
-    void **life;    /* [threads] */
-    float **genome; /* [threads] */
+    void **life;               /* [threads] */
+    float **genome;            /* [threads][together x genes] */
+    uint32_t together, *piece; /* jobs done at once; where pieces of those to do start, one more than jobs_room */
     unit *unit;
     size_t units, units_room;
     /* Jobs of all queued units; [jobs_room] each. */
@@ -50,10 +51,13 @@ mdl_rerun *mdl_rerun_new(mdl_audit *a) {
     int good = r->life && r->genome;
     for (uint32_t i = 0; i < r->threads && good; i++) {
         r->life[i] = mdl_aligned(mdl_life_bytes(x, 1));
-        r->genome[i] = calloc(genes, sizeof **r->genome);
-        good = r->life[i] && r->genome[i];
-        if (good)
-            r->life[i] = mdl_life_init(r->life[i], x, 1, NULL); /* the first thing in its block */
+        good = r->life[i] != NULL;
+        if (!good)
+            break;
+        r->life[i] = mdl_life_init(r->life[i], x, 1, NULL); /* the first thing in its block */
+        r->together = mdl_unit_together(r->life[i]);
+        r->genome[i] = calloc((size_t)r->together * genes, sizeof **r->genome);
+        good = r->genome[i] != NULL;
     }
     if (!good) {
         mdl_rerun_free(r);
@@ -73,6 +77,7 @@ void mdl_rerun_free(mdl_rerun *r) {
     }
     free(r->life);
     free(r->genome);
+    free(r->piece);
     free(r->unit);
     free(r->job);
     free(r->claimed);
@@ -97,7 +102,10 @@ static int room_for_jobs(mdl_rerun *r, size_t count) {
     mdl_played **played = realloc(r->played, room * sizeof *played);
     if (played)
         r->played = played;
-    if (!job || !claimed || !result || !played)
+    uint32_t *piece = realloc(r->piece, (room + 1) * sizeof *piece);
+    if (piece)
+        r->piece = piece;
+    if (!job || !claimed || !result || !played || !piece)
         return 0;
     r->jobs_room = room;
     return 1;
@@ -142,18 +150,25 @@ mdl_err mdl_rerun_add_joined(mdl_rerun *r, uint64_t record, const uint8_t key[MD
     return err;
 }
 
-static void run_job(void *shared, uint32_t thread, uint32_t index) {
+static void run_piece(void *shared, uint32_t thread, uint32_t piece) {
     mdl_rerun *r = shared;
-    mdl_played *p = r->played[index];
-    mdl_job_result *out = &r->result[index];
-    if (!p)
-        mdl_unit_job(r->life[thread], r->of, r->job[index], r->genome[thread], NULL, out);
-    else if (mdl_played_run(p, mdl_ledger_experiment(r->a->ledger), r->of, r->job[index], out) != MDL_OK)
-        atomic_store(&r->failed, 1);
+    const mdl_experiment *x = mdl_ledger_experiment(r->a->ledger);
+    uint32_t at = r->piece[piece], end = r->piece[piece + 1];
+    while (at < end) { /* what shards did is played beside what they said, the others side by side */
+        uint32_t alone = at;
+        while (alone < end && !r->played[alone])
+            alone++;
+        if (alone > at)
+            mdl_unit_jobs(r->life[thread], r->of, r->job + at, alone - at, r->genome[thread], r->result + at);
+        else if (mdl_played_run(r->played[at], x, r->of, r->job[at], &r->result[at]) != MDL_OK)
+            atomic_store(&r->failed, 1);
+        at = alone > at ? alone : at + 1;
+    }
 }
 
-static int show(void *watcher, uint32_t done) {
+static int show(void *watcher, uint32_t pieces) {
     const mdl_rerun *r = watcher;
+    uint32_t done = r->piece[pieces];
     char text[64];
     double part = (double)(r->upto - r->behind) * done / (double)r->jobs;
     snprintf(text, sizeof text, "generation %" PRIu32 ", %" PRIu64 " jobs computed again",
@@ -268,9 +283,10 @@ mdl_err mdl_rerun_go(mdl_rerun *r, uint64_t upto) {
     r->upto = upto;
     r->of = mdl_ledger_evolution(r->a->ledger);
     if (r->units > 0) {
+        uint32_t pieces = mdl_pool_cut(r->piece, (uint32_t)r->jobs, 0, r->together, r->threads);
         err = read_played(r);
         if (err == MDL_OK)
-            mdl_pool_run(r->a->pool, (uint32_t)r->jobs, run_job, r, show, r);
+            mdl_pool_run(r->a->pool, pieces, run_piece, r, show, r);
         if (err == MDL_OK && r->failed)
             err = MDL_ENOMEM;
         for (size_t i = 0; i < r->units; i++) {

@@ -35,7 +35,7 @@ typedef struct units {
     mdl_life *life[WORKERS];
     float *genome[WORKERS], *prior;
     mdl_pool *pool[WORKERS]; /* of 1 and 2 threads */
-    uint32_t next, jobs;
+    uint32_t next, jobs, together, piece[64 + 1];
 } units;
 
 static void units_close(units *u) {
@@ -63,7 +63,8 @@ static mdl_err units_open(units *u, const char *json) {
             return MDL_ENOMEM;
         u->life[i] = mdl_life_init(memory, x, 1, NULL);
         u->layout = u->life[i]->layout;
-        u->genome[i] = malloc(u->layout.genes * sizeof(float));
+        u->together = mdl_unit_together(u->life[i]);
+        u->genome[i] = malloc((size_t)u->together * u->layout.genes * sizeof(float));
         if (!u->genome[i] || mdl_pool_open(&u->pool[i], (uint32_t)i + 1) != MDL_OK)
             return MDL_ENOMEM;
     }
@@ -76,44 +77,60 @@ static mdl_err units_open(units *u, const char *json) {
     mdl_gene_prior prior = mdl_genome_search_prior(x, &u->layout, u->prior);
     u->evolution = mdl_evolution_init(memory, &x->evolution, &prior);
     u->jobs = mdl_evolution_job_count(u->evolution);
+    MDL_ASSERT(u->jobs < sizeof u->piece / sizeof u->piece[0]);
     return MDL_OK;
+}
+
+/* The next few jobs of the generation, as many as are done at once. */
+static uint32_t next_jobs(units *u, uint32_t index[MDL_TOGETHER_MAX]) {
+    for (uint32_t i = 0; i < u->together; i++)
+        index[i] = u->next++ % u->jobs;
+    return u->together;
 }
 
 static double run_plain(void *ctx) {
     units *u = ctx;
-    mdl_job job;
-    mdl_evolution_job(u->evolution, u->next++ % u->jobs, &job, u->genome[0]);
-    uint64_t updates = 0;
-    mdl_life_job(u->life[0], &job, u->genome[0], &updates);
-    return (double)updates;
+    mdl_job job[MDL_TOGETHER_MAX] = {{0}};
+    int64_t fitness[MDL_TOGETHER_MAX];
+    uint32_t index[MDL_TOGETHER_MAX] = {0}, count = next_jobs(u, index);
+    uint64_t updates[MDL_TOGETHER_MAX], sum = 0;
+    for (uint32_t i = 0; i < count; i++)
+        mdl_evolution_job(u->evolution, index[i], &job[i], u->genome[0] + (size_t)i * u->layout.genes);
+    mdl_life_jobs(u->life[0], job, u->genome[0], count, fitness, updates);
+    for (uint32_t i = 0; i < count; i++)
+        sum += updates[i];
+    return (double)sum;
 }
 
 static double run_digested(void *ctx) {
     units *u = ctx;
-    mdl_job_result result;
+    mdl_job_result result[MDL_TOGETHER_MAX];
     uint8_t root[MDL_DIGEST_BYTES];
-    mdl_unit_job(u->life[0], u->evolution, u->next++ % u->jobs, u->genome[0], NULL, &result);
-    mdl_unit_root(&result, 1, root);
-    return (double)result.updates;
+    uint32_t index[MDL_TOGETHER_MAX] = {0}, count = next_jobs(u, index);
+    uint64_t sum = 0;
+    mdl_unit_jobs(u->life[0], u->evolution, index, count, u->genome[0], result);
+    mdl_unit_root(result, count, root);
+    for (uint32_t i = 0; i < count; i++)
+        sum += result[i].updates;
+    return (double)sum;
 }
 
-static void pool_job(void *shared, uint32_t thread, uint32_t index) {
+static void pool_piece(void *shared, uint32_t thread, uint32_t piece) {
     units *u = shared;
-    mdl_job_result result;
-    mdl_unit_job(u->life[thread], u->evolution, index, u->genome[thread], NULL, &result);
+    mdl_job_result result[MDL_TOGETHER_MAX];
+    uint32_t index[MDL_TOGETHER_MAX], count = u->piece[piece + 1] - u->piece[piece];
+    for (uint32_t i = 0; i < count; i++)
+        index[i] = u->piece[piece] + i;
+    mdl_unit_jobs(u->life[thread], u->evolution, index, count, u->genome[thread], result);
 }
 
-static double run_pool1(void *ctx) {
-    units *u = ctx;
-    mdl_pool_run(u->pool[0], u->jobs, pool_job, u, NULL, NULL);
+static double run_pool(units *u, uint32_t threads) {
+    uint32_t pieces = mdl_pool_cut(u->piece, u->jobs, 0, u->together, threads);
+    mdl_pool_run(u->pool[threads - 1], pieces, pool_piece, u, NULL, NULL);
     return u->jobs;
 }
-
-static double run_pool2(void *ctx) {
-    units *u = ctx;
-    mdl_pool_run(u->pool[1], u->jobs, pool_job, u, NULL, NULL);
-    return u->jobs;
-}
+static double run_pool1(void *ctx) { return run_pool(ctx, 1); }
+static double run_pool2(void *ctx) { return run_pool(ctx, 2); }
 
 static void bench_units(mdl_bench *b, const char *name, const char *json) {
     units u;

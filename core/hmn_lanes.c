@@ -38,15 +38,14 @@ static void *layout(mdl_arena *arena, const mdl_experiment *x) {
     r->window = x->network.window;
     r->source = mdl_arena_take(arena, s->synapses, sizeof *r->source);
     r->delay = mdl_arena_take(arena, s->synapses, sizeof *r->delay);
-    r->w0 = mdl_arena_take(arena, s->synapses, sizeof(float));
     if (used[MDL_MECH_PHASE_GATE] != MDL_OFF) {
-        r->cos_phi = mdl_arena_take(arena, s->synapses, sizeof(float));
-        r->sin_phi = mdl_arena_take(arena, s->synapses, sizeof(float));
+        r->cos_phi = floats(arena, s->synapses);
+        r->sin_phi = floats(arena, s->synapses);
     }
-    r->gain = mdl_arena_take(arena, s->neurons, sizeof(float));
+    r->gain = floats(arena, s->neurons);
     size_t line = (size_t)s->slots * s->sources;
     if (used[MDL_MECH_LOCAL_ATTENTION] != MDL_OFF) {
-        r->embed = mdl_arena_take(arena, s->sources, 4 * sizeof(float));
+        r->embed = floats(arena, (size_t)4 * s->sources);
         for (int d = 0; d < MDL_EMBED; d++)
             r->h[d] = floats(arena, line);
     }
@@ -69,34 +68,19 @@ static void *layout(mdl_arena *arena, const mdl_experiment *x) {
     return n;
 }
 
-static const mdl_lanes_kernel *ready(const void *region, const mdl_params *p) {
+static const mdl_lanes_kernel *ready(const void *region) {
     const mdl_hmn_region *r = region;
-    (void)p;
     return r->kernel->lanes;
 }
 
-static void genome(void *net, const void *region, const mdl_params *p) {
+static void clear(void *net, const void *region) {
     mdl_hmn_lanes *n = net;
     const mdl_hmn_region *r = region;
     const mdl_shape *s = &n->shape;
-    (void)p;
-    for (uint32_t j = 0; j < s->neurons; j++) {
-        size_t to = mdl_row_packed(s, j), from = mdl_row(s, j);
-        uint32_t fan = mdl_row_fan(s, j);
-        memcpy(n->w0 + to, r->w0 + from, fan * sizeof(float));
-        if (n->cos_phi) {
-            memcpy(n->cos_phi + to, r->cos_phi + from, fan * sizeof(float));
-            memcpy(n->sin_phi + to, r->sin_phi + from, fan * sizeof(float));
-        }
-        if (n->pathway)
-            memcpy(n->pathway + to, r->pathway + from, fan * sizeof *n->pathway);
-    }
-    memcpy(n->gain, r->gain, s->neurons * sizeof(float));
+    for (uint32_t j = 0; n->pathway && j < s->neurons; j++)
+        memcpy(n->pathway + mdl_row_packed(s, j), r->pathway + mdl_row(s, j), mdl_row_fan(s, j) * sizeof *n->pathway);
     if (n->offset)
         memcpy(n->offset, r->offset, s->neurons * sizeof(float));
-    if (n->embed)
-        memcpy(n->embed, r->embed, (size_t)4 * s->sources * sizeof(float));
-    /* Lanes that no life has yet: as good as any that ended. */
     float *const zeroed[] = {n->a, n->z, n->post, n->bias, n->mean, n->value, n->context[0], n->context[1], n->feature};
     for (size_t i = 0; i < sizeof zeroed / sizeof zeroed[0]; i++)
         memset(zeroed[i], 0, (size_t)s->neurons * MDL_LANES * sizeof(float));
@@ -112,6 +96,20 @@ static void genome(void *net, const void *region, const mdl_params *p) {
         memset(n->h[d], 0, line);
 }
 
+static void genome(void *net, const void *region, uint32_t first, uint32_t count) {
+    mdl_hmn_lanes *n = net;
+    const mdl_hmn_region *r = region;
+    const mdl_shape *s = &n->shape;
+    for (uint32_t j = 0; n->cos_phi && j < s->neurons; j++) {
+        size_t to = mdl_row_packed(s, j) * MDL_LANES, from = mdl_row(s, j);
+        mdl_lane_spread(n->cos_phi + to, r->cos_phi + from, mdl_row_fan(s, j), first, count);
+        mdl_lane_spread(n->sin_phi + to, r->sin_phi + from, mdl_row_fan(s, j), first, count);
+    }
+    mdl_lane_spread(n->gain, r->gain, s->neurons, first, count);
+    if (n->embed)
+        mdl_lane_spread(n->embed, r->embed, (size_t)4 * s->sources, first, count);
+}
+
 /* The embedding of activity 0: what kernels put for it. */
 static void embed_nothing(const float *e, const mdl_params *p, float h[MDL_EMBED]) {
     float scale = 1.0f;
@@ -125,11 +123,12 @@ static void embed_nothing(const float *e, const mdl_params *p, float h[MDL_EMBED
         h[d] *= scale;
 }
 
-static void birth(void *net, const mdl_params *p, uint32_t lane, uint64_t noise_key) {
+static void birth(void *net, const void *region, const mdl_params *p, uint32_t lane, uint64_t noise_key) {
     mdl_hmn_lanes *n = net;
+    const mdl_hmn_region *r = region;
     const mdl_shape *s = &n->shape;
-    for (size_t i = 0; i < s->synapses; i++)
-        n->w[i * MDL_LANES + lane] = n->w0[i];
+    for (uint32_t j = 0; j < s->neurons; j++)
+        mdl_lane_spread(n->w + mdl_row_packed(s, j) * MDL_LANES, r->w0 + mdl_row(s, j), mdl_row_fan(s, j), lane, 1);
     mdl_lane_set(n->fast, s->synapses, lane, 0.0f);
     mdl_lane_set(n->slow, s->synapses, lane, 0.0f);
     float *const zeroed[] = {n->a, n->z, n->post, n->bias, n->mean, n->value, n->context[0], n->context[1], n->feature};
@@ -141,7 +140,7 @@ static void birth(void *net, const mdl_params *p, uint32_t lane, uint64_t noise_
     mdl_lane_set(n->x, (size_t)s->slots * s->sources, lane, 0.0f);
     for (uint32_t i = 0; n->embed && i < s->sources; i++) {
         float h[MDL_EMBED];
-        embed_nothing(n->embed + 4 * (size_t)i, p, h);
+        embed_nothing(r->embed + 4 * (size_t)i, p, h);
         for (uint32_t t = 0; t < s->slots; t++)
             for (int d = 0; d < MDL_EMBED; d++)
                 n->h[d][((size_t)t * s->sources + i) * MDL_LANES + lane] = h[d];
@@ -151,9 +150,7 @@ static void birth(void *net, const mdl_params *p, uint32_t lane, uint64_t noise_
     n->key[1][lane] = (uint32_t)(noise_key >> 32);
 }
 
-static void window(void *net, const mdl_lanes_kernel *kernel, const mdl_params *p, mdl_lanes_window *w) {
-    kernel->hmn(net, p, w);
-}
+static void window(void *net, const mdl_lanes_kernel *kernel, mdl_lanes_window *w) { kernel->hmn(net, w); }
 
 static void put_back(const void *net, const mdl_params *p, uint32_t lane, uint32_t last, void *region) {
     const mdl_hmn_lanes *n = net;
@@ -184,6 +181,7 @@ static void put_back(const void *net, const mdl_params *p, uint32_t lane, uint32
 const mdl_lanes_model mdl_hmn_lanes_model = {.fits = fits,
                                              .layout = layout,
                                              .ready = ready,
+                                             .clear = clear,
                                              .genome = genome,
                                              .birth = birth,
                                              .window = window,

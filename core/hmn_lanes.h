@@ -1,4 +1,4 @@
-/* HMN networks of one genome side by side (core/lanes.h): one region, its rows
+/* HMN networks side by side (core/lanes.h): one region, its rows
  * without padding. Lane l of a row of floats is life l's. */
 #ifndef MDL_CORE_HMN_LANES_H
 #define MDL_CORE_HMN_LANES_H
@@ -16,10 +16,10 @@ typedef struct mdl_hmn_lanes {
     uint8_t *delay, *pathway; /* pathway, offset, lag: NULL without modulators */
     float *offset;            /* [neurons] */
 
-    /* Constant for a genome. */
-    float *w0, *cos_phi, *sin_phi; /* [synapses]; phases NULL without the gate */
-    float *gain;                   /* [neurons]                                */
-    float *embed;                  /* [sources][4], NULL without local attention */
+    /* Constant for a genome, 16 floats each. */
+    float *cos_phi, *sin_phi; /* by synapse; NULL without the gate               */
+    float *gain;              /* by neuron                                       */
+    float *embed;             /* by source, four rows; NULL without local attention */
 
     /* State, 16 floats each. */
     float *w, *fast, *slow;                    /* by synapse */

@@ -29,11 +29,12 @@ typedef struct stage {
     vf eta;
     float lever[MDL_LEVER_COUNT][MDL_LANES];
     mdl_hmn_lanes *n;
-    const mdl_params *p;
+    const mdl_params *p;      /* switches and forms: the same in all lanes */
+    const mdl_lane_params *q; /* and what is not                           */
     const mdl_lanes_window *w;
-    uint32_t wiped;    /* bit per lane */
-    uint32_t learn[2]; /* completes the step before the window, steps within it */
-    int dropping;
+    uint32_t wiped;      /* bit per lane */
+    uint32_t learn[2];   /* completes the step before the window, steps within it */
+    int noisy, dropping; /* some lane is */
 } stage;
 
 /* Bits of the lanes whose word has one of `bits`. */
@@ -43,29 +44,33 @@ static uint32_t lanes_with(const uint32_t *words, uint32_t bits) {
     return found;
 }
 
-static void stage_of(stage *s, mdl_hmn_lanes *n, const mdl_params *p, const mdl_lanes_window *w) {
+static void stage_of(stage *s, mdl_hmn_lanes *n, const mdl_lanes_window *w) {
     const mdl_lane_modulation *m = w->m;
+    const mdl_params *p = &w->q->own[0];
     uint32_t plastic = mdl_on(p, MDL_MECH_PLASTICITY) ? 0xffffu : 0;
     s->n = n;
     s->p = p;
+    s->q = w->q;
     s->w = w;
     s->wiped = lanes_with(m->flags, MDL_OUT_WIPE);
     s->learn[0] = plastic & ~lanes_with(m->flags_before, MDL_OUT_FROZEN);
     s->learn[1] = plastic & ~lanes_with(m->flags, MDL_OUT_FROZEN);
+    s->noisy = vm_any(vf_lt(vf_set(0.0f), vf_abs(vf_load(s->q->sigma))));
     s->dropping = vm_any(vf_lt(vf_set(0.0f), vf_load(m->drop)));
     s->eta = vf_mul(vf_load(m->permit), vf_fma(vf_load(m->eta_global), vf_load(m->g_prime), vf_load(m->eta_local)));
     if (p->modulators.used) {
         float rate[MDL_LANES];
         EACH_LANE {
-            mdl_levers hold = mdl_levels_hold(&m->levels[l], &p->modulators, &p->receptors, 0, mdl_lever_loops);
+            mdl_levers hold =
+                mdl_levels_hold(&m->levels[l], &s->q->own[l].modulators, &s->q->own[l].receptors, 0, mdl_lever_loops);
 #define X(name, field, key, how, lo, hi, text) s->lever[MDL_LEVER_##name][l] = hold.field;
             MDL_LEVER_MAP(X)
 #undef X
-            rate[l] = mdl_levels_rate(&m->levels[l], &p->modulators);
+            rate[l] = mdl_levels_rate(&m->levels[l], &s->q->own[l].modulators);
         }
         s->eta = vf_mul(s->eta, vf_load(rate));
     }
-    if (p->sigma != 0.0f || s->dropping || mdl_on(p, MDL_MECH_PROBABILISTIC))
+    if (s->noisy || s->dropping || mdl_on(p, MDL_MECH_PROBABILISTIC))
         lane_keys_of(&s->keys, (const uint32_t(*)[MDL_LANES])n->key);
 }
 
@@ -75,7 +80,7 @@ static void begin_completion(const stage *s, vm learn, int efferent) {
     const mdl_params *p = s->p;
     const mdl_shape *shape = &n->shape;
     vu acted = vu_load(s->w->m->action_before);
-    vf one = vf_set(1.0f), rho[MDL_EMBED] = {vf_set(p->rho_context[0]), vf_set(p->rho_context[1])};
+    vf one = vf_set(1.0f), rho[MDL_EMBED] = {vf_load(s->q->rho_context[0]), vf_load(s->q->rho_context[1])};
     for (uint32_t j = 0; j < shape->neurons; j++) {
         vf post = vf_load(ROW(n->z, j));
         if (efferent && j >= shape->hidden)
@@ -89,7 +94,7 @@ static void begin_completion(const stage *s, vm learn, int efferent) {
     }
     if (!mdl_on(p, MDL_MECH_ADAPTIVE_BIAS))
         return;
-    vf rate = vf_set(p->bias_rate), target = vf_set(p->bias_target), mean_rate = vf_set(MDL_MEAN_RATE);
+    vf rate = vf_load(s->q->bias_rate), target = vf_load(s->q->bias_target), mean_rate = vf_set(MDL_MEAN_RATE);
     for (uint32_t j = 0; j < shape->hidden; j++) {
         vf z = vf_load(ROW(n->z, j)), old = vf_load(ROW(n->mean, j)), bias = vf_load(ROW(n->bias, j));
         vf mean = vf_flush(vf_fma(mean_rate, vf_sub(z, old), old));
@@ -152,7 +157,8 @@ VEC void change(const changing *k, const mdl_hmn_lanes *n, size_t at, vf d, vu w
     float *to = ROW(n->w, at);
     vf w = vf_load(to);
     if (k->gated) {
-        vf gate = vf_fma(k->cos_phase, vf_set(n->cos_phi[at]), vf_mul(k->sin_phase, vf_set(n->sin_phi[at])));
+        vf gate =
+            vf_fma(k->cos_phase, vf_load(ROW(n->cos_phi, at)), vf_mul(k->sin_phase, vf_load(ROW(n->sin_phi, at))));
         d = vf_mul(d, vf_max(gate, vf_set(0.0f)));
     }
     if (k->probabilistic) {
@@ -175,10 +181,10 @@ VEC void complete_row(const stage *s, uint32_t j, const taps *at, const tracing 
     vf z = vf_load(ROW(n->post, j)), rate = eta, attended = vf_set(1.0f);
     vf traced[MDL_LANES_FAN_MAX], scored[MDL_LANES_FAN_MAX];
     if (mdl_on(s->p, MDL_MECH_NEURON_GAIN))
-        rate = vf_mul(eta, vf_set(n->gain[j]));
+        rate = vf_mul(eta, vf_load(ROW(n->gain, j)));
     if (attention) {
         vf c[MDL_EMBED] = {vf_load(ROW(n->context[0], j)), vf_load(ROW(n->context[1], j))};
-        vf total, beta = vf_set(s->p->beta_a);
+        vf total, beta = vf_load(s->q->beta_a);
         lane_unit(s->p->similarity == MDL_COSINE, c);
         for (uint32_t k = 0; k < fan; k++) {
             uint32_t from = n->source[first + k], back = n->delay[first + k];
@@ -214,17 +220,17 @@ VEC void complete_rows(const stage *s, uint32_t t, vu step, vm learn, uint32_t l
     const mdl_params *p = s->p;
     taps at;
     taps_of(s->n, t, attention, &at);
-    const tracing tr = {.decay_fast = vf_set(p->decay_fast),
-                        .decay_slow = vf_set(p->decay_slow),
+    const tracing tr = {.decay_fast = vf_load(s->q->decay_fast),
+                        .decay_slow = vf_load(s->q->decay_slow),
                         .fast_on = vf_set(mdl_on(p, MDL_MECH_FAST_TRACE) ? 1.0f : 0.0f),
                         .slow_on = vf_set(mdl_on(p, MDL_MECH_SLOW_TRACE) ? 1.0f : 0.0f),
-                        .theta = vf_set(p->event_theta),
+                        .theta = vf_load(s->q->event_theta),
                         .learn = learn,
                         .kept = vm_bits(~wiped & 0xffffu),
                         .event = p->trace != MDL_TRACE_DIFFERENTIAL,
                         .all = learn_bits == 0xffffu && wiped == 0};
-    changing ch = {.minus_beta = vf_set(-p->beta_p),
-                   .theta_p = vf_set(p->theta_p),
+    changing ch = {.minus_beta = vf_neg(vf_load(s->q->beta_p)),
+                   .theta_p = vf_load(s->q->theta_p),
                    .least = vf_set(-p->weight_max),
                    .most = vf_set(p->weight_max),
                    .gated = gated,
@@ -232,7 +238,7 @@ VEC void complete_rows(const stage *s, uint32_t t, vu step, vm learn, uint32_t l
     if (gated) {
         uint32_t own[MDL_LANES];
         vu_store(own, step);
-        EACH_LANE own[l] = mdl_phase_at(p, own[l]);
+        EACH_LANE own[l] = s->q->omega[l] * own[l] + s->q->phi0[l]; /* mdl_phase_at */
         vf_sincos_turn(vu_load(own), &ch.sin_phase, &ch.cos_phase);
     }
     lane_philox draws = {0};
@@ -284,7 +290,8 @@ static void complete(const stage *s, uint32_t t, vu step, uint32_t learn_bits, u
 /* TD(0): values move along the error of the window before. */
 static void values(const stage *s) {
     mdl_hmn_lanes *n = s->n;
-    vf rate = vf_mul(vf_set(1.0f / (float)n->shape.neurons * s->p->critic_rate), vf_load(s->w->m->e[MDL_E_REWARD]));
+    vf rate = vf_mul(vf_mul(vf_set(1.0f / (float)n->shape.neurons), vf_load(s->q->critic_rate)),
+                     vf_load(s->w->m->e[MDL_E_REWARD]));
     for (uint32_t j = 0; j < n->shape.neurons; j++) {
         vf v = vf_fma(rate, vf_load(ROW(n->feature, j)), vf_load(ROW(n->value, j)));
         vf_store(ROW(n->value, j), vf_clamp(v, -MDL_CRITIC_MAX, MDL_CRITIC_MAX));
@@ -299,8 +306,9 @@ VEC void put(const stage *s, uint32_t t, uint32_t i, vf x, vm where, int all) {
     vf_store(to, all ? x : vf_select(where, x, vf_load(to)));
     if (!n->embed)
         return;
-    const float *e = n->embed + 4 * (size_t)i;
-    vf h[MDL_EMBED] = {vf_fma(vf_set(e[0]), x, vf_set(e[2])), vf_fma(vf_set(e[1]), x, vf_set(e[3]))};
+    const float *e = ROW(n->embed, 4 * (size_t)i);
+    vf h[MDL_EMBED] = {vf_fma(vf_load(ROW(e, 0)), x, vf_load(ROW(e, 2))),
+                       vf_fma(vf_load(ROW(e, 1)), x, vf_load(ROW(e, 3)))};
     lane_unit(s->p->similarity == MDL_COSINE, h);
     for (int d = 0; d < MDL_EMBED; d++) {
         float *at = ROW(mdl_hmn_lanes_at(n, n->h[d], t), i);
@@ -329,7 +337,7 @@ static void wipe(const stage *s, uint32_t t, uint32_t wiped) {
 /* Deviation of sensors from their running means. */
 static void sense(const stage *s) {
     mdl_hmn_lanes *n = s->n;
-    vf rho = vf_set(s->p->rho_novelty);
+    vf rho = vf_load(s->q->rho_novelty);
     memset(n->novelty, 0, sizeof n->novelty);
     for (uint32_t i = 0; i + 1 < n->shape.sensors; i++) {
         float *mean = ROW(n->sensor_mean, i);
@@ -395,9 +403,8 @@ VEC vf input(const stage *s, uint32_t j, const taps *at, int levers) {
 /* Eq. (1) of the line's step t; the lanes' own steps are `step`. */
 VEC void activate(const stage *s, uint32_t t, vu step, int levers) {
     mdl_hmn_lanes *n = s->n;
-    const mdl_params *p = s->p;
-    int noisy = p->sigma != 0.0f, any = noisy || s->dropping;
-    vf sigma = vf_set(p->sigma), zero = vf_set(0.0f);
+    int noisy = s->noisy, any = noisy || s->dropping;
+    vf sigma = vf_load(s->q->sigma), zero = vf_set(0.0f);
     lane_philox draws = {0};
     taps at;
     if (any)
@@ -449,11 +456,12 @@ static void sum_up(const mdl_hmn_lanes *n, int critic, mdl_lanes_window *w) {
     EACH_LANE w->partials[l] = (mdl_partials){activity[l], value[l], n->novelty[l]};
 }
 
-static void window(mdl_hmn_lanes *n, const mdl_params *p, mdl_lanes_window *w) {
+static void window(mdl_hmn_lanes *n, mdl_lanes_window *w) {
     const mdl_shape *shape = &n->shape;
+    const mdl_params *p = &w->q->own[0];
     const vm all = vm_bits(0xffffu);
     stage s;
-    stage_of(&s, n, p, w);
+    stage_of(&s, n, w);
     for (uint32_t i = 0; i < n->window; i++) {
         uint32_t t = n->clock + i;
         vu step = vu_add(vu_load(w->m->step), vu_set(i));
@@ -481,7 +489,5 @@ static void window(mdl_hmn_lanes *n, const mdl_params *p, mdl_lanes_window *w) {
     sum_up(n, mdl_on(p, MDL_MECH_CRITIC), w);
 }
 
-void JOIN(mdl_hmn_lanes_window_, MDL_KERNEL)(mdl_hmn_lanes *n, const mdl_params *p, mdl_lanes_window *w);
-void JOIN(mdl_hmn_lanes_window_, MDL_KERNEL)(mdl_hmn_lanes *n, const mdl_params *p, mdl_lanes_window *w) {
-    window(n, p, w);
-}
+void JOIN(mdl_hmn_lanes_window_, MDL_KERNEL)(mdl_hmn_lanes *n, mdl_lanes_window *w);
+void JOIN(mdl_hmn_lanes_window_, MDL_KERNEL)(mdl_hmn_lanes *n, mdl_lanes_window *w) { window(n, w); }

@@ -109,33 +109,58 @@ void mdl_life_run(mdl_life *l, uint64_t key, uint32_t episode, mdl_part part, in
 }
 
 typedef struct tally {
-    const mdl_job *job;
-    uint64_t seed, updates;
-    int64_t fitness;
+    const mdl_job *jobs;
+    uint64_t seed, *updates;
+    int64_t *fitness;
 } tally;
 
 static mdl_lot job_lot(void *ctx, uint32_t i) {
     const tally *t = ctx;
-    int train = t->job->kind == MDL_JOB_TRAIN;
+    uint32_t life = i % t->jobs->episodes;
+    const mdl_job *job = &t->jobs[i / t->jobs->episodes];
+    int train = job->kind == MDL_JOB_TRAIN;
     uint64_t key =
-        mdl_life_key(t->seed, train ? MDL_STREAM_TRAIN : MDL_STREAM_VALIDATE, train ? t->job->generation : 0, i);
-    return (mdl_lot){key, i, train ? MDL_PART_TRAIN : MDL_PART_VALIDATE};
+        mdl_life_key(t->seed, train ? MDL_STREAM_TRAIN : MDL_STREAM_VALIDATE, train ? job->generation : 0, life);
+    return (mdl_lot){key, life, train ? MDL_PART_TRAIN : MDL_PART_VALIDATE};
 }
 
 static void job_over(void *ctx, uint32_t i, const mdl_life *l) {
     tally *t = ctx;
-    (void)i;
-    t->fitness += mdl_task_fitness(&l->conductor.task);
-    t->updates += mdl_conductor_updates(&l->conductor);
+    t->fitness[i / t->jobs->episodes] += mdl_task_fitness(&l->conductor.task);
+    if (t->updates)
+        t->updates[i / t->jobs->episodes] += mdl_conductor_updates(&l->conductor);
+}
+
+uint32_t mdl_jobs_alike(const mdl_job *jobs, uint32_t count) {
+    uint32_t n = 1;
+    while (n < count && jobs[n].kind == jobs->kind && jobs[n].episodes == jobs->episodes)
+        n++;
+    return n;
+}
+
+void mdl_life_jobs(mdl_life *l, const mdl_job *jobs, const float *genomes, uint32_t count, int64_t *fitness,
+                   uint64_t *updates) {
+    for (uint32_t i = 0; i < count; i++) {
+        fitness[i] = 0;
+        if (updates)
+            updates[i] = 0;
+    }
+    for (uint32_t i = 0; i < count;) {
+        uint32_t alike = mdl_jobs_alike(jobs + i, count - i);
+        tally t = {jobs + i, l->experiment->seed, updates ? updates + i : NULL, fitness + i};
+        mdl_life_many(l, genomes + (size_t)i * l->layout.genes, alike,
+                      &(mdl_life_list){jobs[i].episodes, job_lot, job_over, &t});
+        i += alike;
+    }
 }
 
 int64_t mdl_life_job(mdl_life *l, const mdl_job *job, const float *genome, uint64_t *updates) {
-    tally t = {.job = job, .seed = l->experiment->seed};
-    mdl_life_genome(l, genome);
-    mdl_life_each(l, &(mdl_life_list){job->episodes, job_lot, job_over, &t});
+    int64_t fitness;
+    uint64_t done;
+    mdl_life_jobs(l, job, genome, 1, &fitness, &done);
     if (updates)
-        *updates += t.updates;
-    return t.fitness;
+        *updates += done;
+    return fitness;
 }
 
 void mdl_life_save_modulation(const mdl_life *l, const mdl_sink *sink) {

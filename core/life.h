@@ -44,19 +44,28 @@ int mdl_life_window(mdl_life *l);
 void mdl_life_run(mdl_life *l, uint64_t key, uint32_t episode, mdl_part part, int64_t *fitness, int64_t *score,
                   uint64_t *updates);
 
-/* Many lives of the genome given, one after the other or, where the network and
- * the CPU are such, side by side in the lanes of vectors: the same bytes. */
+/* Many lives, one after the other or, where the network and the CPU are such, side
+ * by side in the lanes of vectors: the same bytes. */
 typedef struct mdl_life_list {
-    uint32_t count;
-    /* Life i, 0..count - 1. */
+    uint32_t count; /* of each genome, 1 or more */
+    /* Life i: of genome i / count its life i % count. */
     mdl_lot (*lot)(void *ctx, uint32_t i);
     /* Life i is over: of `l`, its task, modulation and windows may be read, and
-     * after the last life, i = count - 1, the network too. In any order, but never
-     * MDL_LIVES_AHEAD or more beyond one that is not over. */
+     * after a genome's last life what mdl_life_save writes of the network too. In any
+     * order, but never MDL_LIVES_AHEAD or more beyond one that is not over. */
     void (*over)(void *ctx, uint32_t i, const mdl_life *l);
     void *ctx;
 } mdl_life_list;
+/* Of the genome given. */
 void mdl_life_each(mdl_life *l, const mdl_life_list *lives);
+/* Of genomes[count][layout.genes], one after the other. The life has the last one
+ * afterwards. */
+void mdl_life_many(mdl_life *l, const float *genomes, uint32_t count, const mdl_life_list *lives);
+
+/* How many jobs of `lives` lives each are best done by one call: as many as fill the
+ * lanes a few times over, 1 where there are none. */
+enum { MDL_TOGETHER_MAX = 16, MDL_TOGETHER_LIVES = 64 };
+uint32_t mdl_life_together(const mdl_life *l, uint32_t lives);
 
 /* Key of life `episode` of a kind (MDL_STREAM_TRAIN with its generation,
  * _VALIDATE or _TEST with generation 0). */
@@ -67,6 +76,13 @@ static inline uint64_t mdl_life_key(uint64_t seed, mdl_stream_id kind, uint32_t 
 /* The sum over its lives of an evolution job's fitness: what a unit of work
  * computes. `genome` from mdl_evolution_job. */
 int64_t mdl_life_job(mdl_life *l, const mdl_job *job, const float *genome, uint64_t *updates);
+/* The same for jobs[count] with genomes[count][layout.genes]: fitness[count], and
+ * updates[count], which may be NULL. */
+void mdl_life_jobs(mdl_life *l, const mdl_job *jobs, const float *genomes, uint32_t count, int64_t *fitness,
+                   uint64_t *updates);
+/* How many of jobs[count] (1 or more), from the first on, are alike: of one kind, with
+ * as many lives. */
+uint32_t mdl_jobs_alike(const mdl_job *jobs, uint32_t count);
 
 /* The modulatory states of all agents, in order. */
 void mdl_life_save_modulation(const mdl_life *l, const mdl_sink *sink);

@@ -4,7 +4,7 @@
 
 #include "core/neuraxon_kernel.h"
 
-enum { SYNAPSE_ROWS = 7, NEURON_ROWS = 12, NEURON_CONSTANTS = 6 };
+enum { SYNAPSE_ROWS = 7, NEURON_ROWS = 12, NEURON_CONSTANTS = 5 };
 
 /* What belongs to a trial or a life, in the order of the two functions below. */
 typedef struct rows {
@@ -15,7 +15,7 @@ static rows rows_of(mdl_neuraxon_lanes *n) {
     return (rows){{&n->fast, &n->slow, &n->meta, &n->e, &n->w, &n->carry, &n->shift},
                   {&n->v, &n->z, &n->post, &n->trace, &n->adapt, &n->autor, &n->lag, &n->brake, &n->readout, &n->value,
                    &n->feature, &n->bend},
-                  {&n->above, &n->below, &n->decay, &n->cos_osc, &n->sin_osc, &n->scatter}};
+                  {&n->above, &n->below, &n->decay, &n->cos_osc, &n->sin_osc}};
 }
 
 static int fits(const mdl_experiment *x) {
@@ -40,10 +40,11 @@ static void *layout(mdl_arena *arena, const mdl_experiment *x) {
     r->source = mdl_arena_take(arena, s->synapses, sizeof *r->source);
     r->delay = mdl_arena_take(arena, s->synapses, sizeof *r->delay);
     r->flags = mdl_arena_take(arena, s->synapses, sizeof *r->flags);
-    r->w0 = mdl_arena_take(arena, s->synapses, sizeof(float));
-    r->meta0 = mdl_arena_take(arena, s->synapses, sizeof(float));
+    r->scatter = mdl_arena_take(arena, s->neurons, sizeof(float));
+    r->w0 = mdl_arena_take(arena, s->synapses * MDL_LANES, sizeof(float));
+    r->meta0 = mdl_arena_take(arena, s->synapses * MDL_LANES, sizeof(float));
     for (int i = 0; i < NEURON_CONSTANTS; i++)
-        *all.constant[i] = mdl_arena_take(arena, s->neurons, sizeof(float));
+        *all.constant[i] = mdl_arena_take(arena, (size_t)s->neurons * MDL_LANES, sizeof(float));
     for (int i = 0; i < (modulatory ? SYNAPSE_ROWS : SYNAPSE_ROWS - 1); i++)
         *all.synapse[i] = mdl_arena_take(arena, s->synapses * MDL_LANES, sizeof(float));
     for (int i = 0; i < NEURON_ROWS; i++)
@@ -64,30 +65,20 @@ static void *layout(mdl_arena *arena, const mdl_experiment *x) {
     return n;
 }
 
-static const mdl_lanes_kernel *ready(const void *region, const mdl_params *p) {
+static const mdl_lanes_kernel *ready(const void *region) {
     const mdl_neuraxon_region *r = region;
-    (void)p;
     return r->kernel->lanes;
 }
 
-static void genome(void *net, const void *region, const mdl_params *p) {
+static void clear(void *net, const void *region) {
     mdl_neuraxon_lanes *n = net;
     const mdl_neuraxon_region *r = region;
     const mdl_shape *s = &n->shape;
     rows all = rows_of(n);
-    (void)p;
-    for (uint32_t j = 0; j < s->neurons; j++) {
-        size_t to = mdl_row_packed(s, j), from = mdl_row(s, j);
-        uint32_t fan = mdl_row_fan(s, j);
-        memcpy(n->w0 + to, r->w0 + from, fan * sizeof(float));
-        memcpy(n->meta0 + to, r->meta0 + from, fan * sizeof(float));
-        for (uint32_t k = 0; k < fan; k++)
-            n->flags[to + k] = (uint8_t)r->flags[from + k];
-    }
-    const float *const constant[NEURON_CONSTANTS] = {r->above, r->below, r->decay, r->cos_osc, r->sin_osc, r->scatter};
-    for (int i = 0; i < NEURON_CONSTANTS; i++)
-        memcpy(*all.constant[i], constant[i], s->neurons * sizeof(float));
-    /* Lanes that no life has yet: as good as any that ended. */
+    for (uint32_t j = 0; j < s->neurons; j++)
+        for (uint32_t k = 0; k < mdl_row_fan(s, j); k++)
+            n->flags[mdl_row_packed(s, j) + k] = (uint8_t)r->flags[mdl_row(s, j) + k];
+    memcpy(n->scatter, r->scatter, s->neurons * sizeof(float));
     for (int i = 0; i < SYNAPSE_ROWS; i++)
         if (*all.synapse[i])
             memset(*all.synapse[i], 0, s->synapses * MDL_LANES * sizeof(float));
@@ -100,21 +91,38 @@ static void genome(void *net, const void *region, const mdl_params *p) {
         n->branching[l] = mdl_branching_birth();
 }
 
-static void spread(float *to, const float *from, size_t count, uint32_t lane) {
-    for (size_t i = 0; i < count; i++)
-        to[i * MDL_LANES + lane] = from[i];
+static void genome(void *net, const void *region, uint32_t first, uint32_t count) {
+    mdl_neuraxon_lanes *n = net;
+    const mdl_neuraxon_region *r = region;
+    const mdl_shape *s = &n->shape;
+    rows all = rows_of(n);
+    for (uint32_t j = 0; j < s->neurons; j++) {
+        size_t to = mdl_row_packed(s, j) * MDL_LANES, from = mdl_row(s, j);
+        mdl_lane_spread(n->w0 + to, r->w0 + from, mdl_row_fan(s, j), first, count);
+        mdl_lane_spread(n->meta0 + to, r->meta0 + from, mdl_row_fan(s, j), first, count);
+    }
+    const float *const constant[NEURON_CONSTANTS] = {r->above, r->below, r->decay, r->cos_osc, r->sin_osc};
+    for (int i = 0; i < NEURON_CONSTANTS; i++)
+        mdl_lane_spread(*all.constant[i], constant[i], s->neurons, first, count);
 }
 
-static void birth(void *net, const mdl_params *p, uint32_t lane, uint64_t noise_key) {
+/* A lane of one array's rows in another's. */
+static void copy(float *to, const float *from, size_t count, uint32_t lane) {
+    for (size_t i = lane; i < count * MDL_LANES; i += MDL_LANES)
+        to[i] = from[i];
+}
+
+static void birth(void *net, const void *region, const mdl_params *p, uint32_t lane, uint64_t noise_key) {
     mdl_neuraxon_lanes *n = net;
     const mdl_shape *s = &n->shape;
     rows all = rows_of(n);
+    (void)region;
     (void)p;
     mdl_lane_set(n->fast, s->synapses, lane, 0.0f);
     mdl_lane_set(n->e, s->synapses, lane, 0.0f);
-    spread(n->slow, n->w0, s->synapses, lane);
-    spread(n->w, n->w0, s->synapses, lane);
-    spread(n->meta, n->meta0, s->synapses, lane);
+    copy(n->slow, n->w0, s->synapses, lane);
+    copy(n->w, n->w0, s->synapses, lane);
+    copy(n->meta, n->meta0, s->synapses, lane);
     for (int i = 0; i < NEURON_ROWS; i++)
         mdl_lane_set(*all.neuron[i], s->neurons, lane, 0.0f);
     mdl_lane_set(n->brake, s->neurons, lane, 1.0f);
@@ -127,9 +135,7 @@ static void birth(void *net, const mdl_params *p, uint32_t lane, uint64_t noise_
     n->key[1][lane] = (uint32_t)(noise_key >> 32);
 }
 
-static void window(void *net, const mdl_lanes_kernel *kernel, const mdl_params *p, mdl_lanes_window *w) {
-    kernel->neuraxon(net, p, w);
-}
+static void window(void *net, const mdl_lanes_kernel *kernel, mdl_lanes_window *w) { kernel->neuraxon(net, w); }
 
 static void put_back(const void *net, const mdl_params *p, uint32_t lane, uint32_t last, void *region) {
     const mdl_neuraxon_lanes *n = net;
@@ -163,6 +169,7 @@ static void put_back(const void *net, const mdl_params *p, uint32_t lane, uint32
 const mdl_lanes_model mdl_neuraxon_lanes_model = {.fits = fits,
                                                   .layout = layout,
                                                   .ready = ready,
+                                                  .clear = clear,
                                                   .genome = genome,
                                                   .birth = birth,
                                                   .window = window,

@@ -1,4 +1,4 @@
-/* Neuraxon networks of one genome side by side (core/lanes.h): one region without
+/* Neuraxon networks side by side (core/lanes.h): one region without
  * silent or plastic synapses, its rows without padding. Lane l of a row of floats
  * is life l's. */
 #ifndef MDL_CORE_NEURAXON_LANES_H
@@ -15,9 +15,10 @@ typedef struct mdl_neuraxon_lanes {
     /* Constant for an experiment: by synapse, row by row. */
     uint16_t *source;
     uint8_t *delay, *flags; /* MDL_CELL_*, of those that are fixed by the wiring */
-    /* Constant for a genome, by synapse and by neuron. */
+    float *scatter;         /* by neuron */
+    /* Constant for a genome, 16 floats each: by synapse, by neuron. */
     float *w0, *meta0;
-    float *above, *below, *decay, *cos_osc, *sin_osc, *scatter;
+    float *above, *below, *decay, *cos_osc, *sin_osc;
 
     /* State, 16 floats each. */
     float *fast, *slow, *meta, *e, *w, *carry, *shift; /* by synapse; shift NULL without modulatory ones */

@@ -25,10 +25,13 @@
 typedef struct stage {
     mdl_neuraxon_lanes *n;
     const mdl_params *params;
-    const mdl_neuraxon_params *p;
+    const mdl_neuraxon_params *p; /* both: what is the same in all lanes; and what is not: */
+    const mdl_lane_params *all;
+    const mdl_lane_neuraxon *q;
     const mdl_lanes_window *w;
-    uint32_t wiped, learn, frozen; /* bit per lane; learn: completes the step before */
-    int plain;                     /* synapses carry their weights */
+    uint32_t wiped, learn, frozen;            /* bit per lane; learn: completes the step before */
+    int noisy, spontaneous, turning, ordered; /* some lane is */
+    int plain;                                /* synapses carry their weights */
     lane_keys keys;
     vf rate, serotonin, offset;
     vf lever[MDL_LEVER_COUNT];
@@ -40,6 +43,10 @@ static uint32_t lanes_with(const uint32_t *words, uint32_t bits) {
     return found;
 }
 
+/* Whether a lane's is not 0. Where it is, what the others need adds a zero, whose sign a
+ * flush forgets. */
+static int some(const float row[MDL_LANES]) { return vm_any(vf_lt(vf_set(0.0f), vf_abs(vf_load(row)))); }
+
 static void take_levers(stage *s) {
     const mdl_levers none = MDL_LEVERS_NONE;
 #define X(name, field, key, how, lo, hi, text) s->lever[MDL_LEVER_##name] = vf_set(none.field);
@@ -48,10 +55,10 @@ static void take_levers(stage *s) {
     if (!s->params->modulators.used)
         return;
     const mdl_lane_modulation *m = s->w->m;
-    const mdl_modulator_params *p = &s->params->modulators;
     float hold[MDL_LEVER_COUNT][MDL_LANES];
     EACH_LANE {
-        mdl_levers h = mdl_levels_hold(&m->levels[l], p, &s->params->receptors, 0, mdl_lever_loops);
+        mdl_levers h =
+            mdl_levels_hold(&m->levels[l], &s->all->own[l].modulators, &s->all->own[l].receptors, 0, mdl_lever_loops);
 #define X(name, field, key, how, lo, hi, text) hold[MDL_LEVER_##name][l] = h.field;
         MDL_LEVER_MAP(X)
 #undef X
@@ -69,10 +76,10 @@ static void take_rates(stage *s) {
         EACH_LANE {
             phasic[l] = m->levels[l].phasic[MDL_DOPAMINE];
             serotonin[l] = m->levels[l].level[MDL_SEROTONIN];
-            rate[l] = mdl_levels_rate(&m->levels[l], &s->params->modulators);
+            rate[l] = mdl_levels_rate(&m->levels[l], &s->all->own[l].modulators);
         }
         dopamine = vf_load(phasic);
-        s->serotonin = vf_mul(vf_set(s->p->meta_serotonin), vf_load(serotonin));
+        s->serotonin = vf_mul(vf_load(s->q->meta_serotonin), vf_load(serotonin));
         s->rate = vf_mul(vf_load(m->permit), vf_fma(vf_load(m->eta_global), dopamine, vf_load(m->eta_local)));
         s->rate = vf_mul(s->rate, vf_load(rate));
         return;
@@ -80,14 +87,21 @@ static void take_rates(stage *s) {
     s->rate = vf_mul(vf_load(m->permit), vf_fma(vf_load(m->eta_global), dopamine, vf_load(m->eta_local)));
 }
 
-static void stage_of(stage *s, mdl_neuraxon_lanes *n, const mdl_params *params, const mdl_lanes_window *w) {
+static void stage_of(stage *s, mdl_neuraxon_lanes *n, const mdl_lanes_window *w) {
     const mdl_lane_modulation *m = w->m;
+    const mdl_params *params = &w->q->own[0];
     const mdl_neuraxon_params *p = &params->neuraxon;
     const uint32_t changing = 1u << MDL_NX_MODULATORY | 1u << MDL_NX_HOMEOSTASIS | 1u << MDL_NX_BALANCE;
     s->n = n;
     s->params = params;
     s->p = p;
+    s->all = w->q;
+    s->q = &w->q->neuraxon;
     s->w = w;
+    s->noisy = some(s->all->sigma);
+    s->spontaneous = some(s->q->spontaneous);
+    s->turning = some(s->q->osc_size);
+    s->ordered = some(s->q->depression);
     s->wiped = lanes_with(m->flags, MDL_OUT_WIPE);
     s->frozen = lanes_with(m->flags, MDL_OUT_FROZEN);
     s->learn = mdl_on(params, MDL_MECH_PLASTICITY) ? ~lanes_with(m->flags_before, MDL_OUT_FROZEN) & 0xffffu : 0;
@@ -96,15 +110,15 @@ static void stage_of(stage *s, mdl_neuraxon_lanes *n, const mdl_params *params, 
     take_rates(s);
     vf novelty = vf_set(0.0f);
     if (mdl_on(params, MDL_MECH_NOVELTY))
-        novelty = vf_mul(vf_set(p->novelty_shift), vf_load(m->e[MDL_E_NOVELTY]));
+        novelty = vf_mul(vf_load(s->q->novelty_shift), vf_load(m->e[MDL_E_NOVELTY]));
     s->offset = vf_sub(s->lever[MDL_LEVER_THRESHOLD], novelty);
-    if (params->sigma != 0.0f || p->spontaneous > 0.0f)
+    if (s->noisy || s->spontaneous)
         lane_keys_of(&s->keys, (const uint32_t(*)[MDL_LANES])n->key);
 }
 
 /* What is the same for all synapses of a completion. */
 typedef struct rule {
-    vf decay_e, decay_fast, consolidate, relax, most, least, meta_relax, meta_change;
+    vf decay_e, decay_fast, consolidate, relax, set_point, most, least, meta_relax, meta_change;
     vm learn, kept;
     int fast_on, meta_on, metaplastic, ordered, all;
 } rule;
@@ -126,13 +140,13 @@ VEC void learn_synapse(const stage *s, const rule *u, size_t i, vf both) {
     } else {
         slow = vf_add(slow, d);
     }
-    vf set = vf_set(s->p->set_point * n->w0[i]);
+    vf set = vf_mul(u->set_point, vf_load(ROW(n->w0, i)));
     slow = vf_fma(u->relax, vf_sub(set, slow), slow);
     slow = vf_flush(vf_min(vf_max(slow, u->least), u->most));
     put_rows(u, slow_at, slow);
     put_rows(u, ROW(n->w, i), vf_min(vf_max(vf_add(fast, slow), u->least), u->most));
     if (u->metaplastic) {
-        vf m = vf_fma(u->meta_relax, vf_sub(vf_set(n->meta0[i]), meta), meta);
+        vf m = vf_fma(u->meta_relax, vf_sub(vf_load(ROW(n->meta0, i)), meta), meta);
         m = vf_add(vf_fma(u->meta_change, vf_abs(d), m), s->serotonin);
         put_rows(u, meta_at, vf_flush(vf_clamp(m, -MDL_NEURAXON_META_MAX, MDL_NEURAXON_META_MAX)));
     }
@@ -146,20 +160,21 @@ static void complete(const stage *s, uint32_t t) {
     const mdl_neuraxon_params *p = s->p;
     int efferent = shape->motors > 1 && mdl_on(s->params, MDL_MECH_EFFERENCE_COPY);
     vu acted = vu_load(s->w->m->action_before);
-    const rule u = {.decay_e = vf_set(p->decay_e),
-                    .decay_fast = vf_set(p->decay_fast),
-                    .consolidate = vf_set(p->consolidate),
-                    .relax = vf_set(p->relax),
+    const rule u = {.decay_e = vf_load(s->q->decay_e),
+                    .decay_fast = vf_load(s->q->decay_fast),
+                    .consolidate = vf_load(s->q->consolidate),
+                    .relax = vf_load(s->q->relax),
+                    .set_point = vf_load(s->q->set_point),
                     .most = vf_set(s->params->weight_max),
                     .least = vf_set(-s->params->weight_max),
-                    .meta_relax = vf_set(p->meta_relax),
-                    .meta_change = vf_set(-p->meta_change),
+                    .meta_relax = vf_load(s->q->meta_relax),
+                    .meta_change = vf_neg(vf_load(s->q->meta_change)),
                     .learn = vm_bits(s->learn),
                     .kept = vm_bits(~s->wiped & 0xffffu),
                     .fast_on = mdl_nx_on(p, MDL_NX_FAST_WEIGHTS),
                     .meta_on = mdl_nx_on(p, MDL_NX_META_WEIGHTS),
                     .metaplastic = mdl_nx_on(p, MDL_NX_METAPLASTICITY),
-                    .ordered = p->depression != 0.0f,
+                    .ordered = s->ordered,
                     .all = s->learn == 0xffffu && s->wiped == 0};
     if (s->learn == 0) {
         for (size_t i = 0; s->wiped && i < shape->synapses; i++)
@@ -169,7 +184,7 @@ static void complete(const stage *s, uint32_t t) {
     for (uint32_t j = 0; j < shape->neurons; j++) {
         size_t first = mdl_row_packed(shape, j);
         uint32_t fan = mdl_row_fan(shape, j);
-        vf post = vf_load(ROW(n->z, j)), before = vf_mul(vf_set(-p->depression), vf_load(ROW(n->trace, j)));
+        vf post = vf_load(ROW(n->z, j)), before = vf_mul(vf_neg(vf_load(s->q->depression)), vf_load(ROW(n->trace, j)));
         if (efferent && j >= shape->hidden)
             post = vf_keep(vu_equal(acted, vu_set(j - shape->hidden)), vf_set(1.0f));
         vf_store(ROW(n->post, j), post);
@@ -186,8 +201,8 @@ static void complete(const stage *s, uint32_t t) {
 /* TD(0), as in HMN. */
 static void learn_values(const stage *s) {
     mdl_neuraxon_lanes *n = s->n;
-    vf rate =
-        vf_mul(vf_set((1.0f / (float)n->shape.neurons) * s->params->critic_rate), vf_load(s->w->m->e[MDL_E_REWARD]));
+    vf rate = vf_mul(vf_mul(vf_set(1.0f / (float)n->shape.neurons), vf_load(s->all->critic_rate)),
+                     vf_load(s->w->m->e[MDL_E_REWARD]));
     for (uint32_t j = 0; j < n->shape.neurons; j++) {
         vf v = vf_fma(rate, vf_load(ROW(n->feature, j)), vf_load(ROW(n->value, j)));
         vf_store(ROW(n->value, j), vf_clamp(v, -MDL_CRITIC_MAX, MDL_CRITIC_MAX));
@@ -218,7 +233,7 @@ static void wipe(const stage *s, uint32_t t) {
 
 static void sense(const stage *s) {
     mdl_neuraxon_lanes *n = s->n;
-    vf rho = vf_set(s->params->rho_novelty);
+    vf rho = vf_load(s->all->rho_novelty);
     memset(n->novelty, 0, sizeof n->novelty);
     for (uint32_t i = 0; i + 1 < n->shape.sensors; i++) {
         float *mean = ROW(n->sensor_mean, i);
@@ -235,7 +250,7 @@ static void prepare(const stage *s) {
     int modulatory = mdl_nx_on(s->p, MDL_NX_MODULATORY);
     float gains[MDL_LANES];
     EACH_LANE gains[l] = n->branching[l].gain;
-    vf zero = vf_set(0.0f), gain = vf_load(gains), size = vf_set(s->p->modulatory);
+    vf zero = vf_set(0.0f), gain = vf_load(gains), size = vf_load(s->q->modulatory);
     for (uint32_t j = 0; j < shape->neurons; j++) {
         size_t first = mdl_row_packed(shape, j);
         vf inhibit = vf_mul(vf_load(ROW(n->brake, j)), s->lever[MDL_LEVER_INHIBIT]);
@@ -259,7 +274,7 @@ VEC void put(const stage *s, uint32_t t, uint32_t i, vf x, vf y) {
     vf before = vf_load(ROW(mdl_neuraxon_lanes_at(n, n->pre, t - 1), i));
     vf_store(ROW(mdl_neuraxon_lanes_at(n, n->x, t), i), x);
     vf_store(ROW(mdl_neuraxon_lanes_at(n, n->pre, t), i),
-             vf_flush(vf_fma(vf_set(s->p->decay_pre), vf_sub(before, y), y)));
+             vf_flush(vf_fma(vf_load(s->q->decay_pre), vf_sub(before, y), y)));
 }
 
 VEC void put_sensor(const stage *s, uint32_t t, uint32_t i, vf x) {
@@ -269,17 +284,17 @@ VEC void put_sensor(const stage *s, uint32_t t, uint32_t i, vf x) {
 
 /* The three rhythms at the lanes' own steps. */
 static void rhythms(const stage *s, vu step, vf *turn_cos, vf *turn_sin) {
-    const mdl_neuraxon_params *p = s->p;
-    vf one = vf_set(1.0f), depth = vf_set(p->osc_coupling * 0.5f), c[3], q[3], gate[3] = {one, one, one};
+    vf one = vf_set(1.0f), depth = vf_mul(vf_load(s->q->osc_coupling), vf_set(0.5f)), c[3], q[3],
+       gate[3] = {one, one, one};
     uint32_t own[MDL_LANES], phase[MDL_LANES];
     vu_store(own, step);
     for (int i = 0; i < 3; i++) {
-        EACH_LANE phase[l] = p->omega[i] * own[l];
+        EACH_LANE phase[l] = s->q->omega[i][l] * own[l];
         vf_sincos_turn(vu_load(phase), &q[i], &c[i]);
         if (i > 0)
             gate[i] = vf_mul(vf_fma(depth, vf_sub(c[i - 1], one), one), gate[i - 1]);
     }
-    vf size = vf_set(p->osc_size);
+    vf size = vf_load(s->q->osc_size);
     *turn_cos = vf_mul(size, vf_add(vf_add(c[0], vf_mul(gate[1], c[1])), vf_mul(gate[2], c[2])));
     *turn_sin = vf_mul(size, vf_add(vf_add(q[0], vf_mul(gate[1], q[1])), vf_mul(gate[2], q[2])));
 }
@@ -302,11 +317,11 @@ VEC void run_step(const stage *s, uint32_t t, vu step, int plain, int modulatory
     mdl_neuraxon_lanes *n = s->n;
     const mdl_neuraxon_params *p = s->p;
     const mdl_shape *shape = &n->shape;
-    float sigma = s->params->sigma;
-    int noisy = sigma != 0.0f, spontaneous = p->spontaneous > 0.0f, turning = p->osc_size != 0.0f;
+    int noisy = s->noisy, spontaneous = s->spontaneous, turning = s->turning;
+    vf sigma = vf_load(s->all->sigma);
     int trinary = mdl_nx_on(p, MDL_NX_TRINARY);
     vf zero = vf_set(0.0f), one = vf_set(1.0f), slope = s->lever[MDL_LEVER_SLOPE], width = vf_div(one, slope);
-    vf turn_cos = zero, turn_sin = zero, kick = vf_set(p->kick), chance = vf_set(p->spontaneous);
+    vf turn_cos = zero, turn_sin = zero, kick = vf_load(s->q->kick), chance = vf_load(s->q->spontaneous);
     lane_philox draws = {0};
     const float *x[MDL_DELAY_MAX + 1];
     for (uint32_t d = 0; d <= shape->delay_max; d++)
@@ -321,7 +336,7 @@ VEC void run_step(const stage *s, uint32_t t, vu step, int plain, int modulatory
             lane_philox_run(&draws, j, MDL_DRAW_NEURON, word);
         vf z = vf_load(ROW(n->z, j)), v = vf_load(ROW(n->v, j)), trace = vf_load(ROW(n->trace, j));
         vf i = vf_clamp(gather(n, j, x, plain ? n->w : n->carry), -MDL_NEURAXON_V_MAX, MDL_NEURAXON_V_MAX);
-        vf_store(ROW(n->trace, j), vf_flush(vf_fma(vf_set(p->decay_post), vf_sub(trace, z), z)));
+        vf_store(ROW(n->trace, j), vf_flush(vf_fma(vf_load(s->q->decay_post), vf_sub(trace, z), z)));
         vf lag = vf_load(ROW(n->lag, j));
         lag = vf_flush(vf_fma(vf_set(MDL_SLOW_RATE), vf_sub(i, lag), lag));
         vf_store(ROW(n->lag, j), lag);
@@ -329,12 +344,12 @@ VEC void run_step(const stage *s, uint32_t t, vu step, int plain, int modulatory
         vf adapt = vf_load(ROW(n->adapt, j));
         vf u = vf_sub(vf_fma(vf_set(2.0f), i, s->lever[MDL_LEVER_REST]), adapt);
         if (turning) {
-            vf turned = vf_neg(vf_mul(turn_sin, vf_set(n->sin_osc[j])));
-            u = vf_add(u, vf_fma(turn_cos, vf_set(n->cos_osc[j]), turned));
+            vf turned = vf_neg(vf_mul(turn_sin, vf_load(ROW(n->sin_osc, j))));
+            u = vf_add(u, vf_fma(turn_cos, vf_load(ROW(n->cos_osc, j)), turned));
         }
-        vf drive = vf_fma(vf_set(n->decay[j]), vf_sub(v, u), u);
+        vf drive = vf_fma(vf_load(ROW(n->decay, j)), vf_sub(v, u), u);
         if (noisy)
-            drive = vf_fma(vf_set(sigma), vf_gauss(word[0], word[1]), drive);
+            drive = vf_fma(sigma, vf_gauss(word[0], word[1]), drive);
         if (spontaneous) {
             vf unit = vf_mul(vf_of_int(vu_shr(word[3], 8)), vf_set(0x1p-24f));
             vf size = vf_select(vu_test(word[3], vu_set(1)), kick, vf_neg(kick));
@@ -343,12 +358,12 @@ VEC void run_step(const stage *s, uint32_t t, vu step, int plain, int modulatory
         v = vf_flush(vf_clamp(drive, -MDL_NEURAXON_V_MAX, MDL_NEURAXON_V_MAX));
         vf autor = vf_load(ROW(n->autor, j));
         vf shift = vf_fma(s->lever[MDL_LEVER_SPREAD], vf_set(n->scatter[j]), s->offset);
-        shift = vf_fma(vf_set(p->auto_size), autor, shift);
+        shift = vf_fma(vf_load(s->q->auto_size), autor, shift);
         if (modulatory)
             shift = vf_sub(shift, vf_load(ROW(n->bend, j)));
         vf centred = vf_sub(v, shift);
         if (trinary) {
-            vf above = vf_mul(vf_set(n->above[j]), width), below = vf_mul(vf_set(n->below[j]), width);
+            vf above = vf_mul(vf_load(ROW(n->above, j)), width), below = vf_mul(vf_load(ROW(n->below, j)), width);
             z = vf_keep(vf_lt(centred, vf_neg(below)), vf_neg(one));
             z = vf_select(vf_lt(above, centred), one, z);
         } else {
@@ -356,9 +371,9 @@ VEC void run_step(const stage *s, uint32_t t, vu step, int plain, int modulatory
         }
         vf_store(ROW(n->v, j), v);
         vf_store(ROW(n->z, j), z);
-        vf size = vf_mul(vf_set(p->adapt_size), vf_abs(z));
-        vf_store(ROW(n->adapt, j), vf_flush(vf_fma(vf_set(p->adapt_rate), vf_sub(size, adapt), adapt)));
-        vf_store(ROW(n->autor, j), vf_flush(vf_fma(vf_set(p->auto_rate), vf_sub(z, autor), autor)));
+        vf size = vf_mul(vf_load(s->q->adapt_size), vf_abs(z));
+        vf_store(ROW(n->adapt, j), vf_flush(vf_fma(vf_load(s->q->adapt_rate), vf_sub(size, adapt), adapt)));
+        vf_store(ROW(n->autor, j), vf_flush(vf_fma(vf_load(s->q->auto_rate), vf_sub(z, autor), autor)));
         vf_store(ROW(n->readout, j), vf_add(v, z));
     }
 }
@@ -402,7 +417,7 @@ static void balance(const stage *s, uint32_t t) {
         LANE_FOLD(EXCITED, fan, e);
         LANE_FOLD(INHIBITED, fan, i);
         vf excess = vf_div(vf_sub(e, i), vf_add(vf_add(e, i), vf_set(0x1p-10f)));
-        vf moved = vf_fma(vf_set(s->p->balance_rate), excess, brake);
+        vf moved = vf_fma(vf_load(s->q->balance_rate), excess, brake);
         moved = vf_clamp(moved, MDL_NEURAXON_BRAKE_MIN, MDL_NEURAXON_BRAKE_MAX);
         vf_store(ROW(n->brake, j), vf_select(moves, moved, brake));
     }
@@ -413,7 +428,7 @@ static void count(const stage *s) {
     int64_t active[MDL_LANES] = {0};
     for (uint32_t j = 0; j < n->shape.hidden; j++)
         vf_add_fix(active, vf_abs(vf_load(ROW(n->z, j))));
-    EACH_LANE mdl_branching_count(&n->branching[l], s->p, n->shape.hidden, active[l]);
+    EACH_LANE mdl_branching_count(&n->branching[l], &s->all->own[l].neuraxon, n->shape.hidden, active[l]);
 }
 
 static void sum_up(const mdl_neuraxon_lanes *n, int critic, mdl_lanes_window *w) {
@@ -427,21 +442,21 @@ static void sum_up(const mdl_neuraxon_lanes *n, int critic, mdl_lanes_window *w)
     EACH_LANE w->partials[l] = (mdl_partials){activity[l], value[l], n->novelty[l]};
 }
 
-void JOIN(mdl_neuraxon_lanes_window_, MDL_KERNEL)(mdl_neuraxon_lanes *n, const mdl_params *params, mdl_lanes_window *w);
-void JOIN(mdl_neuraxon_lanes_window_, MDL_KERNEL)(mdl_neuraxon_lanes *n, const mdl_params *params,
-                                                  mdl_lanes_window *w) {
+void JOIN(mdl_neuraxon_lanes_window_, MDL_KERNEL)(mdl_neuraxon_lanes *n, mdl_lanes_window *w);
+void JOIN(mdl_neuraxon_lanes_window_, MDL_KERNEL)(mdl_neuraxon_lanes *n, mdl_lanes_window *w) {
     const mdl_shape *shape = &n->shape;
+    const mdl_params *params = &w->q->own[0];
     const mdl_neuraxon_params *p = &params->neuraxon;
     int critic = mdl_on(params, MDL_MECH_CRITIC), modulatory = mdl_nx_on(p, MDL_NX_MODULATORY);
     stage s;
-    stage_of(&s, n, params, w);
+    stage_of(&s, n, w);
     complete(&s, n->clock - 1);
     if (critic)
         learn_values(&s);
     if (s.wiped)
         wipe(&s, n->clock);
     sense(&s);
-    EACH_LANE n->branching[l].gain = mdl_branching_gain(&n->branching[l], p, shape->hidden);
+    EACH_LANE n->branching[l].gain = mdl_branching_gain(&n->branching[l], &s.all->own[l].neuraxon, shape->hidden);
     if (!s.plain)
         prepare(&s);
     for (uint32_t i = 0; i < n->window; i++) {

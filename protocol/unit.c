@@ -89,47 +89,83 @@ void mdl_unit_row(const mdl_life *life, int last, mdl_life_row *row) {
     mdl_unit_row_of(&life->conductor, last ? region : NULL, row);
 }
 
-/* A job while its lives end, in whatever order: rows are hashed in theirs. */
+/* Jobs while their lives end, in whatever order: rows are hashed in theirs. */
 typedef struct tally {
     segment segment;
     mdl_life_row ring[MDL_LIVES_AHEAD], *rows;
     mdl_job_result *out;
     const mdl_experiment *x;
-    uint64_t over; /* bit per row of the ring: of a life at or after `next` */
-    mdl_job job;
-    uint32_t next;
+    const uint32_t *index;
+    const mdl_job *jobs; /* alike */
+    uint64_t over;       /* bit per row of the ring: of a life at or after `next` */
+    uint32_t lives;      /* of each job                                           */
+    uint32_t next;       /* of the lives of all                                   */
 } tally;
 
 static mdl_lot life_lot(void *ctx, uint32_t i) {
     const tally *t = ctx;
-    mdl_place at = mdl_unit_place(t->x, &t->job, i);
+    mdl_place at = mdl_unit_place(t->x, &t->jobs[i / t->lives], i % t->lives);
     return (mdl_lot){at.key, at.episode, at.part};
+}
+
+/* The row of life `next`, which is over. */
+static void add_row(tally *t, const mdl_life_row *row) {
+    uint32_t job = t->next / t->lives, life = t->next % t->lives;
+    mdl_job_result *out = &t->out[job];
+    if (life == 0)
+        segment_begin(&t->segment, t->jobs[job].generation, t->index[job], t->lives, out);
+    segment_add(&t->segment, row, out);
+    if (t->rows)
+        t->rows[t->next] = *row;
+    if (life + 1 == t->lives)
+        segment_end(&t->segment, out);
+    t->next++;
 }
 
 static void life_over(void *ctx, uint32_t i, const mdl_life *life) {
     tally *t = ctx;
     MDL_ASSERT(i >= t->next && i - t->next < MDL_LIVES_AHEAD);
-    mdl_unit_row(life, i + 1 == t->job.episodes, &t->ring[i % MDL_LIVES_AHEAD]);
+    mdl_unit_row(life, (i + 1) % t->lives == 0, &t->ring[i % MDL_LIVES_AHEAD]);
     t->over |= UINT64_C(1) << i % MDL_LIVES_AHEAD;
-    for (; t->over >> t->next % MDL_LIVES_AHEAD & 1; t->next++) {
-        const mdl_life_row *row = &t->ring[t->next % MDL_LIVES_AHEAD];
-        segment_add(&t->segment, row, t->out);
-        if (t->rows)
-            t->rows[t->next] = *row;
-        t->over &= ~(UINT64_C(1) << t->next % MDL_LIVES_AHEAD);
+    while (t->over >> t->next % MDL_LIVES_AHEAD & 1) {
+        uint32_t at = t->next % MDL_LIVES_AHEAD;
+        t->over &= ~(UINT64_C(1) << at);
+        add_row(t, &t->ring[at]);
     }
+}
+
+/* Jobs that are alike, their genomes decoded from evolution. */
+static void run_alike(mdl_life *life, const mdl_job *jobs, const uint32_t *index, uint32_t count, const float *genomes,
+                      mdl_life_row *rows, mdl_job_result *out) {
+    _Static_assert(MDL_LIVES_AHEAD <= 64, "a bit for each row of the ring");
+    tally t = {.x = life->experiment, .rows = rows, .out = out, .index = index, .jobs = jobs, .lives = jobs->episodes};
+    mdl_life_many(life, genomes, count, &(mdl_life_list){t.lives, life_lot, life_over, &t});
+    MDL_ASSERT(t.next == count * t.lives);
 }
 
 void mdl_unit_job(mdl_life *life, const mdl_evolution *e, uint32_t index, float *genome, mdl_life_row *rows,
                   mdl_job_result *out) {
-    _Static_assert(MDL_LIVES_AHEAD <= 64, "a bit for each row of the ring");
-    tally t = {.x = life->experiment, .rows = rows, .out = out};
-    mdl_evolution_job(e, index, &t.job, genome);
-    segment_begin(&t.segment, t.job.generation, index, t.job.episodes, out);
-    mdl_life_genome(life, genome);
-    mdl_life_each(life, &(mdl_life_list){t.job.episodes, life_lot, life_over, &t});
-    MDL_ASSERT(t.next == t.job.episodes);
-    segment_end(&t.segment, out);
+    mdl_job job;
+    mdl_evolution_job(e, index, &job, genome);
+    run_alike(life, &job, &index, 1, genome, rows, out);
+}
+
+void mdl_unit_jobs(mdl_life *life, const mdl_evolution *e, const uint32_t *index, uint32_t count, float *genomes,
+                   mdl_job_result *out) {
+    mdl_job job[MDL_TOGETHER_MAX];
+    size_t genes = life->layout.genes;
+    MDL_ASSERT(count <= MDL_TOGETHER_MAX);
+    for (uint32_t i = 0; i < count; i++)
+        mdl_evolution_job(e, index[i], &job[i], genomes + i * genes);
+    for (uint32_t i = 0; i < count;) {
+        uint32_t alike = mdl_jobs_alike(job + i, count - i);
+        run_alike(life, job + i, index + i, alike, genomes + i * genes, NULL, out + i);
+        i += alike;
+    }
+}
+
+uint32_t mdl_unit_together(const mdl_life *life) {
+    return mdl_life_together(life, life->experiment->evolution.episodes);
 }
 
 void mdl_unit_root(const mdl_job_result *jobs, uint32_t count, uint8_t root[MDL_DIGEST_BYTES]) {

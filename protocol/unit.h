@@ -44,6 +44,16 @@ typedef struct mdl_life_row {
 void mdl_unit_job(mdl_life *life, const mdl_evolution *e, uint32_t index, float *genome, mdl_life_row *rows,
                   mdl_job_result *out);
 
+/* The same for jobs index[count], count up to MDL_TOGETHER_MAX: where their networks
+ * fit the lanes of vectors, lives of several side by side.
+ *   genomes  scratch, count x life->layout.genes values
+ *   out      [count] */
+void mdl_unit_jobs(mdl_life *life, const mdl_evolution *e, const uint32_t *index, uint32_t count, float *genomes,
+                   mdl_job_result *out);
+/* How many of a generation's jobs are best done by one call on this life, 1 to
+ * MDL_TOGETHER_MAX. */
+uint32_t mdl_unit_together(const mdl_life *life);
+
 /* The row of a life that is over, from its conductor and, when it is its job's
  * last, the digests of all regions (for each agent those in order); else NULL. */
 void mdl_unit_row_of(const mdl_conductor *c, const uint8_t (*region)[MDL_DIGEST_BYTES], mdl_life_row *row);

@@ -140,3 +140,18 @@ int mdl_pool_run(mdl_pool *p, uint32_t count, mdl_pool_job job, void *shared, md
     uv_mutex_unlock(&p->mutex);
     return atomic_load(&p->done) == count;
 }
+
+uint32_t mdl_pool_share(uint32_t most, uint32_t left, uint32_t threads) {
+    uint32_t fair = left / (2 * threads) + 1;
+    return fair < most ? fair : most;
+}
+
+uint32_t mdl_pool_cut(uint32_t *start, uint32_t count, uint32_t alone, uint32_t most, uint32_t threads) {
+    uint32_t pieces = 0, at = 0;
+    for (; at < count; pieces++) {
+        start[pieces] = at;
+        at += at < alone ? 1 : mdl_pool_share(most, count - at, threads);
+    }
+    start[pieces] = count;
+    return pieces;
+}

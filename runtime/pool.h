@@ -33,4 +33,11 @@ uint32_t mdl_pool_threads(const mdl_pool *pool);
  * thread at a time. */
 int mdl_pool_run(mdl_pool *pool, uint32_t count, mdl_pool_job job, void *shared, mdl_pool_watch watch, void *watcher);
 
+/* Where jobs are best done several at once (core/life.h), `most` at most: how many of
+ * `left` (1 or more) the next free thread takes, so that `threads` of them end level. */
+uint32_t mdl_pool_share(uint32_t most, uint32_t left, uint32_t threads);
+/* Jobs 0..count-1 cut so, the first `alone` of them into pieces of one: piece i is
+ * start[i]..start[i + 1] - 1. `start` has room for count + 1. Returns the pieces. */
+uint32_t mdl_pool_cut(uint32_t *start, uint32_t count, uint32_t alone, uint32_t most, uint32_t threads);
+
 #endif

@@ -175,14 +175,16 @@ static void log_generation(mdl_runner *r, uint32_t generation, uint64_t evaluati
 
 /* ---- a generation ---- */
 
-/* Begin with the last jobs: validations are the longest, so the pool ends level. */
-static void run_job(void *shared, uint32_t thread, uint32_t index) {
+/* A piece of the generation. Begin with the last jobs: validations are the longest, so
+ * the pool ends level. */
+static void run_piece(void *shared, uint32_t thread, uint32_t piece) {
     mdl_runner *r = shared;
-    mdl_job job;
-    index = mdl_evolution_job_count(r->evolution) - 1 - index;
-    mdl_evolution_job(r->evolution, index, &job, r->genome[thread]);
-    r->updates[index] = 0;
-    r->result[index] = mdl_life_job(r->life[thread], &job, r->genome[thread], &r->updates[index]);
+    mdl_job job[MDL_TOGETHER_MAX];
+    uint32_t jobs = mdl_evolution_job_count(r->evolution), count = r->piece[piece + 1] - r->piece[piece];
+    uint32_t first = jobs - r->piece[piece + 1];
+    for (uint32_t i = 0; i < count; i++)
+        mdl_evolution_job(r->evolution, first + i, &job[i], r->genome[thread] + (size_t)i * r->layout.genes);
+    mdl_life_jobs(r->life[thread], job, r->genome[thread], count, r->result + first, r->updates + first);
 }
 
 typedef struct watcher {
@@ -216,7 +218,7 @@ static double describe(const watcher *w, uint32_t done, char *text, size_t size)
 static int watch(void *arg, uint32_t done) {
     const watcher *w = arg;
     char text[160];
-    double fraction = describe(w, done, text, sizeof text);
+    double fraction = describe(w, w->jobs ? w->runner->piece[done] : 0, text, sizeof text);
     mdl_progress_show(w->progress, fraction, text);
     return w->stop && *w->stop;
 }
@@ -228,14 +230,15 @@ static int run_generation(mdl_runner *r, watcher *w) {
     double began = mdl_seconds();
     MDL_ASSERT(jobs <= r->result_capacity);
     w->jobs = jobs;
-    if (!mdl_pool_run(r->pool, jobs, run_job, r, watch, w))
-        return 0;
     uint64_t updates = 0, evaluations = 0;
     uint32_t candidates = 0;
-    for (uint32_t i = 0; i < jobs; i++)
-        updates += r->updates[i];
     for (uint32_t k = 0; k < s->islands; k++)
         candidates += s->island[k].population;
+    uint32_t pieces = mdl_pool_cut(r->piece, jobs, jobs - candidates, r->together, r->threads);
+    if (!mdl_pool_run(r->pool, pieces, run_piece, r, watch, w))
+        return 0;
+    for (uint32_t i = 0; i < jobs; i++)
+        updates += r->updates[i];
     int validated = jobs > candidates;
     evaluations = candidates;
     mdl_err err = mdl_evolution_advance(r->evolution, r->result, jobs);
@@ -312,9 +315,10 @@ static mdl_err take_memory(mdl_runner *r, uint32_t threads) {
     threads = threads < r->result_capacity ? threads : r->result_capacity; /* more would find no job */
     r->result = malloc(r->result_capacity * sizeof *r->result);
     r->updates = malloc(r->result_capacity * sizeof *r->updates);
+    r->piece = malloc((r->result_capacity + 1) * sizeof *r->piece);
     r->life = calloc(threads, sizeof(mdl_life *));
     r->genome = calloc(threads, sizeof(float *));
-    if (!r->prior || !memory || !r->result || !r->updates || !r->life || !r->genome) {
+    if (!r->prior || !memory || !r->result || !r->updates || !r->piece || !r->life || !r->genome) {
         free(memory);
         return MDL_ENOMEM;
     }
@@ -327,7 +331,8 @@ static mdl_err take_memory(mdl_runner *r, uint32_t threads) {
         if (!life)
             return MDL_ENOMEM;
         r->life[t] = mdl_life_init(life, x, 1, NULL);
-        r->genome[t] = malloc(genes * sizeof(float));
+        r->together = mdl_life_together(r->life[t], x->evolution.episodes);
+        r->genome[t] = malloc((size_t)r->together * genes * sizeof(float));
         if (!r->genome[t])
             return MDL_ENOMEM;
     }
@@ -379,6 +384,7 @@ void mdl_runner_close(mdl_runner *r) {
     free(r->prior);
     free(r->result);
     free(r->updates);
+    free(r->piece);
     if (r->log)
         fclose(r->log);
     free(r->directory);

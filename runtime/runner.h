@@ -45,9 +45,10 @@ typedef struct mdl_runner {
     mdl_evolution *evolution;
     mdl_pool *pool;
     uint32_t threads;
-    mdl_life **life; /* [threads]        */
-    float **genome;  /* [threads][genes] */
-    int64_t *result; /* [jobs] */
+    mdl_life **life;           /* [threads]        */
+    float **genome;            /* [threads][together x genes] */
+    uint32_t together, *piece; /* jobs done at once; where the pieces of a generation start */
+    int64_t *result;           /* [jobs] */
     uint64_t *updates;
     uint32_t result_capacity;
     mdl_baselines baselines;               /* of the experiment, beside every score */

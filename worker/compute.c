@@ -7,12 +7,13 @@
 #include "core/assert.h"
 #include "core/life.h"
 #include "runtime/memory.h"
+#include "runtime/pool.h"
 
 typedef struct worker_thread {
     mdl_compute *owner;
     uv_thread_t id;
-    void *memory; /* of the life */
-    float *genome;
+    void *memory;  /* of the life */
+    float *genome; /* of as many jobs as are done at once */
     mdl_life *life;
     uint64_t serial; /* model that the life was wired for; 0: none */
 } worker_thread;
@@ -36,6 +37,7 @@ struct mdl_compute {
     uv_cond_t work, rest;
     const mdl_model *model;
     uint32_t first, count, next, running; /* next: jobs begun; running: of them not ended */
+    uint32_t together;                    /* jobs that a thread does at once, at most     */
     int busy, cancelled, quit;
     uint32_t left; /* threads that have ended */
     uint64_t busy_ns, updates;
@@ -46,12 +48,19 @@ struct mdl_compute {
     mdl_job_result result[MDL_UNIT_JOBS_MAX];
 };
 
-static void run_job(worker_thread *t, const mdl_model *model, uint32_t index, mdl_job_result *out) {
-    if (t->serial != model->serial) {
-        t->life = mdl_life_init(t->memory, &model->experiment, 1, NULL);
-        t->serial = model->serial;
-    }
-    mdl_unit_job(t->life, model->evolution, index, t->genome, NULL, out);
+static void wire(worker_thread *t, const mdl_model *model) {
+    if (t->serial == model->serial)
+        return;
+    t->life = mdl_life_init(t->memory, &model->experiment, 1, NULL);
+    t->serial = model->serial;
+}
+
+static void run_jobs(worker_thread *t, const mdl_model *model, uint32_t first, uint32_t count, mdl_job_result *out) {
+    uint32_t index[MDL_TOGETHER_MAX];
+    for (uint32_t i = 0; i < count; i++)
+        index[i] = first + i;
+    wire(t, model);
+    mdl_unit_jobs(t->life, model->evolution, index, count, t->genome, out);
 }
 
 /* With the lock held: stay away from work for as long as the duty cycle asks. */
@@ -107,17 +116,19 @@ static void run_thread(void *arg) {
                 rest(c, took);
             continue;
         }
-        uint32_t i = c->next++;
+        uint32_t i = c->next, count = mdl_pool_share(c->together, c->count - i, c->o.threads);
         const mdl_model *model = c->model;
-        c->running++;
+        c->next += count;
+        c->running += count;
         uv_mutex_unlock(&c->lock);
         uint64_t began = uv_hrtime();
-        run_job(t, model, c->first + i, &c->result[i]);
+        run_jobs(t, model, c->first + i, count, &c->result[i]);
         uint64_t took = uv_hrtime() - began;
         uv_mutex_lock(&c->lock);
-        c->running--;
+        c->running -= count;
         c->busy_ns += took;
-        c->updates += c->result[i].updates;
+        for (uint32_t k = i; k < i + count; k++)
+            c->updates += c->result[k].updates;
         if (c->running == 0 && (c->cancelled || c->next == c->count))
             uv_async_send(&c->ended);
         if (c->o.throttle < 100)
@@ -201,9 +212,16 @@ static mdl_err take_memory(mdl_compute *c, const mdl_model *model) {
         free(t->memory);
         free(t->genome);
         t->memory = mdl_aligned(size);
-        t->genome = malloc(model->layout.genes * sizeof *t->genome);
+        t->genome = NULL;
         t->serial = 0;
-        if (!t->memory || !t->genome)
+        if (!t->memory)
+            return MDL_ENOMEM;
+        if (i == 0) {
+            wire(t, model);
+            c->together = mdl_unit_together(t->life);
+        }
+        t->genome = malloc((size_t)c->together * model->layout.genes * sizeof *t->genome);
+        if (!t->genome)
             return MDL_ENOMEM;
     }
     c->serial = model->serial;

@@ -1,7 +1,7 @@
 /* The worker's compute threads: the jobs of one lease at a time, spread over
- * threads of their own, each with its own network. Results go by index, so the
- * number of threads changes no byte. Orders of shards are carried out in between, in turn: others
- * wait for them.
+ * threads of their own, each with its own network, several at once where that is
+ * faster (mdl_unit_jobs). Results go by index, so the number of threads changes no byte. Orders of shards are carried
+ * out in between, in turn: others wait for them.
  *
  * All calls, and `done`, on the loop's thread. */
 #ifndef MDL_WORKER_COMPUTE_H
@@ -35,7 +35,7 @@ mdl_err mdl_compute_open(mdl_compute **out, uv_loop_t *loop, const mdl_compute_o
 mdl_err mdl_compute_begin(mdl_compute *c, const mdl_model *model, uint32_t first, uint32_t count);
 /* Carry out a shard's order; `slot` (below MDL_COMPUTE_SHARDS) is busy until sharded(). */
 void mdl_compute_shard(mdl_compute *c, uint32_t slot, mdl_shard_work *work);
-/* No further job begins; done() comes when the running ones are over. */
+/* No further job begins (those done at once count as one); done() comes when the running ones are over. */
 void mdl_compute_cancel(mdl_compute *c);
 /* Synapse updates of all jobs since the start, finished ones. */
 uint64_t mdl_compute_updates(mdl_compute *c);

@@ -151,6 +151,71 @@ static void clear(record *r) {
     memset(r, 0, sizeof *r);
 }
 
+/* Life i of many genomes' is that of their lives one by one. */
+typedef struct crowd {
+    record *of; /* [genomes] */
+    uint32_t genomes, count, oldest;
+} crowd;
+
+static mdl_lot crowd_lot(void *ctx, uint32_t i) {
+    crowd *c = ctx;
+    assert_in_range(i, 0, c->genomes * c->count - 1);
+    return lot(&c->of[i / c->count], i % c->count);
+}
+
+static void crowd_over(void *ctx, uint32_t i, const mdl_life *l) {
+    crowd *c = ctx;
+    assert_in_range(i, c->oldest, c->oldest + MDL_LIVES_AHEAD - 1);
+    /* A record asks this of each genome's lives too; here it is asked of all together. */
+    c->of[i / c->count].oldest = i % c->count < MDL_LIVES_AHEAD ? 0 : i % c->count - MDL_LIVES_AHEAD + 1;
+    over(&c->of[i / c->count], i % c->count, l);
+    while (c->oldest < c->genomes * c->count && c->of[c->oldest / c->count].life[c->oldest % c->count].times)
+        c->oldest++;
+}
+
+/* Several genomes' lives in one call, each genome's own switches and numbers. */
+static uint32_t assert_crowds(const mdl_experiment *x, uint32_t number, uint32_t genomes, uint32_t count) {
+    enum { GENOMES_MAX = 20 };
+    static record single[GENOMES_MAX], many[GENOMES_MAX];
+    uint32_t side_by_side = 0;
+    assert_in_range(genomes, 1, GENOMES_MAX);
+    for (uint32_t k = 0; k < mdl_kernel_count(); k++) {
+        const mdl_kernel *kernel = mdl_kernel_get(k);
+        if (!kernel->lanes && k + 1 < mdl_kernel_count())
+            continue;
+        void *memory, *other;
+        mdl_life *l = hmn_life(x, 1, kernel, &memory), *m = hmn_life(x, 1, kernel, &other);
+        size_t genes = l->layout.genes;
+        float *all = malloc(genomes * genes * sizeof *all);
+        assert_non_null(all);
+        for (uint32_t g = 0; g < genomes; g++) {
+            /* Some twice over, with and without noise: what lanes share must not leak. */
+            uint32_t which = number + g - (g % 5 == 4);
+            float *genome = x->model == MDL_MODEL_NEURAXON ? nx_genome(x, which) : hmn_genome(x, which);
+            if (g % 3 == 1)
+                genome[l->layout.globals + MDL_GENE_NOISE] = 0.0f;
+            memcpy(all + g * genes, genome, genes * sizeof *all);
+            free(genome);
+            single[g].seed = many[g].seed = number;
+            single[g].count = many[g].count = count;
+            mdl_life_genome(l, all + g * genes);
+            alone(l, &single[g]);
+        }
+        crowd c = {many, genomes, count, 0};
+        mdl_life_many(m, all, genomes, &(mdl_life_list){count, crowd_lot, crowd_over, &c});
+        side_by_side += mdl_life_together(m, 1) > 1;
+        for (uint32_t g = 0; g < genomes; g++) {
+            assert_same(&single[g], &many[g], x, number, kernel);
+            clear(&single[g]);
+            clear(&many[g]);
+        }
+        free(all);
+        free(memory);
+        free(other);
+    }
+    return side_by_side;
+}
+
 /* Two genomes after each other in the same memory: nothing of the first may stay. */
 static uint32_t assert_lanes(const mdl_experiment *x, uint32_t number, uint32_t count) {
     static record single, many;
@@ -171,7 +236,7 @@ static uint32_t assert_lanes(const mdl_experiment *x, uint32_t number, uint32_t 
             alone(l, &single);
             mdl_life_each(m, &(mdl_life_list){many.count, lot, over, &many});
             assert_same(&single, &many, x, number, kernel);
-            side_by_side += m->lanes && model->lanes->ready(mdl_shard_region(&m->shard[0], 0), &m->params) != NULL;
+            side_by_side += m->lanes && model->lanes->ready(mdl_shard_region(&m->shard[0], 0)) != NULL;
             clear(&single);
             clear(&many);
             free(genome);
@@ -184,14 +249,18 @@ static uint32_t assert_lanes(const mdl_experiment *x, uint32_t number, uint32_t 
 
 static void walk(mdl_experiment (*sample)(uint32_t, mdl_stream *), uint64_t seed) {
     mdl_stream s = {seed, 0};
-    uint32_t lanes = 0, samples = nightly() ? 10 * SAMPLES : SAMPLES;
+    uint32_t lanes = 0, crowds = 0, samples = nightly() ? 10 * SAMPLES : SAMPLES;
     for (uint32_t i = 0; i < samples; i++) {
         mdl_experiment x = sample(i, &s);
         uint32_t count = 1 + mdl_draw_below(&s, i % 10 == 3 || i % 10 == 5 ? LIVES_MAX : 20);
         lanes += assert_lanes(&x, i, count);
+        if (nightly() || i % 2 == 1 || i < 8)
+            crowds += assert_crowds(&x, i, 1 + mdl_draw_below(&s, i % 8 == 1 ? 20 : 5), 1 + mdl_draw_below(&s, 8));
     }
-    if (mdl_kernel_best()->lanes) /* or this test has tested nothing */
+    if (mdl_kernel_best()->lanes) { /* or this test has tested nothing */
         assert_in_range(lanes, samples, UINT32_MAX);
+        assert_in_range(crowds, samples / 3, UINT32_MAX);
+    }
 }
 
 static void test_hmn(void **state) {
@@ -218,6 +287,7 @@ static void test_others(void **state) {
     take_task(&x, MDL_TASK_FORAGE, &(mdl_stream){1, 0});
     x.task.agents = 2;
     assert_int_equal(assert_lanes(&x, 3, 5), 0);
+    assert_int_equal(assert_crowds(&x, 3, 3, 2), 0);
 }
 
 int main(void) {

@@ -189,6 +189,47 @@ static void no_cut_of_the_network_shows(void **state) {
     close_setting(&cut);
 }
 
+static const char switched[] =
+    "{\"name\":\"switched\",\"seed\":\"4\",\"task\":{\"name\":\"mountaincar\"},\"network\":{\"neurons\":6},"
+    "\"hmn\":{\"mechanisms\":{\"critic\":\"gene\",\"phase_gate\":\"on\",\"dropout\":\"gene\"}},"
+    "\"evolution\":{\"generations\":2,\"episodes\":3,\"validate_every\":1,\"validate_episodes\":5,"
+    "\"islands\":[{\"algorithm\":\"ga\",\"population\":20}]},\"test_episodes\":2}\n";
+static const char neuraxon[] =
+    "{\"name\":\"neuraxon\",\"seed\":\"5\",\"task\":\"bandit\",\"model\":\"neuraxon\",\"network\":{\"neurons\":5},"
+    "\"evolution\":{\"generations\":2,\"episodes\":7,\"validate_every\":1,\"validate_episodes\":3,"
+    "\"islands\":[{\"algorithm\":\"es\",\"population\":18}]},\"test_episodes\":2}\n";
+
+/* Several jobs by one call, whatever they are, are the jobs by one call each. */
+static void at_once_is_one_by_one(void **state) {
+    (void)state;
+    static const char *const json[] = {ledger_experiment, regions, switched, neuraxon};
+    for (size_t e = 0; e < sizeof json / sizeof json[0]; e++) {
+        setting s;
+        open_setting(&s, json[e], 1);
+        uint32_t jobs = mdl_evolution_job_count(s.e);
+        float *genomes = calloc((size_t)MDL_TOGETHER_MAX * s.life->layout.genes, sizeof *genomes);
+        mdl_job_result *alone = calloc(jobs, sizeof *alone);
+        assert_true(genomes && alone && jobs >= 5);
+        for (uint32_t i = 0; i < jobs; i++)
+            mdl_unit_job(s.life, s.e, i, s.genome, NULL, &alone[i]);
+        for (uint32_t count = 1; count <= MDL_TOGETHER_MAX; count += count < 4 ? 1 : 6) {
+            uint32_t index[MDL_TOGETHER_MAX];
+            mdl_job_result out[MDL_TOGETHER_MAX];
+            for (uint32_t i = 0; i < count; i++) /* the last ones validate; then from the front, some twice */
+                index[i] = (jobs - 1 + 5 * i) % jobs;
+            mdl_unit_jobs(s.life, s.e, index, count, genomes, out);
+            for (uint32_t i = 0; i < count; i++)
+                same_result(&out[i], &alone[index[i]]);
+        }
+        assert_in_range(mdl_unit_together(s.life), 1, MDL_TOGETHER_MAX);
+        if (json[e] == regions)
+            assert_int_equal(mdl_unit_together(s.life), 1);
+        free(genomes);
+        free(alone);
+        close_setting(&s);
+    }
+}
+
 /* RFC 6962 section 2.1 over leaves of 32 bytes, by its recursion. */
 static void tree(const mdl_job_result *jobs, uint32_t count, uint8_t out[32]) {
     uint8_t bytes[65];
@@ -299,9 +340,13 @@ static void vectors_of_the_document(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(digests_are_those_of_the_text), cmocka_unit_test(rows_give_the_segment),
-        cmocka_unit_test(digests_tell_jobs_apart),       cmocka_unit_test(no_cut_of_the_network_shows),
-        cmocka_unit_test(roots_are_those_of_rfc_6962),   cmocka_unit_test(state_digest_is_that_of_saved_bytes),
+        cmocka_unit_test(digests_are_those_of_the_text),
+        cmocka_unit_test(rows_give_the_segment),
+        cmocka_unit_test(digests_tell_jobs_apart),
+        cmocka_unit_test(at_once_is_one_by_one),
+        cmocka_unit_test(no_cut_of_the_network_shows),
+        cmocka_unit_test(roots_are_those_of_rfc_6962),
+        cmocka_unit_test(state_digest_is_that_of_saved_bytes),
         cmocka_unit_test(vectors_of_the_document),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,6 +95,28 @@ static void stops_when_watched(void **state) {
     free(l.times);
 }
 
+/* Every job is in one piece, in order; none is larger than asked; the last pieces are small. */
+static void cut_into_pieces(void **state) {
+    (void)state;
+    static uint32_t start[1001];
+    for (uint32_t count = 1; count <= 1000; count += 1 + count / 3)
+        for (uint32_t most = 1; most <= 16; most += 5)
+            for (uint32_t threads = 1; threads <= 64; threads *= 4) {
+                uint32_t alone = count / 7, pieces = mdl_pool_cut(start, count, alone, most, threads);
+                assert_int_equal(start[0], 0);
+                assert_int_equal(start[pieces], count);
+                for (uint32_t i = 0; i < pieces; i++) {
+                    assert_in_range(start[i + 1], start[i] + 1, start[i] + most);
+                    if (start[i] < alone)
+                        assert_int_equal(start[i + 1], start[i] + 1);
+                    /* Never more than a thread's share of what is left, rounded up. */
+                    assert_in_range(start[i + 1] - start[i], 1, (count - start[i] + threads - 1) / threads);
+                }
+                if (most == 1)
+                    assert_int_equal(pieces, count);
+            }
+}
+
 static void refuses(void **state) {
     (void)state;
     mdl_pool *pool;
@@ -130,7 +152,7 @@ static void buffer_gathers(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_job_once), cmocka_unit_test(many_short_runs), cmocka_unit_test(stops_when_watched),
-        cmocka_unit_test(refuses),        cmocka_unit_test(buffer_gathers),
+        cmocka_unit_test(refuses),        cmocka_unit_test(cut_into_pieces), cmocka_unit_test(buffer_gathers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
