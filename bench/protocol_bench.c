@@ -1,9 +1,9 @@
 /* How many results a coordinator takes a second: protocol_bench [ROUNDS] [verified] (default 8, not verified), in a
  * directory made here and removed afterwards. The real shell (sockets, decoding, signatures on the pool, logic, group
- * commit, receipts) in this process; its workers are a child process, which has signed everything beforehand and only
- * sends and counts. In each round a generation of 2048 leases is granted, not measured; then all results but one come
- * at once, measured until the last receipt; then the last one, which closes the generation: that step of the evolution
- * is work for a generation, not for a message, and measured apart.
+ * commit, receipts) in this process; its workers are a child process, which has signed and laid out everything
+ * beforehand and only sends and counts. In each round a generation of 2048 leases is granted, not measured; then all
+ * results but one come at once, measured until the last receipt; then the last one, which closes the generation: work
+ * for a generation, not for a message, and measured apart.
  *
  * Right after each round, while the coordinator rests, the child verifies the round's signatures alone, on as many
  * threads as there are CPUs: crypto and nothing else, the envelopes taken apart beforehand. Two ratios come of it, each
@@ -22,11 +22,14 @@
 #define _DEFAULT_SOURCE 1 /* MAP_ANONYMOUS */
 #include <ftw.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,6 +50,7 @@ enum {
     MEASURED = RESULTS - 1, /* the last one closes the generation */
     CLIENTS = 64,
     RESULT_BYTES = 2048,
+    LINE_BYTES = 256 * 1024,
     ERROR = 512,
     ROUNDS_MAX = 64,
     CALL_MS = 60000
@@ -60,8 +64,7 @@ static const char experiment[] = "{\"name\":\"bench\",\"seed\":\"1\",\"task\":{\
 static const char nothing_drawn[] = "{\"floor_ppm\":0,\"plant_ppm\":0,\"probation\":0,\"selected\":0}";
 static char document[1024];
 static int verified;
-
-typedef enum step { HELLO, WANT, COMMIT, RESULT, LAST } step;
+static uint32_t rounds;
 
 typedef struct worker {
     uint8_t secret[MDL_SECRET_BYTES], session[16];
@@ -88,17 +91,23 @@ typedef struct shared {
 
 static shared *common;
 
+enum { HEAD = 9, NUMBER = 4 }; /* before a frame over ipc: byte 1 and the length; whose it is */
+
+typedef struct line {
+    int socket;
+    size_t out_size, in_size;
+    uint8_t out[RESULTS / CLIENTS * (RESULT_BYTES + 16)], in[LINE_BYTES];
+} line;
+
 static struct {
-    uv_loop_t loop;
-    mdl_client *client[CLIENTS];
+    line line[CLIENTS];
     worker worker[WORKERS];
     uint8_t experiment[MDL_DIGEST_BYTES];
     uint64_t record[RESULTS];
     uint8_t nonce[RESULTS][MDL_DIGEST_BYTES];
-    step step;
-    uint32_t answers, round, rounds;
-    uint64_t start_ns, start_cpu_ns;
-    clockid_t clock; /* CPU time of the coordinator's process */
+    mdl_message_type said; /* what they have said, all of them */
+    uint32_t answers;
+    clockid_t clock; /* of the coordinator's process */
 } crowd;
 
 static uv_loop_t main_loop;
@@ -165,35 +174,27 @@ static void verify_all(round_times *r) {
 
 /* ---- the workers' process ---- */
 
-static void seal(worker *w, mdl_message *m, uint8_t *out, size_t capacity, size_t *size) {
+static void sign(uint32_t i, mdl_message *m) {
     static uint8_t work[MDL_SEAL_WORK_BYTES], sealed[MDL_ENVELOPE_BYTES_MAX];
+    worker *w = &crowd.worker[i / EACH];
     mdl_frame f = {sealed, 0, NULL, 0};
     memcpy(m->head.experiment, crowd.experiment, sizeof crowd.experiment);
     memcpy(m->head.session, w->session, sizeof w->session);
     m->head.seq = w->seq++;
     if (mdl_message_seal(m, w->secret, work, sealed, sizeof sealed, &f.envelope_size) != MDL_OK ||
-        mdl_frame_encode(&f, out, capacity, size) != MDL_OK)
+        mdl_frame_encode(&f, common->frame[i], RESULT_BYTES, &common->frame_size[i]) != MDL_OK)
         die("a message could not be sealed");
 }
 
-static void send_one(uint32_t i, const uint8_t *frame, size_t size) {
-    if (mdl_client_call(crowd.client[i % CLIENTS], i, frame, size, CALL_MS) != MDL_OK)
-        die("a call could not be made");
-}
-
-static void say(uint32_t i, mdl_message_type type) {
-    static uint8_t frame[MDL_FRAME_CALL_MAX];
-    size_t size;
+static void sign_hello_or_want(uint32_t i, mdl_message_type type) {
     mdl_message m;
     memset(&m, 0, sizeof m);
     m.type = type;
-    if (type == MDL_MSG_HELLO) {
+    if (type == MDL_MSG_HELLO)
         m.as.hello = (mdl_msg_hello){.version = MDL_PROTOCOL_VERSION, .results = MDL_RESULTS, .threads = 1};
-    } else {
+    else
         m.as.want.jobs = 1;
-    }
-    seal(&crowd.worker[i / EACH], &m, frame, sizeof frame, &size);
-    send_one(i, frame, size);
+    sign(i, &m);
 }
 
 /* A lease's result, made up, as a worker sends it. Its lists stay until the next one. */
@@ -216,128 +217,178 @@ static void make_result(uint32_t i, mdl_message *m) {
     memcpy(m->as.result.nonce, crowd.nonce[i], MDL_DIGEST_BYTES); /* zeros when not verified */
 }
 
-static void sign_results(void) {
-    for (uint32_t i = 0; i < RESULTS; i++) {
-        mdl_message m;
-        make_result(i, &m);
-        seal(&crowd.worker[i / EACH], &m, common->frame[i], RESULT_BYTES, &common->frame_size[i]);
+static void sign_result(uint32_t i) {
+    mdl_message m;
+    make_result(i, &m);
+    sign(i, &m);
+}
+
+static void sign_commitment(uint32_t i) {
+    const worker *w = &crowd.worker[i / EACH];
+    mdl_message m, commit;
+    randombytes_buf(crowd.nonce[i], MDL_DIGEST_BYTES);
+    make_result(i, &m);
+    const mdl_msg_result *r = &m.as.result;
+    mdl_pledge pledge = {.experiment = crowd.experiment,
+                         .worker = w->secret + MDL_SECRET_BYTES - MDL_KEY_BYTES,
+                         .lease = r->lease,
+                         .generation = r->generation,
+                         .first = r->first,
+                         .count = r->count,
+                         .nonce = r->nonce,
+                         .root = r->root};
+    memset(&commit, 0, sizeof commit);
+    commit.type = MDL_MSG_COMMIT;
+    commit.as.commit.lease = r->lease;
+    mdl_pledge_digest(&pledge, commit.as.commit.commitment);
+    sign(i, &commit);
+}
+
+/* ---- its connections: bytes made beforehand out, answers counted ---- */
+
+static void put_all(int socket, const uint8_t *bytes, size_t size) {
+    while (size > 0) {
+        ssize_t put = write(socket, bytes, size);
+        if (put < 0)
+            die("a connection broke");
+        bytes += put;
+        size -= (size_t)put;
     }
 }
 
-static void sign_commitments(void) {
-    for (uint32_t i = 0; i < RESULTS; i++) {
-        worker *w = &crowd.worker[i / EACH];
-        mdl_message m, commit;
-        randombytes_buf(crowd.nonce[i], MDL_DIGEST_BYTES);
-        make_result(i, &m);
-        const mdl_msg_result *r = &m.as.result;
-        mdl_pledge pledge = {.experiment = crowd.experiment,
-                             .worker = w->secret + MDL_SECRET_BYTES - MDL_KEY_BYTES,
-                             .lease = r->lease,
-                             .generation = r->generation,
-                             .first = r->first,
-                             .count = r->count,
-                             .nonce = r->nonce,
-                             .root = r->root};
-        memset(&commit, 0, sizeof commit);
-        commit.type = MDL_MSG_COMMIT;
-        commit.as.commit.lease = r->lease;
-        mdl_pledge_digest(&pledge, commit.as.commit.commitment);
-        seal(w, &commit, common->frame[i], RESULT_BYTES, &common->frame_size[i]);
-    }
+static void open_line(line *l) {
+    static const uint8_t ours[8] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    uint8_t theirs[8];
+    const char *path = common->url + strlen("ipc://");
+    if (strlen(path) >= sizeof at.sun_path)
+        die("the socket's path is too long");
+    memcpy(at.sun_path, path, strlen(path) + 1);
+    l->socket = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (l->socket < 0 || connect(l->socket, (const struct sockaddr *)&at, sizeof at) != 0)
+        die("no connection");
+    put_all(l->socket, ours, sizeof ours);
+    if (recv(l->socket, theirs, sizeof theirs, MSG_WAITALL) != (ssize_t)sizeof theirs)
+        die("the coordinator does not greet");
 }
 
-static void begin(step s) {
-    crowd.step = s;
+/* A call as it stands on the wire: head, number with the highest bit set, frame. */
+static void put_call(line *l, uint32_t i) {
+    uint64_t size = NUMBER + common->frame_size[i];
+    uint8_t *at = l->out + l->out_size;
+    at[0] = 1;
+    for (int k = 0; k < 8; k++)
+        at[1 + k] = (uint8_t)(size >> (56 - 8 * k));
+    for (int k = 0; k < NUMBER; k++)
+        at[HEAD + k] = (uint8_t)((i | UINT32_C(1) << 31) >> (24 - 8 * k));
+    memcpy(at + HEAD + NUMBER, common->frame[i], common->frame_size[i]);
+    l->out_size += HEAD + NUMBER + common->frame_size[i];
+}
+
+static void take_answer(uint32_t i, const uint8_t *bytes, size_t size) {
+    static const char before[] = "c2sp.org/tlog-proof@v1\nindex ";
+    static uint8_t buffer[MDL_PAE_BYTES_MAX];
+    static mdl_message m;
+    mdl_frame f;
+    mdl_envelope e;
+    if (mdl_frame_decode(bytes, size, &f) != MDL_OK || i >= RESULTS)
+        die("an answer cannot be read");
+    crowd.answers++;
+    if (f.envelope_size == 0 && (crowd.said == MDL_MSG_COMMIT || crowd.said == MDL_MSG_RESULT)) {
+        size_t at = sizeof before - 1;
+        if (f.blob_size <= at || memcmp(f.blob, before, at) != 0)
+            die("a receipt cannot be read");
+        for (crowd.record[i] = 0; at < f.blob_size && f.blob[at] != '\n'; at++)
+            crowd.record[i] = 10 * crowd.record[i] + (uint64_t)(f.blob[at] - '0');
+        return;
+    }
+    if (mdl_envelope_decode(f.envelope, f.envelope_size, buffer, &e) != MDL_OK ||
+        mdl_message_of(&e, (mdl_list_room){NULL, 0}, &m, NULL) != MDL_OK)
+        die("an answer cannot be read");
+    if (crowd.said == MDL_MSG_WANT && m.type == MDL_MSG_GRANT)
+        crowd.worker[i / EACH].grant[i % EACH] = m.as.grant;
+    else if (crowd.said != MDL_MSG_HELLO || m.type != MDL_MSG_WELCOME)
+        die(m.type == MDL_MSG_IDLE     ? m.as.idle.text
+            : m.type == MDL_MSG_REJECT ? m.as.reject.text
+                                       : "another answer than expected");
+}
+
+static void read_line(line *l) {
+    ssize_t got = read(l->socket, l->in + l->in_size, sizeof l->in - l->in_size);
+    size_t at = 0;
+    if (got <= 0)
+        die("a connection broke");
+    l->in_size += (size_t)got;
+    while (l->in_size - at >= HEAD) {
+        const uint8_t *bytes = l->in + at + HEAD;
+        uint64_t size = 0;
+        for (int k = 1; k < HEAD; k++)
+            size = size << 8 | l->in[at + (size_t)k];
+        if (size < NUMBER || size > sizeof l->in - HEAD)
+            die("an answer of no such size");
+        if (l->in_size - at - HEAD < size)
+            break;
+        uint32_t i = (uint32_t)(bytes[0] & 0x7f) << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+        take_answer(i, bytes + NUMBER, (size_t)size - NUMBER);
+        at += HEAD + (size_t)size;
+    }
+    l->in_size -= at;
+    memmove(l->in, l->in + at, l->in_size);
+}
+
+/* Every step-th of the messages [from, to) all at once, until all have their answers. */
+static void exchange(mdl_message_type type, uint32_t from, uint32_t to, uint32_t step, uint64_t *wall, uint64_t *cpu) {
+    struct pollfd ready[CLIENTS];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        ready[i] = (struct pollfd){.fd = crowd.line[i].socket, .events = POLLIN};
+        crowd.line[i].out_size = 0;
+    }
+    for (uint32_t i = from; i < to; i += step, count++)
+        put_call(&crowd.line[count % CLIENTS], i);
+    crowd.said = type;
     crowd.answers = 0;
-    if (s == RESULT || s == COMMIT) {
-        if (s == COMMIT)
-            sign_commitments();
-        else
-            sign_results();
-        crowd.start_cpu_ns = cpu_ns(crowd.clock);
-        crowd.start_ns = uv_hrtime();
-        for (uint32_t i = 0; i < (s == COMMIT ? RESULTS : MEASURED); i++)
-            send_one(i, common->frame[i], common->frame_size[i]);
-        return;
+    uint64_t cpu_before = cpu_ns(crowd.clock), before = uv_hrtime();
+    for (uint32_t i = 0; i < CLIENTS; i++)
+        put_all(crowd.line[i].socket, crowd.line[i].out, crowd.line[i].out_size);
+    while (crowd.answers < count) {
+        if (poll(ready, CLIENTS, CALL_MS) <= 0)
+            die("a call had no answer");
+        for (uint32_t i = 0; i < CLIENTS; i++)
+            if (ready[i].revents != 0)
+                read_line(&crowd.line[i]);
     }
-    if (s == LAST) {
-        crowd.start_cpu_ns = cpu_ns(crowd.clock);
-        send_one(MEASURED, common->frame[MEASURED], common->frame_size[MEASURED]);
-        return;
-    }
-    for (uint32_t i = 0; i < RESULTS; i += s == HELLO ? EACH : 1)
-        say(i, s == HELLO ? MDL_MSG_HELLO : MDL_MSG_WANT);
+    *wall = uv_hrtime() - before;
+    *cpu = cpu_ns(crowd.clock) - cpu_before;
 }
 
-static void round_over(void) {
-    round_times *r = &common->round[crowd.round];
-    if (crowd.step == COMMIT) {
-        r->commit_ns = uv_hrtime() - crowd.start_ns;
-        r->commit_cpu_ns = cpu_ns(crowd.clock) - crowd.start_cpu_ns;
-        begin(RESULT);
-        return;
+static void play_round(round_times *r) {
+    uint64_t ignored;
+    for (uint32_t i = 0; i < RESULTS; i++)
+        sign_hello_or_want(i, MDL_MSG_WANT);
+    exchange(MDL_MSG_WANT, 0, RESULTS, 1, &ignored, &ignored);
+    if (verified) {
+        for (uint32_t i = 0; i < RESULTS; i++)
+            sign_commitment(i);
+        exchange(MDL_MSG_COMMIT, 0, RESULTS, 1, &r->commit_ns, &r->commit_cpu_ns);
     }
-    if (crowd.step == RESULT) {
-        r->took_ns = uv_hrtime() - crowd.start_ns;
-        r->cpu_ns = cpu_ns(crowd.clock) - crowd.start_cpu_ns;
-        begin(LAST);
-        return;
-    }
-    r->close_cpu_ns = cpu_ns(crowd.clock) - crowd.start_cpu_ns;
+    for (uint32_t i = 0; i < RESULTS; i++)
+        sign_result(i);
+    exchange(MDL_MSG_RESULT, 0, MEASURED, 1, &r->took_ns, &r->cpu_ns);
+    exchange(MDL_MSG_RESULT, MEASURED, RESULTS, 1, &ignored, &r->close_cpu_ns);
     r->first = UINT64_MAX;
     for (uint32_t i = 0; i < RESULTS; i++) {
         r->first = crowd.record[i] < r->first ? crowd.record[i] : r->first;
         r->last = crowd.record[i] > r->last ? crowd.record[i] : r->last;
     }
     verify_all(r);
-    common->rounds = ++crowd.round;
-    if (crowd.round < crowd.rounds) {
-        begin(WANT);
-        return;
-    }
-    for (uint32_t i = 0; i < CLIENTS; i++)
-        mdl_client_close(crowd.client[i], NULL, NULL);
-}
-
-static void on_reply(void *ctx, uint64_t token, mdl_err status, const uint8_t *bytes, size_t size) {
-    static uint8_t buffer[MDL_PAE_BYTES_MAX];
-    static mdl_message m;
-    mdl_frame f;
-    mdl_envelope e;
-    (void)ctx;
-    if (status != MDL_OK || mdl_frame_decode(bytes, size, &f) != MDL_OK)
-        die("a call had no answer");
-    if (crowd.step == COMMIT || crowd.step == RESULT || crowd.step == LAST) {
-        char head[80] = "";
-        snprintf(head, sizeof head, "%.*s", (int)(f.blob_size < 79 ? f.blob_size : 79), (const char *)f.blob);
-        if (f.envelope_size != 0 || sscanf(head, "c2sp.org/tlog-proof@v1\nindex %" SCNu64, &crowd.record[token]) != 1)
-            die("a result was refused");
-        if (++crowd.answers == (crowd.step == COMMIT ? RESULTS : crowd.step == RESULT ? MEASURED : 1))
-            round_over();
-        return;
-    }
-    if (mdl_envelope_decode(f.envelope, f.envelope_size, buffer, &e) != MDL_OK ||
-        mdl_message_of(&e, (mdl_list_room){NULL, 0}, &m, NULL) != MDL_OK)
-        die("a reply cannot be read");
-    if (crowd.step == HELLO && m.type == MDL_MSG_WELCOME) {
-        if (++crowd.answers == WORKERS)
-            begin(WANT);
-    } else if (crowd.step == WANT && m.type == MDL_MSG_GRANT) {
-        crowd.worker[token / EACH].grant[token % EACH] = m.as.grant;
-        if (++crowd.answers == RESULTS)
-            begin(verified ? COMMIT : RESULT);
-    } else {
-        die(m.type == MDL_MSG_IDLE     ? m.as.idle.text
-            : m.type == MDL_MSG_REJECT ? m.as.reject.text
-                                       : "another answer than expected");
-    }
 }
 
 /* From a process without threads. `go` ends when the coordinator listens. */
 static int work(int go) {
-    char error[ERROR], byte;
+    char byte;
     uint8_t key[32];
+    uint64_t ignored;
     if (read(go, &byte, 1) != 1)
         return 1;
     if (clock_getcpuclockid(getppid(), &crowd.clock) != 0)
@@ -347,15 +398,13 @@ static int work(int go) {
         randombytes_buf(crowd.worker[i].session, sizeof crowd.worker[i].session);
     }
     crypto_hash_sha256(crowd.experiment, (const uint8_t *)document, strlen(document));
-    uv_loop_init(&crowd.loop);
-    for (uint32_t i = 0; i < CLIENTS; i++) {
-        mdl_client_options o = {.url = common->url, .receive_max = MDL_FRAME_REPLY_MAX, .calls_max = 64};
-        o.on_reply = on_reply;
-        if (mdl_client_open(&crowd.loop, &o, &crowd.client[i], error, sizeof error) != MDL_OK)
-            die(error);
-    }
-    begin(HELLO);
-    uv_run(&crowd.loop, UV_RUN_DEFAULT);
+    for (uint32_t i = 0; i < CLIENTS; i++)
+        open_line(&crowd.line[i]);
+    for (uint32_t i = 0; i < RESULTS; i += EACH)
+        sign_hello_or_want(i, MDL_MSG_HELLO);
+    exchange(MDL_MSG_HELLO, 0, RESULTS, EACH, &ignored, &ignored);
+    for (uint32_t r = 0; r < rounds; r++, common->rounds++)
+        play_round(&common->round[r]);
     return 0;
 }
 
@@ -434,15 +483,16 @@ static uint64_t batches_of(const char *directory) {
 }
 
 /* The same records to a store of their own, `batch` at a time. */
-static double commit_rate(const char *directory, uint32_t batch) {
+static double commit_rate(const char *directory, uint32_t batch, double *cpu_us) {
     static mdl_store_record record[RESULTS];
     static mdl_hash leaf[RESULTS];
     char error[ERROR], note[512], text[64];
     mdl_store s;
     mdl_merkle_edge edge = {0};
-    uint64_t ns = 0, count = 0;
+    uint64_t ns = 0, count = 0, cpu_before;
     if (mdl_store_open(&s, directory, 0, error, sizeof error) != MDL_OK)
         die(error);
+    cpu_before = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
     for (uint32_t r = 0; r < common->rounds; r++) {
         for (uint32_t first = 0; first < RESULTS; first += batch) {
             uint32_t n = RESULTS - first < batch ? RESULTS - first : batch;
@@ -464,6 +514,7 @@ static double commit_rate(const char *directory, uint32_t batch) {
             count += n;
         }
     }
+    *cpu_us = (double)(cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_before) / (double)count / 1e3;
     mdl_store_close(&s);
     return rate((double)count, ns);
 }
@@ -489,10 +540,10 @@ static double median(double *v, uint32_t n) {
 int main(int argc, char **argv) {
     char directory[] = "bench-XXXXXX", ledger[64], alone[64];
     int go[2];
-    crowd.rounds = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 8;
+    rounds = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 8;
     verified = argc > 2 && strcmp(argv[2], "verified") == 0;
     snprintf(document, sizeof document, experiment, verified ? nothing_drawn : "\"off\"");
-    if (crowd.rounds < 1 || crowd.rounds > ROUNDS_MAX || sodium_init() < 0 || !mkdtemp(directory))
+    if (rounds < 1 || rounds > ROUNDS_MAX || sodium_init() < 0 || !mkdtemp(directory))
         die("ROUNDS is 1..64; the directory must be writable");
     if (!mdl_sha256_start())
         die("SHA-256 differs");
@@ -530,7 +581,7 @@ int main(int argc, char **argv) {
         v[7][r] = verified ? rate(RESULTS, t->commit_ns) : 0;
         v[8][r] = (double)t->commit_cpu_ns / RESULTS / 1e3;
     }
-    double commit = commit_rate(alone, batch), whole = median(v[0], n), verify = median(v[1], n);
+    double commit_us, commit = commit_rate(alone, batch, &commit_us), whole = median(v[0], n), verify = median(v[1], n);
     printf("pipeline      %8.0f results/s, %.1f us of the coordinator's CPUs each (%" PRIu32 " results of %" PRIu64
            " bytes, batches of %" PRIu32 ")\n",
            whole, median(v[2], n), RESULTS * n, bytes / RESULTS, batch);
@@ -539,7 +590,7 @@ int main(int argc, char **argv) {
                median(v[7], n), median(v[8], n), median(v[8], n) + median(v[2], n));
     printf("Ed25519 alone %8.0f verified/s, %.1f us each, as many threads as CPUs\n", verify, median(v[3], n));
     printf("closing       %8.1f ms of the coordinator's CPUs a generation of %d\n", median(v[6], n), (int)RESULTS);
-    printf("commit alone  %8.0f records/s in batches of %" PRIu32 "\n", commit, batch);
+    printf("commit alone  %8.0f records/s, %.1f us each, in batches of %" PRIu32 "\n", commit, commit_us, batch);
     printf("ratio         wall %.2f, CPU %.2f of Ed25519; wall %.2f of the commit\n", median(v[4], n), median(v[5], n),
            whole / commit);
     nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);

@@ -33,6 +33,10 @@ typedef struct mdl_peer {
     double lives;                          /* a millisecond, smoothed; 0: not measured */
     uint64_t queued_ms;                    /* expected time of its open leases */
     uint64_t memory;                       /* for networks, as it says         */
+    uint64_t share_ms, share_room;         /* its last question for a shard, and the memory that it had free */
+    uint64_t hungry_ms;                    /* since when it asks for one and gets none; 0: it does not       */
+    double shard_speed;                    /* updates a ms of a thread, smoothed; 0: not measured            */
+    uint32_t shards;                       /* that it plays, when somebody last asked                        */
 } mdl_peer;
 
 /* The volatile side of a lease of the current generation, ascending by id. */
@@ -210,6 +214,7 @@ void mdl_stage_free(mdl_coordinator *c);
 typedef enum mdl_shard_given {
     MDL_SHARD_ORDINARY, /* ordinary work may be given */
     MDL_SHARD_NOTHING,  /* neither that nor a shard   */
+    MDL_SHARD_SOON,     /* nor yet a shard: it is another's turn */
     MDL_SHARD_GIVEN     /* the call was answered      */
 } mdl_shard_given;
 mdl_shard_given mdl_stage_want(mdl_coordinator *c, const mdl_asked *a);

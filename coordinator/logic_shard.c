@@ -144,6 +144,11 @@ static void note_handed(mdl_voice *v, const mdl_step *step, uint64_t now_ms) {
 static void answer(mdl_coordinator *c, const mdl_asked *a, mdl_stage *s, mdl_voice *v, mdl_place_in at) {
     struct mdl_shards *all = c->shards;
     mdl_step step;
+    uint64_t lease = v->lease;
+    if (mdl_share_moves(c, s, v, a->now_ms)) {
+        say_what(c, a, lease, MDL_STEP_GONE);
+        return;
+    }
     if (mdl_orchestra_step(s->orchestra, v, at, &step) != MDL_OK) {
         mdl_coordinator_reject(c, a, MDL_REASON_INTERNAL, 1000, 0, NULL);
         return;
@@ -176,6 +181,9 @@ void mdl_stage_wake(mdl_coordinator *c, mdl_stage *s, uint64_t now_ms) {
     for (uint32_t i = 0; i < all->parked_count;) {
         mdl_voice *v = mdl_orchestra_find(s->orchestra, all->parked[i].lease);
         mdl_step step;
+        if (v && mdl_share_moves(c, s, v, now_ms)) {
+            continue; /* its question was answered, and another is in its place */
+        }
         if (!v || mdl_orchestra_step(s->orchestra, v, all->parked[i].at, &step) != MDL_OK ||
             step.what == MDL_STEP_NOT_YET) {
             i++;
@@ -424,6 +432,8 @@ void mdl_stage_snapshot(mdl_coordinator *c, const mdl_asked *a) {
         mdl_coordinator_reject(c, a, MDL_REASON_BUSY, 1000, 0, "no room for a state");
     } else if (err != MDL_OK && m->life >= mdl_orchestra_now(s->orchestra).life) {
         mdl_coordinator_reject(c, a, MDL_REASON_OUT_OF_RANGE, 0, 0, "no state that was asked for");
+    } else if (err == MDL_OK && mdl_share_moves(c, s, v, a->now_ms)) {
+        mdl_coordinator_reject(c, a, MDL_REASON_LEASE_EXPIRED, 0, 1, NULL);
     } else {
         mdl_serve_ping(c, a);
     }
@@ -487,6 +497,7 @@ void mdl_stage_result(mdl_coordinator *c, const mdl_asked *a) {
     }
     v->done = 1;
     c->results++;
+    mdl_share_measured(c, a->worker, m->updates, m->busy_ms);
     c->shards->busy_ms += m->busy_ms;
     c->shards->held_ms += a->now_ms - s->opened_ms;
     c->shards->played += v->played;

@@ -1,6 +1,6 @@
 /* Sharded jobs: what the files of the coordinator's logic that run them share.
  * logic_shard.c: calls and the end of a job; logic_shard_plan.c: cuts, leases,
- * late shards; logic_shard_judge.c: disputes and false answers. Not for others. */
+ * late shards; logic_shard_share.c: fair shares; logic_shard_judge.c: disputes and false answers. Not for others. */
 #ifndef MDL_COORDINATOR_LOGIC_SHARD_H
 #define MDL_COORDINATOR_LOGIC_SHARD_H
 
@@ -40,7 +40,10 @@ struct mdl_shards {
     uint32_t threads;         /* replays and searches under way */
     uint64_t windows, played; /* of jobs that are over, and those played again */
     uint64_t busy_ms, held_ms;
-    uint64_t states; /* bytes that may be kept */
+    uint64_t states;   /* bytes that may be kept */
+    double mean_speed; /* of workers whose speed is known; 0: none's is */
+    uint32_t hungry;   /* who last asked for a shard and got none */
+    int anothers;      /* whoever asks now could have one if it were not another's turn */
 };
 
 static inline const mdl_experiment *mdl_stage_experiment(const mdl_coordinator *c) {
@@ -67,6 +70,22 @@ void mdl_stage_join(mdl_coordinator *c, mdl_stage *s, uint64_t now_ms);
 uint32_t mdl_stage_count(const mdl_coordinator *c, int *whole);
 /* Since when a part is late, or it is gone for now: another may do the same. */
 int mdl_stage_is_late(const mdl_stage *s, const mdl_voice *v, uint64_t now_ms);
+
+/* ---- logic_shard_share.c ---- */
+/* A worker asks for a shard. First of all: the others here refer to it. */
+void mdl_share_asked(mdl_coordinator *c, const mdl_asked *a);
+/* What a result says about its worker's speed. */
+void mdl_share_measured(mdl_coordinator *c, uint32_t worker, uint64_t updates, uint64_t busy_ms);
+/* Whether a shard of so many bytes that nobody has is for this worker: not for another that has less to do and asks
+ * too. `s` NULL: of a job that is not begun. */
+int mdl_share_is_for(mdl_coordinator *c, mdl_stage *s, uint32_t shard, uint64_t bytes, uint32_t worker,
+                     uint64_t now_ms);
+/* It was given one. */
+void mdl_share_given(mdl_coordinator *c, const mdl_stage *s, uint32_t shard, uint32_t worker);
+/* It got none. 1: another worker has given up one for it that it had not begun. */
+int mdl_share_empty_handed(mdl_coordinator *c, uint32_t worker, uint64_t now_ms);
+/* A part is at a place from which another can go on without replay. 1: another does, and the part is gone. */
+int mdl_share_moves(mdl_coordinator *c, mdl_stage *s, const mdl_voice *v, uint64_t now_ms);
 
 /* ---- logic_shard_judge.c ---- */
 /* A dispute has begun: the threads play the shard again. */

@@ -110,8 +110,8 @@ typedef struct opening {
     uint32_t shard;
 } opening;
 
-/* The first shard that this worker may have: of the oldest job that somebody is missing for, then
- * one whose players are late, then one that has too few replicas. */
+/* The first shard that this worker may have: of the oldest job that somebody is missing for and that is not another's,
+ * then one whose players are late, then one that has too few replicas. */
 static int find_opening(mdl_coordinator *c, const mdl_asked *a, opening *out) {
     const mdl_experiment *x = mdl_stage_experiment(c);
     const mdl_ledger_worker *w;
@@ -127,7 +127,9 @@ static int find_opening(mdl_coordinator *c, const mdl_asked *a, opening *out) {
                 int wanted = pass == 0   ? k.there == 0 && k.late == 0
                              : pass == 1 ? k.there == 0 && k.late == 1
                                          : k.owners < x->sharding.replicas && !k.same_owner && k.late == 0;
-                if (wanted && !k.mine && mdl_player_bytes(x, mdl_orchestra_owner(o), shard) <= memory) {
+                uint64_t bytes = wanted && !k.mine ? mdl_player_bytes(x, mdl_orchestra_owner(o), shard) : UINT64_MAX;
+                int fair = k.there > 0 || k.late > 0 || mdl_share_is_for(c, s, shard, bytes, a->worker, a->now_ms);
+                if (bytes <= memory && fair) {
                     *out = (opening){s, shard};
                     return 1;
                 }
@@ -154,10 +156,11 @@ static int all_played(mdl_coordinator *c) {
     return 1;
 }
 
-static mdl_stage *open_stage(mdl_coordinator *c, uint32_t shards, uint64_t now_ms) {
+static mdl_stage *open_stage(mdl_coordinator *c, uint32_t shards, uint32_t worker, uint64_t now_ms) {
     struct mdl_shards *all = c->shards;
     mdl_duty_choice fresh = mdl_duty_first_fresh(mdl_ledger_duty(c->ledger));
     if (fresh.most == 0 || all->stages == MDL_STAGES_MAX || !all_played(c) ||
+        !mdl_share_is_for(c, NULL, 0, largest_shard(mdl_stage_experiment(c), shards), worker, now_ms) ||
         !mdl_grow((void **)&all->stage, &all->stages_room, all->stages + 1, sizeof *all->stage)) {
         return NULL;
     }
@@ -210,7 +213,8 @@ static int give(mdl_coordinator *c, const mdl_asked *a, mdl_stage *s, uint32_t s
         return 0;
     }
     mdl_voice *v = mdl_orchestra_find(o, lease);
-    v->heard_ms = v->handed_ms = a->now_ms;
+    mdl_share_given(c, s, shard, a->worker);
+    v->begun_ms = v->heard_ms = v->handed_ms = a->now_ms;
     memset(&m, 0, sizeof m);
     m.type = MDL_MSG_SHARDGRANT;
     m.as.shardgrant = (mdl_msg_shardgrant){.lease = lease,
@@ -242,7 +246,7 @@ static int find_or_open(mdl_coordinator *c, const mdl_asked *a, int whole, uint3
     if (find_opening(c, a, at)) {
         return 1;
     }
-    mdl_stage *s = whole ? NULL : open_stage(c, shards, a->now_ms);
+    mdl_stage *s = whole ? NULL : open_stage(c, shards, a->worker, a->now_ms);
     if (!s) {
         return 0;
     }
@@ -263,8 +267,13 @@ mdl_shard_given mdl_stage_want(mdl_coordinator *c, const mdl_asked *a) {
     if (c->peer[a->worker].memory > 0 && a->message->as.want.memory >= c->peer[a->worker].memory) {
         mdl_stage_revoke(c, a->worker, MDL_REASON_LEFT); /* it holds nothing: it was killed, and has begun again */
     }
-    if (!find_or_open(c, a, whole, shards, &at)) {
-        return whole ? MDL_SHARD_ORDINARY : MDL_SHARD_NOTHING;
+    mdl_share_asked(c, a);
+    int found = find_or_open(c, a, whole, shards, &at);
+    if (!found && !whole && a->message->as.want.memory > 0 && mdl_share_empty_handed(c, a->worker, a->now_ms)) {
+        found = find_or_open(c, a, whole, shards, &at);
+    }
+    if (!found) {
+        return whole ? MDL_SHARD_ORDINARY : c->shards->anothers ? MDL_SHARD_SOON : MDL_SHARD_NOTHING;
     }
     for (uint32_t i = 0; i < mdl_orchestra_parts(at.stage->orchestra); i++) {
         copies += mdl_orchestra_part(at.stage->orchestra, i)->shard == at.shard;

@@ -15,6 +15,7 @@ enum {
     RETRY_MS_MIN = 20,
     RETRY_MS_MAX = 1000,
     SHARD_RETRY_MS = 100,
+    SHARD_SOON_MS = 40,
     ASKED_MS = 10,    /* workers that may ask again in a millisecond: the more there are, the longer they wait */
     COPY_MS_MIN = 500 /* no lease is copied earlier */
 };
@@ -306,6 +307,10 @@ void mdl_work_want(mdl_coordinator *c, const mdl_asked *a) {
     }
     mdl_shard_given given = mdl_stage_want(c, a);
     if (given == MDL_SHARD_GIVEN) {
+        return;
+    }
+    if (given == MDL_SHARD_SOON) {
+        mdl_coordinator_idle(c, a, MDL_REASON_WAITING_FOR_GENERATION, SHARD_SOON_MS, 0);
         return;
     }
     if (given == MDL_SHARD_NOTHING) {

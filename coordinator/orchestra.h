@@ -36,6 +36,7 @@ typedef struct mdl_voice {
     int careful;         /* silence hid a difference: it hands in every window       */
     int done;            /* its result is in the ledger                              */
     /* The caller's: */
+    uint64_t begun_ms;            /* when its lease began                                   */
     uint64_t heard_ms, handed_ms; /* from its worker; when it was last given windows to run */
     int orphan;                   /* its worker has begun a new session since               */
     int pulled;                   /* it has asked, and given nothing since                  */

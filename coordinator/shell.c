@@ -122,6 +122,8 @@ static void give(mdl_shell *s) {
     }
     s->gather_ns = 0;
     mdl_committer_give(c, &s->batch);
+    s->batch = s->resting;
+    memset(&s->resting, 0, sizeof s->resting);
 }
 
 static void answer_receipts(mdl_batch *b) {
@@ -181,8 +183,10 @@ static void on_committed(uv_async_t *async) {
         mdl_coordinator_stored(s->logic, s->durable, s->checkpoint, strlen(s->checkpoint));
         answer_receipts(&done);
         release(s);
+        mdl_batch_clear(&s->resting);
+        mdl_batch_reset(&done);
+        s->resting = done;
     }
-    mdl_batch_clear(&done);
     set_stalled(s, failing, trouble);
     give(s);
 }
@@ -380,6 +384,7 @@ static void release_all(mdl_shell *s) {
     free(s->blob);
     mdl_shell_end_calls(s);
     mdl_batch_clear(&s->batch);
+    mdl_batch_clear(&s->resting);
     mdl_batch_clear(&s->committer.batch);
     mdl_store_close(&s->reader);
     mdl_store_close(&s->committer.store);
@@ -438,12 +443,13 @@ void mdl_shell_close(mdl_shell *s, void (*closed)(void *ctx), void *ctx) {
     s->closed = closed;
     s->closed_ctx = ctx;
     mdl_committer_stop(c);
-    s->open_handles = 4;
+    s->open_handles = 5;
     if (s->checker) {
         s->open_handles++;
         mdl_checker_close(s->checker, handle_gone, s);
     }
     uv_close((uv_handle_t *)&c->done, handle_gone);
+    uv_close((uv_handle_t *)&s->read, handle_gone);
     uv_close((uv_handle_t *)&s->arrivals, handle_gone);
     if (s->server) {
         mdl_server_close(s->server, server_gone, s);

@@ -29,7 +29,7 @@ void mdl_pieces_clear(mdl_pieces *p) {
     memset(p, 0, sizeof *p);
 }
 
-enum { BLOCK_BYTES = 65536 - 64 };
+enum { BLOCK_BYTES = 65536 - 64, SPARES_MAX = 32, LISTS_MAX = 4096 };
 
 struct mdl_block {
     struct mdl_block *next;
@@ -37,30 +37,33 @@ struct mdl_block {
     uint8_t bytes[];
 };
 
-uint8_t *mdl_batch_take(mdl_batch *b, size_t size) {
+uint8_t *mdl_batch_room(mdl_batch *b, size_t size) {
     if (!b->block || b->block->capacity - b->block->used < size) {
         size_t capacity = size > BLOCK_BYTES ? size : BLOCK_BYTES;
-        struct mdl_block *block = malloc(sizeof *block + capacity);
-        if (!block) {
+        struct mdl_block *block = capacity == BLOCK_BYTES ? b->spare : NULL;
+        if (block) {
+            b->spare = block->next;
+        } else if ((block = malloc(sizeof *block + capacity)) == NULL) {
             return NULL;
         }
         *block = (struct mdl_block){.next = b->block, .capacity = capacity};
         b->block = block;
     }
-    uint8_t *at = b->block->bytes + b->block->used;
-    b->block->used += size;
-    return at;
+    return b->block->bytes + b->block->used;
 }
+
+void mdl_batch_use(mdl_batch *b, size_t size) { b->block->used += size; }
 
 int mdl_batch_record(mdl_batch *b, const uint8_t *bytes, size_t size, const mdl_hash *leaf) {
     if (!mdl_grow((void **)&b->record, &b->records_room, b->records + 1, sizeof *b->record)) {
         return 0;
     }
-    uint8_t *copy = mdl_batch_take(b, size);
+    uint8_t *copy = mdl_batch_room(b, size);
     if (!copy) {
         return 0;
     }
     memcpy(copy, bytes, size);
+    mdl_batch_use(b, size);
     mdl_kept *k = &b->record[b->records++];
     *k = (mdl_kept){.bytes = copy, .size = size, .hashed = leaf != NULL};
     if (leaf) {
@@ -71,12 +74,41 @@ int mdl_batch_record(mdl_batch *b, const uint8_t *bytes, size_t size, const mdl_
 
 int mdl_batch_empty(const mdl_batch *b) { return b->records == 0 && b->blobs.count == 0 && b->receipts == 0; }
 
-void mdl_batch_clear(mdl_batch *b) {
-    mdl_pieces_clear(&b->blobs);
-    for (struct mdl_block *block = b->block, *next; block; block = next) {
+static void free_blocks(struct mdl_block *block) {
+    for (struct mdl_block *next; block; block = next) {
         next = block->next;
         free(block);
     }
+}
+
+void mdl_batch_reset(mdl_batch *b) {
+    uint32_t kept = 0;
+    struct mdl_block *block = b->block, *next;
+    for (struct mdl_block *at = b->spare; at; at = at->next) {
+        kept++;
+    }
+    for (; block; block = next) {
+        next = block->next;
+        if (block->capacity == BLOCK_BYTES && kept < SPARES_MAX) {
+            block->next = b->spare;
+            b->spare = block;
+            kept++;
+        } else {
+            free(block);
+        }
+    }
+    b->block = NULL;
+    mdl_pieces_clear(&b->blobs);
+    b->records = b->receipts = 0;
+    if (b->records_room > LISTS_MAX || b->receipts_room > LISTS_MAX) { /* long ones are rare */
+        mdl_batch_clear(b);
+    }
+}
+
+void mdl_batch_clear(mdl_batch *b) {
+    mdl_pieces_clear(&b->blobs);
+    free_blocks(b->block);
+    free_blocks(b->spare);
     free(b->record);
     free(b->receipt);
     memset(b, 0, sizeof *b);

@@ -1,6 +1,6 @@
 /* Calls on their way from the wire to the logic: what is cheap is checked on the
  * loop, signatures on the thread pool. What arrives in one turn of the loop goes
- * there together, so that a busy coordinator wakes threads seldom. */
+ * there together, so that a busy coordinator wakes threads seldom, and one that is not wakes none. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,8 @@
 #include "runtime/pool.h"
 
 enum {
-    TOGETHER_MAX = 32, /* signatures that one thread checks in one go */
+    TOGETHER_MAX = 32,   /* signatures that one thread checks in one go */
+    ALONE_BYTES = 65536, /* of a call that is checked where it is      */
     USUAL_BYTES = 2048,
     SPARES_MAX = 1024
 };
@@ -90,15 +91,18 @@ static void free_arrival(mdl_shell *s, arrival *a) {
 
 /* ---- on the pool and back ---- */
 
+static void check(arrival *a) {
+    a->err = mdl_envelope_verify(&a->envelope);
+    mdl_merkle_leaf(a->bytes, a->size, &a->leaf);
+    if (a->blob.size > 0 && a->err == MDL_OK) {
+        mdl_digest_of(a->blob.bytes, a->blob.size, a->blob.digest);
+    }
+}
+
 static void verify(uv_work_t *work) {
     verification *v = work->data;
     for (uint32_t i = 0; i < v->count; i++) {
-        arrival *a = v->call[i];
-        a->err = mdl_envelope_verify(&a->envelope);
-        mdl_merkle_leaf(a->bytes, a->size, &a->leaf);
-        if (a->blob.size > 0 && a->err == MDL_OK) {
-            mdl_digest_of(a->blob.bytes, a->blob.size, a->blob.digest);
-        }
+        check(v->call[i]);
     }
 }
 
@@ -176,6 +180,27 @@ static void queue(mdl_shell *s, uint32_t count) {
     }
 }
 
+/* A call that comes alone is checked where it is: to wake a thread, and to be woken by it, takes longer. */
+static int take_alone(mdl_shell *s) {
+    arrival *a = s->arrived;
+    if (s->arrived_count != 1 || s->verifying != 1 || a->size + a->blob.size > ALONE_BYTES) {
+        return 0;
+    }
+    s->arrived = NULL;
+    s->arrived_last = &s->arrived;
+    s->arrived_count = 0;
+    s->verifying = 0;
+    check(a);
+    if (!s->closing && !s->failed) {
+        hand_over(s, a, 0);
+    }
+    free_arrival(s, a);
+    if (!s->closing && !s->failed) {
+        mdl_shell_after_logic(s);
+    }
+    return 1;
+}
+
 void mdl_shell_flush_calls(mdl_shell *s) {
     /* Few are shared out among the CPUs, many go in full loads. */
     uint32_t share = (s->arrived_count + s->cpus - 1) / s->cpus;
@@ -185,16 +210,24 @@ void mdl_shell_flush_calls(mdl_shell *s) {
     }
 }
 
-/* Before the loop waits. */
+/* What came in this turn. Answers that are given now are sent before the loop waits again. */
+static void on_read(uv_check_t *check) {
+    while (take_alone(check->data)) { /* which may have let the rest of a long one in */
+    }
+    mdl_shell_flush_calls(check->data);
+}
+
+/* Before the loop waits: what did not come from the network. */
 static void on_turn(uv_prepare_t *prepare) { mdl_shell_flush_calls(prepare->data); }
 
-/* libuv's pool has four threads unless it is told before its first work. */
+/* libuv's pool has four threads unless it is told before its first work. One a CPU: more of them only take turns. Two
+ * at least, for libuv keeps half of them free of work that waits for others, as looking up a name does. */
 static void use_all_cpus(uint32_t cpus) {
     char have[16], threads[16];
     size_t size = sizeof have;
-    if (cpus <= 4 || uv_os_getenv("UV_THREADPOOL_SIZE", have, &size) == 0)
+    if (uv_os_getenv("UV_THREADPOOL_SIZE", have, &size) == 0)
         return;
-    snprintf(threads, sizeof threads, "%u", (unsigned)cpus);
+    snprintf(threads, sizeof threads, "%u", cpus < 2 ? 2u : (unsigned)cpus);
     uv_os_setenv("UV_THREADPOOL_SIZE", threads);
 }
 
@@ -202,8 +235,10 @@ void mdl_shell_start_calls(mdl_shell *s) {
     s->cpus = mdl_cpu_count();
     use_all_cpus(s->cpus);
     s->arrived_last = &s->arrived;
+    uv_check_init(s->loop, &s->read);
     uv_prepare_init(s->loop, &s->arrivals);
-    s->arrivals.data = s;
+    s->read.data = s->arrivals.data = s;
+    uv_check_start(&s->read, on_read);
     uv_prepare_start(&s->arrivals, on_turn);
 }
 

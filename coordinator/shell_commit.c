@@ -88,39 +88,28 @@ static mdl_err reopen(mdl_committer *c, uint32_t *done, char *error, size_t erro
     return err;
 }
 
-static void make_receipt(mdl_committer *c, const mdl_merkle_prover *prover, const mdl_merkle_lookup *lookup,
-                         mdl_receipt *r) {
-    mdl_merkle_proof path;
-    mdl_tlog_proof proof;
-    char text[MDL_RECEIPT_BYTES_MAX];
-    mdl_text_out out = {text, sizeof text, 0};
-    size_t size;
-    if (mdl_merkle_prover_inclusion(prover, r->record, lookup, &path) != MDL_OK) {
+/* In its frame, which has no envelope. */
+static void make_receipt(mdl_committer *c, mdl_tlog_prover *prover, mdl_receipt *r) {
+    size_t room = mdl_tlog_prover_size_max(prover), size;
+    uint8_t *bytes = mdl_batch_room(&c->batch, MDL_FRAME_HEAD_BYTES + room);
+    if (!bytes) {
         return;
     }
-    MDL_ASSERT(path.count <= MDL_MERKLE_PATH_MAX);
-    proof.extra = (mdl_text){NULL, 0};
-    proof.index = r->record;
-    proof.count = path.count;
-    memcpy(proof.hash, path.hash, path.count * sizeof *path.hash);
-    proof.checkpoint = (mdl_text){c->checkpoint, c->checkpoint_size};
-    mdl_tlog_proof_put(&proof, &out);
-    if (mdl_text_end(&out, &size) != MDL_OK) {
-        return;
-    }
-    const mdl_frame frame = {NULL, 0, (const uint8_t *)text, size};
-    uint8_t *bytes = mdl_batch_take(&c->batch, MDL_FRAME_HEAD_BYTES + size);
-    if (bytes && mdl_frame_encode(&frame, bytes, MDL_FRAME_HEAD_BYTES + size, &size) == MDL_OK) {
-        r->frame = (mdl_piece){bytes, size};
+    mdl_text_out out = {(char *)bytes + MDL_FRAME_HEAD_BYTES, room, 0};
+    memset(bytes, 0, MDL_FRAME_HEAD_BYTES);
+    if (mdl_tlog_prover_put(prover, r->record, &out) == MDL_OK && mdl_text_end(&out, &size) == MDL_OK &&
+        size <= MDL_RECEIPT_BYTES_MAX) {
+        r->frame = (mdl_piece){bytes, MDL_FRAME_HEAD_BYTES + size};
+        mdl_batch_use(&c->batch, r->frame.size);
     }
 }
 
 static void make_receipts(mdl_committer *c) {
     mdl_merkle_lookup lookup = mdl_store_lookup(&c->store);
-    mdl_merkle_prover prover;
-    mdl_merkle_prover_init(&prover, &c->edge);
+    mdl_tlog_prover prover;
+    mdl_tlog_prover_init(&prover, &c->edge, &lookup, (mdl_text){c->checkpoint, c->checkpoint_size});
     for (uint32_t i = 0; i < c->batch.receipts; i++) {
-        make_receipt(c, &prover, &lookup, &c->batch.receipt[i]);
+        make_receipt(c, &prover, &c->batch.receipt[i]);
     }
 }
 

@@ -41,7 +41,7 @@ typedef struct mdl_batch {
     mdl_pieces blobs;
     mdl_receipt *receipt;
     uint32_t receipts, receipts_room;
-    struct mdl_block *block; /* memory of records and receipts, many to a block */
+    struct mdl_block *block, *spare; /* memory of records and receipts, many to a block; of batches before, empty */
 } mdl_batch;
 
 /* The commit thread. Fields under `lock` unless said otherwise. */
@@ -103,7 +103,8 @@ struct mdl_shell {
     mdl_checker *checker; /* from the first job on */
     mdl_server *server;
     mdl_committer committer;
-    mdl_batch batch; /* what comes next */
+    mdl_batch batch;   /* what comes next */
+    mdl_batch resting; /* an empty one, for its memory */
     mdl_held *held;
     uint32_t helds, held_room;
     mdl_recent *recent; /* at most MDL_RECENT_MAX, and more only while they are not durable */
@@ -117,6 +118,7 @@ struct mdl_shell {
     mdl_bucket bucket[MDL_BUCKETS];
     mdl_told told[MDL_TOLD_MAX];
     uv_timer_t tick;
+    uv_check_t read;
     uv_prepare_t arrivals;
     struct mdl_arrival *arrived, **arrived_last; /* in order, for the pool */
     struct mdl_arrival *spare;                   /* memory for some more of the usual size */
@@ -137,10 +139,15 @@ struct mdl_shell {
 int mdl_pieces_add(mdl_pieces *p, const uint8_t *bytes, size_t size);
 void mdl_pieces_clear(mdl_pieces *p);
 int mdl_batch_empty(const mdl_batch *b);
-/* Memory that lives as long as the batch; NULL when out of memory. */
-uint8_t *mdl_batch_take(mdl_batch *b, size_t size);
+/* Room for `size` bytes, which lives as long as the batch; NULL when out of memory. It is given again until some of it
+ * is used. */
+uint8_t *mdl_batch_room(mdl_batch *b, size_t size);
+void mdl_batch_use(mdl_batch *b, size_t size);
 /* `leaf` may be NULL. 0 when out of memory. */
 int mdl_batch_record(mdl_batch *b, const uint8_t *bytes, size_t size, const mdl_hash *leaf);
+/* Empties it; some of its memory stays for the next one. */
+void mdl_batch_reset(mdl_batch *b);
+/* Nothing stays. */
 void mdl_batch_clear(mdl_batch *b);
 int mdl_batch_receipt(mdl_batch *b, mdl_call *call, uint64_t record);
 /* A frame as bytes; bytes NULL when out of memory. */

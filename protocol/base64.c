@@ -59,16 +59,18 @@ mdl_err mdl_base64_decode(mdl_text text, uint8_t *out, size_t capacity, size_t *
     const uint8_t *from = (const uint8_t *)text.at;
     /* All but the last four, which may be padded. */
     size_t whole = text.size >= 4 ? text.size - 4 : 0;
+    uint32_t all = 0; /* over 63: some character is none */
     for (size_t i = 0; i < whole; i += 4, written += 3) {
         uint32_t a = value[from[i]], b = value[from[i + 1]], c = value[from[i + 2]], d = value[from[i + 3]];
-        if ((a | b | c | d) > 63) {
-            return MDL_ESYNTAX;
-        }
+        all |= a | b | c | d;
         if (out) {
             out[written] = (uint8_t)(a << 2 | b >> 4);
             out[written + 1] = (uint8_t)(b << 4 | c >> 2);
             out[written + 2] = (uint8_t)(c << 6 | d);
         }
+    }
+    if (all > 63) {
+        return MDL_ESYNTAX;
     }
     for (size_t i = whole; i < text.size; i += 4) {
         uint32_t v = 0;

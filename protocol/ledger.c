@@ -318,30 +318,34 @@ uint32_t mdl_ledger_workers(const mdl_ledger *l, const mdl_ledger_worker **at) {
     return l->workers;
 }
 
-/* Keys in the order of their bytes: nearly always the first eight decide. */
-static int compare_keys(const uint8_t *a, const uint8_t *b) {
-    uint64_t x = 0, y = 0;
-    for (int i = 0; i < 8; i++) {
-        x = x << 8 | a[i];
-        y = y << 8 | b[i];
-    }
-    return x != y ? (x > y) - (x < y) : memcmp(a, b, MDL_KEY_BYTES);
+uint64_t mdl_ledger_key_head(const uint8_t *key) {
+    uint64_t head = 0;
+    for (int i = 0; i < 8; i++)
+        head = head << 8 | key[i];
+    return head;
 }
 
-mdl_ledger_worker *mdl_ledger_worker_at(const mdl_ledger *l, const uint8_t *key) {
+/* In the order of their bytes: nearly always the heads decide. */
+uint32_t mdl_ledger_key_place(const mdl_ledger *l, const uint8_t *key) {
+    uint64_t head = mdl_ledger_key_head(key);
     uint32_t lo = 0, hi = l->workers;
     while (lo < hi) {
         uint32_t middle = lo + (hi - lo) / 2;
-        mdl_ledger_worker *w = &l->worker[l->by_key[middle]];
-        int order = compare_keys(key, w->key);
-        if (order == 0)
-            return w;
-        if (order < 0)
-            hi = middle;
-        else
+        const mdl_ledger_key *k = &l->by_key[middle];
+        if (k->head != head ? k->head < head : memcmp(l->worker[k->worker].key, key, MDL_KEY_BYTES) < 0)
             lo = middle + 1;
+        else
+            hi = middle;
     }
-    return NULL;
+    return lo;
+}
+
+mdl_ledger_worker *mdl_ledger_worker_at(const mdl_ledger *l, const uint8_t *key) {
+    uint32_t at = mdl_ledger_key_place(l, key);
+    if (at == l->workers || l->by_key[at].head != mdl_ledger_key_head(key))
+        return NULL;
+    mdl_ledger_worker *w = &l->worker[l->by_key[at].worker];
+    return memcmp(w->key, key, MDL_KEY_BYTES) == 0 ? w : NULL;
 }
 
 const mdl_ledger_worker *mdl_ledger_worker_find(const mdl_ledger *l, const uint8_t key[MDL_KEY_BYTES]) {

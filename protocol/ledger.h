@@ -11,6 +11,7 @@
 #include "core/life.h"
 #include "protocol/duty.h"
 #include "protocol/envelope.h"
+#include "protocol/merkle.h"
 #include "protocol/messages.h"
 #include "protocol/referee.h"
 
@@ -136,7 +137,7 @@ typedef enum mdl_lease_state { MDL_LEASE_OPEN = 0, MDL_LEASE_DONE = 1, MDL_LEASE
 typedef struct mdl_ledger_said {
     uint8_t session[16]; /* zeros: nothing yet */
     uint64_t seq;
-    uint8_t digest[MDL_DIGEST_BYTES];
+    mdl_hash digest; /* of name and payload */
 } mdl_ledger_said;
 
 typedef struct mdl_ledger_lease {

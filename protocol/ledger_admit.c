@@ -59,7 +59,7 @@ static uint32_t owner_place(const mdl_ledger *l, const uint8_t *owner) {
 
 mdl_rule mdl_ledger_add_worker(mdl_ledger *l, const mdl_msg_admit *m, uint32_t owner_number, mdl_breach *breach) {
     uint32_t room = l->workers_room;
-    uint32_t *by_key = mdl_ledger_grown(l->by_key, l->workers, &room, sizeof *by_key);
+    mdl_ledger_key *by_key = mdl_ledger_grown(l->by_key, l->workers, &room, sizeof *by_key);
     if (!by_key)
         return mdl_ledger_no_memory(breach);
     l->by_key = by_key;
@@ -86,11 +86,9 @@ mdl_rule mdl_ledger_add_worker(mdl_ledger *l, const mdl_msg_admit *m, uint32_t o
         l->owners++;
     }
 
-    uint32_t at = l->workers;
-    while (at > 0 && memcmp(worker[by_key[at - 1]].key, m->worker, sizeof m->worker) > 0)
-        at--;
+    uint32_t at = mdl_ledger_key_place(l, m->worker);
     memmove(by_key + at + 1, by_key + at, (l->workers - at) * sizeof *by_key);
-    by_key[at] = l->workers;
+    by_key[at] = (mdl_ledger_key){mdl_ledger_key_head(m->worker), l->workers};
     worker += l->workers++;
     *worker = (mdl_ledger_worker){.admitted = l->size, .how = m->how, .owner_number = number, .line = l->workers - 1};
     memcpy(worker->key, m->worker, sizeof worker->key);

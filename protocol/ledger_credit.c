@@ -84,10 +84,10 @@ mdl_err mdl_ledger_make_credit(mdl_ledger *l, mdl_msg_credit *credit, const uint
     memset(credit, 0, sizeof *credit);
     uint8_t *at = l->made.at;
     for (uint32_t i = 0; i < l->workers; i++) {
-        uint64_t updates = due(l, l->by_key[i], closed);
+        uint64_t updates = due(l, l->by_key[i].worker, closed);
         if (updates == 0)
             continue;
-        memcpy(at, l->worker[l->by_key[i]].key, MDL_KEY_BYTES);
+        memcpy(at, l->worker[l->by_key[i].worker].key, MDL_KEY_BYTES);
         put_u64(at + MDL_KEY_BYTES, updates);
         at += LINE;
         credit->updates += updates;

@@ -7,29 +7,25 @@
 #include "core/assert.h"
 #include "protocol/ledger_internal.h"
 
-static void digest_of(const mdl_envelope *e, uint8_t out[MDL_DIGEST_BYTES]) {
-    mdl_digest d;
-    mdl_digest_init(&d);
-    mdl_sink sink = mdl_digest_sink(&d);
-    mdl_put_bytes(&sink, e->name, strlen(e->name) + 1);
-    mdl_put_bytes(&sink, e->payload, e->payload_size);
-    mdl_digest_final(&d, out);
-}
+/* Of name and payload, which the PAE holds: SHA-256, since it is the fold's own affair and every result costs one. */
+static void digest_of(const mdl_envelope *e, mdl_hash *out) { mdl_merkle_leaf(e->pae, e->pae_size, out); }
 
 void mdl_ledger_remember(mdl_ledger *l, const mdl_envelope *e, const mdl_message *m) {
     int result = m->type == MDL_MSG_RESULT;
+    if (!mdl_ledger_verifies(l))
+        return; /* nobody is convicted there */
     mdl_ledger_lease *lease = mdl_ledger_lease_at(l, result ? m->as.result.lease : m->as.commit.lease);
     MDL_ASSERT(lease); /* it was just answered */
     mdl_ledger_said *said = &lease->said[result];
     memcpy(said->session, m->head.session, sizeof said->session);
     said->seq = m->head.seq;
-    digest_of(e, said->digest);
+    digest_of(e, &said->digest);
 }
 
 /* Whether `e` contradicts what a record of this lease said. */
 static int contradicts(const mdl_ledger_lease *lease, const mdl_envelope *e, const mdl_message *m) {
     static const uint8_t none[sizeof m->head.session];
-    uint8_t digest[MDL_DIGEST_BYTES];
+    mdl_hash digest;
     if (m->type == MDL_MSG_COMMIT && m->as.commit.lease == lease->id && lease->commit != 0 &&
         memcmp(m->as.commit.commitment, lease->commitment, sizeof lease->commitment) != 0)
         return 1;
@@ -38,8 +34,8 @@ static int contradicts(const mdl_ledger_lease *lease, const mdl_envelope *e, con
         if (memcmp(said->session, none, sizeof none) == 0 || said->seq != m->head.seq ||
             memcmp(said->session, m->head.session, sizeof said->session) != 0)
             continue;
-        digest_of(e, digest);
-        if (memcmp(digest, said->digest, sizeof digest) != 0)
+        digest_of(e, &digest);
+        if (!mdl_hash_equal(&digest, &said->digest))
             return 1;
     }
     return 0;

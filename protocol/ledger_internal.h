@@ -23,6 +23,12 @@ typedef struct mdl_ledger_joined_job {
     uint8_t transcript[MDL_DIGEST_BYTES];
 } mdl_ledger_joined_job;
 
+/* A worker in the order of keys: the beginning of its key stands beside it, so that a search reads little else. */
+typedef struct mdl_ledger_key {
+    uint64_t head; /* the first eight bytes, the first the highest */
+    uint32_t worker;
+} mdl_ledger_key;
+
 typedef struct mdl_ledger_session {
     uint8_t key[MDL_KEY_BYTES];
     uint32_t worker;
@@ -62,7 +68,7 @@ struct mdl_ledger {
     uint32_t disputes;
 
     mdl_ledger_worker *worker;
-    uint32_t *by_key;                        /* indices of workers, keys rising */
+    mdl_ledger_key *by_key;                  /* of all workers, rising */
     uint32_t *by_owner, owners, owners_room; /* of each owner's first worker, owners rising */
     uint32_t workers, workers_room;
     mdl_ledger_session *session; /* session keys that there were, rising */
@@ -188,5 +194,8 @@ void mdl_ledger_add_lease(mdl_ledger *l, const mdl_ledger_lease *lease);
 void mdl_ledger_end_lease(mdl_ledger *l, mdl_ledger_lease *lease, mdl_lease_state state);
 mdl_ledger_lease *mdl_ledger_lease_at(const mdl_ledger *l, uint64_t id);
 mdl_ledger_worker *mdl_ledger_worker_at(const mdl_ledger *l, const uint8_t *key);
+uint64_t mdl_ledger_key_head(const uint8_t *key);
+/* Where a key stands in by_key, or would. */
+uint32_t mdl_ledger_key_place(const mdl_ledger *l, const uint8_t *key);
 
 #endif

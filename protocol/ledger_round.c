@@ -80,7 +80,7 @@ mdl_err mdl_ledger_make_beacon(const mdl_ledger *l, mdl_msg_beacon *beacon) {
     mdl_put_bytes(&sink, domain, sizeof domain - 1);
     mdl_put_u32(&sink, beacon->generation);
     for (uint32_t i = 0; i < l->workers; i++) {
-        const mdl_ledger_worker *w = &l->worker[l->by_key[i]];
+        const mdl_ledger_worker *w = &l->worker[l->by_key[i].worker];
         if (w->shown_at != round_of(l))
             continue;
         mdl_put_bytes(&sink, w->key, sizeof w->key);

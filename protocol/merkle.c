@@ -60,7 +60,9 @@ mdl_err mdl_merkle_append(mdl_merkle_edge *edge, const mdl_hash *leaf, size_t co
 }
 
 void mdl_merkle_edge_root(const mdl_merkle_edge *edge, mdl_hash *out) {
-    mdl_merkle_empty(out);
+    if (edge->size == 0) {
+        mdl_merkle_empty(out);
+    }
     for (uint64_t rest = edge->size; rest > 0; rest &= rest - 1) {
         const mdl_hash *peak = &edge->peak[low_level(rest)];
         if (rest == edge->size) {
@@ -93,7 +95,9 @@ mdl_err mdl_merkle_edge_load(uint64_t size, const mdl_merkle_lookup *lookup, mdl
 static mdl_err range_root(uint64_t begin, uint64_t end, const mdl_merkle_lookup *lookup, mdl_hash *out) {
     mdl_hash sum;
     uint64_t at = end;
-    mdl_merkle_empty(&sum);
+    if (begin == end) {
+        mdl_merkle_empty(&sum);
+    }
     for (uint64_t rest = end - begin; rest > 0; rest &= rest - 1) {
         uint32_t level = low_level(rest);
         mdl_hash peak;
@@ -169,16 +173,40 @@ void mdl_merkle_prover_init(mdl_merkle_prover *p, const mdl_merkle_edge *edge) {
     }
 }
 
+/* Which of the subtrees a leaf of the tree is in. */
+static uint32_t subtree_of(const mdl_merkle_prover *p, uint64_t index) {
+    uint32_t i = 0;
+    for (uint64_t end = UINT64_C(1) << p->level[0]; index >= end;) {
+        end += UINT64_C(1) << p->level[++i];
+    }
+    return i;
+}
+
+mdl_err mdl_merkle_prover_next(const mdl_merkle_prover *p, uint64_t before, uint64_t index,
+                               const mdl_merkle_lookup *lookup, mdl_merkle_proof *proof, uint32_t *changed) {
+    if (index >= p->size || before >= p->size || subtree_of(p, before) != subtree_of(p, index)) {
+        mdl_err e = mdl_merkle_prover_inclusion(p, index, lookup, proof);
+        *changed = proof->count;
+        return e;
+    }
+    uint32_t levels = before == index ? 0 : 64 - (uint32_t)__builtin_clzll(before ^ index);
+    *changed = levels;
+    for (uint32_t level = 0; level < levels; level++) {
+        mdl_err e = lookup->hash(lookup->ctx, level, (index >> level) ^ 1, &proof->hash[level]);
+        if (e != MDL_OK) {
+            return e;
+        }
+    }
+    return MDL_OK;
+}
+
 mdl_err mdl_merkle_prover_inclusion(const mdl_merkle_prover *p, uint64_t index, const mdl_merkle_lookup *lookup,
                                     mdl_merkle_proof *out) {
     out->count = 0;
     if (index >= p->size) {
         return MDL_ERANGE;
     }
-    uint32_t i = 0;
-    for (uint64_t end = UINT64_C(1) << p->level[0]; index >= end;) {
-        end += UINT64_C(1) << p->level[++i];
-    }
+    uint32_t i = subtree_of(p, index);
     for (uint32_t level = 0; level < p->level[i]; level++) {
         mdl_err e = lookup->hash(lookup->ctx, level, (index >> level) ^ 1, &out->hash[out->count++]);
         if (e != MDL_OK) {

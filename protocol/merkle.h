@@ -97,6 +97,11 @@ void mdl_merkle_prover_init(mdl_merkle_prover *p, const mdl_merkle_edge *edge);
 /* mdl_merkle_prove_inclusion() in that tree. */
 mdl_err mdl_merkle_prover_inclusion(const mdl_merkle_prover *p, uint64_t index, const mdl_merkle_lookup *lookup,
                                     mdl_merkle_proof *out);
+/* From the proof of leaf `before` in that tree to the proof of leaf `index`: only what differs is looked up. `*changed`
+ * out: so many hashes at the beginning may have changed, those behind them have not. After an error the proof is of
+ * neither. */
+mdl_err mdl_merkle_prover_next(const mdl_merkle_prover *p, uint64_t before, uint64_t index,
+                               const mdl_merkle_lookup *lookup, mdl_merkle_proof *proof, uint32_t *changed);
 /* That the tree of `older` leaves is the beginning of the tree of `size`.
  * Empty for older = 0 and older = size. MDL_ERANGE unless older <= size. */
 mdl_err mdl_merkle_prove_consistency(uint64_t older, uint64_t size, const mdl_merkle_lookup *lookup,

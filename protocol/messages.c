@@ -93,13 +93,13 @@ mdl_err mdl_message_decode(mdl_message_type type, const uint8_t *payload, size_t
     }
     memset(out, 0, sizeof *out);
     out->type = type;
-    if (!mdl_scan_literal(&in, "{")) {
+    if (!mdl_scan_char(&in, '{')) {
         return MDL_ESYNTAX;
     }
     mdl_err err = mdl_fields_decode(rows, count, &in, &out->head, room, fault);
     rows = mdl_message_fields(type, &count);
     if (err == MDL_OK && count > 0) {
-        if (!mdl_scan_literal(&in, ",")) {
+        if (!mdl_scan_char(&in, ',')) {
             return MDL_ESYNTAX;
         }
         err = mdl_fields_decode(rows, count, &in, &out->as, room, fault);
@@ -110,7 +110,7 @@ mdl_err mdl_message_decode(mdl_message_type type, const uint8_t *payload, size_t
     if (mdl_scan_peek(&in) == ',') {
         return MDL_EKEY;
     }
-    return mdl_scan_literal(&in, "}") && in.at == in.end ? MDL_OK : MDL_ESYNTAX;
+    return mdl_scan_char(&in, '}') && in.at == in.end ? MDL_OK : MDL_ESYNTAX;
 }
 
 mdl_err mdl_message_of(const mdl_envelope *e, mdl_list_room room, mdl_message *out, const mdl_field **fault) {

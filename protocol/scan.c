@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-int mdl_scan_peek(const mdl_scan *s) { return s->at < s->end ? *s->at : -1; }
-
 int mdl_scan_literal(mdl_scan *s, const char *text) {
     size_t length = strlen(text);
     if ((size_t)(s->end - s->at) < length || memcmp(s->at, text, length) != 0) {
@@ -30,7 +28,7 @@ int mdl_scan_u64(mdl_scan *s, uint64_t *out) {
 }
 
 int mdl_scan_i64(mdl_scan *s, int64_t *out) {
-    int negative = mdl_scan_literal(s, "-");
+    int negative = mdl_scan_char(s, '-');
     uint64_t v, magnitude_max = (uint64_t)INT64_MAX + (negative ? 1 : 0);
     if (!mdl_scan_u64(s, &v) || v > magnitude_max || (negative && v == 0)) {
         return 0;
@@ -56,14 +54,14 @@ int mdl_scan_hex(mdl_scan *s, uint8_t *out, size_t size) {
     if ((size_t)(s->end - s->at) / 2 < size) {
         return 0;
     }
-    for (size_t i = 0; i < size; i++, s->at += 2) {
-        uint32_t high = nibble[s->at[0]], low = nibble[s->at[1]];
-        if ((high | low) > 15) {
-            return 0;
-        }
+    uint32_t all = 0;
+    for (size_t i = 0; i < size; i++) {
+        uint32_t high = nibble[s->at[2 * i]], low = nibble[s->at[2 * i + 1]];
+        all |= high | low;
         out[i] = (uint8_t)(high << 4 | low);
     }
-    return 1;
+    s->at += 2 * size;
+    return all <= 15;
 }
 
 /* Length of the well-formed UTF-8 character at `at`, which is no control

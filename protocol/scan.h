@@ -13,9 +13,15 @@ typedef struct mdl_scan {
 } mdl_scan;
 
 /* The next byte, or -1 at the end; not taken. */
-int mdl_scan_peek(const mdl_scan *s);
+static inline int mdl_scan_peek(const mdl_scan *s) { return s->at < s->end ? *s->at : -1; }
 /* Takes exactly `text`; when something else comes, 0 and nothing is taken. */
 int mdl_scan_literal(mdl_scan *s, const char *text);
+/* The same for one character. */
+static inline int mdl_scan_char(mdl_scan *s, char c) {
+    int same = s->at < s->end && *s->at == (uint8_t)c;
+    s->at += same;
+    return same;
+}
 /* Decimal digits without leading zeros, up to 2^64 - 1. */
 int mdl_scan_u64(mdl_scan *s, uint64_t *out);
 /* The same with "-" before negatives; no "-0". */

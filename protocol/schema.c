@@ -111,11 +111,11 @@ static mdl_err encode_segments(const mdl_field *f, const uint8_t *at, mdl_print 
 static mdl_err decode_segments(const mdl_field *f, mdl_scan *in, uint8_t *at) {
     mdl_segments list = {0, NULL};
     uint8_t bytes[MDL_SEGMENT_BYTES];
-    if (!mdl_scan_literal(in, "\"")) {
+    if (!mdl_scan_char(in, '"')) {
         return MDL_ETYPE;
     }
     list.at = (const char *)in->at;
-    while (!mdl_scan_literal(in, "\"")) {
+    while (!mdl_scan_char(in, '"')) {
         mdl_text text = {(const char *)in->at, MDL_SEGMENT_CHARS};
         if (in->end - in->at < MDL_SEGMENT_CHARS || mdl_base64_exact(text, bytes, sizeof bytes) != MDL_OK) {
             return MDL_ESYNTAX;
@@ -187,17 +187,17 @@ mdl_err mdl_fields_encode(const mdl_field *field, size_t count, const void *body
 }
 
 static mdl_err decode_quoted_u64(mdl_scan *in, uint64_t *out) {
-    if (!mdl_scan_literal(in, "\"")) {
+    if (!mdl_scan_char(in, '"')) {
         return MDL_ETYPE;
     }
-    return mdl_scan_u64(in, out) && mdl_scan_literal(in, "\"") ? MDL_OK : MDL_ESYNTAX;
+    return mdl_scan_u64(in, out) && mdl_scan_char(in, '"') ? MDL_OK : MDL_ESYNTAX;
 }
 
 static mdl_err decode_quoted_i64(mdl_scan *in, int64_t *out) {
-    if (!mdl_scan_literal(in, "\"")) {
+    if (!mdl_scan_char(in, '"')) {
         return MDL_ETYPE;
     }
-    return mdl_scan_i64(in, out) && mdl_scan_literal(in, "\"") ? MDL_OK : MDL_ESYNTAX;
+    return mdl_scan_i64(in, out) && mdl_scan_char(in, '"') ? MDL_OK : MDL_ESYNTAX;
 }
 
 static mdl_err decode_u32(const mdl_field *f, mdl_scan *in, uint8_t *at) {
@@ -218,7 +218,7 @@ static mdl_err decode_u32(const mdl_field *f, mdl_scan *in, uint8_t *at) {
 }
 
 static mdl_err decode_text(const mdl_field *f, mdl_scan *in, uint8_t *at) {
-    if (!mdl_scan_literal(in, "\"")) {
+    if (!mdl_scan_char(in, '"')) {
         return MDL_ETYPE;
     }
     long length = mdl_scan_text(in, (char *)at, (size_t)f->hi, f->kind == MDL_KIND_NOTE);
@@ -229,11 +229,11 @@ static mdl_err decode_text(const mdl_field *f, mdl_scan *in, uint8_t *at) {
  * the signed or unsigned type. */
 static mdl_err decode_list(const mdl_field *f, mdl_scan *in, mdl_list_room room, uint32_t *count) {
     *count = 0;
-    if (!mdl_scan_literal(in, "[")) {
+    if (!mdl_scan_char(in, '[')) {
         return MDL_ETYPE;
     }
-    while (!mdl_scan_literal(in, "]")) {
-        if (*count > 0 && !mdl_scan_literal(in, ",")) {
+    while (!mdl_scan_char(in, ']')) {
+        if (*count > 0 && !mdl_scan_char(in, ',')) {
             return MDL_ESYNTAX;
         }
         if (*count == f->hi) {
@@ -282,10 +282,10 @@ static mdl_err decode_value(const mdl_field *f, mdl_scan *in, uint8_t *at, mdl_l
     case MDL_KIND_HEX:
     case MDL_KIND_BLOB:
     case MDL_KIND_CARRIED:
-        if (!mdl_scan_literal(in, "\"")) {
+        if (!mdl_scan_char(in, '"')) {
             return MDL_ETYPE;
         }
-        return mdl_scan_hex(in, at, (size_t)f->hi) && mdl_scan_literal(in, "\"") ? MDL_OK : MDL_ESYNTAX;
+        return mdl_scan_hex(in, at, (size_t)f->hi) && mdl_scan_char(in, '"') ? MDL_OK : MDL_ESYNTAX;
     case MDL_KIND_TEXT:
     case MDL_KIND_NOTE:
         return decode_text(f, in, at);
@@ -311,16 +311,16 @@ static mdl_err decode_value(const mdl_field *f, mdl_scan *in, uint8_t *at, mdl_l
 }
 
 static mdl_err decode_field(const mdl_field *f, int first, mdl_scan *in, uint8_t *at, mdl_list_room room) {
-    if (!first && !mdl_scan_literal(in, ",")) {
+    if (!first && !mdl_scan_char(in, ',')) {
         return MDL_ESYNTAX;
     }
-    if (!mdl_scan_literal(in, "\"")) {
+    if (!mdl_scan_char(in, '"')) {
         return MDL_ESYNTAX;
     }
-    if (!mdl_scan_literal(in, f->name) || !mdl_scan_literal(in, "\"")) {
+    if (!mdl_scan_literal(in, f->name) || !mdl_scan_char(in, '"')) {
         return MDL_EKEY;
     }
-    return mdl_scan_literal(in, ":") ? decode_value(f, in, at, room) : MDL_ESYNTAX;
+    return mdl_scan_char(in, ':') ? decode_value(f, in, at, room) : MDL_ESYNTAX;
 }
 
 mdl_err mdl_fields_decode(const mdl_field *field, size_t count, mdl_scan *in, void *body, mdl_list_room room,

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-static const char magic[] = "c2sp.org/tlog-proof@v1";
+#include "core/assert.h"
+
+static const char magic[] = "c2sp.org/tlog-proof@v1", to_index[] = "\nindex ";
 
 static mdl_err parse(mdl_text rest, mdl_tlog_proof *out) {
     mdl_text line;
@@ -70,7 +72,7 @@ void mdl_tlog_proof_put(const mdl_tlog_proof *proof, mdl_text_out *out) {
         mdl_text_put_string(out, "\nextra ");
         mdl_text_put(out, proof->extra.at, proof->extra.size);
     }
-    mdl_text_put_string(out, "\nindex ");
+    mdl_text_put_string(out, to_index);
     mdl_text_put_decimal(out, proof->index);
     mdl_text_put_string(out, "\n");
     for (uint32_t i = 0; i < proof->count; i++) {
@@ -79,6 +81,45 @@ void mdl_tlog_proof_put(const mdl_tlog_proof *proof, mdl_text_out *out) {
     }
     mdl_text_put_string(out, "\n");
     mdl_text_put(out, proof->checkpoint.at, proof->checkpoint.size);
+}
+
+/* ---- many of one tree ---- */
+
+void mdl_tlog_prover_init(mdl_tlog_prover *p, const mdl_merkle_edge *edge, const mdl_merkle_lookup *lookup,
+                          mdl_text checkpoint) {
+    mdl_merkle_prover_init(&p->tree, edge);
+    p->lookup = *lookup;
+    p->checkpoint = checkpoint;
+    p->index = MDL_MERKLE_SIZE_MAX;
+    p->path.count = 0;
+}
+
+size_t mdl_tlog_prover_size_max(const mdl_tlog_prover *p) {
+    enum { DIGITS = 20 };
+    return sizeof magic + sizeof to_index + DIGITS + sizeof p->line + p->checkpoint.size;
+}
+
+mdl_err mdl_tlog_prover_put(mdl_tlog_prover *p, uint64_t index, mdl_text_out *out) {
+    uint32_t changed;
+    mdl_err e = mdl_merkle_prover_next(&p->tree, p->index, index, &p->lookup, &p->path, &changed);
+    p->index = e == MDL_OK ? index : MDL_MERKLE_SIZE_MAX;
+    if (e != MDL_OK) {
+        return e;
+    }
+    MDL_ASSERT(p->path.count <= MDL_MERKLE_PATH_MAX);
+    mdl_text_out lines = {p->line, sizeof p->line, 0};
+    for (uint32_t i = 0; i < changed; i++) {
+        mdl_base64_put(&lines, p->path.hash[i].bytes, MDL_HASH_BYTES);
+        mdl_text_put(&lines, "\n", 1);
+    }
+    mdl_text_put(out, magic, sizeof magic - 1);
+    mdl_text_put(out, to_index, sizeof to_index - 1);
+    mdl_text_put_decimal(out, index);
+    mdl_text_put(out, "\n", 1);
+    mdl_text_put(out, p->line, (size_t)p->path.count * MDL_TLOG_LINE);
+    mdl_text_put(out, "\n", 1);
+    mdl_text_put(out, p->checkpoint.at, p->checkpoint.size);
+    return MDL_OK;
 }
 
 mdl_err mdl_tlog_proof_verify(const mdl_tlog_proof *proof, const mdl_hash *leaf, const mdl_log_policy *policy,

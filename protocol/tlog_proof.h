@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "core/err.h"
+#include "protocol/base64.h"
 #include "protocol/checkpoint.h"
 #include "protocol/merkle.h"
 #include "protocol/text_scan.h"
@@ -31,6 +32,27 @@ typedef struct mdl_tlog_proof {
 mdl_err mdl_tlog_proof_parse(mdl_text bytes, mdl_tlog_proof *out);
 /* Print. `checkpoint` is a signed note. */
 void mdl_tlog_proof_put(const mdl_tlog_proof *proof, mdl_text_out *out);
+
+enum { MDL_TLOG_LINE = MDL_BASE64_CHARS(MDL_HASH_BYTES) + 1 };
+
+/* Proofs of many records of one tree, under one checkpoint: hashes that neighbours share are looked up and printed
+ * once. */
+typedef struct mdl_tlog_prover {
+    mdl_merkle_prover tree;
+    mdl_merkle_lookup lookup;
+    mdl_text checkpoint;                            /* a signed note of that tree; a view */
+    uint64_t index;                                 /* of the last proof; MDL_MERKLE_SIZE_MAX: none */
+    mdl_merkle_proof path;                          /* its hashes */
+    char line[MDL_MERKLE_PATH_MAX * MDL_TLOG_LINE]; /* and as they are printed */
+} mdl_tlog_prover;
+
+void mdl_tlog_prover_init(mdl_tlog_prover *p, const mdl_merkle_edge *edge, const mdl_merkle_lookup *lookup,
+                          mdl_text checkpoint);
+/* An upper bound of what is printed for any record. */
+size_t mdl_tlog_prover_size_max(const mdl_tlog_prover *p);
+/* Print the proof of record `index`: the bytes of mdl_tlog_proof_put(). MDL_ERANGE, or the lookup's error; then nothing
+ * is printed. */
+mdl_err mdl_tlog_prover_put(mdl_tlog_prover *p, uint64_t index, mdl_text_out *out);
 
 /* Whether the record with this leaf hash is in the log of `policy`.
  *   leaf        mdl_merkle_leaf() of the record, which the caller has

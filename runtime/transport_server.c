@@ -56,8 +56,8 @@ struct mdl_server {
     mdl_stream *calls, *news; /* connections           */
     queue waiting;            /* for a call's room     */
     queue hungry;             /* for memory            */
-    mdl_call *owned;
-    mdl_url *url; /* as bound */
+    mdl_call *owned, *spare;  /* spare: memory of calls that are over */
+    mdl_url *url;             /* as bound */
     uint32_t url_count;
     mdl_tls_config *tls; /* NULL: not used */
     uint32_t under_way, calls_max, peers, peers_max;
@@ -80,17 +80,21 @@ static void release(mdl_server *s) {
     free(s);
 }
 
+static void free_calls(mdl_call *o) {
+    for (mdl_call *next; o; o = next) {
+        next = o->next;
+        free(o);
+    }
+}
+
 static void handle_gone(mdl_server *s) {
     if (--s->handles > 0) {
         return;
     }
     void (*closed)(void *) = s->closed;
     void *ctx = s->closed_ctx;
-    while (s->owned) {
-        mdl_call *o = s->owned;
-        s->owned = o->next;
-        free(o);
-    }
+    free_calls(s->owned);
+    free_calls(s->spare);
     release(s);
     if (closed) {
         closed(ctx);
@@ -179,7 +183,8 @@ static void call_over(mdl_call *o) {
     }
     s->under_way--;
     s->large_used -= o->state == ASKED ? 0 : o->large;
-    free(o);
+    o->next = s->spare;
+    s->spare = o;
     wake(s);
 }
 
@@ -248,8 +253,10 @@ static size_t header_size(const uint8_t *bytes, size_t size) {
 
 /* NULL when out of memory. */
 static mdl_call *new_call(mdl_server *s, mdl_stream *t, const uint8_t *bytes, size_t header) {
-    mdl_call *o = malloc(sizeof *o);
-    if (!o) {
+    mdl_call *o = s->spare;
+    if (o) {
+        s->spare = o->next;
+    } else if ((o = malloc(sizeof *o)) == NULL) {
         return NULL;
     }
     o->server = s;

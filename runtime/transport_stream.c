@@ -387,12 +387,8 @@ int mdl_stream_gather(mdl_stream *s, const uint8_t *bytes, size_t size) {
     return 1;
 }
 
-void mdl_stream_offer(mdl_stream *s) {
-    static const uint8_t none[1];
-    if (!s->skipping && !s->message(s, s->size > 0 ? s->body : none, s->size)) {
-        s->paused = 1;
-        return;
-    }
+/* The message is done with. */
+static void forget(mdl_stream *s) {
     s->head_used = s->used = s->size = 0;
     s->admitted = s->skipping = 0;
     if (s->capacity > MDL_STREAM_READ) { /* long ones are rare */
@@ -400,6 +396,25 @@ void mdl_stream_offer(mdl_stream *s) {
         s->body = NULL;
         s->capacity = 0;
     }
+}
+
+void mdl_stream_offer(mdl_stream *s) {
+    static const uint8_t none[1];
+    if (!s->skipping && !s->message(s, s->size > 0 ? s->body : none, s->size)) {
+        s->paused = 1;
+        return;
+    }
+    forget(s);
+}
+
+/* A message that is whole where it lies, behind its head: no copy of it, unless it has to wait. 0: out of memory. */
+static int offer_here(mdl_stream *s, const uint8_t *bytes) {
+    if (s->message(s, bytes, s->size)) {
+        forget(s);
+        return 1;
+    }
+    s->paused = 1;
+    return mdl_stream_gather(s, bytes, s->size);
 }
 
 /* Use bytes up; returns how many, fewer when paused or closing. */
@@ -420,6 +435,13 @@ static size_t feed(mdl_stream *s, const uint8_t *bytes, size_t size) {
             }
         } else if (s->used < s->size) {
             size_t n = s->size - s->used < size - at ? s->size - s->used : size - at, room = mdl_stream_room(s);
+            if (s->used == 0 && n == s->size && n <= room && !s->skipping) {
+                if (!offer_here(s, bytes + at)) {
+                    break;
+                }
+                at += n;
+                continue;
+            }
             if (room == 0) {
                 mdl_stream_ask(s);
                 continue;

@@ -13,6 +13,8 @@
 #include "store/blobs.h"
 #include "store/sqlite_internal.h"
 
+#define PAGE_BYTES "16384"
+#define LOG_PAGES "1024" /* the log moves into the database when it has so many: 16 MB */
 enum { VERSION = 1, APPLICATION = 0x6d646c31 /* "mdl1" */, BUSY_MS = 5000 };
 
 /* Also what sqlite_schema must hold, to the letter: a trigger or view would make the tables lie. */
@@ -124,13 +126,21 @@ static mdl_err open_sqlite(mdl_db *d, char *error, size_t error_size) {
         /* A log that we refuse must stay for people to look at: no writing back on close. */
         sqlite3_db_config(d->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
         sqlite3_db_config(d->sql, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
-        rc = sqlite3_exec(d->sql,
-                          "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY;"
-                          "PRAGMA fullfsync=ON; PRAGMA checkpoint_fullfsync=ON; PRAGMA wal_autocheckpoint=4096;"
-                          "PRAGMA synchronous=FULL",
-                          NULL, NULL, NULL);
+        rc =
+            sqlite3_exec(d->sql,
+                         "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY;"
+                         "PRAGMA fullfsync=ON; PRAGMA checkpoint_fullfsync=ON; PRAGMA wal_autocheckpoint=" LOG_PAGES ";"
+                         "PRAGMA synchronous=FULL",
+                         NULL, NULL, NULL);
     }
     return rc == SQLITE_OK ? MDL_OK : mdl_db_fail(d, rc, "open", error, error_size);
+}
+
+/* Before the first table: large pages, so that a batch of records is few writes, and fewer again when they move from
+ * the log to the database. One that is there keeps its own. */
+static mdl_err size_pages(mdl_db *d, char *error, size_t error_size) {
+    int rc = sqlite3_exec(d->sql, "PRAGMA page_size=" PAGE_BYTES, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? MDL_OK : mdl_db_fail(d, rc, "make", error, error_size);
 }
 
 static mdl_err create_tables(mdl_db *d, char *error, size_t error_size) {
@@ -258,6 +268,7 @@ static mdl_err open_files(mdl_db *d, char *error, size_t error_size) {
         snprintf(error, error_size, "%s is not a ledger: it has no tables", d->path);
         e = MDL_EMAGIC;
     }
+    e = e == MDL_OK && empty ? size_pages(d, error, error_size) : e;
     if (e == MDL_OK && writer && !pragma_is(d, "PRAGMA journal_mode=WAL", "wal")) {
         snprintf(error, error_size, "cannot open %s: its file system does not allow a write-ahead log", d->path);
         e = MDL_EIO;

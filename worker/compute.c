@@ -6,6 +6,7 @@
 
 #include "core/assert.h"
 #include "core/life.h"
+#include "runtime/bell.h"
 #include "runtime/memory.h"
 #include "runtime/pool.h"
 
@@ -32,7 +33,7 @@ typedef struct shard_queue {
 
 struct mdl_compute {
     mdl_compute_options o;
-    uv_async_t ended;
+    mdl_bell *ended;
     uv_mutex_t lock; /* guards all below but `thread` */
     uv_cond_t work, rest;
     const mdl_model *model;
@@ -93,7 +94,9 @@ static uint64_t run_shard(mdl_compute *c) {
     uv_mutex_lock(&c->lock);
     c->updates += order.work->updates - before;
     put(&c->sharded, &order);
-    uv_async_send(&c->ended);
+    uv_mutex_unlock(&c->lock);
+    mdl_bell_ring(c->ended); /* without the lock, which the loop would wait for */
+    uv_mutex_lock(&c->lock);
     return order.took_ns;
 }
 
@@ -130,7 +133,7 @@ static void run_thread(void *arg) {
         for (uint32_t k = i; k < i + count; k++)
             c->updates += c->result[k].updates;
         if (c->running == 0 && (c->cancelled || c->next == c->count))
-            uv_async_send(&c->ended);
+            mdl_bell_ring(c->ended);
         if (c->o.throttle < 100)
             rest(c, took);
     }
@@ -139,8 +142,8 @@ static void run_thread(void *arg) {
     uv_mutex_unlock(&c->lock);
 }
 
-static void on_ended(uv_async_t *handle) {
-    mdl_compute *c = handle->data;
+static void on_ended(void *ctx) {
+    mdl_compute *c = ctx;
     uv_mutex_lock(&c->lock);
     while (c->sharded.count > 0 && !c->quit) {
         shard_order order = take(&c->sharded);
@@ -158,18 +161,22 @@ static void on_ended(uv_async_t *handle) {
         c->o.done(c->o.ctx, whole ? c->result : NULL, busy_ms);
 }
 
-static void free_after(uv_handle_t *handle) { free(handle->data); }
+static void on_bell_closed(void *ctx) {
+    mdl_compute *c = ctx;
+    uv_cond_destroy(&c->work);
+    uv_cond_destroy(&c->rest);
+    uv_mutex_destroy(&c->lock);
+    free(c);
+}
 
+/* The rest goes later: the call that ends it all may be one of ours. */
 static void release(mdl_compute *c) {
     for (uint32_t i = 0; i < c->o.threads; i++) {
         free(c->thread[i].memory);
         free(c->thread[i].genome);
     }
     free(c->thread);
-    uv_cond_destroy(&c->work);
-    uv_cond_destroy(&c->rest);
-    uv_mutex_destroy(&c->lock);
-    uv_close((uv_handle_t *)&c->ended, free_after);
+    mdl_bell_close(c->ended, on_bell_closed);
 }
 
 mdl_err mdl_compute_open(mdl_compute **out, uv_loop_t *loop, const mdl_compute_options *options) {
@@ -185,13 +192,12 @@ mdl_err mdl_compute_open(mdl_compute **out, uv_loop_t *loop, const mdl_compute_o
     c->o = *options;
     c->thread = thread;
     int bad = uv_mutex_init(&c->lock) != 0 || uv_cond_init(&c->work) != 0 || uv_cond_init(&c->rest) != 0 ||
-              uv_async_init(loop, &c->ended, on_ended) != 0;
+              mdl_bell_open(&c->ended, loop, on_ended, c) != MDL_OK;
     if (bad) { /* out of memory or descriptors at the start: the process ends */
         free(thread);
         free(c);
         return MDL_EIO;
     }
-    c->ended.data = c;
     for (uint32_t i = 0; i < options->threads; i++) {
         thread[i].owner = c;
         if (uv_thread_create(&thread[i].id, run_thread, &thread[i]) != 0) {
@@ -259,7 +265,7 @@ void mdl_compute_cancel(mdl_compute *c) {
     uv_mutex_lock(&c->lock);
     c->cancelled = 1;
     uv_mutex_unlock(&c->lock);
-    uv_async_send(&c->ended); /* none may be running just now */
+    mdl_bell_ring(c->ended); /* none may be running just now */
 }
 
 uint64_t mdl_compute_updates(mdl_compute *c) {

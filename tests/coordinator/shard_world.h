@@ -44,6 +44,7 @@ typedef struct player {
     int in_session, gone, banned;
     uint64_t call; /* hello or want under way */
     uint64_t ask_ms, memory;
+    uint32_t threads; /* as it says; 0: one */
     held held[HELD_MAX];
     lie_kind lie;
     uint32_t lie_after, lied; /* windows; how often */
@@ -550,6 +551,7 @@ static void act(stage *w, player *p) {
     } else if (!p->in_session) {
         mdl_message m = fake_hello();
         m.as.hello.memory = p->memory;
+        m.as.hello.threads = p->threads > 0 ? p->threads : 1;
         p->call = fake_call(&w->s, &p->w, &m);
     } else if (w->s.now_ms >= p->ask_ms && memory_free(w, p) > 0) {
         int places = 0;

@@ -432,12 +432,47 @@ static void test_prover(void **state) {
     t.allowed = N;
 }
 
+/* From every leaf to every other one: the same proof, and what it says has not changed is as it was. */
+static void test_prover_next(void **state) {
+    (void)state;
+    static const uint32_t sizes[] = {1, 2, 3, 21, 32, 33, 43};
+    for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
+        uint32_t n = sizes[k], changed;
+        mdl_merkle_edge edge = {0};
+        mdl_merkle_prover prover;
+        mdl_merkle_proof start, from, to;
+        assert_int_equal(mdl_merkle_append(&edge, t.leaf, n, NULL, NULL), MDL_OK);
+        mdl_merkle_prover_init(&prover, &edge);
+        for (uint32_t i = 0; i < n; i++) {
+            assert_int_equal(mdl_merkle_prover_inclusion(&prover, i, &lookup, &start), MDL_OK);
+            for (uint32_t j = 0; j < n; j++) {
+                from = start;
+                assert_int_equal(mdl_merkle_prover_inclusion(&prover, j, &lookup, &to), MDL_OK);
+                assert_int_equal(mdl_merkle_prover_next(&prover, i, j, &lookup, &from, &changed), MDL_OK);
+                assert_int_equal(from.count, to.count);
+                assert_memory_equal(from.hash, to.hash, to.count * sizeof *to.hash);
+                assert_true(changed <= to.count && (i != j || changed == 0));
+                assert_true(changed == to.count || start.count == to.count);
+                assert_memory_equal(start.hash + changed, to.hash + changed, (to.count - changed) * sizeof *to.hash);
+            }
+        }
+        assert_int_equal(mdl_merkle_prover_next(&prover, 0, n, &lookup, &from, &changed), MDL_ERANGE);
+        assert_int_equal(mdl_merkle_prover_next(&prover, MDL_MERKLE_SIZE_MAX, n - 1, &lookup, &from, &changed), MDL_OK);
+        assert_int_equal(changed, from.count);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_published),    cmocka_unit_test(test_roots),
-        cmocka_unit_test(test_inclusion),    cmocka_unit_test(test_prover),
-        cmocka_unit_test(test_consistency),  cmocka_unit_test(test_root_does_not_bind_size),
-        cmocka_unit_test(test_limits),       cmocka_unit_test(test_huge),
+        cmocka_unit_test(test_published),
+        cmocka_unit_test(test_roots),
+        cmocka_unit_test(test_inclusion),
+        cmocka_unit_test(test_prover),
+        cmocka_unit_test(test_prover_next),
+        cmocka_unit_test(test_consistency),
+        cmocka_unit_test(test_root_does_not_bind_size),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_huge),
         cmocka_unit_test(test_lookup_fails),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

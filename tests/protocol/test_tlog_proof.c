@@ -204,6 +204,64 @@ static void test_size_is_the_checkpoints(void **state) {
     assert_int_equal(mdl_tlog_proof_verify(&proof, &leaf[2], &policy, NULL, NULL), MDL_ESIGNATURE);
 }
 
+enum { LEAVES = 37 };
+
+/* The subtree's root, from its leaves. While `failing`, an error. */
+static int failing;
+static mdl_err subtree(void *ctx, uint32_t level, uint64_t index, mdl_hash *out) {
+    const mdl_hash *leaf = ctx;
+    mdl_merkle_edge edge = {0};
+    if (failing) {
+        return MDL_EIO;
+    }
+    assert_true((index + 1) << level <= LEAVES);
+    assert_int_equal(mdl_merkle_append(&edge, leaf + (index << level), (size_t)1 << level, NULL, NULL), MDL_OK);
+    mdl_merkle_edge_root(&edge, out);
+    return MDL_OK;
+}
+
+/* Many proofs of one tree, in any order: each the same text as one alone. */
+static void test_prover(void **state) {
+    (void)state;
+    static mdl_hash leaf[LEAVES];
+    static const char note[] = "o\n37\nAAAA\n\nits form does not matter here\n";
+    char one[8192], many[8192];
+    mdl_merkle_edge edge = {0};
+    mdl_merkle_lookup lookup = {subtree, leaf};
+    mdl_merkle_prover tree;
+    mdl_tlog_prover prover;
+    mdl_text checkpoint = {note, sizeof note - 1};
+    for (uint32_t i = 0; i < LEAVES; i++) {
+        mdl_merkle_leaf(&i, sizeof i, &leaf[i]);
+    }
+    assert_int_equal(mdl_merkle_append(&edge, leaf, LEAVES, NULL, NULL), MDL_OK);
+    mdl_merkle_prover_init(&tree, &edge);
+    mdl_tlog_prover_init(&prover, &edge, &lookup, checkpoint);
+    for (uint32_t k = 0; k < 1000; k++) {
+        uint64_t index = k < LEAVES ? k : randombytes_uniform(LEAVES);
+        mdl_tlog_proof proof = {.index = index, .checkpoint = checkpoint};
+        mdl_merkle_proof path;
+        mdl_text_out a = {one, sizeof one, 0}, b = {many, sizeof many, 0};
+        assert_int_equal(mdl_merkle_prover_inclusion(&tree, index, &lookup, &path), MDL_OK);
+        proof.count = path.count;
+        memcpy(proof.hash, path.hash, path.count * sizeof *path.hash);
+        mdl_tlog_proof_put(&proof, &a);
+        failing = k % 10 == 9;
+        mdl_err e = mdl_tlog_prover_put(&prover, index, &b);
+        if (e != MDL_OK) { /* nothing is printed, and the next ones are right */
+            assert_true(failing && b.size == 0);
+            failing = 0;
+            assert_int_equal(mdl_tlog_prover_put(&prover, index, &b), MDL_OK);
+        }
+        failing = 0;
+        assert_true(mdl_text_equal((mdl_text){one, a.size}, (mdl_text){many, b.size}));
+        assert_true(b.size <= mdl_tlog_prover_size_max(&prover));
+    }
+    mdl_text_out out = {many, sizeof many, 0};
+    assert_int_equal(mdl_tlog_prover_put(&prover, LEAVES, &out), MDL_ERANGE);
+    assert_int_equal(out.size, 0);
+}
+
 static int setup(void **state) {
     (void)state;
     return sodium_init() < 0;
@@ -214,6 +272,7 @@ int main(void) {
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_size_is_the_checkpoints),
+        cmocka_unit_test(test_prover),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
