@@ -44,10 +44,14 @@ static int is_committed(const mdl_orchestra *o, uint32_t shard, const kept_state
     return at == k->size && g->output && memcmp(digest, g->state, sizeof digest) == 0;
 }
 
-/* Who takes the shard up begins there: what its parts signed before is compared with nothing any more. */
+/* Who takes the shard up begins there: what its parts signed before is compared with nothing any more, but with what
+ * slower ones have yet to give. */
 static void forget_envelopes(mdl_orchestra *o, uint32_t shard, mdl_place_in at) {
     life_log *log = &o->log[at.life];
-    for (uint32_t w = 0; w < at.window && w < log->windows; w++) {
+    for (uint32_t i = 0; i < o->parts; i++)
+        if (o->part[i].shard == shard && mdl_place_before(o->part[i].next, at))
+            at = o->part[i].next;
+    for (uint32_t w = 0; &o->log[at.life] == log && w < at.window && w < log->windows; w++) {
         given *g = &log->window[w].shard[shard];
         free(g->envelope);
         g->envelope = NULL;
