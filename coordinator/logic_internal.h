@@ -102,6 +102,7 @@ struct mdl_coordinator {
     uint64_t *waited;                        /* [jobs] when a job was first seen to wait for another owner; 0: never */
     uint32_t jobs, jobs_room;
     uint64_t remainder_ms, remainder_end_ms; /* when that was computed, and when the generation should be done */
+    uint64_t moved_records, moved_ms;        /* the ledger's size when we last looked, and since when it is that */
     uint64_t late_ms;                        /* no lease that may be copied is late before */
 
     mdl_closed *closed;

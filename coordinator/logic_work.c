@@ -16,7 +16,8 @@ enum {
     RETRY_MS_MAX = 1000,
     SHARD_RETRY_MS = 100,
     SHARD_SOON_MS = 40,
-    ASKED_MS = 10,    /* workers that may ask again in a millisecond: the more there are, the longer they wait */
+    PATIENCE = 8,     /* a worker asks again after this part of the time in which nothing happened */
+    ASKED_MS = 2,     /* workers that may ask again in a millisecond: the more there are, the longer they wait */
     COPY_MS_MIN = 500 /* no lease is copied earlier */
 };
 
@@ -256,8 +257,13 @@ static uint64_t retry_most(mdl_coordinator *c, uint64_t now_ms) {
     return least > RETRY_MS_MAX ? least : RETRY_MS_MAX;
 }
 
-/* When the generation should be done: the last expected end of what is open. */
+/* When the generation should be done: the last expected end of what is open. Beyond that nobody knows; the longer
+ * nothing has happened, the less often it is worth asking. */
 static uint64_t retry_ms(mdl_coordinator *c, uint64_t now_ms) {
+    if (c->moved_records != mdl_ledger_size(c->ledger)) {
+        c->moved_records = mdl_ledger_size(c->ledger);
+        c->moved_ms = now_ms;
+    }
     if (c->remainder_ms == 0 || now_ms - c->remainder_ms >= 10 + c->leases / 1000) {
         c->remainder_ms = now_ms;
         c->remainder_end_ms = now_ms;
@@ -268,7 +274,7 @@ static uint64_t retry_ms(mdl_coordinator *c, uint64_t now_ms) {
             }
         }
     }
-    uint64_t left = c->remainder_end_ms > now_ms ? c->remainder_end_ms - now_ms : 0;
+    uint64_t left = c->remainder_end_ms > now_ms ? c->remainder_end_ms - now_ms : (now_ms - c->moved_ms) / PATIENCE;
     uint64_t least = retry_least(c, now_ms), most = retry_most(c, now_ms);
     return left < least ? least : left > most ? most : left;
 }

@@ -26,6 +26,7 @@ void mdl_sim_plan_init(mdl_sim_plan *p) {
                         .plant_ppm = 5000,
                         .probation = 10,
                         .window = 3,
+                        .dispute = 400,
                         .checkers = 2,
                         .ed25519 = 1};
 }
@@ -96,7 +97,7 @@ static mdl_err write_document(mdl_sim *s) {
     enum { ROOM = 2048 };
     uint32_t n = s->candidates;
     const mdl_sim_plan *p = &s->plan;
-    char islands[256], verification[128] = "\"off\"";
+    char islands[256], verification[192] = "\"off\"";
     s->document = malloc(ROOM);
     if (!s->document) {
         return MDL_ENOMEM;
@@ -115,9 +116,9 @@ static mdl_err write_document(mdl_sim *s) {
     }
     if (!p->unverified) {
         snprintf(verification, sizeof verification,
-                 "{\"floor_ppm\":%u,\"plant_ppm\":%u,\"probation\":%u,\"window\":%u,\"shared\":%d}",
+                 "{\"floor_ppm\":%u,\"plant_ppm\":%u,\"probation\":%u,\"window\":%u,\"shared\":%d,\"dispute\":%u}",
                  (unsigned)p->floor_ppm, (unsigned)p->plant_ppm, (unsigned)p->probation, (unsigned)p->window,
-                 p->shared != 0);
+                 p->shared != 0, (unsigned)p->dispute);
     }
     int size = snprintf(s->document, ROOM,
                         "{\"name\":\"sim\",\"seed\":\"%llu\",\"task\":\"cartpole\","

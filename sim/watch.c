@@ -48,6 +48,7 @@ static void note_answer(mdl_sim *s, const mdl_msg_result *r, uint32_t i, uint32_
     }
     if (j->count < MDL_SIM_OWNERS) {
         j->told[j->count] = r->fitness.at[i];
+        j->bad[j->count] = (uint8_t)wrong;
         j->by[j->count++] = worker;
     }
 }
@@ -108,7 +109,7 @@ static void on_result(mdl_sim *s, const mdl_msg_result *r, const uint8_t *key) {
 
 /* ---- bans ---- */
 
-static void look_for_ban(mdl_sim *s, uint32_t worker) {
+void mdl_sim_look_for_ban(mdl_sim *s, uint32_t worker) {
     mdl_sim_worker *w = &s->worker[worker];
     const mdl_ledger_worker *known = mdl_ledger_worker_find(mdl_coordinator_ledger(s->logic), w->key);
     if (w->banned_us != 0 || !known || !known->banned) {
@@ -123,7 +124,7 @@ static void look_for_ban(mdl_sim *s, uint32_t worker) {
 
 static void look_for_bans(mdl_sim *s) {
     for (uint32_t i = 0; i < s->workers; i++) {
-        look_for_ban(s, i);
+        mdl_sim_look_for_ban(s, i);
     }
 }
 
@@ -137,7 +138,7 @@ static void on_check(mdl_sim *s, uint32_t generation, uint32_t job, int64_t fitn
         mdl_sim_violated(s, "the coordinator's own answer of job %u is wrong", (unsigned)job);
     }
     for (uint32_t k = 0; job < s->jobs_room && k < s->job[job].count; k++) {
-        look_for_ban(s, s->job[job].by[k]);
+        mdl_sim_look_for_ban(s, s->job[job].by[k]);
     }
 }
 
@@ -185,7 +186,7 @@ static void check_draws(mdl_sim *s, const uint8_t element[32]) {
             continue;
         }
         s->report.drawn_wrong++;
-        look_for_ban(s, u->worker);
+        mdl_sim_look_for_ban(s, u->worker);
         uint32_t behaviour = s->worker[u->worker].behaviour;
         if (s->worker[u->worker].banned_us != 0) {
             continue;
@@ -356,6 +357,15 @@ void mdl_sim_watch_record(mdl_sim *s, uint64_t index) {
     case MDL_MSG_VERDICT:
         s->report.verdicts++;
         on_check(s, m.as.verdict.generation, m.as.verdict.job, m.as.verdict.fitness);
+        break;
+    case MDL_MSG_DISPUTE:
+        mdl_sim_watch_dispute(s, &m.as.dispute);
+        break;
+    case MDL_MSG_MOVE:
+        s->report.moves++;
+        break;
+    case MDL_MSG_JUDGEMENT:
+        mdl_sim_watch_judgement(s, &m.as.judgement);
         break;
     case MDL_MSG_BEACON: /* units are drawn with the nonces of all */
         for (uint32_t i = 0; i < s->units; i++) {
