@@ -9,6 +9,7 @@
 #include "audit/audit_internal.h"
 #include "core/assert.h"
 #include "core/cut.h"
+#include "protocol/grow.h"
 #include "protocol/shard_window.h"
 
 /* ---- a joined job ---- */
@@ -83,14 +84,15 @@ typedef struct accusation {
 
 struct mdl_accusations {
     accusation *at;
-    size_t count, room;
+    size_t count;
+    uint32_t room, joined_room;
     /* Transcripts of the open generation's jobs: a verdict makes an answer void, and its transcript is asked for
      * behind it. */
     struct joined {
         uint32_t job;
         uint8_t transcript[MDL_DIGEST_BYTES];
     } * joined;
-    size_t joined_count, joined_room;
+    size_t joined_count;
 };
 
 mdl_accusations *mdl_accusations_new(void) { return calloc(1, sizeof(mdl_accusations)); }
@@ -103,21 +105,8 @@ void mdl_accusations_free(mdl_accusations *c) {
     free(c);
 }
 
-static int grow(void *list, size_t *room, size_t count, size_t size) {
-    void **at = list;
-    if (count < *room)
-        return 1;
-    size_t more = *room ? 2 * *room : 16;
-    void *bytes = realloc(*at, more * size);
-    if (!bytes)
-        return 0;
-    *at = bytes;
-    *room = more;
-    return 1;
-}
-
 mdl_err mdl_accusations_joined(mdl_accusations *c, const mdl_msg_joined *m) {
-    if (!grow(&c->joined, &c->joined_room, c->joined_count, sizeof *c->joined))
+    if (!mdl_list_grow(&c->joined, &c->joined_room, c->joined_count + 1, sizeof *c->joined))
         return MDL_ENOMEM;
     struct joined *j = &c->joined[c->joined_count++];
     j->job = m->job;
@@ -178,7 +167,7 @@ mdl_err mdl_accusations_add(mdl_audit *a, uint64_t record, const uint8_t key[MDL
     const mdl_ledger_worker *w;
     const mdl_ledger_lease *lease = mdl_ledger_lease_find(a->ledger, m->lease);
     MDL_ASSERT(lease); /* the fold has accepted the record */
-    if (!grow(&c->at, &c->room, c->count, sizeof *c->at))
+    if (!mdl_list_grow(&c->at, &c->room, c->count + 1, sizeof *c->at))
         return MDL_ENOMEM;
     accusation *of = &c->at[c->count];
     *of = (accusation){.record = record, .job = m->job, .shards = lease->shards};

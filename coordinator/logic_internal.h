@@ -149,8 +149,6 @@ typedef struct mdl_asked {
 } mdl_asked;
 
 /* ---- logic.c ---- */
-/* Grow an array of `size`-byte elements to hold `count`; new ones are zero. 0 when out of memory. */
-int mdl_grow(void **at, uint32_t *room, uint32_t count, size_t size);
 /* Sign, apply and append. 0 when it could not be (logged): the fold is unchanged. */
 int mdl_coordinator_record(mdl_coordinator *c, mdl_message *m);
 /* Apply and append a worker's envelope. */

@@ -8,6 +8,7 @@
 
 #include "coordinator/logic_internal.h"
 #include "core/assert.h"
+#include "protocol/grow.h"
 
 enum {
     GUESS_MS = 6000, /* expected time of a lease of unknown speed: a deadline of a minute */
@@ -57,7 +58,7 @@ uint64_t mdl_work_late_at(const mdl_lease_slot *s) {
 }
 
 static mdl_lease_slot *add_slot(mdl_coordinator *c, const mdl_ledger_lease *l, uint64_t now_ms, uint64_t work_ms) {
-    if (!mdl_grow((void **)&c->lease, &c->lease_room, c->leases + 1, sizeof *c->lease)) {
+    if (!mdl_list_grow_zeroed(&c->lease, &c->lease_room, c->leases + 1, sizeof *c->lease)) {
         return NULL;
     }
     mdl_lease_slot *s = &c->lease[c->leases++];
@@ -81,11 +82,11 @@ int mdl_work_begin(mdl_coordinator *c, uint64_t now_ms) {
     const mdl_ledger_lease *l;
     uint32_t count = mdl_ledger_leases(c->ledger, &l);
     c->jobs = mdl_ledger_jobs(c->ledger);
-    if (!mdl_grow((void **)&c->waited, &c->jobs_room, c->jobs + 1, sizeof *c->waited)) {
+    if (!mdl_list_grow_zeroed(&c->waited, &c->jobs_room, c->jobs + 1, sizeof *c->waited)) {
         return 0;
     }
     memset(c->waited, 0, (c->jobs + 1) * sizeof *c->waited);
-    if (!mdl_grow((void **)&c->gave_up, &c->gave_up_room, c->jobs + 1, sizeof *c->gave_up)) {
+    if (!mdl_list_grow_zeroed(&c->gave_up, &c->gave_up_room, c->jobs + 1, sizeof *c->gave_up)) {
         return 0;
     }
     memset(c->gave_up, 0, (c->jobs + 1) * sizeof *c->gave_up);

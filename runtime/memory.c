@@ -1,7 +1,6 @@
 #include "runtime/memory.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/arena.h"
 
@@ -10,25 +9,3 @@ void *mdl_aligned(size_t size) {
         return NULL;
     return aligned_alloc(MDL_ALIGN, size / MDL_ALIGN * MDL_ALIGN + MDL_ALIGN);
 }
-
-static void buffer_write(void *ctx, const void *bytes, size_t size) {
-    mdl_buffer *b = ctx;
-    if (b->failed || size == 0)
-        return;
-    if (size > b->capacity - b->size) {
-        size_t capacity = b->capacity ? b->capacity : 256;
-        while (capacity - b->size < size && capacity <= SIZE_MAX / 2)
-            capacity *= 2;
-        uint8_t *larger = capacity - b->size < size ? NULL : realloc(b->bytes, capacity);
-        if (!larger) {
-            b->failed = 1;
-            return;
-        }
-        b->bytes = larger;
-        b->capacity = capacity;
-    }
-    memcpy(b->bytes + b->size, bytes, size);
-    b->size += size;
-}
-
-mdl_sink mdl_buffer_sink(mdl_buffer *b) { return (mdl_sink){buffer_write, b}; }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "protocol/grow.h"
 #include "sim/internal.h"
 
 enum {
@@ -22,7 +23,7 @@ enum {
 static uint64_t open_call(mdl_sim *s, uint32_t worker, uint64_t token) {
     uint32_t at = s->free_call;
     if (at == 0) {
-        if (!mdl_sim_grow((void **)&s->call, &s->calls_room, s->calls + 1, sizeof *s->call)) {
+        if (!mdl_list_grow_zeroed(&s->call, &s->calls_room, s->calls + 1, sizeof *s->call)) {
             mdl_sim_fail(s, MDL_ENOMEM);
             return 0;
         }
@@ -68,7 +69,7 @@ static void hold(mdl_sim *s, mdl_sim_waiting w) {
         answer(s, w.call, w.receipt ? receipt_of(s, w.after - 1) : w.frame);
         return;
     }
-    if (!mdl_sim_grow((void **)&s->waiting, &s->waiting_room, s->waiting_count + 1, sizeof *s->waiting)) {
+    if (!mdl_list_grow_zeroed(&s->waiting, &s->waiting_room, s->waiting_count + 1, sizeof *s->waiting)) {
         mdl_sim_bytes_drop(w.frame);
         mdl_sim_fail(s, MDL_ENOMEM);
         return;

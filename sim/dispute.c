@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "protocol/grow.h"
 #include "protocol/referee.h"
 #include "protocol/retrace.h"
-#include "runtime/memory.h"
 #include "sim/internal.h"
 
 /* ---- stories ---- */

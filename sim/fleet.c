@@ -39,22 +39,6 @@ void mdl_sim_fail(mdl_sim *s, mdl_err err) {
     }
 }
 
-int mdl_sim_grow(void **at, uint32_t *room, uint32_t count, size_t size) {
-    if (count <= *room) {
-        return 1;
-    }
-    uint32_t wanted = *room < 16 ? 32 : 2 * *room;
-    wanted = wanted < count ? count : wanted;
-    uint8_t *grown = realloc(*at, wanted * size);
-    if (!grown) {
-        return 0;
-    }
-    memset(grown + *room * size, 0, (wanted - *room) * size);
-    *at = grown;
-    *room = wanted;
-    return 1;
-}
-
 void mdl_sim_at(mdl_sim *s, uint64_t at_us, uint32_t kind, uint32_t worker, uint64_t token, mdl_sim_bytes *bytes) {
     if (!mdl_sim_put(&s->queue, (mdl_sim_event){at_us, 0, kind, worker, token, bytes})) {
         mdl_sim_fail(s, MDL_ENOMEM);

@@ -200,8 +200,6 @@ __attribute__((format(printf, 2, 3)))
 #endif
 void
 mdl_sim_violated(mdl_sim *s, const char *format, ...);
-/* Room for `count` elements; 0: out of memory. */
-int mdl_sim_grow(void **at, uint32_t *room, uint32_t count, size_t size);
 /* UINT32_MAX: no worker of this key. */
 uint32_t mdl_sim_find(const mdl_sim *s, const uint8_t key[MDL_KEY_BYTES]);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/grow.h"
 #include "protocol/unit.h"
 #include "sim/internal.h"
 
@@ -64,7 +65,7 @@ static void note_unit(mdl_sim *s, const mdl_msg_result *r, uint32_t worker) {
             return; /* a confirmation */
         }
     }
-    if (!mdl_sim_grow((void **)&s->unit, &s->units_room, s->units + 1, sizeof *s->unit)) {
+    if (!mdl_list_grow_zeroed(&s->unit, &s->units_room, s->units + 1, sizeof *s->unit)) {
         mdl_sim_fail(s, MDL_ENOMEM);
         return;
     }
@@ -81,8 +82,8 @@ static void on_result(mdl_sim *s, const mdl_msg_result *r, const uint8_t *key) {
         return;
     }
     mdl_sim_worker *w = &s->worker[worker];
-    if (!mdl_sim_grow((void **)&s->job, &s->jobs_room, jobs, sizeof *s->job) ||
-        !mdl_sim_grow((void **)&s->wrong, &s->wrong_room, jobs, sizeof *s->wrong)) {
+    if (!mdl_list_grow_zeroed(&s->job, &s->jobs_room, jobs, sizeof *s->job) ||
+        !mdl_list_grow_zeroed(&s->wrong, &s->wrong_room, jobs, sizeof *s->wrong)) {
         mdl_sim_fail(s, MDL_ENOMEM);
         return;
     }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "protocol/grow.h"
 #include "sim/internal.h"
 
 typedef struct where {
@@ -103,7 +104,7 @@ static void on_keep(void *ctx, const uint8_t coordinator[MDL_KEY_BYTES], uint64_
         i++;
     }
     mdl_sim_bytes *bytes = mdl_sim_bytes_of(envelope, size);
-    if (!bytes || (i == w->kept_count && !mdl_sim_grow((void **)&w->kept, &w->kept_room, i + 1, sizeof *w->kept))) {
+    if (!bytes || (i == w->kept_count && !mdl_list_grow_zeroed(&w->kept, &w->kept_room, i + 1, sizeof *w->kept))) {
         mdl_sim_bytes_drop(bytes);
         mdl_sim_fail(s, MDL_ENOMEM);
         return;
