@@ -230,7 +230,7 @@ static void the_next_finds_who_is_gone(void **state) {
     static const lie_kind lies[] = {LIE_SUM, LIE_BOUNDARY, LIE_STATE};
     static stage w;
     for (uint32_t i = 0; i < 6; i++) {
-        alone right;
+        search_outcome right;
         told found;
         const char *json = experiment("hmn", 2, "{\"shards\":4,\"snapshot_windows\":4}", "\"off\"");
         run_alone(json, &right);
