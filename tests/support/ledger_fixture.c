@@ -411,6 +411,36 @@ uint64_t ledger_play_work(ledger_play *p, uint32_t worker, uint32_t first, uint3
     return ledger_play_append(p, &m, worker);
 }
 
+uint64_t ledger_play_answer(ledger_play *p, uint32_t worker, int lies) {
+    const mdl_ledger_worker *first, *w = mdl_ledger_worker_find(p->ledger, p->key[worker]);
+    mdl_ledger_workers(p->ledger, &first);
+    mdl_duty_choice c = mdl_duty_choose(mdl_ledger_duty(p->ledger), mdl_ledger_next_lease(p->ledger), w->key,
+                                        w->owner_number, mdl_ledger_trusted(p->ledger, (uint32_t)(w - first)));
+    assert_int_equal(c.kind, MDL_DUTY_FRESH);
+    mdl_message m = ledger_play_lease(p, worker, c.first, c.most < 2 ? c.most : 2);
+    ledger_play_append(p, &m, LEDGER_COORDINATOR);
+    m = ledger_play_unit(p, m.as.lease.lease);
+    if (lies)
+        ledger_play_other_segment(p, &m);
+    mdl_message commit = ledger_play_commit(p, &m, worker);
+    ledger_play_append(p, &commit, worker);
+    return ledger_play_append(p, &m, worker);
+}
+
+void ledger_play_finish(ledger_play *p, uint32_t worker) {
+    mdl_message m;
+    while (mdl_duty_fresh(mdl_ledger_duty(p->ledger)) > 0)
+        ledger_play_answer(p, worker, 0);
+    for (uint32_t job; (job = mdl_ledger_selected(p->ledger, 0)) != MDL_DUTY_NONE;) {
+        m = ledger_play_check(p, job);
+        ledger_play_append(p, &m, LEDGER_COORDINATOR);
+    }
+    m = ledger_play_closing(p);
+    ledger_play_append(p, &m, LEDGER_COORDINATOR);
+    m = ledger_play_credit(p);
+    ledger_play_append(p, &m, LEDGER_COORDINATOR);
+}
+
 void ledger_play_generation(ledger_play *p, uint32_t workers, uint32_t unit) {
     uint32_t jobs = mdl_ledger_jobs(p->ledger), turn = 0;
     for (uint32_t first = 0; first < jobs;) {
