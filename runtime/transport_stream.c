@@ -597,20 +597,3 @@ void mdl_stream_start(mdl_stream *s) {
     }
     watch(s);
 }
-
-void mdl_stream_tick(mdl_stream *s) {
-    uint64_t now = uv_now(s->h.any.loop);
-    size_t left = mdl_stream_queued(s);
-    if (left == 0 || left != s->written_left) {
-        s->moved_ms = now;
-    }
-    s->written_left = left;
-    if (!s->closing && !s->open && now - s->since_ms >= MDL_GREETING_MS) {
-        mdl_stream_close(s, "the other side does not greet");
-    } else if (s->open && now - s->moved_ms >= MDL_STALL_MS) {
-        mdl_stream_close(s, "the other side takes nothing");
-    } else if ((s->admitted || s->skipping) && !s->paused &&
-               now - s->admitted_ms >= s->large_ms + mdl_stream_longest(s) / MDL_LARGE_RATE) {
-        mdl_stream_close(s, "the other side is too slow");
-    }
-}

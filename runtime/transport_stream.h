@@ -105,8 +105,6 @@ void mdl_stream_resume(mdl_stream *s);
  * closes already. */
 void mdl_stream_admit(mdl_stream *s, size_t size);
 void mdl_stream_skip(mdl_stream *s);
-/* Call about once a second: closes what does not greet or take. */
-void mdl_stream_tick(mdl_stream *s);
 /* `why` is kept by reference. Harmless when it closes already. */
 void mdl_stream_close(mdl_stream *s, const char *why);
 
@@ -118,6 +116,8 @@ int mdl_bind(mdl_scheme scheme, uv_handle_t *handle, const char *url);
 uint32_t mdl_bound_port(const uv_tcp_t *tcp);
 /* Fill in t->peer: who is at the other end, for logs. */
 void mdl_stream_name(mdl_stream *t);
+/* Call about once a second: closes what does not greet or take. */
+void mdl_stream_tick(mdl_stream *s);
 
 /* ---- between the stream and its WebSocket ---- */
 
