@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "audit/audit_internal.h"
+#include "protocol/grow.h"
 #include "protocol/tile.h"
 #include "runtime/progress.h"
 
@@ -144,21 +145,16 @@ typedef struct trees {
     mdl_audit *a;
     mdl_log_policy policy;
     signed_tree *at;
-    size_t count, room;
+    size_t count;
+    uint32_t room;
 } trees;
 
 static mdl_err keep_tree(trees *t, const mdl_checkpoint *c, int other, mdl_text note) {
     /* Receipts of one batch stand under one checkpoint. */
     if (t->count > 0 && t->at[t->count - 1].size == c->size && mdl_hash_equal(&t->at[t->count - 1].root, &c->root))
         return MDL_OK;
-    if (t->count == t->room) {
-        size_t room = t->room ? 2 * t->room : 64;
-        signed_tree *at = room <= SIZE_MAX / sizeof *at ? realloc(t->at, room * sizeof *at) : NULL;
-        if (!at)
-            return MDL_ENOMEM;
-        t->at = at;
-        t->room = room;
-    }
+    if (!mdl_list_grow(&t->at, &t->room, t->count + 1, sizeof *t->at))
+        return MDL_ENOMEM;
     signed_tree kept = {.size = c->size, .root = c->root, .other = other};
     if (t->a->options->proofs) {
         kept.note = malloc(note.size);
@@ -311,7 +307,7 @@ typedef struct walk {
     trees *t;
     size_t next; /* tree to compare */
     mdl_merkle_edge edge;
-    uint64_t room; /* of a->leaf */
+    uint32_t room; /* of a->leaf */
 } walk;
 
 /* What the records give for every signed tree of this size. */
@@ -324,14 +320,9 @@ static mdl_err on_record(void *ctx, uint64_t number, const uint8_t *bytes, size_
     walk *w = ctx;
     mdl_audit *a = w->a;
     (void)number;
-    if (a->records == w->room) { /* by what comes, not by what the checkpoint promises */
-        uint64_t room = w->room ? 2 * w->room : 1024;
-        mdl_hash *leaf = room <= SIZE_MAX / sizeof *leaf ? realloc(a->leaf, (size_t)room * sizeof *leaf) : NULL;
-        if (!leaf)
-            return MDL_ENOMEM;
-        a->leaf = leaf;
-        w->room = room;
-    }
+    /* By what comes, not by what the checkpoint promises. */
+    if (!mdl_list_grow(&a->leaf, &w->room, a->records + 1, sizeof *a->leaf))
+        return MDL_ENOMEM;
     mdl_merkle_leaf(bytes, size, &a->leaf[a->records]);
     mdl_err err = mdl_merkle_append(&w->edge, &a->leaf[a->records], 1, NULL, NULL);
     if (err != MDL_OK)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "audit/audit_internal.h"
+#include "protocol/grow.h"
 #include "protocol/past.h"
 
 typedef struct lie {
@@ -18,7 +19,8 @@ typedef struct lie {
 
 struct mdl_false_results {
     lie *lie; /* records rising within a generation */
-    size_t count, room;
+    size_t count;
+    uint32_t room;
     struct closing {
         uint8_t fitness[MDL_DIGEST_BYTES]; /* blob */
         uint64_t record;
@@ -43,15 +45,9 @@ void mdl_false_results_free(mdl_false_results *f) {
 void mdl_false_results_add(mdl_audit *a, uint64_t record, const uint8_t key[MDL_KEY_BYTES], int entered,
                            const char *text) {
     mdl_false_results *f = a->lies;
-    if (f->count == f->room) {
-        size_t room = f->room ? 2 * f->room : 16;
-        lie *more = realloc(f->lie, room * sizeof *more);
-        if (!more) {
-            f->failed = 1;
-            return;
-        }
-        f->lie = more;
-        f->room = room;
+    if (!mdl_list_grow(&f->lie, &f->room, f->count + 1, sizeof *f->lie)) {
+        f->failed = 1;
+        return;
     }
     lie *l = &f->lie[f->count++];
     *l = (lie){.record = record, .entered = entered};
@@ -61,14 +57,8 @@ void mdl_false_results_add(mdl_audit *a, uint64_t record, const uint8_t key[MDL_
 
 mdl_err mdl_false_results_closed(mdl_audit *a, uint64_t index, const mdl_msg_close *m) {
     mdl_false_results *f = a->lies;
-    if (f->generations == f->generations_room) {
-        uint32_t room = f->generations_room ? 2 * f->generations_room : 64;
-        struct closing *more = realloc(f->closed, room * sizeof *more);
-        if (!more)
-            return MDL_ENOMEM;
-        f->closed = more;
-        f->generations_room = room;
-    }
+    if (!mdl_list_grow(&f->closed, &f->generations_room, f->generations + 1, sizeof *f->closed))
+        return MDL_ENOMEM;
     f->closed[f->generations].record = index;
     memcpy(f->closed[f->generations++].fitness, m->fitness, MDL_DIGEST_BYTES);
     return f->failed ? MDL_ENOMEM : MDL_OK;

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "audit/audit_internal.h"
+#include "protocol/grow.h"
 #include "protocol/unit.h"
-#include "runtime/memory.h"
 
 enum { BATCH = 256 }; /* records whose signatures are checked side by side */
 

@@ -7,9 +7,9 @@
 #include "audit/audit_internal.h"
 #include "protocol/base64.h"
 #include "protocol/fraud.h"
+#include "protocol/grow.h"
 #include "protocol/tlog_proof.h"
 #include "runtime/file.h"
-#include "runtime/memory.h"
 
 /* A proof in the making: values in base64, owned. */
 typedef struct making {

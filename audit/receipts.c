@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "audit/audit_internal.h"
+#include "protocol/grow.h"
 #include "protocol/tile.h"
 #include "protocol/tlog_proof.h"
 #include "runtime/file.h"
@@ -24,7 +25,8 @@ typedef struct receipt {
 
 struct mdl_receipts {
     receipt *at;
-    size_t count, room;
+    size_t count;
+    uint32_t room;
 };
 
 /* One receipt: `path` of the proof, the record beside it. What is no receipt of this log is counted. */
@@ -46,16 +48,8 @@ static mdl_err take(mdl_audit *a, mdl_receipts *r, const char *path, mdl_receipt
         mdl_merkle_leaf(got.record, got.record_size, &got.leaf);
         err = mdl_tlog_proof_verify(&p, &got.leaf, &policy, &c, NULL);
     }
-    if (err == MDL_OK && r->count == r->room) {
-        size_t room = r->room ? 2 * r->room : 64;
-        receipt *more = realloc(r->at, room * sizeof *more);
-        if (more) {
-            r->at = more;
-            r->room = room;
-        } else {
-            err = MDL_ENOMEM;
-        }
-    }
+    if (err == MDL_OK && !mdl_list_grow(&r->at, &r->room, r->count + 1, sizeof *r->at))
+        err = MDL_ENOMEM;
     if (err == MDL_OK) {
         got.index = p.index;
         r->at[r->count++] = got;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "audit/audit.h"
-#include "runtime/memory.h"
+#include "protocol/grow.h"
 
 const char *mdl_audit_tier(const mdl_audit_report *r) {
     return r->quick ? "quick" : r->sample >= 1 ? "full" : r->sample > 0 ? "sample" : "rules";

@@ -6,6 +6,7 @@
 
 #include "audit/audit_internal.h"
 #include "core/cut.h"
+#include "protocol/grow.h"
 #include "protocol/transcript.h"
 #include "protocol/unit.h"
 #include "runtime/memory.h"
@@ -23,16 +24,19 @@ typedef struct unit {
 struct mdl_rerun {
     mdl_audit *a;
     uint32_t threads;
-    void **life;               /* [threads] */
-    float **genome;            /* [threads][together x genes] */
-    uint32_t together, *piece; /* jobs done at once; where pieces of those to do start, one more than jobs_room */
+    void **life;                  /* [threads] */
+    float **genome;               /* [threads][together x genes] */
+    uint32_t together;            /* jobs done at once */
+    uint32_t *piece, pieces_room; /* [more than jobs] where pieces of those to do start */
     unit *unit;
-    size_t units, units_room;
+    size_t units;
+    uint32_t units_room;
     /* Jobs of all queued units; [jobs_room] each. */
     uint32_t *job;
     int64_t *claimed;
     mdl_job_result *result;
-    size_t jobs, jobs_room;
+    size_t jobs;
+    uint32_t jobs_room;
     const mdl_evolution *of; /* the state whose jobs are run */
     uint64_t behind, upto;   /* records before the first queued one, and before the closing */
 };
@@ -85,37 +89,16 @@ void mdl_rerun_free(mdl_rerun *r) {
 }
 
 static int room_for_jobs(mdl_rerun *r, size_t count) {
-    if (count <= r->jobs_room - r->jobs)
-        return 1;
-    size_t room = 2 * (r->jobs + count);
-    uint32_t *job = realloc(r->job, room * sizeof *job);
-    if (job)
-        r->job = job;
-    int64_t *claimed = realloc(r->claimed, room * sizeof *claimed);
-    if (claimed)
-        r->claimed = claimed;
-    mdl_job_result *result = realloc(r->result, room * sizeof *result);
-    if (result)
-        r->result = result;
-    uint32_t *piece = realloc(r->piece, (room + 1) * sizeof *piece);
-    if (piece)
-        r->piece = piece;
-    if (!job || !claimed || !result || !piece)
-        return 0;
-    r->jobs_room = room;
-    return 1;
+    size_t wanted = r->jobs + count;
+    uint32_t job = r->jobs_room, claimed = r->jobs_room;
+    return mdl_list_grow(&r->job, &job, wanted, sizeof *r->job) &&
+           mdl_list_grow(&r->claimed, &claimed, wanted, sizeof *r->claimed) &&
+           mdl_list_grow(&r->piece, &r->pieces_room, wanted + 1, sizeof *r->piece) &&
+           mdl_list_grow(&r->result, &r->jobs_room, wanted, sizeof *r->result);
 }
 
 mdl_err mdl_rerun_add(mdl_rerun *r, uint64_t record, const uint8_t key[MDL_KEY_BYTES], const mdl_msg_result *m) {
-    if (r->units == r->units_room) {
-        size_t room = r->units_room ? 2 * r->units_room : 64;
-        unit *more = realloc(r->unit, room * sizeof *more);
-        if (!more)
-            return MDL_ENOMEM;
-        r->unit = more;
-        r->units_room = room;
-    }
-    if (!room_for_jobs(r, m->count))
+    if (!mdl_list_grow(&r->unit, &r->units_room, r->units + 1, sizeof *r->unit) || !room_for_jobs(r, m->count))
         return MDL_ENOMEM;
     unit *u = &r->unit[r->units++];
     *u = (unit){.record = record, .updates = m->updates, .first = m->first, .count = m->count, .at = r->jobs};

@@ -74,8 +74,6 @@ void mdl_mass_close(mdl_mass *m);
 cJSON *mdl_interval_json(const double *values, size_t n);
 /* "m [lo, hi]" into out. */
 const char *mdl_interval_text(const double *values, size_t n, char *out, size_t size);
-/* Print one line of JSON and free it; the exit code. */
-int mdl_print_json(cJSON *json);
 /* Write DIR/NAME.svg, making the folder; nothing when `directory` is NULL. The exit code or -1. */
 int mdl_write_plot(const char *directory, const char *name, const mdl_svg_panel *panel, size_t panels, size_t columns);
 

@@ -323,7 +323,7 @@ static int print_numbers(const settings *s, double (*v)[SEEDS_MAX]) {
                    number[i].text);
     }
     if (s->json)
-        return mdl_print_json(json);
+        return mdl_cli_print_json(json);
     cJSON_Delete(json);
     return MDL_EXIT_OK;
 }

@@ -13,14 +13,12 @@
 #include "runtime/file.h"
 
 int mdl_subject_read(mdl_subject *s, const char *path) {
-    char error[MDL_ERROR_TEXT];
     memset(s, 0, sizeof *s);
-    mdl_err err;
     if (mdl_cli_is_champion(path)) {
         mdl_champion c;
-        err = mdl_champion_read(&c, path, error, sizeof error);
-        if (err != MDL_OK)
-            return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+        int code = mdl_cli_champion(&c, path);
+        if (code >= 0)
+            return code;
         s->x = c.file.experiment;
         memcpy(s->digest, c.digest, sizeof s->digest);
         s->genome = malloc(c.layout.genes * sizeof *s->genome);
@@ -29,10 +27,11 @@ int mdl_subject_read(mdl_subject *s, const char *path) {
         mdl_champion_close(&c);
         return s->genome ? -1 : mdl_cli_fail(MDL_EXIT_FAILURE, "analyse: out of memory");
     }
+    char error[MDL_ERROR_TEXT];
     mdl_experiment_file file;
-    err = mdl_experiment_file_read(&file, path, error, sizeof error);
+    mdl_err err = mdl_experiment_file_read(&file, path, error, sizeof error);
     if (err != MDL_OK)
-        return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+        return mdl_cli_end(err, error);
     s->x = file.experiment;
     mdl_experiment_file_close(&file);
     return -1;
@@ -59,16 +58,6 @@ const char *mdl_interval_text(const double *values, size_t n, char *out, size_t 
     return out;
 }
 
-int mdl_print_json(cJSON *json) {
-    char *line = cJSON_PrintUnformatted(json);
-    cJSON_Delete(json);
-    if (!line)
-        return mdl_cli_fail(MDL_EXIT_FAILURE, "analyse: out of memory");
-    puts(line);
-    free(line);
-    return MDL_EXIT_OK;
-}
-
 int mdl_write_plot(const char *directory, const char *name, const mdl_svg_panel *panel, size_t panels, size_t columns) {
     if (!directory)
         return -1;
@@ -82,5 +71,5 @@ int mdl_write_plot(const char *directory, const char *name, const mdl_svg_panel 
         return mdl_cli_fail(MDL_EXIT_FAILURE, "analyse: out of memory");
     mdl_err err = mdl_file_write(path, text, strlen(text), error, sizeof error);
     free(text);
-    return err == MDL_OK ? -1 : mdl_cli_fail(mdl_cli_code(err), "%s", error);
+    return err == MDL_OK ? -1 : mdl_cli_end(err, error);
 }

@@ -129,7 +129,7 @@ static int report(const mdl_subject *subject, const settings *s, mdl_lives lives
         .title = subject->x.name, .x_label = label, .y_label = info->score, .series = &series, .count = 1};
     int code = mdl_write_plot(s->svg, name, &panel, 1, 1);
     if (code < 0 && s->json)
-        return mdl_print_json(json);
+        return mdl_cli_print_json(json);
     cJSON_Delete(json);
     return code < 0 ? MDL_EXIT_OK : code;
 }

@@ -240,7 +240,7 @@ static int print_results(const results *r, const settings *s) {
         }
     }
     if (s->json)
-        return mdl_print_json(json);
+        return mdl_cli_print_json(json);
     cJSON_Delete(json);
     return MDL_EXIT_OK;
 }

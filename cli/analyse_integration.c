@@ -200,7 +200,7 @@ static int print_sweeps(const settings *s, double band[2][2], mdl_region_measure
         }
     }
     if (s->json)
-        return mdl_print_json(json);
+        return mdl_cli_print_json(json);
     cJSON_Delete(json);
     return MDL_EXIT_OK;
 }

@@ -237,6 +237,11 @@ static void measure_lives(mdl_bench *b, mdl_life *l) {
     for (uint32_t i = 0; i < count; i++)
         mdl_bench_show(b, subjects[i].together ? "T-maze lives, side by side" : "T-maze lives",
                        subjects[i].kernel->name, "lives/s", &list[i].rates);
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t k = 0; k < i; k++)
+            if (subjects[i].together && subjects[k].kernel == subjects[i].kernel)
+                mdl_bench_number(b, "T-maze lives", subjects[i].kernel->name, "side by side / one by one",
+                                 mdl_bench_ratio(&list[i].rates, &list[k].rates));
 }
 
 static void measure(mdl_bench *b, const char *name, mdl_life *l, size_t bytes) {

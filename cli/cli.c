@@ -24,6 +24,21 @@ int mdl_cli_code(mdl_err err) {
     return err == MDL_OK ? MDL_EXIT_OK : err == MDL_EIO || err == MDL_ENOMEM ? MDL_EXIT_FAILURE : MDL_EXIT_USAGE;
 }
 
+int mdl_cli_end(mdl_err err, const char *error) {
+    return err == MDL_OK ? MDL_EXIT_OK : mdl_cli_fail(mdl_cli_code(err), "%s", error);
+}
+
+int mdl_cli_print_json(cJSON *json) {
+    char *line = cJSON_PrintUnformatted(json);
+    cJSON_Delete(json);
+    if (!line)
+        return mdl_cli_fail(MDL_EXIT_FAILURE, "out of memory");
+    puts(line);
+    fflush(stdout);
+    free(line);
+    return MDL_EXIT_OK;
+}
+
 static void show_help(const mdl_usage *u, const mdl_option *options) {
     printf("usage: modulon %s%s%s [OPTION...]\n\n%s\n\noptions:\n", u->name, *u->arguments ? " " : "", u->arguments,
            u->text);

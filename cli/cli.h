@@ -2,6 +2,7 @@
 #ifndef MDL_CLI_CLI_H
 #define MDL_CLI_CLI_H
 
+#include <cjson/cJSON.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,8 +40,12 @@ int mdl_cli_options(const mdl_usage *usage, const mdl_option *options, int argc,
 
 /* One sentence on stderr, "modulon: " before it; returns `code`. */
 int mdl_cli_fail(int code, const char *format, ...);
-/* The exit code of an error value: 3 for what the system refused, else 2. */
+/* The exit code of an error value: 0, 3 for what the system refused, else 2. */
 int mdl_cli_code(mdl_err err);
+/* That code; on failure after the sentence. */
+int mdl_cli_end(mdl_err err, const char *error);
+/* `json` on one line of stdout, which ends its life. Returns an exit code. */
+int mdl_cli_print_json(cJSON *json);
 
 /* Subcommands: argv[0] is the subcommand's name. */
 int mdl_cmd_evolve(int argc, char **argv);

@@ -220,18 +220,11 @@ static int ablate(const mdl_champion *c, const settings *s, const char *path) {
         snprintf(error, sizeof error, "ablate: %s", mdl_strerror((int)err));
     if (err == MDL_OK && s->evolve)
         err = evolve_all(c, path, s, seed, lives, whole, cJSON_AddArrayToObject(json, "evolved"), error, sizeof error);
-    int code = MDL_EXIT_OK;
-    char *line = err == MDL_OK && s->json ? cJSON_PrintUnformatted(json) : NULL;
-    if (err != MDL_OK)
-        code = mdl_cli_fail(mdl_cli_code(err), "%s", error);
-    else if (line)
-        puts(line);
-    else if (s->json)
-        code = mdl_cli_fail(MDL_EXIT_FAILURE, "ablate: out of memory");
-    free(line);
-    cJSON_Delete(json);
     free(whole);
-    return code;
+    if (err == MDL_OK && s->json)
+        return mdl_cli_print_json(json);
+    cJSON_Delete(json);
+    return mdl_cli_end(err, error);
 }
 
 int mdl_cmd_ablate(int argc, char **argv) {
@@ -252,9 +245,9 @@ int mdl_cmd_ablate(int argc, char **argv) {
         return code;
     char error[MDL_ERROR_TEXT];
     mdl_champion c;
-    mdl_err err = mdl_champion_read(&c, argv[first], error, sizeof error);
-    if (err != MDL_OK)
-        return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+    code = mdl_cli_champion(&c, argv[first]);
+    if (code >= 0)
+        return code;
     size_t size = strlen(argv[first]);
     if (s.evolve && size > 12 && strcmp(argv[first] + size - 12, ".safetensors") == 0)
         code = mdl_cli_fail(MDL_EXIT_USAGE, "ablate: --evolve wants the directory of a run, not a file");

@@ -156,7 +156,7 @@ int mdl_cmd_admin(int argc, char **argv) {
     mdl_err err = mdl_admin_ask(directory, line, &answer, error, sizeof error);
     free(line);
     if (err != MDL_OK) {
-        return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+        return mdl_cli_end(err, error);
     }
     code = show(&o, answer, json);
     free(answer);

@@ -65,7 +65,7 @@ static int read_old(const char *path, cJSON **old) {
     size_t size;
     mdl_err err = mdl_file_read(path, 1 << 20, &text, &size, error, sizeof error);
     if (err != MDL_OK)
-        return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+        return mdl_cli_end(err, error);
     *old = cJSON_ParseWithLength((const char *)text, size);
     free(text);
     if (!cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(*old, "results")))

@@ -14,10 +14,10 @@
 #include "coordinator/http.h"
 #include "coordinator/page.h"
 #include "protocol/experiment_json.h"
+#include "protocol/grow.h"
 #include "protocol/key_change.h"
 #include "protocol/note.h"
 #include "runtime/file.h"
-#include "runtime/memory.h"
 #include "runtime/progress.h"
 
 enum { LINGER_MS = 3000, SHOW_MS = 500, RATE_MS = 2000 };
@@ -73,11 +73,7 @@ static void print_event(const char *kind, const char *who, const char *text) {
     cJSON_AddStringToObject(o, "event", kind);
     cJSON_AddStringToObject(o, "who", who);
     cJSON_AddStringToObject(o, "text", text);
-    char *line = cJSON_PrintUnformatted(o);
-    cJSON_Delete(o);
-    printf("%s\n", line ? line : "{}");
-    fflush(stdout);
-    free(line);
+    mdl_cli_print_json(o);
 }
 
 static void on_log(void *ctx, const char *kind, const char *who, const char *text) {
@@ -192,17 +188,15 @@ static void tell_addresses(program *p) {
     }
     cJSON_AddStringToObject(o, "vkey", mdl_shell_vkey(p->shell));
     cJSON_AddStringToObject(o, "http", p->http ? mdl_http_url(p->http) : "");
-    char *line = cJSON_PrintUnformatted(o);
-    cJSON_Delete(o);
     if (p->s->json) {
-        printf("%s\n", line ? line : "{}");
-    } else {
-        printf("vkey     %s\n", mdl_shell_vkey(p->shell));
-        if (p->http) {
-            printf("http     %s\n", mdl_http_url(p->http));
-        }
+        mdl_cli_print_json(o);
+        return;
     }
-    free(line);
+    cJSON_Delete(o);
+    printf("vkey     %s\n", mdl_shell_vkey(p->shell));
+    if (p->http) {
+        printf("http     %s\n", mdl_http_url(p->http));
+    }
     fflush(stdout);
 }
 
@@ -411,7 +405,7 @@ static int run(program *p) {
         uv_close((uv_handle_t *)&p->linger, NULL);
         uv_run(&p->loop, UV_RUN_DEFAULT);
         uv_loop_close(&p->loop);
-        return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+        return mdl_cli_end(err, error);
     }
     uv_signal_init(&p->loop, &p->interrupt);
     uv_signal_init(&p->loop, &p->terminate);
@@ -421,7 +415,7 @@ static int run(program *p) {
     p->done = fraction_done(&i);
     mdl_progress_begin(&p->progress, p->done, p->s->quiet);
     if (err != MDL_OK) {
-        p->code = mdl_cli_fail(mdl_cli_code(err), "%s", error);
+        p->code = mdl_cli_end(err, error);
         stop(p);
     } else {
         uv_signal_start(&p->interrupt, on_signal, SIGINT);
@@ -523,7 +517,7 @@ static int start(const mdl_coordinator_settings *s, const char *experiment) {
         if (err == MDL_OK) {
             err = prepare(p, error, sizeof error);
         }
-        code = err == MDL_OK ? run(p) : mdl_cli_fail(mdl_cli_code(err), "%s", error);
+        code = err == MDL_OK ? run(p) : mdl_cli_end(err, error);
     }
     free((void *)p->options.logic.listed);
     free((void *)p->options.logic.owners);

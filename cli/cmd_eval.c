@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/files.h"
 #include "cli/hold.h"
 #include "cli/score.h"
 #include "runtime/champion.h"
@@ -307,27 +308,17 @@ static int eval(const mdl_champion *c, const settings *s) {
     mdl_err err = eval_policies(c, s, range, seed, json);
     if (err == MDL_OK && s->islands)
         err = eval_islands(c, s, range, seed, json);
-    int code = MDL_EXIT_OK;
-    if (err != MDL_OK) {
-        code = mdl_cli_fail(MDL_EXIT_FAILURE, "eval: %s", mdl_strerror((int)err));
-    } else if (s->json) {
-        char *line = cJSON_PrintUnformatted(json);
-        if (line)
-            puts(line);
-        else
-            code = mdl_cli_fail(MDL_EXIT_FAILURE, "eval: out of memory");
-        free(line);
-    }
+    if (err == MDL_OK && s->json)
+        return mdl_cli_print_json(json);
     cJSON_Delete(json);
-    return code;
+    return err == MDL_OK ? MDL_EXIT_OK : mdl_cli_fail(MDL_EXIT_FAILURE, "eval: %s", mdl_strerror((int)err));
 }
 
 /* The champion to compare with; -1, or the exit code. */
 static int read_other(mdl_champion *other, const char *path, const mdl_champion *c) {
-    char error[MDL_ERROR_TEXT];
-    mdl_err err = mdl_champion_read(other, path, error, sizeof error);
-    if (err != MDL_OK)
-        return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+    int code = mdl_cli_champion(other, path);
+    if (code >= 0)
+        return code;
     if (memcmp(&other->file.experiment.task, &c->file.experiment.task, sizeof(mdl_task_params)) == 0)
         return -1;
     return mdl_cli_fail(MDL_EXIT_USAGE, "eval: --against is %s; its task is not the same, so its lives are not", path);
@@ -353,9 +344,9 @@ int mdl_cmd_eval(int argc, char **argv) {
         return code;
     char error[MDL_ERROR_TEXT];
     mdl_champion champion;
-    mdl_err err = mdl_champion_read(&champion, argv[first], error, sizeof error);
-    if (err != MDL_OK)
-        return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+    code = mdl_cli_champion(&champion, argv[first]);
+    if (code >= 0)
+        return code;
     mdl_champion other = {0};
     if (s.gene && !set_genes(&champion, s.gene))
         code =

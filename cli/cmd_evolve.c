@@ -132,7 +132,7 @@ static int evolve(const mdl_experiment_file *file, const settings *s) {
     mdl_err err = mdl_runner_open(&runner, file, s->out ? s->out : directory, s->threads ? s->threads : mdl_cpu_count(),
                                   error, sizeof error);
     if (err != MDL_OK)
-        return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+        return mdl_cli_end(err, error);
     if (!s->quiet)
         fprintf(stderr, "%s: %" PRIu32 " genes, %" PRIu32 " threads, in %s%s\n", file->experiment.name,
                 runner.layout.genes, runner.threads, runner.directory, runner.resumed > 0 ? ", going on" : "");
@@ -195,7 +195,7 @@ int mdl_cmd_evolve(int argc, char **argv) {
         mdl_experiment_file_close(&file);
         err = mdl_experiment_file_of(&file, &x, error, sizeof error);
     }
-    code = err == MDL_OK ? evolve(&file, &s) : mdl_cli_fail(mdl_cli_code(err), "%s", error);
+    code = err == MDL_OK ? evolve(&file, &s) : mdl_cli_end(err, error);
     mdl_experiment_file_close(&file);
     return code;
 }

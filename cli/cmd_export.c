@@ -6,9 +6,11 @@
 
 #include "cli/cli.h"
 #include "cli/files.h"
+#include "protocol/grow.h"
 #include "protocol/neuraxon_convert.h"
 #include "protocol/neuraxon_v1_file.h"
 #include "runtime/file.h"
+#include "runtime/memory.h"
 
 static const mdl_usage usage = {
     .name = "export",
@@ -40,7 +42,7 @@ static int check(const mdl_champion *c, const char *path) {
     int code = MDL_EXIT_OK;
     mdl_hex(c->digest, sizeof c->digest, digest);
     if (err != MDL_OK && err != MDL_ESIZE)
-        code = mdl_cli_fail(mdl_cli_code(err), "%s", error);
+        code = mdl_cli_end(err, error);
     else if (err == MDL_ESIZE || size != again.size || memcmp(bytes, again.bytes, size) != 0)
         code = mdl_cli_fail(MDL_EXIT_FALSE, "%s differs from the file built anew from its genomes", path);
     else
@@ -149,11 +151,11 @@ static int from_v1(const char *experiment, const char *network, const char *out)
     mdl_convert_note note = {0};
     mdl_err err = read_v1(&n, network, error, sizeof error);
     if (err != MDL_OK)
-        return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+        return mdl_cli_end(err, error);
     err = champion_of_v1(&c, experiment, &n, &note, error, sizeof error);
     mdl_neuraxon_v1_close(&n);
     if (err != MDL_OK)
-        return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+        return mdl_cli_end(err, error);
     err = mdl_cli_write_champion(&c, out, error, sizeof error);
     mdl_champion_close(&c);
     if (err != MDL_OK)
@@ -185,9 +187,9 @@ int mdl_cmd_export(int argc, char **argv) {
         return from_v1(argv[first], source, out);
     char error[MDL_ERROR_TEXT];
     mdl_champion c;
-    mdl_err err = mdl_champion_read(&c, argv[first], error, sizeof error);
-    if (err != MDL_OK)
-        return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+    code = mdl_cli_champion(&c, argv[first]);
+    if (code >= 0)
+        return code;
     if (has_island && island >= c.islands)
         code = mdl_cli_fail(MDL_EXIT_USAGE, "export: --island is %" PRIu32 "; allowed: 0 to %" PRIu32, island,
                             c.islands - 1);
@@ -200,7 +202,7 @@ int mdl_cmd_export(int argc, char **argv) {
             code = to_v1(&c, v1);
     }
     if (code < 0) {
-        err = mdl_cli_write_champion(&c, out, error, sizeof error);
+        mdl_err err = mdl_cli_write_champion(&c, out, error, sizeof error);
         code = err == MDL_OK ? MDL_EXIT_OK : mdl_cli_fail(MDL_EXIT_FAILURE, "%s", error);
         if (code == MDL_EXIT_OK)
             printf("%s\n", out);

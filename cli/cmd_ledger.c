@@ -20,7 +20,7 @@ static const char lines[] = "usage: modulon ledger show DIR [--from N] [--to N] 
 static int open_store(mdl_store *s, const char *directory) {
     char error[MDL_ERROR_TEXT];
     mdl_err err = mdl_store_open(s, directory, MDL_STORE_READ | MDL_STORE_QUICK, error, sizeof error);
-    return err == MDL_OK ? MDL_EXIT_OK : mdl_cli_fail(mdl_cli_code(err), "%s", error);
+    return mdl_cli_end(err, error);
 }
 
 static int has_record(mdl_store *s, const char *directory, uint64_t index) {
@@ -96,7 +96,7 @@ static int show(int argc, char **argv) {
         err = store.range(&store, from, end, show_one, &s, error, sizeof error);
     mdl_words_close(&s.words);
     mdl_store_close(&store);
-    return err == MDL_OK ? MDL_EXIT_OK : mdl_cli_fail(mdl_cli_code(err), "%s", error);
+    return mdl_cli_end(err, error);
 }
 
 /* ---- proof ---- */
@@ -177,7 +177,7 @@ static int proof(int argc, char **argv) {
         mdl_err err = make_proof(&store, index, text, &size, error);
         if (err == MDL_OK)
             err = mdl_file_write(out, text, size, error, sizeof error);
-        code = err == MDL_OK ? MDL_EXIT_OK : mdl_cli_fail(mdl_cli_code(err), "%s", error);
+        code = mdl_cli_end(err, error);
         if (code == MDL_EXIT_OK)
             printf("%s\n", out);
     }
@@ -212,7 +212,7 @@ static int checkpoint(int argc, char **argv) {
     if (err == MDL_OK)
         fwrite(note, 1, size, stdout);
     mdl_store_close(&store);
-    return err == MDL_OK ? MDL_EXIT_OK : mdl_cli_fail(mdl_cli_code(err), "%s", error);
+    return mdl_cli_end(err, error);
 }
 
 /* ---- verify-proof ---- */
@@ -233,7 +233,7 @@ static int find_record(const char *path, const mdl_tlog_proof *p, uint8_t **reco
     char error[MDL_ERROR_TEXT];
     if (path) {
         mdl_err err = mdl_file_read(path, MDL_STORE_RECORD_MAX, record, size, error, sizeof error);
-        return err == MDL_OK ? MDL_EXIT_OK : mdl_cli_fail(mdl_cli_code(err), "%s", error);
+        return mdl_cli_end(err, error);
     }
     if (p->extra.size == 0)
         return mdl_cli_fail(MDL_EXIT_USAGE,
@@ -292,7 +292,7 @@ static int verify_proof(int argc, char **argv) {
     if (err == MDL_OK)
         err = mdl_file_read(argv[first], MDL_TLOG_PROOF_MAX, &bytes, &size, error, sizeof error);
     if (err != MDL_OK)
-        return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+        return mdl_cli_end(err, error);
     err = mdl_tlog_proof_parse((mdl_text){(const char *)bytes, size}, &p);
     if (err != MDL_OK)
         code = mdl_cli_fail(MDL_EXIT_USAGE, "%s is no tlog-proof: %s", argv[first], mdl_strerror((int)err));

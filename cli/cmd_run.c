@@ -337,7 +337,7 @@ int mdl_cmd_run(int argc, char **argv) {
     r->experiment = argv[first];
     mdl_err err = place(r, error, sizeof error);
     if (err != MDL_OK) {
-        code = mdl_cli_fail(mdl_cli_code(err), "%s", error);
+        code = mdl_cli_end(err, error);
     } else {
         code = fleet(r);
         if (code == MDL_EXIT_OK && r->finished)

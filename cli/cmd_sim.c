@@ -117,7 +117,7 @@ static void add(total *t, const mdl_sim_report *r, uint64_t seed) {
     ADD(verdicts), ADD(checks), ADD(crashes), ADD(kills), ADD(lost), ADD(repeated), ADD(refused), ADD(folds);
     ADD(jobs_closed), ADD(updates_closed), ADD(updates_extra), ADD(late_closed), ADD(late_extra);
     ADD(wrong_selected), ADD(violations), ADD(drawn), ADD(draws), ADD(drawn_wrong), ADD(drawn_free), ADD(forfeited);
-    ADD(drawn_wrong_expected), ADD(drawn_wrong_variance);
+    ADD(disputes), ADD(moves), ADD(judgements), ADD(judged_wrong), ADD(drawn_wrong_expected), ADD(drawn_wrong_variance);
 #undef ADD
     s->ended += r->ended;
     s->call_ms_p50 = r->call_ms_p50 > s->call_ms_p50 ? r->call_ms_p50 : s->call_ms_p50;
@@ -153,12 +153,12 @@ static void replay_of(const request *q, uint64_t seed, char *out, size_t size) {
     snprintf(out, size,
              "modulon sim --seeds %" PRIu64 " --workers %u --generations %u --population %u --adversaries %g --mix %s "
              "--latency %g --loss %g --repeat %g --crash %g --churn %g --floor %u --probation %u --window %u "
-             "--checkers %u%s "
+             "--checkers %u --dispute %u%s%s "
              "--signatures %s",
              seed, (unsigned)p->workers, (unsigned)p->generations, (unsigned)p->population, p->adversaries, q->mix,
              p->latency_ms, p->loss, p->repeat, p->crash_s, p->churn_s, (unsigned)p->floor_ppm, (unsigned)p->probation,
-             (unsigned)p->window, (unsigned)p->checkers, p->unverified ? " --unverified" : "",
-             p->ed25519 ? "ed25519" : "quick");
+             (unsigned)p->window, (unsigned)p->checkers, (unsigned)p->dispute, p->shared ? " --shared" : "",
+             p->unverified ? " --unverified" : "", p->ed25519 ? "ed25519" : "quick");
 }
 
 static const char *signatures_of(const request *q) {
@@ -216,6 +216,9 @@ static void show(const request *q, const total *t) {
         printf("units with a wrong result of turncoats and gamblers for each one banned: %.1f; 1 / floor is %.0f\n",
                slips_of(t), q->plan.floor_ppm ? 1e6 / q->plan.floor_ppm : 0);
     }
+    printf("disputes: %" PRIu64 ", moves in them: %" PRIu64 ", judgements: %" PRIu64 ", sides found wrong: %" PRIu64
+           "\n",
+           s->disputes, s->moves, s->judgements, s->judged_wrong);
     printf("an honest call waited %.2f ms (p50), %.2f ms (p99), in the worst fleet\n", s->call_ms_p50, s->call_ms_p99);
     printf(
         "BOINC's adaptive replication beside: %.2f %% done again, %.2f %% in the last tenth; %.3f %% of the accepted "
@@ -278,6 +281,8 @@ static void show_json(const request *q, const total *t) {
            "\"forfeited\":%" PRIu64 ",",
            s->draws, s->drawn, lo, hi, q->plan.floor_ppm / 1e6, s->drawn_wrong, s->drawn_free, s->drawn_wrong_expected,
            mdl_sqrt(s->drawn_wrong_variance), slips_of(t), s->forfeited);
+    printf("\"disputes\":%" PRIu64 ",\"moves\":%" PRIu64 ",\"judgements\":%" PRIu64 ",\"judged_wrong\":%" PRIu64 ",",
+           s->disputes, s->moves, s->judgements, s->judged_wrong);
     printf("\"late\":{\"mean\":%.6f,\"deviation\":%.6f,\"least\":%.6f,\"most\":%.6f},", t->late / (double)t->seeds,
            late_deviation(t), t->late_least, t->late_most);
     printf("\"jobs_closed\":%" PRIu64 ",\"wrong_selected\":%" PRIu64
@@ -364,6 +369,8 @@ int mdl_cmd_sim(int argc, char **argv) {
         {"probation", MDL_OPT_U32, &q.plan.probation, NULL, 0, 1000000, "N", "confirmed leases until trust (10)"},
         {"window", MDL_OPT_U32, &q.plan.window, NULL, 0, 16, "G", "generations that credit waits (3)"},
         {"checkers", MDL_OPT_U32, &q.plan.checkers, NULL, 1, 64, "N", "jobs that the coordinator does at once (2)"},
+        {"dispute", MDL_OPT_U32, &q.plan.dispute, NULL, 0, 1000000000, "K",
+         "jobs of K thousand updates and more are taken apart where answers differ; 0: none (400)"},
         {"shared", MDL_OPT_FLAG, &q.plan.shared, NULL, 0, 0, NULL, "with the workers' nonces in the draws"},
         {"unverified", MDL_OPT_FLAG, &q.plan.unverified, NULL, 0, 0, NULL, "with verification off"},
         {"signatures", MDL_OPT_TEXT, &q.signatures, NULL, 0, 0, "HOW",

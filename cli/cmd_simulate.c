@@ -17,6 +17,7 @@
 #include "protocol/safetensors.h"
 #include "runtime/champion.h"
 #include "runtime/file.h"
+#include "runtime/memory.h"
 
 enum { SHOWN = 64, GENOME_BYTES_MAX = 1 << 30 };
 
@@ -172,7 +173,7 @@ static int simulate(mdl_life *l, const settings *s) {
         mdl_inputs in;
         mdl_err err = mdl_inputs_read(&in, s->inputs, x->network.sensors, x->network.motors, error, sizeof error);
         if (err != MDL_OK)
-            return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+            return mdl_cli_end(err, error);
         mdl_drive_begin(l, key, &in.out[0]);
         for (uint32_t i = 0; i < in.count && i < s->windows && whole; i++) {
             mdl_drive_window(l, &in.out[i], &in.out[i + 1]);
@@ -208,7 +209,7 @@ static int simulate_experiment(const mdl_experiment *x, const float *genome, con
         mdl_life_genome(life, genome);
         code = simulate(life, s);
     } else {
-        code = mdl_cli_fail(mdl_cli_code(err), "%s", error);
+        code = mdl_cli_end(err, error);
     }
     free(own);
     free(memory);
@@ -251,19 +252,19 @@ int mdl_cmd_simulate(int argc, char **argv) {
     if (first == argc)
         return mdl_cli_fail(MDL_EXIT_USAGE, "%s: an argument is missing; usage: modulon %s %s", usage.name, usage.name,
                             usage.arguments);
-    char error[MDL_ERROR_TEXT];
     if (mdl_cli_is_champion(argv[first])) {
         mdl_champion c;
-        mdl_err err = mdl_champion_read(&c, argv[first], error, sizeof error);
-        if (err != MDL_OK)
-            return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+        code = mdl_cli_champion(&c, argv[first]);
+        if (code >= 0)
+            return code;
         code = simulate_experiment(&c.file.experiment, mdl_champion_genome(&c, c.island), &s);
         mdl_champion_close(&c);
     } else {
+        char error[MDL_ERROR_TEXT];
         mdl_experiment_file file;
         mdl_err err = mdl_experiment_file_read(&file, argv[first], error, sizeof error);
         if (err != MDL_OK)
-            return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+            return mdl_cli_end(err, error);
         code = simulate_experiment(&file.experiment, NULL, &s);
         mdl_experiment_file_close(&file);
     }

@@ -38,10 +38,7 @@ static int print(const mdl_fraud *f, const mdl_fraud_finding *v, int json) {
         else
             cJSON_AddNullToObject(o, "culprit");
         cJSON_AddStringToObject(o, "text", v->text);
-        char *line = cJSON_PrintUnformatted(o);
-        printf("%s\n", line ? line : "{}");
-        free(line);
-        cJSON_Delete(o);
+        mdl_cli_print_json(o);
     } else {
         printf("%-12s%s: %s\n", verdict, mdl_fraud_name(f->kind), v->text);
         if (v->verdict == MDL_FRAUD_PROVEN)

@@ -116,10 +116,7 @@ static void tell(const witness *w) {
         cJSON_AddStringToObject(o, "event", "listening");
         cJSON_AddStringToObject(o, "vkey", vkey);
         cJSON_AddStringToObject(o, "http", mdl_witness_server_url(w->server));
-        char *line = cJSON_PrintUnformatted(o);
-        printf("%s\n", line ? line : "{}");
-        free(line);
-        cJSON_Delete(o);
+        mdl_cli_print_json(o);
     }
     fflush(stdout);
 }
@@ -141,7 +138,7 @@ static int run(witness *w) {
     if (err == MDL_OK)
         tell(w);
     mdl_loop_finish(&w->loop);
-    return err == MDL_OK ? MDL_EXIT_OK : mdl_cli_fail(mdl_cli_code(err), "%s", error);
+    return mdl_cli_end(err, error);
 }
 
 int mdl_cmd_witness(int argc, char **argv) {

@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/coordinator.h"
 #include "cli/keys.h"
+#include "protocol/grow.h"
 #include "protocol/ticket.h"
 #include "runtime/file.h"
 #include "store/store.h"
@@ -58,9 +59,9 @@ static int take_listed(const char *line, mdl_listed *out) {
 static mdl_err read_list(const char *path, mdl_coordinator_config *config, char *error, size_t error_size) {
     enum { LIST_BYTES_MAX = 64 << 20 };
     uint8_t *bytes;
-    size_t size, room = 0, count = 0;
+    size_t size, count = 0;
     mdl_listed *list = NULL;
-    uint32_t number = 0;
+    uint32_t number = 0, room = 0;
     mdl_err err = mdl_file_read(path, LIST_BYTES_MAX, &bytes, &size, error, error_size);
     char *at = (char *)bytes;
     while (err == MDL_OK && at && *at) {
@@ -68,13 +69,8 @@ static mdl_err read_list(const char *path, mdl_coordinator_config *config, char 
         *end = 0;
         number++;
         if (*at && *at != '#') {
-            if (count == room) {
-                room = room ? 2 * room : 64;
-                mdl_listed *grown = realloc(list, room * sizeof *list);
-                err = grown ? MDL_OK : MDL_ENOMEM;
-                list = grown ? grown : list;
-            }
-            if (err != MDL_OK) {
+            if (!mdl_list_grow(&list, &room, count + 1, sizeof *list)) {
+                err = MDL_ENOMEM;
                 snprintf(error, error_size, "%s: out of memory", path);
             } else if (!take_listed(at, &list[count++])) {
                 snprintf(error, error_size, "%s, line %u: not KEY [OWNER] [NAME], keys of 64 hexadecimal digits", path,
@@ -249,7 +245,7 @@ int mdl_cli_coordinator_backup(const mdl_coordinator_settings *s) {
         err = copy_file(s->data, s->to, "experiment.json", 0644, error, sizeof error);
     }
     if (err != MDL_OK) {
-        return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+        return mdl_cli_end(err, error);
     }
     printf("%s is a copy of %s, with its keys: keep it as you keep those\n", s->to, s->data);
     return MDL_EXIT_OK;

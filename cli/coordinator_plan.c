@@ -226,10 +226,7 @@ static void show_json(const mdl_experiment *x, const mdl_coordinator_settings *s
     cJSON_AddNumberToObject(o, "wire_bytes", p->wire_bytes);
     cJSON_AddNumberToObject(o, "ledger_bytes", p->ledger_bytes);
     cJSON_AddNumberToObject(o, "blob_bytes", p->blob_bytes);
-    char *text = cJSON_PrintUnformatted(o);
-    cJSON_Delete(o);
-    printf("%s\n", text ? text : "{}");
-    free(text);
+    mdl_cli_print_json(o);
 }
 
 /* Jobs and lives of generation g, from 1. */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/cli.h"
 #include "runtime/file.h"
 
 static const char ending[] = ".safetensors";
@@ -17,6 +18,12 @@ static size_t stem(const char *path) {
 int mdl_cli_is_champion(const char *path) {
     struct stat status;
     return path[stem(path)] != 0 || (stat(path, &status) == 0 && S_ISDIR(status.st_mode));
+}
+
+int mdl_cli_champion(mdl_champion *c, const char *path) {
+    char error[MDL_ERROR_TEXT];
+    mdl_err err = mdl_champion_read(c, path, error, sizeof error);
+    return err == MDL_OK ? -1 : mdl_cli_end(err, error);
 }
 
 mdl_err mdl_cli_write_champion(const mdl_champion *c, const char *path, char *error, size_t error_size) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/grow.h"
 #include "protocol/reason.h"
 #include "protocol/referee.h"
 
@@ -27,14 +28,8 @@ void mdl_words_close(mdl_words *w) {
 
 /* A worker's name with the beginning of its key. */
 static void learn(mdl_words *w, const mdl_msg_admit *m) {
-    if (w->names == w->room) {
-        size_t room = w->room ? 2 * w->room : 32;
-        mdl_words_name *more = realloc(w->name, room * sizeof *more);
-        if (!more)
-            return; /* its key is shown then */
-        w->name = more;
-        w->room = room;
-    }
+    if (!mdl_list_grow(&w->name, &w->room, w->names + 1, sizeof *w->name))
+        return; /* its key is shown then */
     mdl_words_name *n = &w->name[w->names++];
     char hex[9];
     mdl_hex(m->worker, 4, hex);

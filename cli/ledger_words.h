@@ -12,7 +12,8 @@ typedef struct mdl_words {
     uint8_t *pae; /* [MDL_PAE_BYTES_MAX] */
     uint64_t *list;
     struct mdl_words_name *name;
-    size_t names, room;
+    size_t names;
+    uint32_t room;
 } mdl_words;
 
 /* MDL_OK or MDL_ENOMEM; close in both cases. */

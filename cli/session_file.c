@@ -17,13 +17,21 @@
 
 enum { LINE_MAX_BYTES = 23 + 3 * 65 + MDL_KEY_SESSION_TEXT + 2 };
 
-mdl_err mdl_session_file_write(const char *path, const mdl_session_file *f, char *error, size_t error_size) {
-    char line[LINE_MAX_BYTES], experiment[65], worker[65], seed[65];
+/* The line of a file, and its length. */
+static int print(const mdl_session_file *f, char line[LINE_MAX_BYTES]) {
+    char experiment[65], worker[65], seed[65];
     mdl_hex(f->experiment, 32, experiment);
     mdl_hex(f->worker, 32, worker);
     mdl_hex(f->secret, 32, seed);
     int length =
-        snprintf(line, sizeof line, "modulon-session-key-v1 %s %s %s %s\n", experiment, worker, seed, f->statement);
+        snprintf(line, LINE_MAX_BYTES, "modulon-session-key-v1 %s %s %s %s\n", experiment, worker, seed, f->statement);
+    sodium_memzero(seed, sizeof seed);
+    return length;
+}
+
+mdl_err mdl_session_file_write(const char *path, const mdl_session_file *f, char *error, size_t error_size) {
+    char line[LINE_MAX_BYTES];
+    int length = print(f, line);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     int good = fd >= 0 && write(fd, line, (size_t)length) == length && fsync(fd) == 0;
     if (!good)
@@ -31,12 +39,11 @@ mdl_err mdl_session_file_write(const char *path, const mdl_session_file *f, char
     if (fd >= 0)
         close(fd);
     sodium_memzero(line, sizeof line);
-    sodium_memzero(seed, sizeof seed);
     return good ? MDL_OK : MDL_EIO;
 }
 
 static mdl_err parse(const char *text, mdl_session_file *f) {
-    char experiment[65], worker[65], seed[65], end;
+    char experiment[65], worker[65], seed[65], end, line[LINE_MAX_BYTES];
     uint8_t public[MDL_KEY_BYTES], bytes[MDL_SEED_BYTES];
     int n = sscanf(text, "modulon-session-key-v1 %64[0-9a-f] %64[0-9a-f] %64[0-9a-f] %144[A-Za-z0-9+/=]%c", experiment,
                    worker, seed, f->statement, &end);
@@ -50,6 +57,10 @@ static mdl_err parse(const char *text, mdl_session_file *f) {
     }
     if (err == MDL_OK && memcmp(f->terms.key, public, sizeof public) != 0)
         err = MDL_EMISMATCH;
+    /* sscanf() takes any blanks. */
+    if (err == MDL_OK && (print(f, line) < 0 || strcmp(line, text) != 0))
+        err = MDL_ESYNTAX;
+    sodium_memzero(line, sizeof line);
     sodium_memzero(bytes, sizeof bytes);
     sodium_memzero(seed, sizeof seed);
     return err;

@@ -126,7 +126,7 @@ static int with_network(mdl_neuraxon_v1 *n, const char *network_path, const char
         mdl_json_error wrong;
         mdl_err err = mdl_file_read(events_path, MDL_NEURAXON_V1_BYTES_MAX, &bytes, &size, error, sizeof error);
         if (err != MDL_OK)
-            return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+            return mdl_cli_end(err, error);
         err = mdl_neuraxon_v1_events_parse(bytes, size, n, &events, &wrong);
         free(bytes);
         if (err != MDL_OK)
@@ -147,7 +147,7 @@ int mdl_simulate_v1(const char *network_path, const char *events_path, uint32_t 
         return mdl_cli_fail(MDL_EXIT_USAGE, "simulate: --model neuraxon-v1 needs --events or --steps");
     mdl_err err = mdl_file_read(network_path, MDL_NEURAXON_V1_BYTES_MAX, &bytes, &size, error, sizeof error);
     if (err != MDL_OK)
-        return mdl_cli_fail(mdl_cli_code(err), "%s", error);
+        return mdl_cli_end(err, error);
     err = mdl_neuraxon_v1_parse(bytes, size, &network, &wrong);
     free(bytes);
     if (err != MDL_OK)

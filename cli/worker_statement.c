@@ -32,13 +32,6 @@ static void add_u64(cJSON *o, const char *name, uint64_t v) {
     cJSON_AddStringToObject(o, name, text);
 }
 
-static void print_json(cJSON *o) {
-    char *text = cJSON_PrintUnformatted(o);
-    puts(text ? text : "{}");
-    cJSON_free(text);
-    cJSON_Delete(o);
-}
-
 static void line_json(const mdl_statement_line *l) {
     char hex[MDL_DIGEST_HEX];
     cJSON *o = cJSON_CreateObject();
@@ -58,7 +51,7 @@ static void line_json(const mdl_statement_line *l) {
         cJSON_AddStringToObject(o, "proof", l->proof);
     }
     cJSON_AddStringToObject(o, "why", l->why);
-    print_json(o);
+    mdl_cli_print_json(o);
 }
 
 static void line_text(const mdl_statement_line *l) {
@@ -93,7 +86,7 @@ static void totals_json(const mdl_statement_totals *t, size_t damaged) {
     add_u64(o, "proved", t->proved);
     add_u64(o, "unproved", t->unproved);
     add_u64(o, "damaged", damaged);
-    print_json(o);
+    mdl_cli_print_json(o);
 }
 
 int mdl_worker_statement(int argc, char **argv) {

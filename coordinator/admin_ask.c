@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "coordinator/admin.h"
-#include "runtime/memory.h"
+#include "protocol/grow.h"
 
 static mdl_err fail(const char *path, char *error, size_t error_size) {
     int none = errno == ENOENT || errno == ECONNREFUSED;

@@ -11,26 +11,8 @@
 #include "core/assert.h"
 #include "protocol/chain.h"
 #include "protocol/experiment_json.h"
+#include "protocol/grow.h"
 #include "protocol/unit.h"
-
-int mdl_grow(void **at, uint32_t *room, uint32_t count, size_t size) {
-    if (count <= *room) {
-        return 1;
-    }
-    uint64_t wanted = *room < 16 ? 32 : 2 * (uint64_t)*room;
-    wanted = wanted < count ? count : wanted;
-    if (wanted > UINT32_MAX || wanted > SIZE_MAX / size) {
-        return 0;
-    }
-    uint8_t *grown = realloc(*at, (size_t)wanted * size);
-    if (!grown) {
-        return 0;
-    }
-    memset(grown + *room * size, 0, ((size_t)wanted - *room) * size);
-    *at = grown;
-    *room = (uint32_t)wanted;
-    return 1;
-}
 
 void mdl_coordinator_log(mdl_coordinator *c, const char *kind, const uint8_t *key, const char *format, ...) {
     char text[512];
@@ -134,7 +116,7 @@ static double mean_of(const mdl_coordinator *c, const uint8_t *bytes, size_t siz
 }
 
 static int note_close(mdl_coordinator *c, const mdl_msg_close *m) {
-    if (!mdl_grow((void **)&c->closed, &c->closed_room, c->closed_count + 1, sizeof *c->closed)) {
+    if (!mdl_list_grow_zeroed(&c->closed, &c->closed_room, c->closed_count + 1, sizeof *c->closed)) {
         return 0;
     }
     mdl_closed *closed = &c->closed[c->closed_count++];

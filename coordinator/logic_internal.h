@@ -101,6 +101,7 @@ struct mdl_coordinator {
     uint64_t *waited;                        /* [jobs] when a job was first seen to wait for another owner; 0: never */
     uint32_t jobs, jobs_room;
     uint64_t remainder_ms, remainder_end_ms; /* when that was computed, and when the generation should be done */
+    uint64_t moved_records, moved_ms;        /* the ledger's size when we last looked, and since when it is that */
     uint64_t late_ms;                        /* no lease that may be copied is late before */
 
     mdl_closed *closed;
@@ -147,8 +148,6 @@ typedef struct mdl_asked {
 } mdl_asked;
 
 /* ---- logic.c ---- */
-/* Grow an array of `size`-byte elements to hold `count`; new ones are zero. 0 when out of memory. */
-int mdl_grow(void **at, uint32_t *room, uint32_t count, size_t size);
 /* Sign, apply and append. 0 when it could not be (logged): the fold is unchanged. */
 int mdl_coordinator_record(mdl_coordinator *c, mdl_message *m);
 /* Apply and append a worker's envelope. */

@@ -6,6 +6,7 @@
 
 #include "coordinator/logic_internal.h"
 #include "core/assert.h"
+#include "protocol/grow.h"
 #include "protocol/invite.h"
 #include "protocol/ticket.h"
 #include "protocol/unit.h"
@@ -32,7 +33,7 @@ void mdl_peer_close(mdl_coordinator *c, uint32_t worker) {
 int mdl_peers_follow(mdl_coordinator *c) {
     const mdl_ledger_worker *worker;
     uint32_t count = mdl_ledger_workers(c->ledger, &worker);
-    if (!mdl_grow((void **)&c->peer, &c->peer_room, count, sizeof *c->peer)) {
+    if (!mdl_list_grow_zeroed(&c->peer, &c->peer_room, count, sizeof *c->peer)) {
         return 0;
     }
     for (; c->peers < count; c->peers++) {

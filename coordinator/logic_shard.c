@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "protocol/grow.h"
 
 /* ---- stages ---- */
 
@@ -161,7 +162,7 @@ static void answer(mdl_coordinator *c, const mdl_asked *a, mdl_stage *s, mdl_voi
         }
     }
     if (step.what != MDL_STEP_NOT_YET ||
-        !mdl_grow((void **)&all->parked, &all->parked_room, all->parked_count + 1, sizeof *all->parked)) {
+        !mdl_list_grow_zeroed(&all->parked, &all->parked_room, all->parked_count + 1, sizeof *all->parked)) {
         say_step(c, a, v->lease, &step);
         return;
     }

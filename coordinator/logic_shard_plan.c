@@ -6,6 +6,7 @@
 
 #include "coordinator/logic_shard.h"
 #include "core/assert.h"
+#include "protocol/grow.h"
 
 enum {
     LATE_MS_MIN = 500,                 /* nobody is late earlier                           */
@@ -161,7 +162,7 @@ static mdl_stage *open_stage(mdl_coordinator *c, uint32_t shards, uint32_t worke
     mdl_duty_choice fresh = mdl_duty_first_fresh(mdl_ledger_duty(c->ledger));
     if (fresh.most == 0 || all->stages == MDL_STAGES_MAX || !all_played(c) ||
         !mdl_share_is_for(c, NULL, 0, largest_shard(mdl_stage_experiment(c), shards), worker, now_ms) ||
-        !mdl_grow((void **)&all->stage, &all->stages_room, all->stages + 1, sizeof *all->stage)) {
+        !mdl_list_grow_zeroed(&all->stage, &all->stages_room, all->stages + 1, sizeof *all->stage)) {
         return NULL;
     }
     mdl_orchestra *o = mdl_orchestra_new(mdl_stage_experiment(c), mdl_ledger_evolution(c->ledger), fresh.first, shards);

@@ -8,6 +8,7 @@
 
 #include "coordinator/logic_internal.h"
 #include "core/assert.h"
+#include "protocol/grow.h"
 
 enum {
     GUESS_MS = 6000, /* expected time of a lease of unknown speed: a deadline of a minute */
@@ -16,7 +17,8 @@ enum {
     RETRY_MS_MAX = 1000,
     SHARD_RETRY_MS = 100,
     SHARD_SOON_MS = 40,
-    ASKED_MS = 10,    /* workers that may ask again in a millisecond: the more there are, the longer they wait */
+    PATIENCE = 8,     /* a worker asks again after this part of the time in which nothing happened */
+    ASKED_MS = 2,     /* workers that may ask again in a millisecond: the more there are, the longer they wait */
     COPY_MS_MIN = 500 /* no lease is copied earlier */
 };
 
@@ -56,7 +58,7 @@ uint64_t mdl_work_late_at(const mdl_lease_slot *s) {
 }
 
 static mdl_lease_slot *add_slot(mdl_coordinator *c, const mdl_ledger_lease *l, uint64_t now_ms, uint64_t work_ms) {
-    if (!mdl_grow((void **)&c->lease, &c->lease_room, c->leases + 1, sizeof *c->lease)) {
+    if (!mdl_list_grow_zeroed(&c->lease, &c->lease_room, c->leases + 1, sizeof *c->lease)) {
         return NULL;
     }
     mdl_lease_slot *s = &c->lease[c->leases++];
@@ -80,11 +82,11 @@ int mdl_work_begin(mdl_coordinator *c, uint64_t now_ms) {
     const mdl_ledger_lease *l;
     uint32_t count = mdl_ledger_leases(c->ledger, &l);
     c->jobs = mdl_ledger_jobs(c->ledger);
-    if (!mdl_grow((void **)&c->waited, &c->jobs_room, c->jobs + 1, sizeof *c->waited)) {
+    if (!mdl_list_grow_zeroed(&c->waited, &c->jobs_room, c->jobs + 1, sizeof *c->waited)) {
         return 0;
     }
     memset(c->waited, 0, (c->jobs + 1) * sizeof *c->waited);
-    if (!mdl_grow((void **)&c->gave_up, &c->gave_up_room, c->jobs + 1, sizeof *c->gave_up)) {
+    if (!mdl_list_grow_zeroed(&c->gave_up, &c->gave_up_room, c->jobs + 1, sizeof *c->gave_up)) {
         return 0;
     }
     memset(c->gave_up, 0, (c->jobs + 1) * sizeof *c->gave_up);
@@ -256,8 +258,13 @@ static uint64_t retry_most(mdl_coordinator *c, uint64_t now_ms) {
     return least > RETRY_MS_MAX ? least : RETRY_MS_MAX;
 }
 
-/* When the generation should be done: the last expected end of what is open. */
+/* When the generation should be done: the last expected end of what is open. Beyond that nobody knows; the longer
+ * nothing has happened, the less often it is worth asking. */
 static uint64_t retry_ms(mdl_coordinator *c, uint64_t now_ms) {
+    if (c->moved_records != mdl_ledger_size(c->ledger)) {
+        c->moved_records = mdl_ledger_size(c->ledger);
+        c->moved_ms = now_ms;
+    }
     if (c->remainder_ms == 0 || now_ms - c->remainder_ms >= 10 + c->leases / 1000) {
         c->remainder_ms = now_ms;
         c->remainder_end_ms = now_ms;
@@ -268,7 +275,7 @@ static uint64_t retry_ms(mdl_coordinator *c, uint64_t now_ms) {
             }
         }
     }
-    uint64_t left = c->remainder_end_ms > now_ms ? c->remainder_end_ms - now_ms : 0;
+    uint64_t left = c->remainder_end_ms > now_ms ? c->remainder_end_ms - now_ms : (now_ms - c->moved_ms) / PATIENCE;
     uint64_t least = retry_least(c, now_ms), most = retry_most(c, now_ms);
     return left < least ? least : left > most ? most : left;
 }

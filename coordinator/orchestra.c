@@ -3,6 +3,7 @@
 
 #include "coordinator/orchestra_internal.h"
 #include "core/assert.h"
+#include "protocol/grow.h"
 #include "protocol/merkle.h"
 
 enum { STEP_BYTES_MAX = 4 << 20 }; /* of one step with several windows */
@@ -124,15 +125,8 @@ mdl_err mdl_orchestra_open_window(mdl_orchestra *o) {
     const mdl_network_spec *network = &o->experiment->network;
     uint32_t number = o->conductor.windows;
     MDL_ASSERT(number == log->windows && !mdl_conductor_over(&o->conductor));
-    if (number == log->room) {
-        uint32_t room = log->room ? 2 * log->room : 32;
-        window_log *at = realloc(log->window, room * sizeof *at);
-        if (!at)
-            return MDL_ENOMEM;
-        memset(at + log->room, 0, (room - log->room) * sizeof *at);
-        log->window = at;
-        log->room = room;
-    }
+    if (!mdl_list_grow_zeroed(&log->window, &log->room, number + 1, sizeof *log->window))
+        return MDL_ENOMEM;
     window_log *w = &log->window[number];
     w->head = malloc(MDL_TRANSCRIPT_MODULATION_MAX + 4 * (size_t)network->sensors);
     w->shard = calloc(o->shards, sizeof *w->shard);
@@ -166,14 +160,8 @@ static mdl_err note_commits(mdl_orchestra *o) {
     const window_log *w = &log->window[o->conductor.windows];
     size_t each = (size_t)o->shards * MDL_DIGEST_BYTES;
     MDL_ASSERT(each > 0);
-    if (o->conductor.windows >= log->commits_room) {
-        uint32_t room = log->commits_room ? 2 * log->commits_room : 64;
-        uint8_t *at = realloc(log->commits, room * each);
-        if (!at)
-            return MDL_ENOMEM;
-        log->commits = at;
-        log->commits_room = room;
-    }
+    if (!mdl_list_grow(&log->commits, &log->commits_room, o->conductor.windows + 1, each))
+        return MDL_ENOMEM;
     for (uint32_t s = 0; s < o->shards; s++)
         memcpy(log->commits + o->conductor.windows * each + s * MDL_DIGEST_BYTES, w->shard[s].commit, MDL_DIGEST_BYTES);
     return MDL_OK;
@@ -231,14 +219,8 @@ mdl_place_in mdl_orchestra_begin(const mdl_orchestra *o, uint32_t shard, uint8_t
 
 mdl_err mdl_orchestra_add(mdl_orchestra *o, uint64_t lease, uint32_t shard, uint32_t worker, uint32_t owner) {
     uint8_t ignored[MDL_DIGEST_BYTES];
-    if (o->parts == o->parts_room) {
-        uint32_t room = o->parts_room ? 2 * o->parts_room : 8;
-        mdl_voice *at = realloc(o->part, room * sizeof *at);
-        if (!at)
-            return MDL_ENOMEM;
-        o->part = at;
-        o->parts_room = room;
-    }
+    if (!mdl_list_grow(&o->part, &o->parts_room, o->parts + 1, sizeof *o->part))
+        return MDL_ENOMEM;
     mdl_voice *p = &o->part[o->parts++];
     *p = (mdl_voice){.lease = lease, .shard = shard, .worker = worker, .owner = owner};
     p->next = p->from = p->handed = mdl_orchestra_begin(o, shard, ignored);

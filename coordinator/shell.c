@@ -12,6 +12,7 @@
 #include "core/assert.h"
 #include "protocol/experiment_json.h"
 #include "protocol/frame.h"
+#include "protocol/grow.h"
 #include "runtime/pool.h"
 
 enum { TICK_MS = 100, TELL_AGAIN_MS = 60000, GATHER_RECORDS = 1024, GATHER_NS = 5000000, BLOB_MEMORY = 256 << 20 };
@@ -62,7 +63,7 @@ void mdl_shell_fail(mdl_shell *s, const char *text) {
 /* ---- what waits for the disk ---- */
 
 static void hold(mdl_shell *s, mdl_held h) {
-    if (!mdl_grow((void **)&s->held, &s->held_room, s->helds + 1, sizeof *s->held)) {
+    if (!mdl_list_grow_zeroed(&s->held, &s->held_room, s->helds + 1, sizeof *s->held)) {
         free(h.frame.bytes);
         if (h.call) {
             mdl_call_drop(h.call);

@@ -5,9 +5,10 @@
 #include "coordinator/logic_internal.h"
 #include "coordinator/shell_internal.h"
 #include "protocol/frame.h"
+#include "protocol/grow.h"
 
 int mdl_pieces_add(mdl_pieces *p, const uint8_t *bytes, size_t size) {
-    if (!mdl_grow((void **)&p->at, &p->room, p->count + 1, sizeof *p->at)) {
+    if (!mdl_list_grow_zeroed(&p->at, &p->room, p->count + 1, sizeof *p->at)) {
         return 0;
     }
     uint8_t *copy = malloc(size > 0 ? size : 1);
@@ -55,7 +56,7 @@ uint8_t *mdl_batch_room(mdl_batch *b, size_t size) {
 void mdl_batch_use(mdl_batch *b, size_t size) { b->block->used += size; }
 
 int mdl_batch_record(mdl_batch *b, const uint8_t *bytes, size_t size, const mdl_hash *leaf) {
-    if (!mdl_grow((void **)&b->record, &b->records_room, b->records + 1, sizeof *b->record)) {
+    if (!mdl_list_grow_zeroed(&b->record, &b->records_room, b->records + 1, sizeof *b->record)) {
         return 0;
     }
     uint8_t *copy = mdl_batch_room(b, size);
@@ -115,7 +116,7 @@ void mdl_batch_clear(mdl_batch *b) {
 }
 
 int mdl_batch_receipt(mdl_batch *b, mdl_call *call, uint64_t record) {
-    if (!mdl_grow((void **)&b->receipt, &b->receipts_room, b->receipts + 1, sizeof *b->receipt)) {
+    if (!mdl_list_grow_zeroed(&b->receipt, &b->receipts_room, b->receipts + 1, sizeof *b->receipt)) {
         return 0;
     }
     b->receipt[b->receipts++] = (mdl_receipt){call, record, {NULL, 0}};

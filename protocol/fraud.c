@@ -7,6 +7,12 @@
 
 static const char head[] = "modulon fraud proof v1\n";
 
+/* A record that the log proves; and what convicts with it by a rerun. */
+#define PROVEN [MDL_FRAUD_LOG_FIELD] = 1, [MDL_FRAUD_RECORD_FIELD] = 1, [MDL_FRAUD_PROOF_FIELD] = 1
+#define RERUN                                                                                                          \
+    PROVEN, [MDL_FRAUD_CLOSE_FIELD] = 2, [MDL_FRAUD_CLOSE_PROOF_FIELD] = 2, [MDL_FRAUD_DOCUMENT_FIELD] = 1,            \
+            [MDL_FRAUD_STATE_FIELD] = 2
+
 /* Fields of each kind: 1 wanted, 2 may be missing. */
 static const uint8_t wants[MDL_FRAUD_KINDS][MDL_FRAUD_FIELDS] = {
     [MDL_FRAUD_FORK] = {[MDL_FRAUD_LOG_FIELD] = 1,
@@ -14,35 +20,13 @@ static const uint8_t wants[MDL_FRAUD_KINDS][MDL_FRAUD_FIELDS] = {
                         [MDL_FRAUD_SECOND_FIELD] = 1,
                         [MDL_FRAUD_ROOT_FIELD] = 2,
                         [MDL_FRAUD_HASH_FIELD] = 2},
-    [MDL_FRAUD_DROPPED] = {[MDL_FRAUD_LOG_FIELD] = 1,
-                           [MDL_FRAUD_RECORD_FIELD] = 1,
-                           [MDL_FRAUD_PROOF_FIELD] = 1,
-                           [MDL_FRAUD_LEAF_FIELD] = 1,
-                           [MDL_FRAUD_OTHER_FIELD] = 2,
-                           [MDL_FRAUD_SHOWN_FIELD] = 1},
+    [MDL_FRAUD_DROPPED] =
+        {PROVEN, [MDL_FRAUD_LEAF_FIELD] = 1, [MDL_FRAUD_OTHER_FIELD] = 2, [MDL_FRAUD_SHOWN_FIELD] = 1},
     [MDL_FRAUD_EQUIVOCATION] = {[MDL_FRAUD_FIRST_FIELD] = 1, [MDL_FRAUD_SECOND_FIELD] = 1},
-    [MDL_FRAUD_RESULT] = {[MDL_FRAUD_LOG_FIELD] = 1,
-                          [MDL_FRAUD_RECORD_FIELD] = 1,
-                          [MDL_FRAUD_PROOF_FIELD] = 1,
-                          [MDL_FRAUD_CLOSE_FIELD] = 2,
-                          [MDL_FRAUD_CLOSE_PROOF_FIELD] = 2,
-                          [MDL_FRAUD_DOCUMENT_FIELD] = 1,
-                          [MDL_FRAUD_STATE_FIELD] = 2},
-    [MDL_FRAUD_DECISION] = {[MDL_FRAUD_LOG_FIELD] = 1,
-                            [MDL_FRAUD_RECORD_FIELD] = 1,
-                            [MDL_FRAUD_PROOF_FIELD] = 1,
-                            [MDL_FRAUD_CLOSE_FIELD] = 2,
-                            [MDL_FRAUD_CLOSE_PROOF_FIELD] = 2,
-                            [MDL_FRAUD_DOCUMENT_FIELD] = 1,
-                            [MDL_FRAUD_STATE_FIELD] = 2},
-    [MDL_FRAUD_RULE] = {[MDL_FRAUD_LOG_FIELD] = 1,
-                        [MDL_FRAUD_NUMBER_FIELD] = 1,
-                        [MDL_FRAUD_RECORD_FIELD] = 1,
-                        [MDL_FRAUD_PROOF_FIELD] = 1},
-    [MDL_FRAUD_WITHHELD] = {[MDL_FRAUD_LOG_FIELD] = 1,
-                            [MDL_FRAUD_RECORD_FIELD] = 1,
-                            [MDL_FRAUD_PROOF_FIELD] = 1,
-                            [MDL_FRAUD_BLOB_FIELD] = 1},
+    [MDL_FRAUD_RESULT] = {RERUN},
+    [MDL_FRAUD_DECISION] = {RERUN},
+    [MDL_FRAUD_RULE] = {PROVEN, [MDL_FRAUD_NUMBER_FIELD] = 1},
+    [MDL_FRAUD_WITHHELD] = {PROVEN, [MDL_FRAUD_BLOB_FIELD] = 1},
 };
 
 static const char *const names[MDL_FRAUD_FIELDS] = {

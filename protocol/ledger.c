@@ -50,20 +50,6 @@ int mdl_ledger_all_zero(const uint8_t *bytes, size_t size) {
     return 1;
 }
 
-void *mdl_ledger_grown(void *at, uint32_t count, uint32_t *room, size_t size) {
-    if (count < *room)
-        return at;
-    if (*room > UINT32_MAX / 2)
-        return NULL;
-    uint32_t more = *room ? 2 * *room : 16;
-    if (more > SIZE_MAX / size)
-        return NULL;
-    void *bigger = realloc(at, more * size);
-    if (bigger)
-        *room = more;
-    return bigger;
-}
-
 mdl_err mdl_ledger_room(mdl_ledger_bytes *b, size_t size) {
     if (size > b->room) {
         uint8_t *at = malloc(size);

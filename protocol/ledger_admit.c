@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/grow.h"
 #include "protocol/invite.h"
 #include "protocol/key_change.h"
 #include "protocol/ledger_internal.h"
@@ -59,22 +60,15 @@ static uint32_t owner_place(const mdl_ledger *l, const uint8_t *owner) {
 
 mdl_rule mdl_ledger_add_worker(mdl_ledger *l, const mdl_msg_admit *m, uint32_t owner_number, mdl_breach *breach) {
     uint32_t room = l->workers_room;
-    mdl_ledger_key *by_key = mdl_ledger_grown(l->by_key, l->workers, &room, sizeof *by_key);
-    if (!by_key)
+    if (!mdl_list_grow(&l->by_key, &room, l->workers + 1, sizeof *l->by_key) ||
+        !mdl_list_grow(&l->worker, &l->workers_room, l->workers + 1, sizeof *l->worker) ||
+        !mdl_list_grow(&l->by_owner, &l->owners_room, l->owners + 1, sizeof *l->by_owner))
         return mdl_ledger_no_memory(breach);
-    l->by_key = by_key;
-    room = l->workers_room;
-    mdl_ledger_worker *worker = mdl_ledger_grown(l->worker, l->workers, &room, sizeof *worker);
-    if (!worker)
-        return mdl_ledger_no_memory(breach);
-    l->worker = worker;
-    l->workers_room = room;
 
     /* Owners by number: that of the owner's first worker. */
-    uint32_t *by_owner = mdl_ledger_grown(l->by_owner, l->owners, &l->owners_room, sizeof *by_owner);
-    if (!by_owner)
-        return mdl_ledger_no_memory(breach);
-    l->by_owner = by_owner;
+    uint32_t *by_owner = l->by_owner;
+    mdl_ledger_key *by_key = l->by_key;
+    mdl_ledger_worker *worker = l->worker;
     uint32_t place = owner_place(l, m->owner), number = l->workers;
     if (owner_number != UINT32_MAX) {
         number = owner_number;

@@ -138,9 +138,6 @@ mdl_rule mdl_ledger_blob(const mdl_ledger *l, const char *what, const uint8_t *d
 /* Room for `size` bytes; what was there is lost. MDL_OK or MDL_ENOMEM. */
 mdl_err mdl_ledger_room(mdl_ledger_bytes *b, size_t size);
 
-/* A list of `room` elements of `size` bytes with place for one more after
- * `count`; NULL (and the old list as it was) when out of memory. */
-void *mdl_ledger_grown(void *at, uint32_t count, uint32_t *room, size_t size);
 int mdl_ledger_all_zero(const uint8_t *bytes, size_t size);
 
 /* ---- ledger_verify.c ---- */

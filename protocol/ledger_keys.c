@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "protocol/grow.h"
 #include "protocol/key_change.h"
 #include "protocol/ledger_internal.h"
 
@@ -138,10 +139,9 @@ static mdl_rule session(mdl_ledger *l, mdl_ledger_worker *w, const mdl_msg_admin
         if (terms.until < mdl_evolution_generation(l->evolution))
             return mdl_ledger_break(breach, MDL_RULE_ADMIN, "the session key ended with generation %u",
                                     (unsigned)terms.until);
-        mdl_ledger_session *grown = mdl_ledger_grown(l->session, l->sessions, &l->sessions_room, sizeof *grown);
-        if (!grown)
+        if (!mdl_list_grow(&l->session, &l->sessions_room, l->sessions + 1, sizeof *l->session))
             return mdl_ledger_no_memory(breach);
-        l->session = grown;
+        mdl_ledger_session *grown = l->session;
         uint32_t at = session_place(l, terms.key);
         memmove(grown + at + 1, grown + at, (l->sessions - at) * sizeof *grown);
         memcpy(grown[at].key, terms.key, sizeof grown[at].key);

@@ -3,6 +3,7 @@
 
 #include "core/assert.h"
 #include "protocol/chain.h"
+#include "protocol/grow.h"
 #include "protocol/ledger_internal.h"
 #include "protocol/merkle.h"
 #include "protocol/reason.h"
@@ -49,10 +50,8 @@ mdl_rule mdl_ledger_check_lease(mdl_ledger *l, uint64_t id, const uint8_t *key, 
 }
 
 mdl_rule mdl_ledger_lease_room(mdl_ledger *l, mdl_breach *breach) {
-    mdl_ledger_lease *lease = mdl_ledger_grown(l->lease, l->leases, &l->leases_room, sizeof *lease);
-    if (!lease)
+    if (!mdl_list_grow(&l->lease, &l->leases_room, l->leases + 1, sizeof *l->lease))
         return mdl_ledger_no_memory(breach);
-    l->lease = lease;
     return MDL_RULE_OK;
 }
 

@@ -51,7 +51,7 @@ static mdl_err make_key(mdl_text name, uint8_t type, const uint8_t key[MDL_NOTE_
         return MDL_ENOENT;
     }
     /* A key of small order verifies messages that nobody signed. */
-    if (!crypto_core_ed25519_is_valid_point(key)) {
+    if (mdl_key_check(key) != MDL_OK) {
         return MDL_ERANGE;
     }
     memcpy(out->name, name.at, name.size);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "protocol/grow.h"
 #include "protocol/point.h"
 
 enum { MOVE_ROWS = 1, MOVE_POINTS, MOVE_JUDGE, MOVE_SILENT };
@@ -180,36 +181,16 @@ mdl_err mdl_referee_points(mdl_referee *r, uint32_t side, const uint8_t (*digest
 
 /* ---- the judgement ---- */
 
-typedef struct grown {
-    uint8_t *at;
-    size_t size, room;
-    int bad;
-} grown;
-
-static void grow(void *ctx, const void *bytes, size_t size) {
-    grown *g = ctx;
-    if (!g->bad && size > g->room - g->size) {
-        size_t room = 2 * g->room + size + 4096;
-        uint8_t *at = realloc(g->at, room);
-        g->bad = at == NULL;
-        g->at = at ? at : g->at;
-        g->room = at ? room : g->room;
-    }
-    if (!g->bad) {
-        memcpy(g->at + g->size, bytes, size);
-        g->size += size;
-    }
-}
-
 /* The digest one window after the birth, which nobody need show. */
 static mdl_err step_from_birth(mdl_life *life, const mdl_place *at, uint8_t next[MDL_DIGEST_BYTES]) {
-    grown g = {0};
-    mdl_err err = mdl_point_save(life, at, 0, &(mdl_sink){grow, &g});
-    if (err == MDL_OK && g.bad)
+    mdl_buffer b = {0};
+    mdl_sink sink = mdl_buffer_sink(&b);
+    mdl_err err = mdl_point_save(life, at, 0, &sink);
+    if (err == MDL_OK && b.failed)
         err = MDL_ENOMEM;
     if (err == MDL_OK)
-        err = mdl_point_step(life, at, g.at, g.size, next);
-    free(g.at);
+        err = mdl_point_step(life, at, b.bytes, b.size, next);
+    free(b.bytes);
     return err;
 }
 

@@ -6,6 +6,39 @@
 
 static const char magic[] = "c2sp.org/tlog-proof@v1", to_index[] = "\nindex ";
 
+mdl_err mdl_tlog_tail_parse(mdl_text rest, uint32_t most, mdl_hash *hash, uint32_t *count, mdl_text *checkpoint) {
+    mdl_text line;
+    for (*count = 0;; ++*count) {
+        if (!mdl_text_line(&rest, &line)) {
+            return MDL_ESYNTAX;
+        }
+        if (line.size == 0) {
+            break;
+        }
+        if (*count == most) {
+            return MDL_ESIZE;
+        }
+        mdl_err e = mdl_base64_exact(line, hash[*count].bytes, MDL_HASH_BYTES);
+        if (e != MDL_OK) {
+            return e;
+        }
+    }
+    *checkpoint = rest;
+    mdl_note note;
+    mdl_checkpoint c;
+    mdl_err e = mdl_note_parse(rest, &note);
+    return e != MDL_OK ? e : mdl_checkpoint_parse(note.text, &c);
+}
+
+void mdl_tlog_tail_put(const mdl_hash *hash, uint32_t count, mdl_text checkpoint, mdl_text_out *out) {
+    for (uint32_t i = 0; i < count; i++) {
+        mdl_base64_put(out, hash[i].bytes, MDL_HASH_BYTES);
+        mdl_text_put_string(out, "\n");
+    }
+    mdl_text_put_string(out, "\n");
+    mdl_text_put(out, checkpoint.at, checkpoint.size);
+}
+
 static mdl_err parse(mdl_text rest, mdl_tlog_proof *out) {
     mdl_text line;
     size_t bytes;
@@ -34,27 +67,7 @@ static mdl_err parse(mdl_text rest, mdl_tlog_proof *out) {
     if (e != MDL_OK) {
         return e;
     }
-    for (;;) {
-        if (!mdl_text_line(&rest, &line)) {
-            return MDL_ESYNTAX;
-        }
-        if (line.size == 0) {
-            break;
-        }
-        if (out->count == MDL_MERKLE_PATH_MAX) {
-            return MDL_ESIZE;
-        }
-        e = mdl_base64_exact(line, out->hash[out->count].bytes, MDL_HASH_BYTES);
-        if (e != MDL_OK) {
-            return e;
-        }
-        out->count++;
-    }
-    out->checkpoint = rest;
-    mdl_note note;
-    mdl_checkpoint checkpoint;
-    e = mdl_note_parse(rest, &note);
-    return e != MDL_OK ? e : mdl_checkpoint_parse(note.text, &checkpoint);
+    return mdl_tlog_tail_parse(rest, MDL_MERKLE_PATH_MAX, out->hash, &out->count, &out->checkpoint);
 }
 
 mdl_err mdl_tlog_proof_parse(mdl_text bytes, mdl_tlog_proof *out) {
@@ -75,12 +88,7 @@ void mdl_tlog_proof_put(const mdl_tlog_proof *proof, mdl_text_out *out) {
     mdl_text_put_string(out, to_index);
     mdl_text_put_decimal(out, proof->index);
     mdl_text_put_string(out, "\n");
-    for (uint32_t i = 0; i < proof->count; i++) {
-        mdl_base64_put(out, proof->hash[i].bytes, MDL_HASH_BYTES);
-        mdl_text_put_string(out, "\n");
-    }
-    mdl_text_put_string(out, "\n");
-    mdl_text_put(out, proof->checkpoint.at, proof->checkpoint.size);
+    mdl_tlog_tail_put(proof->hash, proof->count, proof->checkpoint, out);
 }
 
 /* ---- many of one tree ---- */

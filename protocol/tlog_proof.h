@@ -33,6 +33,11 @@ mdl_err mdl_tlog_proof_parse(mdl_text bytes, mdl_tlog_proof *out);
 /* Print. `checkpoint` is a signed note. */
 void mdl_tlog_proof_put(const mdl_tlog_proof *proof, mdl_text_out *out);
 
+/* How a proof ends, and a request to a witness (protocol/witness.h): hashes in base64, a line each, an empty line and
+ * a signed note. Into hash[0..most) and *count; the note is a view. MDL_OK or errors as above. */
+mdl_err mdl_tlog_tail_parse(mdl_text rest, uint32_t most, mdl_hash *hash, uint32_t *count, mdl_text *checkpoint);
+void mdl_tlog_tail_put(const mdl_hash *hash, uint32_t count, mdl_text checkpoint, mdl_text_out *out);
+
 enum { MDL_TLOG_LINE = MDL_BASE64_CHARS(MDL_HASH_BYTES) + 1 };
 
 /* Proofs of many records of one tree, under one checkpoint: hashes that neighbours share are looked up and printed

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "protocol/base64.h"
+#include "protocol/tlog_proof.h"
 
 static mdl_err parse(mdl_text rest, mdl_witness_request *out) {
     mdl_text line;
@@ -11,27 +11,9 @@ static mdl_err parse(mdl_text rest, mdl_witness_request *out) {
         return MDL_ESYNTAX;
     }
     mdl_err e = mdl_text_decimal(line, MDL_MERKLE_SIZE_MAX, &out->old);
-    while (e == MDL_OK) {
-        if (!mdl_text_line(&rest, &line)) {
-            return MDL_ESYNTAX;
-        }
-        if (line.size == 0) {
-            break;
-        }
-        if (out->proof.count == MDL_MERKLE_PROOF_MAX) {
-            return MDL_ESIZE;
-        }
-        e = mdl_base64_exact(line, out->proof.hash[out->proof.count].bytes, MDL_HASH_BYTES);
-        out->proof.count++;
-    }
-    if (e != MDL_OK) {
-        return e;
-    }
-    out->checkpoint = rest;
-    mdl_note note;
-    mdl_checkpoint c;
-    e = mdl_note_parse(rest, &note);
-    return e != MDL_OK ? e : mdl_checkpoint_parse(note.text, &c);
+    return e != MDL_OK
+               ? e
+               : mdl_tlog_tail_parse(rest, MDL_MERKLE_PROOF_MAX, out->proof.hash, &out->proof.count, &out->checkpoint);
 }
 
 mdl_err mdl_witness_request_parse(mdl_text bytes, mdl_witness_request *out) {
@@ -47,12 +29,7 @@ void mdl_witness_request_put(const mdl_witness_request *r, mdl_text_out *out) {
     mdl_text_put_string(out, "old ");
     mdl_text_put_decimal(out, r->old);
     mdl_text_put_string(out, "\n");
-    for (uint32_t i = 0; i < r->proof.count; i++) {
-        mdl_base64_put(out, r->proof.hash[i].bytes, MDL_HASH_BYTES);
-        mdl_text_put_string(out, "\n");
-    }
-    mdl_text_put_string(out, "\n");
-    mdl_text_put(out, r->checkpoint.at, r->checkpoint.size);
+    mdl_tlog_tail_put(r->proof.hash, r->proof.count, r->checkpoint, out);
 }
 
 void mdl_witness_begin(mdl_witness_state *state) {

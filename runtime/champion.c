@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "protocol/grow.h"
 #include "protocol/safetensors.h"
 #include "runtime/file.h"
 

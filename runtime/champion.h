@@ -26,7 +26,7 @@
 #define MDL_RUNTIME_CHAMPION_H
 
 #include "protocol/digest.h"
-#include "runtime/memory.h"
+#include "protocol/grow.h"
 #include "runtime/runner.h"
 
 #define MDL_CHAMPION_FORMAT "modulon-champion-1"

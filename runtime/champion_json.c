@@ -6,6 +6,7 @@
 #include "core/model.h"
 #include "core/small_world.h"
 #include "runtime/champion.h"
+#include "runtime/memory.h"
 
 static void add_list(cJSON *o, const char *key, const float *v, int count) {
     cJSON *list = cJSON_AddArrayToObject(o, key);

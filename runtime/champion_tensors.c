@@ -5,8 +5,10 @@
 
 #include "core/hmn_region.h"
 #include "core/neuraxon_region.h"
+#include "protocol/grow.h"
 #include "protocol/safetensors.h"
 #include "runtime/champion.h"
+#include "runtime/memory.h"
 
 enum { TENSORS_MAX = 20, SHAPE = 4 };
 

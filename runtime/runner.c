@@ -10,6 +10,7 @@
 
 #include "protocol/digest.h"
 #include "protocol/experiment_json.h"
+#include "protocol/grow.h"
 #include "runtime/file.h"
 #include "runtime/memory.h"
 

@@ -27,11 +27,8 @@ static uint64_t draw(mdl_sim_worker *w) { return mdl_sim_stream(w->random ^ UINT
 
 enum { GOOD = 150000000, USUAL = 120000000, RING_UNITS = 10 };
 
-/* A fitness and a digest of nobody's; equal for equal `seed`. Updates are claimed in full. */
-static void invent(mdl_job_result *r, uint64_t seed, int64_t most) {
-    r->fitness = (int64_t)(mdl_sim_mix(seed) % (uint64_t)most);
-    mdl_digest_of(&seed, sizeof seed, r->segment);
-}
+/* A fitness of nobody's, equal for equal `seed`. */
+static int64_t any_fitness(uint64_t seed, int64_t most) { return (int64_t)(mdl_sim_mix(seed) % (uint64_t)most); }
 
 /* A behaviour that waits until it is trusted. */
 static int is_trusted(const mdl_sim *s, const mdl_sim_worker *w) {
@@ -99,13 +96,14 @@ static int best_of(const mdl_job_result *r, uint32_t count, int64_t least) {
 static void lie(mdl_sim *s, mdl_sim_worker *w, uint32_t generation, uint32_t first, uint32_t count,
                 mdl_job_result *out) {
     uint64_t seed = draw(w);
+#define INVENT(from, fitness) mdl_sim_invent(s, w, generation, first + i, from, fitness, r)
     for (uint32_t i = 0; i < count; i++) {
         mdl_job_result *r = &out[i];
+        uint64_t shared = ring_seed(s, w->behaviour, generation, first + i);
         uint64_t mine = mdl_sim_mix(seed + i);
         switch (w->behaviour) {
         case MDL_SIM_LAZY:
-            r->fitness = r->fitness / 10 * 9 + (int64_t)(mine % USUAL) / 10;
-            mdl_digest_of(&mine, sizeof mine, r->segment);
+            INVENT(mine, r->fitness / 10 * 9 + (int64_t)(mine % USUAL) / 10);
             break;
         case MDL_SIM_FLIPPER:
             if (mine % 8 == 0) {
@@ -113,15 +111,14 @@ static void lie(mdl_sim *s, mdl_sim_worker *w, uint32_t generation, uint32_t fir
             }
             break;
         case MDL_SIM_RANDOM:
-            invent(r, mine, USUAL);
+            INVENT(mine, any_fitness(mine, USUAL));
             break;
         case MDL_SIM_RING:
-            invent(r, ring_seed(s, w->behaviour, generation, first + i), GOOD / 2);
-            r->fitness += GOOD;
+            INVENT(shared, GOOD + any_fitness(shared, GOOD / 2));
             break;
         case MDL_SIM_TURNCOAT:
             if (is_trusted(s, w)) {
-                invent(r, ring_seed(s, w->behaviour, generation, first + i), USUAL);
+                INVENT(shared, any_fitness(shared, USUAL));
             }
             break;
         case MDL_SIM_HIDER:
@@ -131,33 +128,33 @@ static void lie(mdl_sim *s, mdl_sim_worker *w, uint32_t generation, uint32_t fir
             break;
         case MDL_SIM_GAMBLER:
             if (i == seed % count && is_trusted(s, w)) {
-                invent(r, mine, USUAL);
+                INVENT(mine, any_fitness(mine, USUAL));
             }
             break;
         case MDL_SIM_COPIER: {
             int64_t fitness = 0;
             int heard = overheard(s, generation, first + i, &fitness);
-            invent(r, mine, USUAL); /* the digest was not overheard in time: it is bound to another's commitment */
-            r->fitness = heard ? fitness : r->fitness;
+            /* the digest was not overheard in time: it is bound to another's commitment */
+            INVENT(mine, heard ? fitness : any_fitness(mine, USUAL));
             break;
         }
         case MDL_SIM_YESMAN: {
             int64_t fitness;
             if (overheard(s, generation, first + i, &fitness)) { /* somebody has answered it: this is a check */
-                invent(r, mine, USUAL);
-                r->fitness = fitness;
+                INVENT(mine, fitness);
             }
             break;
         }
         case MDL_SIM_WHITEWASHER:
             if (is_trusted(s, w)) {
-                invent(r, mine, USUAL);
+                INVENT(mine, any_fitness(mine, USUAL));
             }
             break;
         default:
             break;
         }
     }
+#undef INVENT
 }
 
 int mdl_sim_answer(mdl_sim *s, mdl_sim_worker *w, uint32_t generation, uint32_t first, uint32_t count,

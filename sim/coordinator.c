@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "protocol/grow.h"
 #include "sim/internal.h"
 
 enum {
@@ -22,7 +23,7 @@ enum {
 static uint64_t open_call(mdl_sim *s, uint32_t worker, uint64_t token) {
     uint32_t at = s->free_call;
     if (at == 0) {
-        if (!mdl_sim_grow((void **)&s->call, &s->calls_room, s->calls + 1, sizeof *s->call)) {
+        if (!mdl_list_grow_zeroed(&s->call, &s->calls_room, s->calls + 1, sizeof *s->call)) {
             mdl_sim_fail(s, MDL_ENOMEM);
             return 0;
         }
@@ -68,7 +69,7 @@ static void hold(mdl_sim *s, mdl_sim_waiting w) {
         answer(s, w.call, w.receipt ? receipt_of(s, w.after - 1) : w.frame);
         return;
     }
-    if (!mdl_sim_grow((void **)&s->waiting, &s->waiting_room, s->waiting_count + 1, sizeof *s->waiting)) {
+    if (!mdl_list_grow_zeroed(&s->waiting, &s->waiting_room, s->waiting_count + 1, sizeof *s->waiting)) {
         mdl_sim_bytes_drop(w.frame);
         mdl_sim_fail(s, MDL_ENOMEM);
         return;
@@ -157,6 +158,13 @@ static void on_compute(void *ctx, const mdl_evolution *of, uint32_t job) {
                (uint64_t)generation << 32 | job, NULL);
 }
 
+static void on_judge(void *ctx, const mdl_evolution *of, uint32_t job, const mdl_case *last, const uint8_t *state,
+                     size_t size) {
+    (void)state; /* the fold has compared its digest */
+    (void)size;
+    mdl_sim_judge(ctx, of, job, last);
+}
+
 static void computed(mdl_sim *s, uint32_t generation, uint32_t job) {
     mdl_job_result r;
     mdl_sim_truth(s, generation, job, &r);
@@ -195,6 +203,7 @@ void mdl_sim_coordinator_start(mdl_sim *s) {
         .log = on_log,
         .blobs = {mdl_sim_store_get, &s->store},
         .tree = on_tree,
+        .judge = on_judge,
     };
     s->logic = mdl_coordinator_new(&s->config, &s->io);
     if (!s->logic) {
@@ -234,6 +243,7 @@ static void stop(mdl_sim *s) {
     }
     s->waiting_count = s->calls = s->free_call = 0;
     s->committing = 0;
+    s->judgings = 0;
 }
 
 static void crash(mdl_sim *s) {
@@ -285,8 +295,7 @@ static void committed(mdl_sim *s, uint64_t count) {
 
 static int take_apart(mdl_sim *s, const mdl_sim_bytes *b, mdl_frame *frame, mdl_envelope *e) {
     return b->size <= MDL_FRAME_CALL_MAX && mdl_frame_decode(b->at, b->size, frame) == MDL_OK &&
-           frame->envelope_size > 0 && frame->blob_size == 0 &&
-           mdl_envelope_decode(frame->envelope, frame->envelope_size, s->pae, e) == MDL_OK;
+           frame->envelope_size > 0 && mdl_envelope_decode(frame->envelope, frame->envelope_size, s->pae, e) == MDL_OK;
 }
 
 /* What is cheap is checked at once; a signature takes its turn. */
@@ -297,7 +306,12 @@ static void arrive(mdl_sim *s, const mdl_sim_event *e) {
     s->busy_us = (s->busy_us > s->now_us ? s->busy_us : s->now_us) + LOOK_US;
     mdl_reason reason = MDL_REASON_BAD_ENVELOPE;
     if (take_apart(s, e->bytes, &frame, &envelope)) {
+        mdl_message_type type;
         reason = mdl_coordinator_worth(s->logic, &envelope);
+        if (reason == MDL_REASON_NONE && frame.blob_size > 0 &&
+            (mdl_message_type_of(envelope.name, &type) != MDL_OK || frame.blob_size > mdl_message_blob_max(type))) {
+            reason = MDL_REASON_BAD_BLOB;
+        }
     }
     uint64_t most = s->workers > VERIFYING_LEAST ? s->workers : VERIFYING_LEAST;
     if (reason == MDL_REASON_NONE && s->busy_us - s->now_us > most * VERIFY_US) {
@@ -338,7 +352,12 @@ static void serve(mdl_sim *s, const mdl_sim_event *e) {
         return;
     }
     mdl_merkle_leaf(frame.envelope, frame.envelope_size, &leaf);
-    mdl_coordinator_call(s->logic, call, &envelope, frame.envelope, frame.envelope_size, &leaf, NULL, mdl_sim_ms(s));
+    mdl_carried blob = {.bytes = frame.blob, .size = frame.blob_size};
+    if (blob.size > 0) {
+        mdl_digest_of(blob.bytes, blob.size, blob.digest);
+    }
+    mdl_coordinator_call(s->logic, call, &envelope, frame.envelope, frame.envelope_size, &leaf,
+                         blob.size > 0 ? &blob : NULL, mdl_sim_ms(s));
 }
 
 void mdl_sim_coordinator_event(mdl_sim *s, const mdl_sim_event *e) {
@@ -374,6 +393,11 @@ void mdl_sim_coordinator_event(mdl_sim *s, const mdl_sim_event *e) {
     case MDL_EV_CHECKED:
         if (e->worker == (uint32_t)s->incarnation) {
             computed(s, (uint32_t)(e->token >> 32), (uint32_t)e->token);
+        }
+        break;
+    case MDL_EV_JUDGED:
+        if (e->worker == (uint32_t)s->incarnation) {
+            mdl_sim_judged(s, (uint32_t)(e->token >> 32), (uint32_t)e->token);
         }
         break;
     case MDL_EV_CRASH:

@@ -26,6 +26,7 @@ void mdl_sim_plan_init(mdl_sim_plan *p) {
                         .plant_ppm = 5000,
                         .probation = 10,
                         .window = 3,
+                        .dispute = 400,
                         .checkers = 2,
                         .ed25519 = 1};
 }
@@ -36,22 +37,6 @@ void mdl_sim_fail(mdl_sim *s, mdl_err err) {
     if (s->failed == MDL_OK) {
         s->failed = err;
     }
-}
-
-int mdl_sim_grow(void **at, uint32_t *room, uint32_t count, size_t size) {
-    if (count <= *room) {
-        return 1;
-    }
-    uint32_t wanted = *room < 16 ? 32 : 2 * *room;
-    wanted = wanted < count ? count : wanted;
-    uint8_t *grown = realloc(*at, wanted * size);
-    if (!grown) {
-        return 0;
-    }
-    memset(grown + *room * size, 0, (wanted - *room) * size);
-    *at = grown;
-    *room = wanted;
-    return 1;
 }
 
 void mdl_sim_at(mdl_sim *s, uint64_t at_us, uint32_t kind, uint32_t worker, uint64_t token, mdl_sim_bytes *bytes) {
@@ -96,7 +81,7 @@ static mdl_err write_document(mdl_sim *s) {
     enum { ROOM = 2048 };
     uint32_t n = s->candidates;
     const mdl_sim_plan *p = &s->plan;
-    char islands[256], verification[128] = "\"off\"";
+    char islands[256], verification[192] = "\"off\"";
     s->document = malloc(ROOM);
     if (!s->document) {
         return MDL_ENOMEM;
@@ -115,9 +100,9 @@ static mdl_err write_document(mdl_sim *s) {
     }
     if (!p->unverified) {
         snprintf(verification, sizeof verification,
-                 "{\"floor_ppm\":%u,\"plant_ppm\":%u,\"probation\":%u,\"window\":%u,\"shared\":%d}",
+                 "{\"floor_ppm\":%u,\"plant_ppm\":%u,\"probation\":%u,\"window\":%u,\"shared\":%d,\"dispute\":%u}",
                  (unsigned)p->floor_ppm, (unsigned)p->plant_ppm, (unsigned)p->probation, (unsigned)p->window,
-                 p->shared != 0);
+                 p->shared != 0, (unsigned)p->dispute);
     }
     int size = snprintf(s->document, ROOM,
                         "{\"name\":\"sim\",\"seed\":\"%llu\",\"task\":\"cartpole\","

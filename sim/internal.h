@@ -1,6 +1,7 @@
 /* What the files of the simulation share. fleet.c: birth, the loop, the report;
  * coordinator.c and worker.c: the shells; network.c; behaviour.c: what workers
- * answer and do beside; oracle.c: what is right; watch.c: invariants. */
+ * answer and do beside; dispute.c: what they show when they are asked; oracle.c:
+ * what is right; watch.c: invariants. */
 #ifndef MDL_SIM_INTERNAL_H
 #define MDL_SIM_INTERNAL_H
 
@@ -16,7 +17,9 @@ enum {
     MDL_SIM_KEPT = 160,     /* envelopes in one worker's outbox   */
     MDL_SIM_TAPPED = 64,    /* frames that eavesdroppers keep     */
     MDL_SIM_HISTOGRAM = 64, /* of waiting times, by powers of 2^(1/2) us */
-    MDL_SIM_OWNERS = 6      /* results of one job that are watched */
+    MDL_SIM_OWNERS = 6,     /* results of one job that are watched */
+    MDL_SIM_WINDOWS = 100,  /* of each job's one life */
+    MDL_SIM_LIES = 64       /* newest made-up answers that a worker remembers */
 };
 
 typedef enum mdl_sim_event_kind {
@@ -26,6 +29,8 @@ typedef enum mdl_sim_event_kind {
     MDL_EV_WORKER_KILL,   /* token: stamp of the process             */
     MDL_EV_WORKER_REPLY,  /* token: the call                         */
     MDL_EV_WORKER_SILENT, /* token: the call; it had no answer       */
+    MDL_EV_WORKER_MOVE,   /* token: stamp of the process; what a question asks for is there */
+    MDL_EV_WORKER_LOOK,   /* token: stamp; calls may have waited for too long */
     MDL_EV_WORKER_NEWS,
     MDL_EV_WORKER_LINK, /* token: 1 connected                      */
     MDL_EV_MISCHIEF,    /* a worker's own frames                   */
@@ -35,7 +40,8 @@ typedef enum mdl_sim_event_kind {
     MDL_EV_TICK,
     MDL_EV_CRASH,
     MDL_EV_RESTART,
-    MDL_EV_CHECKED /* the coordinator has done a job itself   */
+    MDL_EV_CHECKED, /* the coordinator has done a job itself   */
+    MDL_EV_JUDGED   /* and the last step of a dispute          */
 } mdl_sim_event_kind;
 
 typedef struct mdl_sim_kept {
@@ -45,6 +51,14 @@ typedef struct mdl_sim_kept {
     mdl_sim_bytes *envelope;
 } mdl_sim_kept;
 
+/* An answer that was made up: with a story, the row of a life that goes wrong after window seed % MDL_SIM_WINDOWS. */
+typedef struct mdl_sim_lie {
+    uint64_t seed; /* 0: none */
+    int64_t fitness;
+    uint32_t generation, job;
+    int story;
+} mdl_sim_lie;
+
 typedef struct mdl_sim_worker {
     mdl_worker *logic; /* NULL: not running */
     void *context;     /* of its commands       */
@@ -53,9 +67,10 @@ typedef struct mdl_sim_worker {
     double speed; /* updates a millisecond, all threads */
     uint64_t latency_us;
     uint64_t random, moments;
-    uint64_t process, timer, computation; /* stamps: events of older ones are void */
-    uint64_t token[MDL_SIM_TOKENS];
+    uint64_t process, timer, computation, look; /* stamps: events of older ones are void */
+    uint64_t token[MDL_SIM_TOKENS], until_us[MDL_SIM_TOKENS];
     uint32_t tokens;
+    uint64_t look_us;        /* when one comes; 0: none does */
     int computing, finished; /* finished: stopped by its own logic */
     const mdl_model *model;
     uint32_t first, count;
@@ -65,6 +80,9 @@ typedef struct mdl_sim_worker {
     mdl_sim_bytes *checkpoint[2]; /* the newest seen; the newest that continues what came before */
     mdl_sim_bytes *frame;         /* the last result that it sent, for later mischief */
     uint32_t turns;               /* draws of behaviour */
+    mdl_shard_work *move;         /* what it is asked in a dispute; NULL: nothing */
+    mdl_sim_lie *lie;             /* [MDL_SIM_LIES], from the first on            */
+    uint32_t lies;
     /* what the watch knows */
     uint64_t worked, paid, jobs, wrong, slipped, units_wrong, accepted;
     uint64_t first_wrong_us, banned_us; /* 0: never */
@@ -95,8 +113,16 @@ typedef struct mdl_sim_fresh {
 typedef struct mdl_sim_job {
     uint32_t by[MDL_SIM_OWNERS]; /* workers whose results were recorded */
     int64_t told[MDL_SIM_OWNERS];
+    uint8_t bad[MDL_SIM_OWNERS]; /* which of them are wrong */
     uint32_t count;
+    uint32_t side[2]; /* workers of its dispute */
 } mdl_sim_job;
+
+/* The last step of a dispute, under way. */
+typedef struct mdl_sim_judging {
+    uint32_t generation, job;
+    mdl_judged judged;
+} mdl_sim_judging;
 
 /* A model that workers share, and what led there. */
 typedef struct mdl_sim_model {
@@ -131,6 +157,8 @@ typedef struct mdl_sim {
     mdl_sim_waiting *waiting;
     uint32_t waiting_count, waiting_room;
     uint64_t histogram[MDL_SIM_HISTOGRAM];
+    mdl_sim_judging judging[MDL_CHECKERS_MAX];
+    uint32_t judgings;
 
     mdl_sim_worker *worker;
     uint32_t workers, up;
@@ -172,8 +200,6 @@ __attribute__((format(printf, 2, 3)))
 #endif
 void
 mdl_sim_violated(mdl_sim *s, const char *format, ...);
-/* Room for `count` elements; 0: out of memory. */
-int mdl_sim_grow(void **at, uint32_t *room, uint32_t count, size_t size);
 /* UINT32_MAX: no worker of this key. */
 uint32_t mdl_sim_find(const mdl_sim *s, const uint8_t key[MDL_KEY_BYTES]);
 
@@ -196,6 +222,8 @@ void mdl_sim_worker_close(mdl_sim *s, mdl_sim_worker *w);
 /* ---- oracle.c ---- */
 /* What job `job` of `generation` really gives; `result` may be NULL: the updates alone. */
 uint64_t mdl_sim_truth(const mdl_sim *s, uint32_t generation, uint32_t job, mdl_job_result *result);
+/* Its one life's row. */
+void mdl_sim_row(const mdl_sim *s, uint32_t generation, uint32_t job, mdl_life_row *row);
 int64_t mdl_sim_true_fitness(const mdl_sim *s, uint32_t generation, uint32_t job);
 
 /* ---- model.c ---- */
@@ -217,7 +245,20 @@ int mdl_sim_sends(mdl_sim *s, uint32_t worker, const uint8_t *frame, size_t size
 uint64_t mdl_sim_mischief_us(mdl_sim *s, const mdl_sim_worker *w);
 void mdl_sim_mischief(mdl_sim *s, uint32_t worker);
 
+/* ---- dispute.c ---- */
+/* A made-up answer, equal for equal `seed`; the worker remembers it, for it may be asked. One in two has a story. */
+void mdl_sim_invent(mdl_sim *s, mdl_sim_worker *w, uint32_t generation, uint32_t job, uint64_t seed, int64_t fitness,
+                    mdl_job_result *out);
+/* A question has come; what it asks for is there when MDL_EV_WORKER_MOVE comes. */
+void mdl_sim_asked(mdl_sim *s, uint32_t worker, mdl_shard_work *work);
+void mdl_sim_move(mdl_sim *s, mdl_sim_worker *w);
+void mdl_sim_judge(mdl_sim *s, const mdl_evolution *of, uint32_t job, const mdl_case *last);
+void mdl_sim_judged(mdl_sim *s, uint32_t generation, uint32_t job);
+void mdl_sim_watch_dispute(mdl_sim *s, const mdl_msg_dispute *m);
+void mdl_sim_watch_judgement(mdl_sim *s, const mdl_msg_judgement *m);
+
 /* ---- watch.c ---- */
+void mdl_sim_look_for_ban(mdl_sim *s, uint32_t worker);
 /* Record `index` is durable. What a crash takes, it has never seen. */
 void mdl_sim_watch_record(mdl_sim *s, uint64_t index);
 void mdl_sim_watch_receipt(mdl_sim *s, uint32_t worker, const mdl_settled *settled);

@@ -4,11 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/grow.h"
 #include "sim/internal.h"
 
 static mdl_model *keep(mdl_sim *s, mdl_sim_model m) {
     if (!m.model || (m.size > 0 && !m.fitness) ||
-        !mdl_sim_grow((void **)&s->model, &s->models_room, s->models + 1, sizeof *s->model)) {
+        !mdl_list_grow_zeroed(&s->model, &s->models_room, s->models + 1, sizeof *s->model)) {
         mdl_model_free(m.model);
         free(m.fitness);
         return NULL;
@@ -30,38 +31,18 @@ static mdl_model *open_model(void *ctx, const uint8_t *document, size_t size, ch
     return s->model[0].model;
 }
 
-typedef struct bytes {
-    uint8_t *at;
-    size_t size, room;
-} bytes;
-
-static void gather(void *ctx, const void *more, size_t size) {
-    bytes *b = ctx;
-    if (b->at && b->size + size > b->room) {
-        b->room = 2 * (b->size + size);
-        uint8_t *grown = realloc(b->at, b->room);
-        if (!grown) {
-            free(b->at);
-        }
-        b->at = grown;
-    }
-    if (b->at) {
-        memcpy(b->at + b->size, more, size);
-        b->size += size;
-    }
-}
-
 static mdl_err copy_of(mdl_sim *s, const mdl_model *m, mdl_model **out) {
     char error[256];
-    bytes b = {malloc(4096), 0, 4096};
-    mdl_evolution_save(m->evolution, &(mdl_sink){gather, &b});
-    *out = b.at ? mdl_model_new((const uint8_t *)s->document, s->document_size, error, sizeof error) : NULL;
-    mdl_err err = *out ? mdl_evolution_load((*out)->evolution, b.at, b.size) : MDL_ENOMEM;
+    mdl_buffer b = {0};
+    mdl_sink sink = mdl_buffer_sink(&b);
+    mdl_evolution_save(m->evolution, &sink);
+    *out = !b.failed ? mdl_model_new((const uint8_t *)s->document, s->document_size, error, sizeof error) : NULL;
+    mdl_err err = *out ? mdl_evolution_load((*out)->evolution, b.bytes, b.size) : MDL_ENOMEM;
     if (err != MDL_OK) {
         mdl_model_free(*out);
         *out = NULL;
     }
-    free(b.at);
+    free(b.bytes);
     return err;
 }
 

@@ -14,13 +14,20 @@ int64_t mdl_sim_true_fitness(const mdl_sim *s, uint32_t generation, uint32_t job
     return (int64_t)(mdl_sim_mix(name_of(s, generation, job) + 1) % FITNESS_MOST);
 }
 
-uint64_t mdl_sim_truth(const mdl_sim *s, uint32_t generation, uint32_t job, mdl_job_result *result) {
+void mdl_sim_row(const mdl_sim *s, uint32_t generation, uint32_t job, mdl_life_row *row) {
     uint64_t name = name_of(s, generation, job);
-    mdl_life_row row = {.windows = 100, .updates = UPDATES_LEAST + name % UPDATES_SPREAD};
-    if (result) {
-        row.fitness = mdl_sim_true_fitness(s, generation, job);
-        mdl_digest_of(&name, sizeof name, row.end);
-        mdl_unit_segment(generation, job, &row, 1, result);
+    *row = (mdl_life_row){.windows = MDL_SIM_WINDOWS,
+                          .fitness = mdl_sim_true_fitness(s, generation, job),
+                          .updates = UPDATES_LEAST + name % UPDATES_SPREAD};
+    mdl_digest_of(&name, sizeof name, row->end);
+}
+
+uint64_t mdl_sim_truth(const mdl_sim *s, uint32_t generation, uint32_t job, mdl_job_result *result) {
+    mdl_life_row row;
+    if (!result) {
+        return UPDATES_LEAST + name_of(s, generation, job) % UPDATES_SPREAD;
     }
+    mdl_sim_row(s, generation, job, &row);
+    mdl_unit_segment(generation, job, &row, 1, result);
     return row.updates;
 }

@@ -1,4 +1,5 @@
 #include "sim/queue.h"
+#include "protocol/grow.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,15 +27,9 @@ static int before(const mdl_sim_event *a, const mdl_sim_event *b) {
 }
 
 int mdl_sim_put(mdl_sim_queue *q, mdl_sim_event e) {
-    if (q->count == q->room) {
-        size_t room = q->room ? 2 * q->room : 1024;
-        mdl_sim_event *more = realloc(q->at, room * sizeof *more);
-        if (!more) {
-            mdl_sim_bytes_drop(e.bytes);
-            return 0;
-        }
-        q->at = more;
-        q->room = room;
+    if (!mdl_list_grow(&q->at, &q->room, q->count + 1, sizeof *q->at)) {
+        mdl_sim_bytes_drop(e.bytes);
+        return 0;
     }
     e.order = q->order++;
     size_t i = q->count++;

@@ -26,7 +26,8 @@ typedef struct mdl_sim_event {
 
 typedef struct mdl_sim_queue {
     mdl_sim_event *at; /* a binary heap */
-    size_t count, room;
+    size_t count;
+    uint32_t room;
     uint64_t order;
 } mdl_sim_queue;
 

@@ -76,6 +76,7 @@ typedef struct mdl_sim_plan {
     int unverified; /* 1: off */
     uint32_t floor_ppm, plant_ppm, probation, window;
     int shared;        /* 1: the workers' nonces are in the draws */
+    uint32_t dispute;  /* jobs of so many 10^3 updates and more are taken apart where answers differ; 0: none */
     uint32_t checkers; /* jobs that the coordinator does at once, 1..64 */
     int ed25519;       /* 0: keyed BLAKE2b in its place                         */
     /* given the whole ledger at the end, for those who want to lie about it; NULL: nobody */
@@ -108,6 +109,7 @@ typedef struct mdl_sim_report {
     int ended;       /* the experiment came to its end                   */
     double virtual_s;
     uint64_t events, calls, records, results, receipts, expired, verdicts, checks;
+    uint64_t disputes, moves, judgements, judged_wrong; /* the last: sides that judgements found wrong */
     uint64_t crashes, kills, lost, repeated, refused, folds;
     uint64_t drawn, draws;            /* units of trusted workers that the beacon drew, of how many */
     uint64_t drawn_wrong, drawn_free; /* of the drawn jobs, wrong; and confirmed by a ring  */

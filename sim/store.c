@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "protocol/frame.h"
+#include "protocol/grow.h"
 #include "protocol/tlog_proof.h"
 
 mdl_err mdl_sim_store_open(mdl_sim_store *s, const char *origin, const uint8_t seed[32]) {
@@ -38,14 +39,8 @@ static uint8_t *copy_of(const uint8_t *bytes, size_t size) {
 }
 
 int mdl_sim_store_append(mdl_sim_store *s, const uint8_t *record, size_t size, const mdl_hash *leaf) {
-    if (s->records == s->room) {
-        size_t room = s->room ? 2 * s->room : 256;
-        mdl_sim_record *more = realloc(s->record, room * sizeof *more);
-        if (!more) {
-            return 0;
-        }
-        s->record = more;
-        s->room = room;
+    if (!mdl_list_grow(&s->record, &s->room, s->records + 1, sizeof *s->record)) {
+        return 0;
     }
     mdl_sim_record r = {copy_of(record, size), size, {{0}}};
     if (!r.bytes) {
@@ -121,15 +116,9 @@ static void seen(void *ctx, uint32_t level, uint64_t index, const mdl_hash *hash
     mdl_sim_store *s = ctx;
     mdl_sim_hashes *h = &s->level[level];
     (void)index; /* they come in order */
-    if (h->count == h->room) {
-        size_t room = h->room ? 2 * h->room : 64;
-        mdl_hash *more = realloc(h->at, room * sizeof *more);
-        if (!more) {
-            s->failed = 1;
-            return;
-        }
-        h->at = more;
-        h->room = room;
+    if (!mdl_list_grow(&h->at, &h->room, h->count + 1, sizeof *h->at)) {
+        s->failed = 1;
+        return;
     }
     h->at[h->count++] = *hash;
 }

@@ -23,12 +23,14 @@ typedef struct mdl_sim_blob {
 
 typedef struct mdl_sim_hashes {
     mdl_hash *at;
-    size_t count, room;
+    size_t count;
+    uint32_t room;
 } mdl_sim_hashes;
 
 typedef struct mdl_sim_store {
     mdl_sim_record *record;
-    size_t records, room;
+    size_t records;
+    uint32_t room;
     uint64_t durable; /* records under the checkpoint; never less than before */
     mdl_sim_blob *blob;
     size_t blobs, blob_room;

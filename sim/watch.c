@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/grow.h"
 #include "protocol/unit.h"
 #include "sim/internal.h"
 
@@ -48,6 +49,7 @@ static void note_answer(mdl_sim *s, const mdl_msg_result *r, uint32_t i, uint32_
     }
     if (j->count < MDL_SIM_OWNERS) {
         j->told[j->count] = r->fitness.at[i];
+        j->bad[j->count] = (uint8_t)wrong;
         j->by[j->count++] = worker;
     }
 }
@@ -63,7 +65,7 @@ static void note_unit(mdl_sim *s, const mdl_msg_result *r, uint32_t worker) {
             return; /* a confirmation */
         }
     }
-    if (!mdl_sim_grow((void **)&s->unit, &s->units_room, s->units + 1, sizeof *s->unit)) {
+    if (!mdl_list_grow_zeroed(&s->unit, &s->units_room, s->units + 1, sizeof *s->unit)) {
         mdl_sim_fail(s, MDL_ENOMEM);
         return;
     }
@@ -80,8 +82,8 @@ static void on_result(mdl_sim *s, const mdl_msg_result *r, const uint8_t *key) {
         return;
     }
     mdl_sim_worker *w = &s->worker[worker];
-    if (!mdl_sim_grow((void **)&s->job, &s->jobs_room, jobs, sizeof *s->job) ||
-        !mdl_sim_grow((void **)&s->wrong, &s->wrong_room, jobs, sizeof *s->wrong)) {
+    if (!mdl_list_grow_zeroed(&s->job, &s->jobs_room, jobs, sizeof *s->job) ||
+        !mdl_list_grow_zeroed(&s->wrong, &s->wrong_room, jobs, sizeof *s->wrong)) {
         mdl_sim_fail(s, MDL_ENOMEM);
         return;
     }
@@ -108,7 +110,7 @@ static void on_result(mdl_sim *s, const mdl_msg_result *r, const uint8_t *key) {
 
 /* ---- bans ---- */
 
-static void look_for_ban(mdl_sim *s, uint32_t worker) {
+void mdl_sim_look_for_ban(mdl_sim *s, uint32_t worker) {
     mdl_sim_worker *w = &s->worker[worker];
     const mdl_ledger_worker *known = mdl_ledger_worker_find(mdl_coordinator_ledger(s->logic), w->key);
     if (w->banned_us != 0 || !known || !known->banned) {
@@ -123,7 +125,7 @@ static void look_for_ban(mdl_sim *s, uint32_t worker) {
 
 static void look_for_bans(mdl_sim *s) {
     for (uint32_t i = 0; i < s->workers; i++) {
-        look_for_ban(s, i);
+        mdl_sim_look_for_ban(s, i);
     }
 }
 
@@ -137,7 +139,7 @@ static void on_check(mdl_sim *s, uint32_t generation, uint32_t job, int64_t fitn
         mdl_sim_violated(s, "the coordinator's own answer of job %u is wrong", (unsigned)job);
     }
     for (uint32_t k = 0; job < s->jobs_room && k < s->job[job].count; k++) {
-        look_for_ban(s, s->job[job].by[k]);
+        mdl_sim_look_for_ban(s, s->job[job].by[k]);
     }
 }
 
@@ -185,7 +187,7 @@ static void check_draws(mdl_sim *s, const uint8_t element[32]) {
             continue;
         }
         s->report.drawn_wrong++;
-        look_for_ban(s, u->worker);
+        mdl_sim_look_for_ban(s, u->worker);
         uint32_t behaviour = s->worker[u->worker].behaviour;
         if (s->worker[u->worker].banned_us != 0) {
             continue;
@@ -356,6 +358,15 @@ void mdl_sim_watch_record(mdl_sim *s, uint64_t index) {
     case MDL_MSG_VERDICT:
         s->report.verdicts++;
         on_check(s, m.as.verdict.generation, m.as.verdict.job, m.as.verdict.fitness);
+        break;
+    case MDL_MSG_DISPUTE:
+        mdl_sim_watch_dispute(s, &m.as.dispute);
+        break;
+    case MDL_MSG_MOVE:
+        s->report.moves++;
+        break;
+    case MDL_MSG_JUDGEMENT:
+        mdl_sim_watch_judgement(s, &m.as.judgement);
         break;
     case MDL_MSG_BEACON: /* units are drawn with the nonces of all */
         for (uint32_t i = 0; i < s->units; i++) {

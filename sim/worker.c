@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "protocol/grow.h"
 #include "sim/internal.h"
 
 typedef struct where {
@@ -22,13 +23,23 @@ static mdl_moment moment(mdl_sim *s, mdl_sim_worker *w) {
 
 /* ---- commands ---- */
 
+/* A call has an event for its end only when no earlier one is under way: most are answered long before. */
+static void look_at(mdl_sim *s, uint32_t worker, uint64_t at_us) {
+    mdl_sim_worker *w = &s->worker[worker];
+    if (w->look_us == 0 || at_us < w->look_us) {
+        w->look_us = at_us;
+        mdl_sim_at(s, at_us, MDL_EV_WORKER_LOOK, worker, ++w->look, NULL);
+    }
+}
+
 static void on_call(void *ctx, uint32_t place, uint64_t token, const uint8_t *frame, size_t size, uint32_t timeout_ms) {
     where *at = ctx;
     mdl_sim *s = at->s;
     mdl_sim_worker *w = &s->worker[at->worker];
     MDL_ASSERT(place == 0 && w->tokens < MDL_SIM_TOKENS);
-    w->token[w->tokens++] = token;
-    mdl_sim_at(s, s->now_us + 1000 * (uint64_t)timeout_ms, MDL_EV_WORKER_SILENT, at->worker, token, NULL);
+    w->token[w->tokens] = token;
+    w->until_us[w->tokens++] = s->now_us + 1000 * (uint64_t)timeout_ms;
+    look_at(s, at->worker, s->now_us + 1000 * (uint64_t)timeout_ms);
     if (!mdl_sim_sends(s, at->worker, frame, size)) {
         return;
     }
@@ -93,7 +104,7 @@ static void on_keep(void *ctx, const uint8_t coordinator[MDL_KEY_BYTES], uint64_
         i++;
     }
     mdl_sim_bytes *bytes = mdl_sim_bytes_of(envelope, size);
-    if (!bytes || (i == w->kept_count && !mdl_sim_grow((void **)&w->kept, &w->kept_room, i + 1, sizeof *w->kept))) {
+    if (!bytes || (i == w->kept_count && !mdl_list_grow_zeroed(&w->kept, &w->kept_room, i + 1, sizeof *w->kept))) {
         mdl_sim_bytes_drop(bytes);
         mdl_sim_fail(s, MDL_ENOMEM);
         return;
@@ -165,6 +176,13 @@ static void on_fraud(void *ctx, const uint8_t coordinator[MDL_KEY_BYTES], const 
                      (unsigned long long)records);
 }
 
+/* A question in a dispute; no networks are cut here. */
+static void on_shard(void *ctx, uint32_t slot, mdl_shard_work *work) {
+    where *at = ctx;
+    MDL_ASSERT(slot == MDL_WORKER_SHARDS_MAX);
+    mdl_sim_asked(at->s, at->worker, work);
+}
+
 static void on_notice(void *ctx, const mdl_notice *n) {
     (void)ctx;
     (void)n;
@@ -202,7 +220,7 @@ static void begin(mdl_sim *s, uint32_t worker) {
     }
     *at = (where){s, worker};
     const mdl_worker_io io = {at,         on_call,       on_leave, on_compute, on_cancel, on_timer, on_keep,
-                              on_settled, on_checkpoint, on_kept,  on_fraud,   on_notice, on_stop,  NULL};
+                              on_settled, on_checkpoint, on_kept,  on_fraud,   on_notice, on_stop,  on_shard};
     w->logic = mdl_worker_new(&config, &io);
     w->context = at;
     if (!w->logic) {
@@ -241,6 +259,9 @@ static void end(mdl_sim *s, mdl_sim_worker *w) {
     w->computing = 0;
     w->timer++;
     w->computation++;
+    w->look++;
+    w->look_us = 0;
+    w->move = NULL; /* the logic's to free */
     s->up--;
 }
 
@@ -252,6 +273,7 @@ void mdl_sim_worker_close(mdl_sim *s, mdl_sim_worker *w) {
         mdl_sim_bytes_drop(w->kept[i].envelope);
     }
     free(w->kept);
+    free(w->lie);
     mdl_sim_bytes_drop(w->checkpoint[0]);
     mdl_sim_bytes_drop(w->checkpoint[1]);
     mdl_sim_bytes_drop(w->frame);
@@ -273,6 +295,7 @@ static void forget(mdl_sim_worker *w, uint64_t token) {
     int at = awaits(w, token, 1);
     if (at >= 2) {
         w->token[at - 2] = w->token[--w->tokens];
+        w->until_us[at - 2] = w->until_us[w->tokens];
     }
 }
 
@@ -306,6 +329,30 @@ static void deliver(mdl_sim *s, mdl_sim_worker *w, const mdl_sim_event *e) {
                      e->bytes ? e->bytes->size : 0);
 }
 
+/* Calls whose time is over had no answer. */
+static void look(mdl_sim *s, uint32_t worker) {
+    mdl_sim_worker *w = &s->worker[worker];
+    uint64_t next_us = UINT64_MAX;
+    w->look_us = 0;
+    for (uint32_t i = 0; i < w->tokens && w->logic && !w->finished;) {
+        if (w->until_us[i] > s->now_us) {
+            i++;
+            continue;
+        }
+        mdl_moment m = moment(s, w);
+        uint64_t token = w->token[i];
+        forget(w, token);
+        mdl_worker_reply(w->logic, &m, token, MDL_EIO, NULL, 0);
+        i = 0; /* it may have called again, or given them all up */
+    }
+    for (uint32_t i = 0; i < w->tokens; i++) {
+        next_us = w->until_us[i] < next_us ? w->until_us[i] : next_us;
+    }
+    if (next_us != UINT64_MAX) {
+        look_at(s, worker, next_us);
+    }
+}
+
 void mdl_sim_worker_event(mdl_sim *s, const mdl_sim_event *e) {
     mdl_sim_worker *w = &s->worker[e->worker];
     if (e->kind == MDL_EV_WORKER_BEGIN) {
@@ -331,6 +378,18 @@ void mdl_sim_worker_event(mdl_sim *s, const mdl_sim_event *e) {
     case MDL_EV_WORKER_REPLY:
     case MDL_EV_WORKER_SILENT:
         deliver(s, w, e);
+        break;
+    case MDL_EV_WORKER_MOVE:
+        if (e->token == w->process && w->move) {
+            m = moment(s, w);
+            mdl_sim_move(s, w);
+            mdl_worker_sharded(w->logic, &m, MDL_WORKER_SHARDS_MAX, 0);
+        }
+        break;
+    case MDL_EV_WORKER_LOOK:
+        if (e->token == w->look) {
+            look(s, e->worker);
+        }
         break;
     case MDL_EV_WORKER_NEWS:
         m = moment(s, w);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "protocol/grow.h"
 #include "protocol/note.h"
 #include "runtime/file.h"
 
@@ -248,14 +249,8 @@ uint32_t mdl_keep_restore(const mdl_keep *k, mdl_worker *w,
         size_t length = strlen(entry->d_name);
         if (length >= NAME_MAX_CHARS || entry->d_name[0] == '.')
             continue;
-        if (count == room) {
-            uint32_t more = room ? 2 * room : 64;
-            void *grown = realloc(name, more * sizeof *name);
-            if (!grown)
-                break;
-            name = grown;
-            room = more;
-        }
+        if (!mdl_list_grow(&name, &room, count + 1, sizeof *name))
+            break;
         memcpy(name[count++], entry->d_name, length + 1);
     }
     closedir(d);

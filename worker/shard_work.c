@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "protocol/grow.h"
 #include "protocol/unit.h"
 #include "runtime/memory.h"
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "protocol/grow.h"
 #include "worker/logic_internal.h"
 
 enum { RUN = 1, NOT_YET = 2, OVER = 3, AGAIN = 4, GONE = 5 }; /* step.what */
@@ -178,22 +179,9 @@ static uint32_t place_of(const mdl_slot *s, uint32_t life, uint32_t window) {
     return i < s->starts ? s->started[i] + window : UINT32_MAX;
 }
 
-static int grow(void *at, uint32_t *room, uint32_t count, size_t size) {
-    void **list = at;
-    if (count <= *room)
-        return 1;
-    uint32_t more = *room * 2 > count ? *room * 2 : count;
-    void *bytes = realloc(*list, more * size);
-    if (!bytes)
-        return 0;
-    *list = bytes;
-    *room = more;
-    return 1;
-}
-
 /* Of the order that was carried out. 0: out of memory. */
 static int add_digests(mdl_slot *s, const mdl_shard_work *work) {
-    if (!grow(&s->digest, &s->room, s->count + work->count, MDL_DIGEST_BYTES))
+    if (!mdl_list_grow(&s->digest, &s->room, s->count + work->count, MDL_DIGEST_BYTES))
         return 0;
     memcpy(s->digest + (size_t)s->count * MDL_DIGEST_BYTES, work->commit, (size_t)work->count * MDL_DIGEST_BYTES);
     s->count += work->count;
@@ -202,7 +190,7 @@ static int add_digests(mdl_slot *s, const mdl_shard_work *work) {
 
 /* The next life begins. 0: out of memory. */
 static int next_life(mdl_slot *s) {
-    if (!grow(&s->started, &s->starts_room, s->starts + 1, sizeof *s->started))
+    if (!mdl_list_grow(&s->started, &s->starts_room, s->starts + 1, sizeof *s->started))
         return 0;
     s->started[s->starts++] = s->count;
     s->life++;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "protocol/digest.h"
+#include "protocol/grow.h"
 #include "protocol/reason.h"
 #include "protocol/tlog_proof.h"
 #include "runtime/file.h"
@@ -22,14 +23,8 @@ const char *mdl_earned_name(mdl_earned state) {
 /* ---- lines ---- */
 
 mdl_statement_line *mdl_statement_new_line(mdl_statement *s) {
-    if (s->count == s->room) {
-        size_t room = s->room ? 2 * s->room : 64;
-        mdl_statement_line *grown = realloc(s->line, room * sizeof *grown);
-        if (!grown)
-            return NULL;
-        s->line = grown;
-        s->room = room;
-    }
+    if (!mdl_list_grow(&s->line, &s->room, s->count + 1, sizeof *s->line))
+        return NULL;
     mdl_statement_line *l = &s->line[s->count++];
     memset(l, 0, sizeof *l);
     return l;

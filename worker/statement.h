@@ -34,7 +34,8 @@ typedef struct mdl_statement_line {
 
 typedef struct mdl_statement {
     mdl_statement_line *line; /* by experiment, coordinator and lease: each result once */
-    size_t count, room;
+    size_t count;
+    uint32_t room;
     size_t damaged; /* lines of log.jsonl that could not be read: cut by a crash */
 } mdl_statement;
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/grow.h"
 #include "protocol/ledger.h"
 #include "store/store.h"
 #include "worker/statement_internal.h"
@@ -25,7 +26,8 @@ typedef struct walk {
     uint8_t *blob; /* the last one that was asked for */
     uint8_t coordinator[32], experiment[32];
     entry *entry; /* of our keys, by index */
-    size_t count, room;
+    size_t count;
+    uint32_t room;
     size_t open_from, unpaid_from; /* the first of a generation not closed; not credited */
     uint8_t (*key)[32];            /* that signed envelopes we hold */
     size_t keys;
@@ -87,14 +89,8 @@ static mdl_err note_result(walk *w, uint64_t index, const mdl_envelope *e, const
     const mdl_msg_result *r = &m->as.result;
     if (!is_ours(w, e->key))
         return MDL_OK;
-    if (w->count == w->room) {
-        size_t room = w->room ? 2 * w->room : 64;
-        entry *grown = realloc(w->entry, room * sizeof *grown);
-        if (!grown)
-            return MDL_ENOMEM;
-        w->entry = grown;
-        w->room = room;
-    }
+    if (!mdl_list_grow(&w->entry, &w->room, w->count + 1, sizeof *w->entry))
+        return MDL_ENOMEM;
     entry *n = &w->entry[w->count++];
     memset(n, 0, sizeof *n);
     n->index = n->said.record = index;

@@ -6,6 +6,8 @@ import statistics
 import subprocess
 import sys
 
+from keep import keep
+
 modulon, experiment, plain, rounds = sys.argv[1:]
 program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "neuraxon_v1.py")
 NEURONS = "2000"
@@ -36,3 +38,4 @@ for name, r in rates.items():
     print("  %-18s %10.3f M updates/s [%.3f, %.3f]" % (name, statistics.median(r) / 1e6, min(r) / 1e6, max(r) / 1e6))
 for (kernel, name), r in ratios.items():
     print("  %-8s / %-8s %8.1f [%.1f, %.1f]" % (kernel, name, statistics.median(r), min(r), max(r)))
+    keep("neuraxon: %s / %s" % (kernel, name), r)

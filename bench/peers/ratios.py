@@ -7,6 +7,8 @@ import statistics
 import subprocess
 import sys
 
+from keep import keep
+
 modulon, experiment, plain, python, rounds = sys.argv[1:6]
 sizes = [int(n) for n in sys.argv[6:]]
 here = os.path.dirname(os.path.abspath(__file__))
@@ -69,5 +71,6 @@ for n in sizes:
                                                           max(r) / 1e6))
     for (kernel, name), r in ratios.items():
         print("  %-8s / %-8s %8.2f [%.2f, %.2f]" % (kernel, name, statistics.median(r), min(r), max(r)))
+        keep("hmn %d: %s / %s" % (n, kernel, name), r)
     for name in {"plain C", "NumPy", "Brian 2"} - set(peers):
         print("  %s is not here" % name)

@@ -1,8 +1,8 @@
 /* Judgements of disputes: an audit runs their last step, and notes the convict's results. */
 #include "tests/audit/support.h"
 
+#include "protocol/grow.h"
 #include "protocol/retrace.h"
-#include "runtime/memory.h"
 
 static mdl_audit_report report;
 

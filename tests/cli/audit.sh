@@ -4,15 +4,7 @@
 cd "$TEST_TMPDIR"
 small_experiment small.json 4
 
-"$MODULON" coordinator small.json --listen tcp://127.0.0.1:0 --http 127.0.0.1:0 --data run \
-    --admission open:1 --json --quiet >coordinator.out 2>coordinator.err &
-coordinator=$!
-trap 'kill $coordinator 2>/dev/null || true' EXIT
-for _ in $(seq 100); do [ -s coordinator.out ] && break || sleep 0.1; done
-address=$(sed -n 's/.*"addresses":\["\([^"]*\)".*/\1/p' coordinator.out)
-vkey=$(sed -n 's/.*"vkey":"\([^"]*\)".*/\1/p' coordinator.out)
-url=$(sed -n 's/.*"http":"\([^"]*\)".*/\1/p' coordinator.out)
-[ -n "$address" ] && [ -n "$vkey" ] && [ -n "$url" ] || fail "no address: $(cat coordinator.out coordinator.err)"
+start_coordinator coordinator small.json --data run --quiet
 timeout 100 "$MODULON" worker --coordinator "$address" --key worker.key --data worker --threads 2 \
     >worker.out 2>worker.err || fail "worker: $(tail -n 5 worker.err)"
 
@@ -72,8 +64,8 @@ expect 0 "$MODULON" audit run --vkey "$vkey" --checkpoint kept.txt --sample 0 --
 expect 2 "$MODULON" ledger
 expect 2 "$MODULON" ledger burn run
 
-kill $coordinator
-wait $coordinator || fail "the coordinator ended badly: $(cat coordinator.err)"
+kill "$pid"
+wait "$pid" || fail "the coordinator ended badly: $(cat coordinator.err)"
 
 # Another log's key, a blob that is gone, one that is changed.
 expect 2 "$MODULON" audit run --vkey "${vkey%%+*}+00000000+AQ=="

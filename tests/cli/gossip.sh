@@ -3,18 +3,6 @@
 . tests/cli/lib.bash
 cd "$TEST_TMPDIR"
 small_experiment small.json 3000
-pids=()
-trap 'kill "${pids[@]}" 2>/dev/null || true' EXIT
-coordinator() { # DIR OUT
-    "$MODULON" coordinator small.json --listen tcp://127.0.0.1:0 --data "$1" --admission open:1 --json --quiet \
-        ${3:-} >"$2" 2>"$2.err" &
-    pid=$!
-    pids+=("$pid")
-    for _ in $(seq 200); do [ -s "$2" ] && break || sleep 0.1; done
-    address=$(sed -n 's/.*"addresses":\["\([^"]*\)".*/\1/p' "$2")
-    vkey=$(sed -n 's/.*"vkey":"\([^"]*\)".*/\1/p' "$2")
-    [ -n "$address" ] || fail "coordinator: $(cat "$2.err")"
-}
 work() { # KEY DATA OPTIONS...
     timeout 60 "$MODULON" worker --coordinator "$address" --key "$1" --data "$2" --threads 1 "${@:3}" \
         >worker.out 2>worker.err
@@ -22,28 +10,27 @@ work() { # KEY DATA OPTIONS...
 shown() { ls "$1"/receipts/*/checkpoint; }
 
 # One coordinator; its directory is copied, and the copy goes on with the same keys.
-coordinator c1 one.out
+start_coordinator one small.json --data c1 --quiet
 "$MODULON" keygen --out a.key >/dev/null
 "$MODULON" keygen --out b.key >/dev/null
 kill -TERM "$pid" && wait "$pid" || true
 cp -r c1 c2
-coordinator c1 one.out
+start_coordinator one small.json --data c1 --quiet
 work a.key a --once || fail "worker a: $(tail -n 3 worker.err)"
 # A worker of the same ledger, which hears of that: nothing is found, whatever else lies in the directory.
 mkdir notes && cp "$(shown a)" notes/a && echo nonsense >notes/nonsense
 "$MODULON" worker --coordinator "$address" --key b.key --data b --threads 1 --gossip notes --gossip-every 1 \
     >worker.out 2>worker.err &
 listener=$!
-pids+=("$listener")
-for _ in $(seq 600); do grep -q "of the same history as ours" worker.err && break || sleep 0.1; done
+ours+=("$listener")
+wait_for 60 grep -q "of the same history as ours" worker.err
 kill -TERM "$listener" && wait "$listener" || true
-grep -q "of the same history as ours" worker.err || fail "not compared: $(tail -n 5 worker.err)"
 [ -z "$(ls b/receipts/*/*.fraud 2>/dev/null)" ] || fail "an honest ledger is accused"
 [ -s "$(ls b/receipts/*/checkpoint-held)" ] || fail "nothing is held"
 kill -TERM "$pid" && wait "$pid" || true
 
 # The other ledger, to another worker, which hears of what the first was shown.
-coordinator c2 two.out
+start_coordinator two small.json --data c2 --quiet
 code=0
 work b.key d --gossip "$(shown a)" --gossip-every 1 || code=$?
 [ "$code" = 1 ] || fail "it ended with $code: $(tail -n 3 worker.err)"

@@ -1,4 +1,4 @@
-# Sourced by the scripts here: a small experiment and a few checks.
+# Sourced by the scripts here and by those of other folders: a small experiment, a few checks, processes of our own.
 set -euo pipefail
 : "${MODULON:?the path of the program}" "${TEST_TMPDIR:?an empty directory}"
 
@@ -38,4 +38,51 @@ expect() {
 says() {
     grep -qF -- "$1" "$TEST_TMPDIR/err.txt" || fail "stderr lacks \"$1\": $(cat "$TEST_TMPDIR/err.txt")"
     [ "$(wc -l <"$TEST_TMPDIR/err.txt")" -eq 1 ] || fail "stderr is not one line: $(cat "$TEST_TMPDIR/err.txt")"
+}
+
+ours=() # every process that we started in the background
+
+end_ours() {
+    for p in "${ours[@]}"; do kill -9 "$p" || true; done
+    wait || true
+}
+trap 'end_ours 2>/dev/null' EXIT
+
+# wait_for SECONDS COMMAND...: until it succeeds.
+wait_for() {
+    local n=$(($1 * 20))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        n=$((n - 1))
+        [ "$n" -gt 0 ] || fail "waited in vain for: $*; $(tail -n 3 ./*.err)"
+        sleep 0.05
+    done
+}
+
+# field NAME FILE: the text of the first "NAME":"..." in FILE.
+field() { grep -ao -m 1 "\"$1\":\"[^\"]*\"" "$2" | sed -n '1s/.*:"\(.*\)"/\1/p'; }
+
+# listens PID NAME: wait until this coordinator, which writes to NAME.out, listens. Sets address, vkey, url.
+listens() {
+    ours+=("$1")
+    local n=1200
+    until grep -q '"event":"listening"' "$2.out"; do
+        kill -0 "$1" 2>/dev/null && [ "$((n -= 1))" -gt 0 ] || fail "the coordinator did not start: $(tail -n 3 "$2.err")"
+        sleep 0.05
+    done
+    address=$(sed -n 's/.*"addresses":\["\([^"]*\)".*/\1/p' "$2.out" | sed -n 1p)
+    vkey=$(field vkey "$2.out")
+    url=$(field http "$2.out")
+    [ -n "$address" ] && [ -n "$vkey" ] || fail "no address: $(cat "$2.out" "$2.err")"
+}
+
+# start_coordinator NAME ARGUMENT...: start one on the loopback, open to all. Sets pid, address, vkey, url.
+start_coordinator() {
+    local name=$1
+    shift
+    : >"$name.out"
+    "$MODULON" coordinator --listen tcp://127.0.0.1:0 --http 127.0.0.1:0 --admission open:1 --json "$@" \
+        >"$name.out" 2>"$name.err" &
+    pid=$!
+    listens "$pid" "$name"
 }

@@ -3,8 +3,6 @@
 . tests/cli/lib.bash
 cd "$TEST_TMPDIR"
 small_experiment small.json 4
-pids=()
-trap 'kill "${pids[@]}" 2>/dev/null || true' EXIT
 echo "a long passphrase" >pass.txt
 chmod 600 pass.txt
 "$MODULON" keygen --out worker.key >worker.pub
@@ -20,13 +18,7 @@ session over.session 0
 session second.session 100
 expect 2 "$MODULON" keygen --out x.session --session worker.sealed --experiment small.json
 says "--until is missing"
-"$MODULON" coordinator small.json --listen tcp://127.0.0.1:0 --http 127.0.0.1:0 --data run --admission open:1 --json \
-    --quiet >coordinator.out 2>coordinator.err &
-pids+=($!)
-for _ in $(seq 100); do [ -s coordinator.out ] && break || sleep 0.1; done
-address=$(sed -n 's/.*"addresses":\["\([^"]*\)".*/\1/p' coordinator.out)
-vkey=$(sed -n 's/.*"vkey":"\([^"]*\)".*/\1/p' coordinator.out)
-url=$(sed -n 's/.*"http":"\([^"]*\)".*/\1/p' coordinator.out)
+start_coordinator coordinator small.json --data run --quiet
 work() { # SESSION DATA: one lease
     timeout 60 "$MODULON" worker --coordinator "$address" --session-key "$1" --data "$2" --threads 1 --once \
         >worker.out 2>worker.err

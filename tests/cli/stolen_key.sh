@@ -3,17 +3,9 @@
 . tests/cli/lib.bash
 cd "$TEST_TMPDIR"
 small_experiment small.json 4
-pids=()
-trap 'kill "${pids[@]}" 2>/dev/null || true' EXIT
 "$MODULON" keygen --out worker.key >worker.pub
 echo "a long passphrase" | "$MODULON" keygen --out worker.key --backup worker.sealed >/dev/null
-"$MODULON" coordinator small.json --listen tcp://127.0.0.1:0 --http 127.0.0.1:0 --data run --admission open:1 --json \
-    --quiet >coordinator.out 2>coordinator.err &
-pids+=($!)
-for _ in $(seq 100); do [ -s coordinator.out ] && break || sleep 0.1; done
-address=$(sed -n 's/.*"addresses":\["\([^"]*\)".*/\1/p' coordinator.out)
-vkey=$(sed -n 's/.*"vkey":"\([^"]*\)".*/\1/p' coordinator.out)
-url=$(sed -n 's/.*"http":"\([^"]*\)".*/\1/p' coordinator.out)
+start_coordinator coordinator small.json --data run --quiet
 work() { # KEY DATA: one lease
     timeout 60 "$MODULON" worker --coordinator "$address" --key "$1" --data "$2" --threads 1 --once >worker.out 2>worker.err
 }

@@ -291,6 +291,50 @@ static inline void fake_crash(fake_shell *s, const char *document) {
     fake_start(s, document);
 }
 
+/* ---- what was recorded ---- */
+
+/* Record `i`; its list is in `list`, of MDL_LIST_MAX, where it may have one. */
+static inline mdl_message fake_read(const fake_shell *s, size_t i, uint64_t *list) {
+    static uint8_t pae[MDL_PAE_BYTES_MAX];
+    mdl_envelope e;
+    mdl_message m;
+    assert_int_equal(mdl_envelope_decode(s->record[i].at, s->record[i].size, pae, &e), MDL_OK);
+    assert_int_equal(mdl_message_of(&e, (mdl_list_room){list, list ? MDL_LIST_MAX : 0}, &m, NULL), MDL_OK);
+    return m;
+}
+
+static inline uint32_t fake_count(const fake_shell *s, mdl_message_type type) {
+    static uint8_t pae[MDL_PAE_BYTES_MAX];
+    uint32_t count = 0;
+    for (size_t i = 0; i < s->records; i++) {
+        mdl_envelope e;
+        mdl_message_type found;
+        assert_int_equal(mdl_envelope_decode(s->record[i].at, s->record[i].size, pae, &e), MDL_OK);
+        assert_int_equal(mdl_message_type_of(e.name, &found), MDL_OK);
+        count += found == type;
+    }
+    return count;
+}
+
+/* Record `i` in a fold of its own, which verifies every signature. */
+static inline void fake_apply(const fake_shell *s, size_t i, mdl_ledger *l) {
+    mdl_breach breach;
+    mdl_rule rule = mdl_ledger_apply(l, s->record[i].at, s->record[i].size, 0, &breach);
+    if (rule != MDL_RULE_OK) {
+        fail_msg("record %zu breaks %s: %s", i, mdl_rule_name((int)rule), breach.text);
+    }
+}
+
+/* All records. The caller frees it. */
+static inline mdl_ledger *fake_fold(const fake_shell *s) {
+    mdl_blobs blobs = {fake_get, (void *)(uintptr_t)s};
+    mdl_ledger *l = mdl_ledger_new(s->config.key, &blobs);
+    for (size_t i = 0; i < s->records; i++) {
+        fake_apply(s, i, l);
+    }
+    return l;
+}
+
 static inline void fake_close(fake_shell *s) {
     mdl_coordinator_free(s->logic);
     fake_drop_waiting(s);

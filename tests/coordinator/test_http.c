@@ -18,8 +18,8 @@
 
 #include "coordinator/http.h"
 #include "coordinator/page.h"
+#include "protocol/grow.h"
 #include "runtime/http_request.h"
-#include "runtime/memory.h"
 
 enum { BIG = 3000000, PATIENCE_MS = 10000, ROOM = BIG + 4096 };
 

@@ -3,6 +3,7 @@
 #include "tests/coordinator/fake_shell.h"
 
 #include "protocol/retrace.h"
+#include "tests/support/bytebuf.h"
 
 enum { HONEST, LIAR, WORKERS };
 
@@ -102,21 +103,13 @@ static void deliver(scene *c, uint32_t who, const mdl_msg_grant *g) {
     free(a.blob.at);
 }
 
-static void collect(void *ctx, const void *bytes, size_t size) {
-    fake_bytes *b = ctx;
-    b->at = realloc(b->at, b->size + size + 1);
-    assert_non_null(b->at);
-    memcpy(b->at + b->size, bytes, size);
-    b->size += size;
-}
-
 /* Answers a question as this worker does. */
 static void move(scene *c, uint32_t who, const mdl_msg_question *q) {
     mdl_retrace r;
     mdl_life_row rows[64];
-    fake_bytes bytes = {NULL, 0};
+    bytebuf moved = {0};
     static const uint8_t over[32];
-    mdl_sink sink = {collect, &bytes};
+    mdl_sink sink = {bytebuf_write, &moved};
     assert_int_equal(mdl_retrace_of(q, now(c), &r), MDL_OK);
     if (q->kind == MDL_MOVE_ROWS) {
         uint32_t lives = rows_of(c, who, q->job, rows);
@@ -128,24 +121,25 @@ static void move(scene *c, uint32_t who, const mdl_msg_question *q) {
     }
     for (uint32_t i = 0; q->kind == MDL_MOVE_POINTS && i < r.count; i++) {
         if (who == LIAR && c->how == LIE_FROM_WINDOW && r.point[i] >= c->from &&
-            memcmp(bytes.at + 32 * (size_t)i, over, sizeof over) != 0) {
-            bytes.at[32 * (size_t)i] ^= 0x55;
+            memcmp(moved.at + 32 * (size_t)i, over, sizeof over) != 0) {
+            moved.at[32 * (size_t)i] ^= 0x55;
         }
     }
     if (who == LIAR && c->how == LIE_RUBBISH) {
-        bytes.at[bytes.size / 2] ^= 1; /* other rows than its segment binds */
+        moved.at[moved.size / 2] ^= 1; /* other rows than its segment binds */
     }
     mdl_message m = fake_message(MDL_MSG_MOVE);
     m.as.move.lease = q->lease;
     m.as.move.generation = q->generation;
     m.as.move.job = q->job;
     m.as.move.kind = q->kind;
-    mdl_digest_of(bytes.at, bytes.size, m.as.move.blob);
-    m.as.move.blob_size = bytes.size;
+    mdl_digest_of(moved.at, moved.size, m.as.move.blob);
+    m.as.move.blob_size = moved.size;
+    fake_bytes blob = {moved.at, moved.size};
     mdl_message wrong = m;
     wrong.as.move.kind = q->kind % 3 + 1; /* not what was asked */
-    free(assert_type(fake_ask_with(&c->s, &c->w[who], wrong, bytes), MDL_MSG_REJECT).blob.at);
-    fake_answer a = fake_ask_with(&c->s, &c->w[who], m, bytes);
+    free(assert_type(fake_ask_with(&c->s, &c->w[who], wrong, blob), MDL_MSG_REJECT).blob.at);
+    fake_answer a = fake_ask_with(&c->s, &c->w[who], m, blob);
     if (who == LIAR && c->how == LIE_RUBBISH) {
         assert_rejected(a, MDL_REASON_BAD_SHAPE);
     } else {
@@ -154,9 +148,9 @@ static void move(scene *c, uint32_t who, const mdl_msg_question *q) {
         }
         free(a.blob.at);
         c->dispute_moves[q->kind]++;
-        c->bytes += (uint32_t)bytes.size;
+        c->bytes += (uint32_t)moved.size;
     }
-    free(bytes.at);
+    free(moved.at);
 }
 
 /* One want, and what follows from its answer. 0: the coordinator speaks to this worker no more. */
@@ -181,19 +175,6 @@ static int turn(scene *c, uint32_t who) {
 
 static const mdl_ledger_worker *ledger_worker(const scene *c, uint32_t who) {
     return mdl_ledger_worker_find(mdl_coordinator_ledger(c->s.logic), c->w[who].key);
-}
-
-static uint32_t count_of(const scene *c, mdl_message_type type) {
-    static uint8_t pae[MDL_PAE_BYTES_MAX];
-    uint32_t count = 0;
-    for (size_t i = 0; i < c->s.records; i++) {
-        mdl_envelope e;
-        mdl_message_type found;
-        assert_int_equal(mdl_envelope_decode(c->s.record[i].at, c->s.record[i].size, pae, &e), MDL_OK);
-        assert_int_equal(mdl_message_type_of(e.name, &found), MDL_OK);
-        count += found == type;
-    }
-    return count;
 }
 
 /* The liar answers first, the honest worker confirms; both go on until the liar is out. Returns jobs that the
@@ -223,15 +204,7 @@ static uint32_t play(scene *c) {
 
 /* A fold of what was written comes to the same. */
 static void fold_again(const scene *c) {
-    mdl_breach breach;
-    mdl_blobs blobs = {fake_get, (void *)(uintptr_t)&c->s};
-    mdl_ledger *l = mdl_ledger_new(c->s.config.key, &blobs);
-    for (size_t i = 0; i < c->s.records; i++) {
-        mdl_rule rule = mdl_ledger_apply(l, c->s.record[i].at, c->s.record[i].size, 0, &breach);
-        if (rule != MDL_RULE_OK) {
-            fail_msg("record %zu breaks %s: %s", i, mdl_rule_name((int)rule), breach.text);
-        }
-    }
+    mdl_ledger *l = fake_fold(&c->s);
     assert_int_equal(mdl_ledger_worker_find(l, c->w[LIAR].key)->verdict, ledger_worker(c, LIAR)->verdict);
     mdl_ledger_free(l);
 }
@@ -244,9 +217,10 @@ static void rounds_convict(void **state) {
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
         open_scene(c, kinds[k]);
         assert_int_equal(play(c), 0); /* no job was done as a whole */
-        assert_true(count_of(c, MDL_MSG_DISPUTE) == 1 && count_of(c, MDL_MSG_JUDGEMENT) == 1);
-        assert_int_equal(count_of(c, MDL_MSG_VERDICT), 0);
-        assert_int_equal(count_of(c, MDL_MSG_MOVE), c->dispute_moves[1] + c->dispute_moves[2] + c->dispute_moves[3]);
+        assert_true(fake_count(&c->s, MDL_MSG_DISPUTE) == 1 && fake_count(&c->s, MDL_MSG_JUDGEMENT) == 1);
+        assert_int_equal(fake_count(&c->s, MDL_MSG_VERDICT), 0);
+        assert_int_equal(fake_count(&c->s, MDL_MSG_MOVE),
+                         c->dispute_moves[1] + c->dispute_moves[2] + c->dispute_moves[3]);
         assert_true(c->dispute_moves[1] > 0);
         assert_true((c->dispute_moves[2] > 0) == (kinds[k] != LIE_SUMS));
         fold_again(c);
@@ -263,8 +237,8 @@ static void silence_falls_back(void **state) {
     for (lie how = LIE_SILENT; how <= LIE_RUBBISH; how++) {
         open_scene(c, how);
         assert_true(play(c) >= 1);
-        assert_true(count_of(c, MDL_MSG_DISPUTE) > 0 && count_of(c, MDL_MSG_JUDGEMENT) == 0);
-        assert_int_equal(count_of(c, MDL_MSG_VERDICT), 1);
+        assert_true(fake_count(&c->s, MDL_MSG_DISPUTE) > 0 && fake_count(&c->s, MDL_MSG_JUDGEMENT) == 0);
+        assert_int_equal(fake_count(&c->s, MDL_MSG_VERDICT), 1);
         fold_again(c);
         close_scene(c);
     }
@@ -278,7 +252,7 @@ static void crashes_lose_no_move(void **state) {
     assert_non_null(c);
     open_scene(c, LIE_FROM_WINDOW);
     assert_true(turn(c, LIAR));
-    while (count_of(c, MDL_MSG_DISPUTE) == 0) {
+    while (fake_count(&c->s, MDL_MSG_DISPUTE) == 0) {
         assert_true(turn(c, HONEST));
     }
     for (uint32_t i = 0; i < 200 && ledger_worker(c, LIAR)->verdict == 0; i++) {
@@ -297,8 +271,8 @@ static void crashes_lose_no_move(void **state) {
         mdl_coordinator_tick(c->s.logic, ++c->s.now_ms, c->s.wall_ms);
         fake_judge(&c->s, c->life, c->genome);
     }
-    assert_true(ledger_worker(c, LIAR)->verdict > 0 && count_of(c, MDL_MSG_JUDGEMENT) == 1);
-    assert_int_equal(count_of(c, MDL_MSG_DISPUTE), 1);
+    assert_true(ledger_worker(c, LIAR)->verdict > 0 && fake_count(&c->s, MDL_MSG_JUDGEMENT) == 1);
+    assert_int_equal(fake_count(&c->s, MDL_MSG_DISPUTE), 1);
     fold_again(c);
     close_scene(c);
     free(c);

@@ -2,44 +2,9 @@
  * themselves and fall silent, and a coordinator that crashes: the champion is
  * always the one of the evolution in one process. */
 #include "tests/coordinator/fake_shell.h"
+#include "tests/support/search.h"
 
 enum { WORKERS = 5 };
-
-/* Champion digest of the evolution without any protocol. */
-static void champion_alone(const char *json, uint8_t digest[MDL_DIGEST_BYTES]) {
-    mdl_experiment x;
-    assert_int_equal(mdl_experiment_parse((const uint8_t *)json, strlen(json), &x, NULL), MDL_OK);
-    size_t size = mdl_life_bytes(&x, 1);
-    void *memory = aligned_alloc(64, (size + 63) / 64 * 64);
-    mdl_life *life = mdl_life_init(memory, &x, 1, NULL);
-    uint32_t genes = life->layout.genes;
-    float *prior = calloc(2 * (size_t)genes, sizeof *prior), *genome = calloc(genes, sizeof *genome);
-    mdl_gene_prior p = mdl_genome_search_prior(&x, &life->layout, prior);
-    size = mdl_evolution_bytes(&x.evolution, genes);
-    void *room = aligned_alloc(64, (size + 63) / 64 * 64);
-    mdl_evolution *e = mdl_evolution_init(room, &x.evolution, &p);
-    while (!mdl_evolution_done(e)) {
-        uint32_t jobs = mdl_evolution_job_count(e);
-        int64_t *fitness = calloc(jobs, sizeof *fitness);
-        for (uint32_t i = 0; i < jobs; i++) {
-            mdl_job job;
-            mdl_evolution_job(e, i, &job, genome);
-            fitness[i] = mdl_life_job(life, &job, genome, NULL);
-        }
-        assert_int_equal(mdl_evolution_advance(e, fitness, jobs), MDL_OK);
-        free(fitness);
-    }
-    assert_int_equal(mdl_evolution_champion(e, UINT32_MAX, genome, NULL, NULL, NULL), MDL_OK);
-    mdl_digest d;
-    mdl_digest_init(&d);
-    mdl_sink sink = mdl_digest_sink(&d);
-    mdl_put_f32s(&sink, genome, genes);
-    mdl_digest_final(&d, digest);
-    free(memory);
-    free(room);
-    free(prior);
-    free(genome);
-}
 
 /* ---- simulated workers ---- */
 
@@ -216,46 +181,21 @@ static void world_close(world *w) {
 
 /* The champion named by the last record of the ledger, found by a fold of its own. */
 static void champion_of(world *w, uint8_t digest[MDL_DIGEST_BYTES]) {
-    mdl_breach breach;
-    mdl_blobs blobs = {fake_get, &w->s};
-    mdl_ledger *l = mdl_ledger_new(w->s.config.key, &blobs);
-    for (size_t i = 0; i < w->s.records; i++) {
-        mdl_rule rule = mdl_ledger_apply(l, w->s.record[i].at, w->s.record[i].size, 0, &breach);
-        if (rule != MDL_RULE_OK) {
-            fail_msg("record %zu breaks %s: %s", i, mdl_rule_name((int)rule), breach.text);
-        }
-    }
+    mdl_ledger *l = fake_fold(&w->s);
     assert_true(mdl_ledger_ended(l));
-    static uint8_t pae[MDL_PAE_BYTES_MAX];
-    mdl_envelope e;
-    mdl_message m;
-    fake_bytes last = w->s.record[w->s.records - 1];
-    assert_int_equal(mdl_envelope_decode(last.at, last.size, pae, &e), MDL_OK);
-    assert_int_equal(mdl_message_of(&e, (mdl_list_room){NULL, 0}, &m, NULL), MDL_OK);
+    mdl_message m = fake_read(&w->s, w->s.records - 1, NULL);
     assert_int_equal(m.type, MDL_MSG_END);
     memcpy(digest, m.as.end.champion, MDL_DIGEST_BYTES);
     mdl_ledger_free(l);
 }
 
-static uint64_t count_records(const world *w, mdl_message_type type) {
-    static uint8_t pae[MDL_PAE_BYTES_MAX];
-    uint64_t count = 0;
-    for (size_t i = 0; i < w->s.records; i++) {
-        mdl_envelope e;
-        mdl_message_type found;
-        assert_int_equal(mdl_envelope_decode(w->s.record[i].at, w->s.record[i].size, pae, &e), MDL_OK);
-        assert_int_equal(mdl_message_type_of(e.name, &found), MDL_OK);
-        count += found == type;
-    }
-    return count;
-}
-
 static void any_order_gives_the_same_champion(void **state) {
     (void)state;
-    uint8_t alone[MDL_DIGEST_BYTES], found[MDL_DIGEST_BYTES];
+    search_outcome right;
+    uint8_t found[MDL_DIGEST_BYTES];
     uint32_t crashes = 0, repeats = 0, sessions = 0;
     uint64_t expired = 0, copies = 0, receipts = 0;
-    champion_alone(ledger_experiment, alone);
+    run_alone(ledger_experiment, &right);
     world *w = malloc(sizeof *w);
     assert_non_null(w);
     for (uint64_t seed = 1; seed <= 20; seed++) {
@@ -266,7 +206,7 @@ static void any_order_gives_the_same_champion(void **state) {
             assert_true(++steps < 100000);
         }
         champion_of(w, found);
-        assert_memory_equal(found, alone, sizeof alone);
+        assert_memory_equal(found, right.champion, sizeof found);
         mdl_coordinator_info info;
         mdl_coordinator_inform(w->s.logic, &info);
         assert_true(info.ended && info.jobs == 0 && info.credit > 0 && !info.failed);
@@ -280,6 +220,7 @@ static void any_order_gives_the_same_champion(void **state) {
         }
         world_close(w);
     }
+    free(right.job);
     free(w);
     /* What the test is about did happen. */
     print_message("%u crashes, %u repeats, %u sessions, %llu expiries, %llu copies, %llu receipts\n", crashes, repeats,
@@ -304,10 +245,11 @@ static int lied(const world *w, const uint8_t *key) {
 
 static void play_liars(world *w, const char *verification, liars *sum) {
     char json[1024];
-    uint8_t alone[MDL_DIGEST_BYTES], found[MDL_DIGEST_BYTES];
+    search_outcome right;
+    uint8_t found[MDL_DIGEST_BYTES];
     memset(sum, 0, sizeof *sum);
     ledger_verified_experiment(verification, json, sizeof json);
-    champion_alone(json, alone);
+    run_alone(json, &right);
     for (uint64_t seed = 1; seed <= 20; seed++) {
         world_open(w, json, seed);
         w->a[1].lies = 20;
@@ -318,7 +260,7 @@ static void play_liars(world *w, const char *verification, liars *sum) {
             assert_true(++steps < 100000);
         }
         champion_of(w, found); /* folds it all again, without the seed of the chain */
-        sum->same += memcmp(found, alone, sizeof alone) == 0;
+        sum->same += memcmp(found, right.champion, sizeof found) == 0;
         const mdl_ledger *l = mdl_coordinator_ledger(w->s.logic);
         const mdl_ledger_worker *worker;
         for (uint32_t i = 0; i < mdl_ledger_workers(l, &worker); i++) {
@@ -330,9 +272,9 @@ static void play_liars(world *w, const char *verification, liars *sum) {
         mdl_ledger_sums paid = mdl_ledger_sum(l);
         assert_true(paid.waiting == 0 && paid.paid + paid.forfeited == paid.accepted);
         sum->forfeited += paid.forfeited;
-        sum->checks += count_records(w, MDL_MSG_CHECK);
-        sum->verdicts += count_records(w, MDL_MSG_VERDICT);
-        sum->corrections += count_records(w, MDL_MSG_CORRECTION);
+        sum->checks += fake_count(&w->s, MDL_MSG_CHECK);
+        sum->verdicts += fake_count(&w->s, MDL_MSG_VERDICT);
+        sum->corrections += fake_count(&w->s, MDL_MSG_CORRECTION);
         assert_int_equal(mdl_ledger_owed(l), 0);
         for (uint32_t i = 0; i < mdl_ledger_workers(l, &worker); i++) {
             sum->corrected += worker[i].corrected;
@@ -340,6 +282,7 @@ static void play_liars(world *w, const char *verification, liars *sum) {
         sum->unrevealed += w->unrevealed;
         world_close(w);
     }
+    free(right.job);
     print_message("%llu checks, %llu verdicts, %u of 40 convicted, %llu updates forfeited, %u not revealed, %u of 20 "
                   "champions the same\n",
                   (unsigned long long)sum->checks, (unsigned long long)sum->verdicts, sum->convicted,
@@ -399,12 +342,9 @@ static void history_rebuilds_the_evolution(void **state) {
     fake_new_session(&a->w);
     free(assert_type(fake_ask(&w->s, &a->w, fake_hello()), MDL_MSG_WELCOME).blob.at);
 
-    uint32_t genes = w->life->layout.genes;
-    float *prior = calloc(2 * (size_t)genes, sizeof *prior);
-    mdl_gene_prior p = mdl_genome_search_prior(&w->x, &w->life->layout, prior);
-    size_t size = mdl_evolution_bytes(&w->x.evolution, genes);
-    void *room = aligned_alloc(64, (size + 63) / 64 * 64);
-    mdl_evolution *e = mdl_evolution_init(room, &w->x.evolution, &p);
+    search rebuilt;
+    search_open(&rebuilt, ledger_experiment, 1);
+    mdl_evolution *e = rebuilt.e;
     uint8_t digest[MDL_DIGEST_BYTES];
 
     mdl_message m = fake_message(MDL_MSG_SYNC);
@@ -433,8 +373,7 @@ static void history_rebuilds_the_evolution(void **state) {
     assert_memory_equal(digest, h.m.as.history.state, sizeof digest);
     assert_int_equal(h.blob.size, 0);
     free(h.blob.at);
-    free(room);
-    free(prior);
+    search_close(&rebuilt);
     world_close(w);
     free(w);
 }

@@ -2,52 +2,7 @@
  * however networks are cut and whoever dies, every job's answer and the champion
  * are those of one process; and who lies is named. */
 #include "tests/coordinator/shard_world.h"
-
-/* What one process makes of an experiment: answers of all jobs, and the champion. */
-typedef struct alone {
-    mdl_job_result *job; /* of all generations, one behind the other */
-    uint32_t jobs, generation_first[16];
-    uint64_t updates;
-    uint8_t champion[MDL_DIGEST_BYTES];
-} alone;
-
-static void run_alone(const char *json, alone *out) {
-    mdl_experiment x;
-    memset(out, 0, sizeof *out);
-    assert_int_equal(mdl_experiment_parse((const uint8_t *)json, strlen(json), &x, NULL), MDL_OK);
-    size_t size = mdl_life_bytes(&x, 1);
-    void *memory = aligned_alloc(64, (size + 63) / 64 * 64);
-    mdl_life *life = mdl_life_init(memory, &x, 1, NULL);
-    uint32_t genes = life->layout.genes;
-    float *prior = calloc(2 * (size_t)genes, sizeof *prior), *genome = calloc(genes, sizeof *genome);
-    mdl_gene_prior p = mdl_genome_search_prior(&x, &life->layout, prior);
-    size = mdl_evolution_bytes(&x.evolution, genes);
-    void *room = aligned_alloc(64, (size + 63) / 64 * 64);
-    mdl_evolution *e = mdl_evolution_init(room, &x.evolution, &p);
-    while (!mdl_evolution_done(e)) {
-        uint32_t jobs = mdl_evolution_job_count(e);
-        int64_t *fitness = calloc(jobs, sizeof *fitness);
-        out->generation_first[mdl_evolution_generation(e)] = out->jobs;
-        for (uint32_t i = 0; i < jobs; i++) {
-            out->job = fake_more(out->job, out->jobs, sizeof *out->job);
-            mdl_unit_job(life, e, i, genome, NULL, &out->job[out->jobs]);
-            fitness[i] = out->job[out->jobs].fitness;
-            out->updates += out->job[out->jobs++].updates;
-        }
-        assert_int_equal(mdl_evolution_advance(e, fitness, jobs), MDL_OK);
-        free(fitness);
-    }
-    assert_int_equal(mdl_evolution_champion(e, UINT32_MAX, genome, NULL, NULL, NULL), MDL_OK);
-    mdl_digest d;
-    mdl_digest_init(&d);
-    mdl_sink sink = mdl_digest_sink(&d);
-    mdl_put_f32s(&sink, genome, genes);
-    mdl_digest_final(&d, out->champion);
-    free(memory);
-    free(room);
-    free(prior);
-    free(genome);
-}
+#include "tests/support/search.h"
 
 /* What the ledger holds, by a fold of its own that verifies every signature. */
 typedef struct told {
@@ -87,22 +42,14 @@ static int transcript_is_right(const stage *w, const mdl_ledger *l, uint32_t job
     return !fault.found;
 }
 
-static void read_ledger(stage *w, const alone *right, told *out) {
-    static uint8_t pae[MDL_PAE_BYTES_MAX];
-    static uint64_t room[MDL_LIST_MAX];
-    mdl_breach breach;
+static void read_ledger(stage *w, const search_outcome *right, told *out) {
+    static uint64_t list[MDL_LIST_MAX];
     mdl_blobs blobs = {fake_get, &w->s};
     mdl_ledger *l = mdl_ledger_new(w->s.config.key, &blobs);
     memset(out, 0, sizeof *out);
     for (size_t i = 0; i < w->s.records; i++) {
-        mdl_envelope e;
-        mdl_message m;
-        mdl_rule rule = mdl_ledger_apply(l, w->s.record[i].at, w->s.record[i].size, 0, &breach);
-        if (rule != MDL_RULE_OK) {
-            fail_msg("record %zu breaks %s: %s", i, mdl_rule_name((int)rule), breach.text);
-        }
-        assert_int_equal(mdl_envelope_decode(w->s.record[i].at, w->s.record[i].size, pae, &e), MDL_OK);
-        assert_int_equal(mdl_message_of(&e, (mdl_list_room){room, MDL_LIST_MAX}, &m, NULL), MDL_OK);
+        fake_apply(&w->s, i, l);
+        mdl_message m = fake_read(&w->s, i, list);
         if (m.type == MDL_MSG_JOINED) {
             const mdl_job_result *j = &right->job[right->generation_first[m.as.joined.generation] + m.as.joined.job];
             out->joined++;
@@ -160,7 +107,7 @@ static void any_cut_gives_the_same_answers(void **state) {
         for (uint32_t i = 0; i < 4; i++) {
             for (uint32_t players = 1; players <= CAST; players += m + (shards[i] == 2 ? 3 : 1)) {
                 char sharding[64];
-                alone right;
+                search_outcome right;
                 told found;
                 snprintf(sharding, sizeof sharding, "{\"shards\":%u,\"snapshot_windows\":4}", shards[i]);
                 const char *json = experiment(models[m], windows[(i + players) % 2], sharding, "\"off\"");
@@ -188,7 +135,7 @@ static void deaths_and_crashes_change_nothing(void **state) {
     static stage w;
     uint32_t deaths = 0, crashes = 0, states = 0, silent = 0, windows = 0;
     for (uint64_t seed = 1; seed <= 5; seed++) {
-        alone right;
+        search_outcome right;
         told found;
         const char *json =
             experiment(seed % 2 ? "hmn" : "neuraxon", 2, "{\"shards\":4,\"snapshot_windows\":3}", "\"off\"");
@@ -220,7 +167,7 @@ static void replicas_find_a_liar(void **state) {
     uint64_t spent = 0;
     uint32_t again = 0;
     for (uint32_t i = 0; i < 6; i++) {
-        alone right;
+        search_outcome right;
         told found;
         const char *json = experiment("hmn", 2, "{\"shards\":4,\"replicas\":2,\"snapshot_windows\":3}", "\"off\"");
         run_alone(json, &right);
@@ -251,7 +198,7 @@ static void a_check_names_a_liar(void **state) {
     static stage w;
     uint32_t named = 0;
     for (uint32_t i = 0; i < 8; i++) {
-        alone right;
+        search_outcome right;
         told found;
         const char *json =
             experiment("hmn", 2, "{\"shards\":4,\"snapshot_windows\":3}", "{\"probation\":1000,\"plant_ppm\":0}");
@@ -282,7 +229,7 @@ static void a_check_names_a_liar(void **state) {
 static void memory_cuts_networks(void **state) {
     (void)state;
     static stage w;
-    alone right;
+    search_outcome right;
     told found;
     mdl_experiment x;
     uint64_t largest[9] = {0};

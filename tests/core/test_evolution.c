@@ -106,7 +106,7 @@ static void jobs_are_listed_and_pure(void **state) {
         assert_false(mdl_evolution_done(r.e));
         uint32_t count = mdl_evolution_job_count(r.e);
         assert_int_equal(count, counts[g]);
-        bytes before = saved(r.e);
+        bytebuf before = saved(r.e);
         float forward[31][10], backward[31][10];
         for (uint32_t i = 0; i < count; i++) {
             mdl_job job;
@@ -130,7 +130,7 @@ static void jobs_are_listed_and_pure(void **state) {
             mdl_evolution_job(r.e, i, &job, backward[i]);
         }
         assert_memory_equal(forward, backward, count * sizeof forward[0]);
-        bytes after = saved(r.e);
+        bytebuf after = saved(r.e);
         assert_memory_equal(before.at, after.at, before.size);
         free(before.at);
         free(after.at);
@@ -153,7 +153,7 @@ static void candidates_follow_the_spec(void **state) {
     }
     run_restart(&r);
     for (uint32_t g = 0; g < 3; g++) {
-        bytes b = saved(r.e);
+        bytebuf b = saved(r.e);
         for (uint32_t k = 0; k < 3; k++) {
             float centre[2][7], variance[7];
             read_array(&r, &b, k, 0, centre[0]);
@@ -252,7 +252,7 @@ static void ga_keeps_the_best_as_parents(void **state) {
     r.result[9] = 5;
     r.result[4] = r.result[11] = r.result[7] = 2; /* ties: 4 and 7 are in, 11 is not */
     assert_int_equal(mdl_evolution_advance(r.e, r.result, 16), MDL_OK);
-    bytes b = saved(r.e);
+    bytebuf b = saved(r.e);
     for (uint32_t p = 0; p < 3; p++)
         read_array(&r, &b, 0, p, parents[p]);
     free(b.at);
@@ -376,7 +376,7 @@ static void migration_moves_the_best_to_the_worst(void **state) {
             assert_int_equal(mdl_evolution_advance(r.e, r.result, count), MDL_OK);
             if (g == 1) { /* the first validation is not yet a migration */
                 assert_int_equal(mdl_evolution_champion(r.e, worst, best, NULL, NULL, NULL), MDL_OK);
-                bytes b = saved(r.e);
+                bytebuf b = saved(r.e);
                 read_array(&r, &b, worst, 0, centre);
                 assert_memory_not_equal(best, centre, sizeof best);
                 free(b.at);
@@ -387,7 +387,7 @@ static void migration_moves_the_best_to_the_worst(void **state) {
         assert_int_equal(mdl_evolution_champion(r.e, from, best, NULL, &generation, NULL), MDL_OK);
         assert_int_equal(generation, 1);
         run_evaluate(&r, sphere);
-        bytes b = saved(r.e);
+        bytebuf b = saved(r.e);
         size_t at = 60 + 32 * 3 + 4;
         double u[2] = {read_f64(&b, at), read_f64(&b, at + 8)};
         for (size_t p = 0; p < (worst == 1 ? 2 : 1); p++) {
@@ -450,7 +450,7 @@ static void islands_do_not_disturb_each_other(void **state) {
         assert_int_equal(mdl_evolution_advance(a.e, a.result, count), MDL_OK);
         assert_int_equal(mdl_evolution_advance(b.e, b.result, count), MDL_OK);
     }
-    bytes x = saved(a.e), y = saved(b.e);
+    bytebuf x = saved(a.e), y = saved(b.e);
     size_t ga = island_offset(&a, 1), cma = island_offset(&a, 2);
     assert_memory_equal(x.at, y.at, ga);
     assert_memory_not_equal(x.at + ga, y.at + ga, cma - ga);

@@ -39,7 +39,7 @@ static void es_step_is_adam_on_the_rank_gradient(void **state) {
     run r;
     open_one(&r, MDL_ES);
     for (uint32_t g = 0; g < 30; g++) {
-        bytes b = saved(r.e);
+        bytebuf b = saved(r.e);
         float theta[GENES], m[GENES], v[GENES];
         read_array(&r, &b, 0, 0, theta);
         read_array(&r, &b, 0, 1, m);
@@ -78,7 +78,7 @@ static void es_without_a_winner_stands_still(void **state) {
     run r;
     open_one(&r, MDL_ES);
     float before[GENES], after[GENES];
-    bytes b = saved(r.e);
+    bytebuf b = saved(r.e);
     read_array(&r, &b, 0, 0, before);
     free(b.at);
     for (uint32_t i = 0; i < POP; i++)
@@ -126,7 +126,7 @@ static void cma_step_is_ros_and_hansen(void **state) {
     int stalled = 0, ties = 0;
     for (uint32_t g = 0; g < 60; g++) {
         float old[4][GENES], new[4][GENES]; /* mean, C, p_sigma, p_c */
-        bytes b = saved(r.e);
+        bytebuf b = saved(r.e);
         for (size_t a = 0; a < 4; a++)
             read_array(&r, &b, 0, a, old[a]);
         double sigma = read_f64(&b, island_offset(&r, 0) + 36);
@@ -191,7 +191,7 @@ static void cma_step_has_a_floor(void **state) {
         memset(r.result, 0, count * sizeof *r.result); /* all tied: the path shrinks, so the step does */
         assert_int_equal(mdl_evolution_advance(r.e, r.result, count), MDL_OK);
     }
-    bytes b = saved(r.e);
+    bytebuf b = saved(r.e);
     assert_true(read_f64(&b, island_offset(&r, 0) + 36) == (double)0.1f);
     free(b.at);
     run_close(&r);
@@ -212,7 +212,7 @@ static void meta_step_is_spsa_over_all_pairs(void **state) {
     const size_t u_at = 60 + 32 * 3 + 4;
     double moved = 0;
     for (uint32_t g = 0; g < 8; g++) {
-        bytes b = saved(r.e);
+        bytebuf b = saved(r.e);
         double u[2] = {read_f64(&b, u_at), read_f64(&b, u_at + 8)}, gradient[2] = {0, 0}, pairs = 28;
         /* The same state with meta-learning off shows the unmultiplied genomes. */
         mdl_evolution_spec off = spec;
@@ -220,7 +220,7 @@ static void meta_step_is_spsa_over_all_pairs(void **state) {
         run_open(&plain, &off, GENES);
         plain.prior = r.prior;
         run_restart(&plain);
-        bytes zero = saved(plain.e);
+        bytebuf zero = saved(plain.e);
         memcpy(zero.at + u_at + 16, b.at + u_at + 16, b.size - u_at - 16);
         memcpy(zero.at + u_at - 4, b.at + u_at - 4, 4);
         assert_int_equal(mdl_evolution_load(plain.e, zero.at, zero.size), MDL_OK);
@@ -278,7 +278,7 @@ static void meta_learns_which_rate_pays(void **state) {
     /* Genes stay near 1 in the first generations, so only the multipliers differ much. */
     for (uint32_t g = 0; g < 40; g++)
         run_generation(&r, wants_much_local);
-    bytes b = saved(r.e);
+    bytebuf b = saved(r.e);
     size_t at = 60 + 32 * 3 + 4;
     assert_true(read_f64(&b, at) > 0.2);
     assert_true(read_f64(&b, at + 8) < -0.2);
@@ -355,7 +355,7 @@ static void only_ranks_matter(void **state) {
         run_generation(&a, sphere);
         run_generation(&b, squashed_sphere);
     }
-    bytes x = saved(a.e), y = saved(b.e);
+    bytebuf x = saved(a.e), y = saved(b.e);
     for (uint32_t k = 0; k < 3; k++) { /* all but the four recorded fitnesses */
         size_t at = island_offset(&a, k) + 32, end = k < 2 ? island_offset(&a, k + 1) : x.size;
         assert_memory_equal(x.at + at, y.at + at, end - at);

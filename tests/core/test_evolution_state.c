@@ -27,7 +27,7 @@ static void a_loaded_run_goes_on_unchanged(void **state) {
     open_lively(&r, 12, 11);
     open_lively(&copy, 12, 11);
     for (uint32_t g = 0;; g++) {
-        bytes b = saved(r.e);
+        bytebuf b = saved(r.e);
         assert_int_equal(mdl_evolution_load(copy.e, b.at, b.size), MDL_OK);
         free(b.at);
         assert_int_equal(mdl_evolution_generation(copy.e), g);
@@ -48,7 +48,7 @@ static void states_of_other_runs_are_refused(void **state) {
     run r, other;
     open_lively(&r, 8, 5);
     run_generation(&r, sphere);
-    bytes b = saved(r.e);
+    bytebuf b = saved(r.e);
     for (int change = 0; change < 18; change++) {
         mdl_evolution_spec spec = lively_spec(8);
         mdl_gene_prior prior = {5, r.mean, r.sd, 0, 4};
@@ -111,11 +111,11 @@ static void states_of_other_runs_are_refused(void **state) {
         run_open(&other, &spec, 6);
         other.prior = prior;
         run_restart(&other);
-        bytes fresh = saved(other.e);
+        bytebuf fresh = saved(other.e);
         mdl_err err = mdl_evolution_load(other.e, b.at, b.size);
         /* Fewer islands make a shorter head, whose bytes differ all the same. */
         assert_int_equal(err, MDL_EMISMATCH);
-        bytes after = saved(other.e);
+        bytebuf after = saved(other.e);
         assert_memory_equal(after.at, fresh.at, fresh.size);
         free(fresh.at);
         free(after.at);
@@ -132,7 +132,7 @@ static void truncated_and_longer_states_are_refused(void **state) {
     open_lively(&fresh, 4, 3);
     for (int g = 0; g < 3; g++)
         run_generation(&r, sphere);
-    bytes b = saved(r.e);
+    bytebuf b = saved(r.e);
     for (size_t size = 0; size < b.size; size++) {
         /* A block of exactly this size, so that a sanitizer sees a byte read past it. */
         uint8_t *cut = malloc(size ? size : 1);
@@ -173,11 +173,11 @@ static void any_flipped_bit_is_refused_or_harmless(void **state) {
     open_lively(&plain, 4, 3);
     uint32_t refused = 0, accepted = 0;
     for (int g = 0; g < 4; g++) {
-        bytes b = saved(plain.e);
+        bytebuf b = saved(plain.e);
         for (size_t bit = 0; bit < 8 * b.size; bit++) {
             b.at[bit / 8] ^= (uint8_t)(1u << bit % 8);
             mdl_err err = mdl_evolution_load(r.e, b.at, b.size);
-            bytes after = saved(r.e);
+            bytebuf after = saved(r.e);
             if (err == MDL_OK) {
                 accepted++;
                 assert_memory_equal(after.at, b.at, b.size);
@@ -185,13 +185,13 @@ static void any_flipped_bit_is_refused_or_harmless(void **state) {
                 /* The next state must be one that a load accepts too. */
                 if (!mdl_evolution_done(r.e)) {
                     run_generation(&r, sphere);
-                    bytes next = saved(r.e);
+                    bytebuf next = saved(r.e);
                     assert_int_equal(mdl_evolution_load(r.e, next.at, next.size), MDL_OK);
                     free(next.at);
                 }
             } else {
                 refused++;
-                bytes unused = saved(fresh.e);
+                bytebuf unused = saved(fresh.e);
                 assert_memory_equal(after.at, unused.at, unused.size);
                 free(unused.at);
             }
@@ -242,7 +242,7 @@ static void extremes_keep_every_invariant(void **state) {
                     r.result[i] = (mdl_draw_u32(&s) & 1u) ? (int64_t)1 << 52 : -((int64_t)1 << 52);
             }
             assert_int_equal(mdl_evolution_advance(r.e, r.result, count), MDL_OK);
-            bytes b = saved(r.e);
+            bytebuf b = saved(r.e);
             assert_int_equal(mdl_evolution_load(r.e, b.at, b.size), MDL_OK);
             free(b.at);
         }
@@ -250,7 +250,7 @@ static void extremes_keep_every_invariant(void **state) {
     }
 }
 
-static uint64_t fnv_bytes(uint64_t h, const bytes *b) {
+static uint64_t fnv_bytes(uint64_t h, const bytebuf *b) {
     for (size_t i = 0; i < b->size; i++)
         h = (h ^ b->at[i]) * 0x100000001b3u;
     return h;
@@ -260,7 +260,7 @@ static void run_of_the_spec(void *ctx, size_t count, char **field) {
     run *r = ctx;
     assert_int_equal(count, 2);
     assert_int_equal(vectors_u64(field[0]), mdl_evolution_generation(r->e));
-    bytes b = saved(r->e);
+    bytebuf b = saved(r->e);
     if (fnv_bytes(FNV_START, &b) != vectors_u64(field[1]))
         fail_msg("generation %s: digest is 0x%016llx", field[0], (unsigned long long)fnv_bytes(FNV_START, &b));
     free(b.at);
@@ -284,7 +284,7 @@ static void ten_generations_have_the_golden_digest(void **state) {
     open_lively(&r, 16, 21);
     uint64_t h = FNV_START;
     for (;;) {
-        bytes b = saved(r.e);
+        bytebuf b = saved(r.e);
         h = fnv_bytes(h, &b);
         free(b.at);
         if (mdl_evolution_done(r.e))

@@ -197,7 +197,7 @@ static int differ(const mdl_experiment *a, const mdl_experiment *b) {
     memcpy(genome + lb->globals, p.genome + la->globals, (la->genes - la->globals) * sizeof *genome);
     mdl_life_genome(other, genome);
     hmn_scripted_begin(other, SCRIPT, KEY);
-    hmn_bytes one = {NULL, 0, 0}, two = {NULL, 0, 0};
+    bytebuf one = {0}, two = {0};
     int found = 0;
     for (uint32_t k = 0; k < STEPS / a->network.window && !found; k++) {
         hmn_scripted_window(p.life, SCRIPT);

@@ -62,7 +62,7 @@ static void assert_paths_agree(const mdl_experiment *x, uint32_t number, uint32_
     float *genome = neuraxon ? nx_genome(x, number) : hmn_genome(x, number);
     mdl_life *life[PATHS_MAX] = {NULL};
     void *memory[PATHS_MAX] = {NULL};
-    hmn_bytes portable = {NULL, 0, 0}, path = {NULL, 0, 0};
+    bytebuf portable = {0}, path = {0};
     for (uint32_t k = 0; k < count; k++) {
         life[k] = hmn_life(x, 1, paths[k], &memory[k]);
         mdl_life_genome(life[k], genome);
@@ -167,7 +167,7 @@ static void test_closed(void **state) {
         float *genome = hmn_genome(&x, i);
         memset(genome + l.phases, 0, l.synapses * sizeof *genome);
         genome[l.globals + MDL_GENE_OMEGA] = 2.0f;
-        hmn_bytes portable = {NULL, 0, 0}, path = {NULL, 0, 0};
+        bytebuf portable = {0}, path = {0};
         for (uint32_t k = 0; k < count; k++) {
             void *memory;
             mdl_life *life = hmn_life(&x, 1, paths[k], &memory);

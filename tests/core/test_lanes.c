@@ -82,14 +82,14 @@ typedef struct outcome {
     uint32_t times, windows;
     int64_t fitness, score;
     uint32_t action;
-    hmn_bytes modulation;
+    bytebuf modulation;
 } outcome;
 
 typedef struct record {
     uint64_t seed;
     uint32_t count, oldest;
     outcome life[LIVES_MAX];
-    hmn_bytes network;
+    bytebuf network;
 } record;
 
 static mdl_lot lot(void *ctx, uint32_t i) {
@@ -109,7 +109,7 @@ static void over(void *ctx, uint32_t i, const mdl_life *l) {
     o->fitness = mdl_task_fitness(&l->conductor.task);
     o->score = mdl_task_score(&l->conductor.task);
     o->action = l->conductor.action[0];
-    mdl_sink sink = {hmn_bytes_write, &o->modulation};
+    mdl_sink sink = {bytebuf_write, &o->modulation};
     mdl_life_save_modulation(l, &sink);
     if (i + 1 == r->count) {
         sink.ctx = &r->network;

@@ -289,16 +289,16 @@ static void test_bytes(void **state) {
     mdl_modulation m, back;
     mdl_task_out out = {.flags = MDL_OUT_REWARD | MDL_OUT_TEACH, .reward = 0.25f};
     mdl_partials sum = {fixed(1.0), fixed(0.5), fixed(0.1)};
-    hmn_bytes a = {NULL, 0, 0}, b = {NULL, 0, 0};
+    bytebuf a = {0}, b = {0};
     mdl_modulation_init(&m, &p, KEY, &out);
     for (int i = 0; i < 5; i++)
         mdl_modulation_next(&m, &p, KEY, 3, &sum, 8, 2, 1, &out);
-    mdl_modulation_save(&m, &(mdl_sink){hmn_bytes_write, &a});
+    mdl_modulation_save(&m, &(mdl_sink){bytebuf_write, &a});
     assert_int_equal(a.size, 4 * 31);
     mdl_reader r = {a.at, a.size, 0};
     mdl_modulation_load(&back, &p, &r);
     assert_true(!r.bad && r.left == 0);
-    mdl_modulation_save(&back, &(mdl_sink){hmn_bytes_write, &b});
+    mdl_modulation_save(&back, &(mdl_sink){bytebuf_write, &b});
     assert_memory_equal(a.at, b.at, a.size);
     /* window 5, step 15, flags, flags before, action, one reward in the meta-period's count */
     const uint32_t head[] = {5, 15, 9, 9, 1, 1, 0};
@@ -322,8 +322,8 @@ static void test_negative_is_refused(void **state) {
     mdl_task_out out = {.flags = 0};
     mdl_modulation_init(&m, &p, KEY, &out);
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
-        hmn_bytes a = {NULL, 0, 0};
-        mdl_modulation_save(&m, &(mdl_sink){hmn_bytes_write, &a});
+        bytebuf a = {0};
+        mdl_modulation_save(&m, &(mdl_sink){bytebuf_write, &a});
         memcpy(a.at + 4 * expected[i].field, "\0\0\0\xbe", 4); /* -1/8 */
         mdl_reader r = {a.at, a.size, 0};
         mdl_modulation_load(&back, &p, &r);

@@ -309,14 +309,14 @@ static void test_bytes(void **state) {
     hmn_scripted_begin(l, SCRIPT, KEY);
     for (int k = 0; k < 30; k++)
         hmn_scripted_window(l, SCRIPT);
-    hmn_bytes a = {NULL, 0, 0}, b = {NULL, 0, 0};
-    mdl_modulation_save(&l->conductor.modulation[0], &(mdl_sink){hmn_bytes_write, &a});
+    bytebuf a = {0}, b = {0};
+    mdl_modulation_save(&l->conductor.modulation[0], &(mdl_sink){bytebuf_write, &a});
     assert_int_equal(a.size, 4 * (31 + 12));
     mdl_modulation back;
     mdl_reader r = {a.at, a.size, 0};
     mdl_modulation_load(&back, &l->params, &r);
     assert_true(!r.bad && r.left == 0);
-    mdl_modulation_save(&back, &(mdl_sink){hmn_bytes_write, &b});
+    mdl_modulation_save(&back, &(mdl_sink){bytebuf_write, &b});
     assert_memory_equal(a.at, b.at, a.size);
     assert_memory_equal(back.levels.level, l->conductor.modulation[0].levels.level, sizeof back.levels.level);
     /* tonic and phasic dopamine are held at 0; the rest has ranges */

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "tests/support/network_cases.h"
 #include "tests/support/spec_network.h"
 
 enum { SCRIPT = 5, KEY = 77 };
@@ -39,39 +40,12 @@ static mdl_experiment sampled(uint32_t i) {
     return x;
 }
 
-static void same(const hmn_bytes *a, const hmn_bytes *b) {
-    assert_int_equal(a->size, b->size);
-    assert_memory_equal(a->at, b->at, a->size);
-}
-
 static void test_cut_invariance(void **state) {
     (void)state;
     for (uint32_t i = 0; i < 24; i++) {
         mdl_experiment x = sampled(i);
-        uint32_t cuts[] = {1, 2, 3, x.network.regions};
         float *genome = hmn_genome(&x, i);
-        mdl_life *life[4];
-        void *memory[4];
-        hmn_bytes whole = {NULL, 0, 0}, part = {NULL, 0, 0};
-        for (uint32_t c = 0; c < 4; c++) {
-            cuts[c] = cuts[c] < x.network.regions ? cuts[c] : x.network.regions;
-            life[c] = hmn_life(&x, cuts[c], NULL, &memory[c]);
-            mdl_life_genome(life[c], genome);
-            mdl_life_begin(life[c], KEY + i, 0, MDL_PART_TRAIN);
-        }
-        for (uint32_t k = 0; k < 25; k++) {
-            for (uint32_t c = 0; c < 4; c++)
-                assert_true(mdl_life_window(life[c]));
-            hmn_save(life[0], &whole);
-            for (uint32_t c = 1; c < 4; c++) {
-                hmn_save(life[c], &part);
-                same(&whole, &part);
-            }
-        }
-        for (uint32_t c = 0; c < 4; c++)
-            free(memory[c]);
-        free(whole.at);
-        free(part.at);
+        assert_int_equal(check_cuts_and_kernels(&x, genome, 0, KEY + i, 25), 25);
         free(genome);
     }
 }
@@ -100,7 +74,7 @@ static void test_any_owner_any_order(void **state) {
             mdl_shard_init(&shard[c], &arena, &x, owner, SHARDS - 1 - c, mdl_kernel_best());
         dealt->shard = shard;
         dealt->shards = SHARDS;
-        hmn_bytes a = {NULL, 0, 0}, b = {NULL, 0, 0};
+        bytebuf a = {0}, b = {0};
         mdl_life *both[2] = {whole, dealt};
         for (int l = 0; l < 2; l++) {
             mdl_life_genome(both[l], genome);
@@ -110,7 +84,7 @@ static void test_any_owner_any_order(void **state) {
             assert_int_equal(hmn_scripted_window(whole, SCRIPT), hmn_scripted_window(dealt, SCRIPT));
             hmn_save(whole, &a);
             hmn_save(dealt, &b);
-            same(&a, &b);
+            assert_same_bytes(&a, &b);
         }
         free(a.at);
         free(b.at);
@@ -121,97 +95,22 @@ static void test_any_owner_any_order(void **state) {
     }
 }
 
-/* Saved in mid-life, loaded into another cut, and run on. */
 static void test_save_and_load(void **state) {
     (void)state;
     for (uint32_t i = 0; i < 24; i++) {
         mdl_experiment x = sampled(i);
         float *genome = hmn_genome(&x, i);
-        void *memory[2];
-        mdl_life *one = hmn_life(&x, 1, NULL, &memory[0]);
-        mdl_life *two = hmn_life(&x, x.network.regions > 1 ? 2 : 1, NULL, &memory[1]);
-        hmn_bytes a = {NULL, 0, 0}, b = {NULL, 0, 0};
-        mdl_life_genome(one, genome);
-        mdl_life_genome(two, genome);
-        mdl_life_begin(one, KEY, i, MDL_PART_TEST);
-        for (uint32_t k = 0; k < 7 + i; k++)
-            assert_true(mdl_life_window(one));
-        hmn_save(one, &a);
-        mdl_life_begin(two, KEY, i, MDL_PART_TEST);
-        for (uint32_t k = 0; k < 3; k++) /* a used life is as good as a new one */
-            assert_true(mdl_life_window(two));
-        assert_int_equal(mdl_life_load(two, a.at, a.size), MDL_OK);
-        two->conductor.task = one->conductor.task;
-        hmn_save(two, &b);
-        same(&a, &b);
-        assert_int_equal(one->conductor.windows, two->conductor.windows);
-        for (uint32_t k = 0; k < 20; k++) {
-            assert_true(mdl_life_window(one));
-            assert_true(mdl_life_window(two));
-            hmn_save(one, &a);
-            hmn_save(two, &b);
-            same(&a, &b);
-        }
-        free(a.at);
-        free(b.at);
-        free(memory[0]);
-        free(memory[1]);
+        check_save_and_load(&x, genome, x.network.regions > 1 ? 2 : 1, KEY, i, 7 + i);
         free(genome);
     }
 }
 
-/* Cut short anywhere: refused. One bit flipped: refused, or a state that saves
- * to the same bytes and runs on. A byte too many: refused. */
 static void test_damaged_states(void **state) {
     (void)state;
     for (uint32_t i = 0; i < 4; i++) {
         mdl_experiment x = sampled(2 + i);
         float *genome = hmn_genome(&x, i);
-        void *memory;
-        mdl_life *l = hmn_life(&x, 1, NULL, &memory);
-        hmn_bytes a = {NULL, 0, 0}, b = {NULL, 0, 0};
-        mdl_life_genome(l, genome);
-        mdl_life_begin(l, KEY, 0, MDL_PART_TRAIN);
-        for (uint32_t k = 0; k < 9; k++)
-            mdl_life_window(l);
-        mdl_task task = l->conductor.task;
-        hmn_save(l, &a);
-        for (size_t size = 0; size < a.size; size += 1 + size / 64) {
-            uint8_t *cut = malloc(size ? size : 1); /* its exact size, for the address sanitizer */
-            assert_non_null(cut);
-            memcpy(cut, a.at, size);
-            assert_int_not_equal(mdl_life_load(l, cut, size), MDL_OK);
-            free(cut);
-        }
-        uint32_t accepted = 0, refused = 0;
-        for (size_t bit = 0; bit < 8 * a.size; bit += bit < 8 * 200 ? 1 : 97) {
-            a.at[bit / 8] ^= (uint8_t)(1u << bit % 8);
-            mdl_life_begin(l, KEY, 0, MDL_PART_TRAIN);
-            if (mdl_life_load(l, a.at, a.size) == MDL_OK) {
-                accepted++;
-                hmn_save(l, &b);
-                same(&a, &b);
-                l->conductor.task = task;
-                for (uint32_t k = 0; k < 3; k++)
-                    mdl_life_window(l);
-                hmn_save(l, &b);
-                assert_int_equal(mdl_life_load(l, b.at, b.size), MDL_OK);
-            } else {
-                refused++;
-            }
-            a.at[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        }
-        assert_true(accepted > 100 && refused > 100);
-        uint8_t *longer = calloc(a.size + 1, 1);
-        assert_non_null(longer);
-        memcpy(longer, a.at, a.size);
-        assert_int_equal(mdl_life_load(l, longer, a.size + 1), MDL_ESIZE);
-        longer[0] ^= 1;
-        assert_int_equal(mdl_life_load(l, longer, a.size), MDL_EMAGIC);
-        free(longer);
-        free(a.at);
-        free(b.at);
-        free(memory);
+        check_damaged_states(&x, genome, KEY, 9, 97);
         free(genome);
     }
 }
@@ -313,12 +212,7 @@ static void test_extreme_genomes(void **state) {
         float *genome = hmn_genome(&x, i);
         void *memory;
         mdl_life *l = hmn_life(&x, 1, NULL, &memory);
-        mdl_stream s = {i, 0};
-        for (uint32_t g = 0; g < l->layout.genes; g++)
-            genome[g] = i == 5 ? 64.0f : mdl_draw_below(&s, 2) ? 64.0f : -64.0f;
-        if (i == 4)
-            for (uint32_t g = 0; g < l->layout.genes; g++)
-                genome[g] *= 0x1p120f; /* clamped before use */
+        extreme_genome(genome, l->layout.genes, i);
         mdl_life_genome(l, genome);
         hmn_scripted_begin(l, SCRIPT, KEY);
         for (uint32_t k = 0; k < 10000; k++) {
@@ -328,7 +222,7 @@ static void test_extreme_genomes(void **state) {
                 if (!(fabsf(r->w[c]) <= x.hmn.weight_max))
                     fail_msg("network %u, window %u: a weight is %g", i, k, (double)r->w[c]);
         }
-        hmn_bytes a = {NULL, 0, 0};
+        bytebuf a = {0};
         hmn_save(l, &a);
         assert_int_equal(mdl_life_load(l, a.at, a.size), MDL_OK);
         free(a.at);
@@ -376,8 +270,8 @@ static void network_case(void *ctx, size_t count, char **field) {
         spec_window(v->life, v->run);
     assert_int_equal(v->run, k + 1); /* in order of windows */
     if (field[0][0] == 'm') {
-        hmn_bytes b = {NULL, 0, 0};
-        mdl_modulation_save(&v->life->conductor.modulation[0], &(mdl_sink){hmn_bytes_write, &b});
+        bytebuf b = {0};
+        mdl_modulation_save(&v->life->conductor.modulation[0], &(mdl_sink){bytebuf_write, &b});
         mdl_reader r = {b.at, b.size, 0};
         assert_int_equal(b.size, 124);
         while (r.left > 0)

@@ -62,13 +62,13 @@ static int window(mdl_life *l, past *h) {
     return more;
 }
 
-static hmn_bytes bytes_of(const mdl_life *l) {
-    hmn_bytes b = {0};
-    mdl_life_save(l, &(mdl_sink){hmn_bytes_write, &b});
+static bytebuf bytes_of(const mdl_life *l) {
+    bytebuf b = {0};
+    mdl_life_save(l, &(mdl_sink){bytebuf_write, &b});
     return b;
 }
 
-static mdl_err resume(mdl_life *l, const past *h, const hmn_bytes *b) {
+static mdl_err resume(mdl_life *l, const past *h, const bytebuf *b) {
     int reads = mdl_task_reads_motors(&l->experiment->task);
     return mdl_life_resume(l, 77, 3, MDL_PART_TRAIN, h->windows, h->action, reads ? h->motor : NULL, b->at, b->size);
 }
@@ -83,15 +83,14 @@ static void try_life(const mdl_experiment *x, uint32_t stop) {
     mdl_life_begin(whole, 77, 3, MDL_PART_TRAIN);
     while (more && h.windows < stop)
         more = window(whole, &h);
-    hmn_bytes b = bytes_of(whole);
+    bytebuf b = bytes_of(whole);
     assert_int_equal(resume(later, &h, &b), MDL_OK);
     for (int i = 0; more && i < 200; i++) {
         more = window(whole, NULL);
         assert_int_equal(mdl_life_window(later), more);
     }
-    hmn_bytes at_end = bytes_of(whole), too = bytes_of(later);
-    assert_int_equal(at_end.size, too.size);
-    assert_memory_equal(at_end.at, too.at, too.size);
+    bytebuf at_end = bytes_of(whole), too = bytes_of(later);
+    assert_same_bytes(&at_end, &too);
     assert_int_equal(mdl_task_fitness(&whole->conductor.task), mdl_task_fitness(&later->conductor.task));
     assert_int_equal(mdl_task_score(&whole->conductor.task), mdl_task_score(&later->conductor.task));
     assert_int_equal(whole->conductor.windows, later->conductor.windows);
@@ -138,7 +137,7 @@ static void a_past_beyond_the_end_is_refused(void **state) {
     h.windows = WINDOWS;
     mdl_life_genome(l, genome);
     mdl_life_begin(l, 77, 3, MDL_PART_TRAIN);
-    hmn_bytes b = bytes_of(l);
+    bytebuf b = bytes_of(l);
     assert_int_equal(resume(l, &h, &b), MDL_ERANGE);
     free(b.at);
     free(genome);

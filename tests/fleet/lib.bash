@@ -1,14 +1,7 @@
 # Sourced by the scripts here: an experiment, coordinators and workers as processes of our own, and checks.
-set -euo pipefail
-: "${MODULON:?the path of the program}" "${FLEET:?the folder of the helper programs}" "${TEST_TMPDIR:?an empty directory}"
+source tests/cli/lib.bash
+: "${FLEET:?the folder of the helper programs}"
 long=${MODULON_NIGHTLY:-0}
-ours=() # every process that we started
-
-end_ours() {
-    for p in "${ours[@]}"; do kill -9 "$p" || true; done
-    wait || true
-}
-trap 'end_ours 2>/dev/null' EXIT
 
 fail() {
     echo "FAILED: $*" >&2
@@ -33,9 +26,6 @@ experiment() {
 END
 }
 
-# field NAME FILE: the text of the first "NAME":"..." in FILE.
-field() { grep -ao -m 1 "\"$1\":\"[^\"]*\"" "$2" | sed -n '1s/.*:"\(.*\)"/\1/p'; }
-
 # evolved FILE DIR: evolve on this machine alone; prints the champion's digest.
 evolved() {
     "$MODULON" evolve "$1" --out "$2" --json --quiet >"$2.json" || fail "evolve"
@@ -51,16 +41,8 @@ coordinator() {
     : >"$name.out"
     "$MODULON" coordinator "$file" --data "$name" --json "$@" >"$name.out" 2>>"$name.err" &
     pid=$!
-    ours+=("$pid")
-    for _ in $(seq 600); do
-        grep -q '"event":"listening"' "$name.out" && break
-        kill -0 "$pid" 2>/dev/null || fail "the coordinator did not start: $(tail -n 3 "$name.err")"
-        sleep 0.05
-    done
-    address=$(sed -n 's/.*"addresses":\["\([^"]*\)".*/\1/p' "$name.out" | head -n 1)
-    vkey=$(field vkey "$name.out")
+    listens "$pid" "$name"
     url=${address%#*}
-    [ -n "$address" ] && [ -n "$vkey" ] || fail "no address: $(cat "$name.out")"
 }
 
 # worker NAME ADDRESS ARGUMENT...: start one with key and data of that name. Sets worker_pid.

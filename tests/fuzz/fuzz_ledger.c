@@ -24,6 +24,8 @@
 #include "protocol/scan.h"
 #include "protocol/unit.h"
 #include "tests/fuzz/ledger_image.h"
+#include "tests/fuzz/signatures.h"
+#include "tests/fuzz/spoil.h"
 
 enum { SIGNERS = 4, BLOBS_MAX = 64, STEPS_MAX = 8, REFUSED_MAX = 2 };
 
@@ -64,6 +66,7 @@ typedef struct world {
     const image *was;  /* after the last record accepted */
     const uint8_t *at; /* input left */
     size_t left;
+    void (*accepted)(const struct world *w, const uint8_t *record, size_t size); /* NULL: nobody asks */
 } world;
 
 static uint8_t next(world *w) {
@@ -168,6 +171,8 @@ static void apply(world *w, const uint8_t *record, size_t size, int verified) {
     take_image(w->l, &now);
     w->was = &now;
     check_bytes(record, size);
+    if (w->accepted)
+        w->accepted(w, record, size);
 }
 
 /* ---- the message that could stand here ---- */
@@ -414,49 +419,6 @@ static void right_message(world *w, mdl_message *m, uint32_t *signer) {
     }
 }
 
-/* Another value for one field of the message, or none of them. */
-static void spoil(world *w, mdl_message *m) {
-    size_t count;
-    const mdl_field *field = mdl_message_fields(m->type, &count);
-    uint8_t which = next(w);
-    if (which < 128 || count == 0)
-        return;
-    field += which % count;
-    uint8_t *at = (uint8_t *)(uintptr_t)mdl_message_body(m) + field->offset;
-    uint64_t v = next(w);
-    uint32_t narrow = (uint32_t)v;
-    size_t length;
-    switch (field->kind) {
-    case MDL_KIND_U32:
-        if (v >= field->lo)
-            memcpy(at, &narrow, sizeof narrow);
-        break;
-    case MDL_KIND_U64:
-    case MDL_KIND_I64:
-        memcpy(at, &v, sizeof v);
-        break;
-    case MDL_KIND_HEX:
-    case MDL_KIND_BLOB:
-        at[v % field->hi] ^= (uint8_t)(1 + next(w) % 255);
-        break;
-    case MDL_KIND_TEXT: /* another character, a shorter text, or one more at its end */
-        length = strlen((const char *)at);
-        if (length < field->hi)
-            at[7 * v % (length + 1)] = next(w);
-        break;
-    case MDL_KIND_FITNESSES: /* both lists begin with their count */
-        narrow %= 9;
-        memcpy(at, &narrow, sizeof narrow);
-        break;
-    case MDL_KIND_INDICES:
-        narrow %= m->as.close.results.count + 1;
-        memcpy(at, &narrow, sizeof narrow);
-        break;
-    default:
-        break;
-    }
-}
-
 /* An envelope of `m` with a signature of zeros; its size, 0 when a field is out of range. */
 static size_t wrap(const mdl_message *m, uint32_t signer, uint8_t *out, size_t room) {
     static uint8_t payload[MDL_PAYLOAD_BYTES_MAX];
@@ -528,7 +490,10 @@ static void step(world *w) {
     m.head.seq = mdl_ledger_size(w->l);
     w->forget = op >= 200 && op < 210;
     right_message(w, &m, &signer);
-    spoil(w, &m);
+    input in = {w->at, w->left};
+    spoil(&in, &m, 8);
+    w->at = in.at;
+    w->left = in.left;
     if (op >= 210 && op < 220)
         m.head.session[0] = next(w);
     if (op >= 220 && op < 230)
@@ -599,13 +564,18 @@ static uint32_t stage_of(uint8_t byte) {
     return (uint32_t)(byte < PICKED ? byte % PLAIN : PLAIN + (byte - PICKED) % (STAGES - PLAIN));
 }
 
+enum { RECORDS_MAX = 64 };
+
 typedef struct stage {
-    world w; /* its fold is made again when it has changed, for its image has addresses */
+    world w; /* its fold is made again, from the records, when it has changed, for its image has addresses */
+    blob record[RECORDS_MAX];
+    size_t records;
     image image;
 } stage;
 
 static stage made[STAGES];
-static world *playing; /* whose blobs they are */
+static world *playing;   /* whose blobs they are */
+static stage *recording; /* that is made for the first time */
 static const mdl_blobs source = {find, &playing};
 
 static void play(world *w, uint32_t s) {
@@ -641,19 +611,45 @@ static void prepare_fixed(void) {
     }
 }
 
-static void prepare_stage(uint32_t s) {
-    world *w = &made[s].w;
-    mdl_ledger_free(w->l);
-    for (size_t i = 0; i < w->blobs; i++)
-        free(w->blob[i].bytes);
-    memset(w, 0, sizeof *w);
+static void keep_record(const world *w, const uint8_t *record, size_t size) {
+    stage *of = recording;
+    (void)w;
+    MDL_ASSERT(of->records < RECORDS_MAX);
+    of->record[of->records].bytes = malloc(size);
+    MDL_ASSERT(of->record[of->records].bytes);
+    memcpy(of->record[of->records].bytes, record, size);
+    of->record[of->records++].size = size;
+}
+
+static void open_fold(world *w) {
     playing = w;
-    w->verified = s >= PLAIN;
-    store(w, experiment[w->verified], strlen(experiment[w->verified]));
+    mdl_ledger_free(w->l);
     w->l = mdl_ledger_new(fixed.key[0], &source);
     MDL_ASSERT(w->l);
+}
+
+static void prepare_stage(uint32_t s) {
+    world *w = &made[s].w;
+    w->verified = s >= PLAIN;
+    store(w, experiment[w->verified], strlen(experiment[w->verified]));
+    open_fold(w);
+    recording = &made[s];
+    w->accepted = keep_record;
     play(w, s);
+    w->accepted = NULL;
     take_image(w->l, &made[s].image);
+}
+
+/* As it was before an execution changed it. */
+static void restore_stage(uint32_t s) {
+    stage *of = &made[s];
+    mdl_breach b;
+    open_fold(&of->w);
+    for (size_t i = 0; i < of->records; i++) {
+        mdl_rule rule = mdl_ledger_apply(of->w.l, of->record[i].bytes, of->record[i].size, 1, &b);
+        MDL_ASSERT(rule == MDL_RULE_OK);
+    }
+    take_image(of->w.l, &of->image);
 }
 
 static void prepare(void) {
@@ -685,6 +681,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         free(w.blob[i].bytes);
     /* A refused record changes nothing, but a closing may have been foreseen. */
     if (mdl_ledger_size(w.l) != size_before || w.l->foreseen)
-        prepare_stage(stage_of(data[0]));
+        restore_stage(stage_of(data[0]));
     return 0;
 }

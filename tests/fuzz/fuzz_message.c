@@ -1,7 +1,6 @@
-/* Payloads. The first byte chooses the type; the rest is the payload, or, when it
- * does not begin as one, what follows a right head. What decodes is encoded to
- * the same bytes, in exactly the room it needs and within the size that the
- * table promises. */
+/* Payloads. The type's name, then the payload or, from a comma on, what follows a
+ * right head. What decodes is encoded to the same bytes, in exactly the room it
+ * needs and within the size that the table promises. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,20 +36,30 @@ static void check(mdl_message_type type, const uint8_t *payload, size_t size) {
     MDL_ASSERT(shape == MDL_OK || shape == MDL_EMISMATCH);
 }
 
+/* The type whose name these bytes are, or MDL_MSG_COUNT. */
+static mdl_message_type type_of(const uint8_t *name, size_t size) {
+    int type = 0;
+    while (type < MDL_MSG_COUNT && (strlen(mdl_message_name((mdl_message_type)type)) != size ||
+                                    memcmp(mdl_message_name((mdl_message_type)type), name, size) != 0))
+        type++;
+    return (mdl_message_type)type;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    if (size < 2) {
+    size_t name = 0;
+    while (name < size && data[name] != '{' && data[name] != ',')
+        name++;
+    if (name == 0 || name == size)
         return 0;
-    }
-    mdl_message_type type = (mdl_message_type)(data[0] % MDL_MSG_COUNT);
-    if (data[1] == '{') {
-        check(type, data + 1, size - 1);
+    mdl_message_type type = type_of(data, name);
+    if (type == MDL_MSG_COUNT)
         return 0;
-    }
-    size_t whole = sizeof head - 1 + size - 1;
+    int headless = data[name] == ',';
+    size_t before = headless ? sizeof head - 1 : 0, whole = before + size - name;
     uint8_t *payload = malloc(whole);
     MDL_ASSERT(payload);
-    memcpy(payload, head, sizeof head - 1);
-    memcpy(payload + sizeof head - 1, data + 1, size - 1);
+    memcpy(payload, head, before);
+    memcpy(payload + before, data + name, size - name);
     check(type, payload, whole);
     free(payload);
     return 0;

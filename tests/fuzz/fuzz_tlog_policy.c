@@ -4,6 +4,7 @@
 
 #include "core/assert.h"
 #include "protocol/tlog_policy.h"
+#include "tests/fuzz/signatures.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

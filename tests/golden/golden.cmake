@@ -9,6 +9,11 @@ if(NOT MODULON_INSTRUMENTED AND CMAKE_BUILD_TYPE STREQUAL "Release" AND EXISTS $
     endforeach()
     modulon_test(golden.aarch64 cross "RUNNER=qemu-aarch64" ${golden} aarch64-linux-gnu-gcc -O2 -static)
     modulon_test(golden.s390x cross "RUNNER=qemu-s390x" ${golden} s390x-linux-gnu-gcc -O2 -static)
+    if(MODULON_NIGHTLY) # every path of that machine against the portable one, over the same sampled networks as here
+        modulon_test(golden.aarch64_paths cross "RUNNER=qemu-aarch64;TESTS=test_kernel_paths test_lanes"
+            ${golden} aarch64-linux-gnu-gcc -O2 -static)
+        set_tests_properties(golden.aarch64_paths PROPERTIES TIMEOUT 7200)
+    endif()
     # Emulated, so slower.
     set_tests_properties(golden.aarch64 golden.s390x PROPERTIES TIMEOUT 600)
 endif()

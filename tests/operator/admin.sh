@@ -63,10 +63,10 @@ wait_for 10 grep -q "the coordinator is paused" good.err
 quiet() {
     at_least run jobs_leased 0
     local records
-    records=$(text records status.run)
+    records=$(field records status.run)
     sleep 1
     at_least run jobs_leased 0
-    [ "$(text records status.run)" = "$records" ]
+    [ "$(field records status.run)" = "$records" ]
 }
 wait_for 20 quiet # or records came while it was paused
 kill -0 $good && kill -0 $bad || fail "a worker left because of a pause"
@@ -105,7 +105,7 @@ awk -v at="$banned_at" -F'[:,]' '$2 > at' out.txt >after.txt
 ! grep -q "\"type\":\"result\",\"key\":\"$bad_key\"" after.txt || fail "a result of a banned worker was taken"
 expect 0 "$MODULON" ledger show run
 grep -q "expire .*the operator or a ban took the lease back" out.txt || fail "its lease was not taken back"
-[ "$(text rejected status.run)" -gt 0 ] || fail "nothing of it was refused"
+[ "$(field rejected status.run)" -gt 0 ] || fail "nothing of it was refused"
 
 # ---- unban: it works again, and the run ends as if nothing had been ----
 expect 0 "$MODULON" unban --data run "$bad_key" "it was the memory"

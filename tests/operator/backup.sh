@@ -46,7 +46,7 @@ wait_for 5 test -s moved/champion.safetensors
 expect 0 "$MODULON" audit moved --vkey "$first_key" --checkpoint moved.checkpoint --sample 0.2 --quiet
 expect 0 "$MODULON" ledger checkpoint home
 cp out.txt home.checkpoint
-expect 0 "$MODULON" audit "$http" --vkey "$first_key" --checkpoint home.checkpoint --sample 0 --quiet
+expect 0 "$MODULON" audit "$url" --vkey "$first_key" --checkpoint home.checkpoint --sample 0 --quiet
 expect 0 "$MODULON" worker statement --data a --ledger moved
 kill "$pid"
 ends "$pid" 2 0

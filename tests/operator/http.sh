@@ -3,7 +3,7 @@ source tests/operator/lib.bash
 command -v curl >/dev/null || exit 77
 experiment x.json 30 150
 coordinator run x.json --http 127.0.0.1:0 --lease-ms 200
-get() { curl -sS --max-time 10 -o "$2" -w '%{http_code}' "$http/$1"; }
+get() { curl -sS --max-time 10 -o "$2" -w '%{http_code}' "$url/$1"; }
 
 # ---- before any work: no page says more than is known ----
 [ "$(get '' page.html)" = 200 ] || fail "no page"
@@ -13,7 +13,7 @@ grep -q "<td>time left</td><td>unknown</td>" page.html || fail "time left is kno
 # ---- while it runs ----
 worker a "$address" --throttle 50
 wait_for 20 at_least run generation 3
-expect 0 "$MODULON" audit "$http" --vkey "$vkey" --sample 0.1 --quiet --json
+expect 0 "$MODULON" audit "$url" --vkey "$vkey" --sample 0.1 --quiet --json
 grep -q '"ok":true' out.txt && grep -q '"ended":false' out.txt || fail "audit while running: $(cat out.txt)"
 time_known() { get '' page.html >/dev/null && grep -Eq "<td>time left</td><td>[0-9]+ (min|h|d) [0-9]+ (s|min|h)</td>" page.html; }
 wait_for 15 time_known
@@ -30,7 +30,7 @@ took=$(($(date +%s) - began))
 [ "$left" -le $((4 * took + 10)) ] && [ $((4 * left + 10)) -ge "$took" ] || fail "$left s were left, it took $took"
 
 # ---- finished, and still there ----
-expect 0 "$MODULON" audit "$http" --vkey "$vkey" --full --quiet --json
+expect 0 "$MODULON" audit "$url" --vkey "$vkey" --full --quiet --json
 grep -q '"ok":true' out.txt && grep -q '"ended":true' out.txt || fail "audit of a finished one: $(cat out.txt)"
 get '' page.html >/dev/null
 grep -q "<p>finished, generation 30 of 30</p>" page.html || fail "not finished on the page"
@@ -84,11 +84,11 @@ END
 
 # ---- what is not there ----
 for path in nothing blob/00 "blob/$(printf '%064d' 0)" tile/0/999 tile/x ../log.key %2e%2e/log.key checkpoint/ ; do
-    code=$(curl -sS --max-time 10 --path-as-is -o /dev/null -w '%{http_code}' "$http/$path")
+    code=$(curl -sS --max-time 10 --path-as-is -o /dev/null -w '%{http_code}' "$url/$path")
     [ "$code" = 404 ] || [ "$code" = 400 ] || fail "$path: $code"
 done
-code=$(curl -sS --max-time 10 -X POST -d x -o /dev/null -w '%{http_code}' "$http/") # one path alone takes it
+code=$(curl -sS --max-time 10 -X POST -d x -o /dev/null -w '%{http_code}' "$url/") # one path alone takes it
 [ "$code" = 404 ] || [ "$code" = 405 ] || fail "POST was taken: $code"
-[ "$(curl -sS --max-time 10 "$http/checkpoint")" = "$("$MODULON" ledger checkpoint run)" ] || fail "another checkpoint"
+[ "$(curl -sS --max-time 10 "$url/checkpoint")" = "$("$MODULON" ledger checkpoint run)" ] || fail "another checkpoint"
 kill "$pid"
 ends "$pid" 2 0

@@ -1,13 +1,6 @@
 # Sourced by the scripts here: coordinators and workers as processes of our own, on loopback, and what they say.
 source tests/cli/lib.bash
 cd "$TEST_TMPDIR"
-ours=() # every process that we started
-
-end_ours() {
-    for p in "${ours[@]}"; do kill -9 "$p" || true; done
-    wait || true
-}
-trap 'end_ours 2>/dev/null' EXIT
 
 # experiment FILE [GENERATIONS] [TRIALS]: two islands on a T-maze. 20 trials: milliseconds a generation; 2000: a second.
 experiment() {
@@ -15,7 +8,7 @@ experiment() {
     sed -i "s/\"trials\": 20/\"trials\": ${3:-20}/" "$1"
 }
 
-# coordinator DIR FILE ARGUMENT...: start one, wait for its address. Sets pid, address, vkey, http.
+# coordinator DIR FILE ARGUMENT...: start one, wait for its address. Sets pid, address, vkey, url.
 coordinator() {
     local name=$1 file=$2
     shift 2
@@ -23,11 +16,7 @@ coordinator() {
     "$MODULON" coordinator "$file" --data "$name" --json --quiet --listen tcp://127.0.0.1:0 --admission open:0 \
         "$@" >"$name.out" 2>>"$name.err" &
     pid=$!
-    ours+=("$pid")
-    wait_for 20 grep -q '"event":"listening"' "$name.out"
-    address=$(sed -n 's/.*"addresses":\["\([^"]*\)".*/\1/p' "$name.out" | sed -n 1p)
-    vkey=$(text vkey "$name.out")
-    http=$(text http "$name.out")
+    listens "$pid" "$name"
 }
 
 # worker DIR ADDRESS ARGUMENT...: start one with key and data of that name. Sets worker_pid.
@@ -40,17 +29,6 @@ worker() {
     ours+=("$worker_pid")
 }
 
-# wait_for SECONDS COMMAND...: until it succeeds.
-wait_for() {
-    local n=$(($1 * 20))
-    shift
-    until "$@" 2>/dev/null; do
-        n=$((n - 1))
-        [ "$n" -gt 0 ] || fail "waited in vain for: $*; $(tail -n 3 ./*.err)"
-        sleep 0.05
-    done
-}
-
 gone() { ! kill -0 "$1"; }
 
 # ends PID SECONDS STATUS: it ends within that time, with that status.
@@ -61,17 +39,16 @@ ends() {
     [ "$code" -eq "$3" ] || fail "process $1 ended with $code, not $3; $(tail -n 3 ./*.err)"
 }
 
-text() { grep -ao "\"$1\":\"[^\"]*\"" "$2" | sed -n 1p | cut -d'"' -f4; }             # of JSON in a file
 number() { grep -ao "\"$1\":\"\?[-0-9.e+]*" "$2" | sed -n 1p | cut -d: -f2 | tr -d '"'; } # the same; 64-bit ones are texts
 status() { "$MODULON" status --data "$1" --json >"status.$1" && number "$2" "status.$1"; }
-state() { "$MODULON" status --data "$1" --json >"status.$1" && text state "status.$1"; }
+state() { "$MODULON" status --data "$1" --json >"status.$1" && field state "status.$1"; }
 at_least() { [ "$(status "$1" "$2")" -ge "$3" ]; }
 is() { [ "$(status "$1" "$2")" -eq "$3" ]; }
 in_state() { [ "$(state "$1")" = "$2" ]; }
 
 # The digest of a champion's file; of the champion that evolving FILE alone gives.
-digest_of() { text digest "$1"; }
+digest_of() { field digest "$1"; }
 evolved() {
     "$MODULON" evolve "$1" --out alone --json --quiet >alone.json || fail "evolve"
-    text digest alone.json
+    field digest alone.json
 }

@@ -92,7 +92,7 @@ for w in a b; do
     paid=$((paid + $(grep -o '"paid":{"results":"[0-9]*","updates":"[0-9]*"' lines.json | grep -o '[0-9]*"$' | tr -d '"')))
 done
 status run generation >/dev/null
-[ "$paid" = "$(text credit status.run)" ] || fail "statements say $paid, the ledger $(text credit status.run)"
+[ "$paid" = "$(field credit status.run)" ] || fail "statements say $paid, the ledger $(field credit status.run)"
 
 # A receipt that is gone or changed is found.
 lost=$(find a/receipts -name '*.tlog-proof' | sed -n 1p)

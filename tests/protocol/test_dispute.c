@@ -10,9 +10,10 @@
 
 #include "core/philox.h"
 #include "protocol/dispute.h"
-#include "protocol/experiment_json.h"
 #include "protocol/point.h"
+#include "tests/support/bytebuf.h"
 #include "tests/support/ledger_fixture.h"
+#include "tests/support/search.h"
 #include "tests/support/vectors.h"
 
 /* ---- a machine of hashes: long lives for nothing ---- */
@@ -224,54 +225,25 @@ static void moves_out_of_place_are_refused(void **state) {
 
 /* ---- lives of networks ---- */
 
-typedef struct bytes {
-    uint8_t *at;
-    size_t size;
-} bytes;
-
-static void append(void *ctx, const void *from, size_t size) {
-    bytes *b = ctx;
-    b->at = realloc(b->at, b->size + size);
-    assert_non_null(b->at);
-    memcpy(b->at + b->size, from, size);
-    b->size += size;
-}
-
 typedef struct setting {
-    mdl_experiment x;
-    float *prior, *genome;
-    void *memory;
-    mdl_evolution *e;
-    mdl_life *life;
+    search run;
+    mdl_life *life; /* its */
     mdl_place at;
     mdl_life_row row;
 } setting;
 
 static void open_setting(setting *s, const char *json) {
-    mdl_genome_layout layout;
     mdl_job job;
-    assert_int_equal(mdl_experiment_parse((const uint8_t *)json, strlen(json), &s->x, NULL), MDL_OK);
-    assert_int_equal(mdl_genome_layout_of(&s->x, &layout), MDL_OK);
-    s->prior = calloc(2 * (size_t)layout.genes, sizeof *s->prior);
-    s->genome = calloc(layout.genes, sizeof *s->genome);
-    mdl_gene_prior prior = mdl_genome_search_prior(&s->x, &layout, s->prior);
-    s->memory = aligned_alloc(64, (mdl_evolution_bytes(&s->x.evolution, layout.genes) + 63) / 64 * 64);
-    assert_true(s->prior && s->genome && s->memory);
-    s->e = mdl_evolution_init(s->memory, &s->x.evolution, &prior);
-    s->life = mdl_life_init(aligned_alloc(64, (mdl_life_bytes(&s->x, 1) + 63) / 64 * 64), &s->x, 1, NULL);
-    mdl_evolution_job(s->e, 1, &job, s->genome);
-    mdl_life_genome(s->life, s->genome);
-    s->at = mdl_unit_place(&s->x, &job, 0);
+    search_open(&s->run, json, 1);
+    s->life = s->run.life;
+    mdl_evolution_job(s->run.e, 1, &job, s->run.genome);
+    mdl_life_genome(s->life, s->run.genome);
+    s->at = mdl_unit_place(&s->run.x, &job, 0);
     mdl_life_run(s->life, s->at.key, s->at.episode, s->at.part, NULL, NULL, NULL);
     mdl_unit_row(s->life, s->at.last, &s->row);
 }
 
-static void close_setting(setting *s) {
-    free(s->prior);
-    free(s->genome);
-    free(s->memory);
-    free(s->life);
-}
+static void close_setting(setting *s) { search_close(&s->run); }
 
 /* Honest until window `broken`, then goes on from a state with one bit changed. */
 static mdl_err lying_digests(setting *s, uint32_t broken, const uint32_t *point, uint32_t count,
@@ -281,8 +253,8 @@ static mdl_err lying_digests(setting *s, uint32_t broken, const uint32_t *point,
             assert_int_equal(mdl_point_digests(s->life, &s->at, &point[i], 1, &digest[i]), MDL_OK);
             continue;
         }
-        bytes b = {0};
-        assert_int_equal(mdl_point_save(s->life, &s->at, point[i], &(mdl_sink){append, &b}), MDL_OK);
+        bytebuf b = {0};
+        assert_int_equal(mdl_point_save(s->life, &s->at, point[i], &(mdl_sink){bytebuf_write, &b}), MDL_OK);
         b.at[b.size - 5] ^= 1;
         mdl_digest_of(b.at, b.size, digest[i]);
         free(b.at);
@@ -309,9 +281,9 @@ static void a_window_of_a_network_decides(void **state) {
         }
         assert_int_equal(d.stage, MDL_DISPUTE_STEP);
         assert_int_equal(d.lo, broken);
-        bytes b = {0};
+        bytebuf b = {0};
         uint8_t truth[32], found[32];
-        assert_int_equal(mdl_point_save(s.life, &s.at, d.lo, &(mdl_sink){append, &b}), MDL_OK);
+        assert_int_equal(mdl_point_save(s.life, &s.at, d.lo, &(mdl_sink){bytebuf_write, &b}), MDL_OK);
         mdl_digest_of(b.at, b.size, found);
         if (d.lo > 0)
             assert_memory_equal(found, d.agreed, 32);
@@ -335,16 +307,16 @@ static void the_end_decides_where_all_points_agree(void **state) {
     for (uint32_t side = 0; side < 2; side++)
         assert_int_equal(mdl_dispute_answer(&d, side, (const uint8_t(*)[32])digest, count), MDL_OK);
     assert_int_equal(d.stage, MDL_DISPUTE_SAME);
-    bytes b = {0};
+    bytebuf b = {0};
     mdl_life_row row;
-    assert_int_equal(mdl_point_save(s.life, &s.at, s.row.windows, &(mdl_sink){append, &b}), MDL_OK);
+    assert_int_equal(mdl_point_save(s.life, &s.at, s.row.windows, &(mdl_sink){bytebuf_write, &b}), MDL_OK);
     assert_int_equal(mdl_point_row(s.life, &s.at, b.at, b.size, &row), MDL_OK);
     assert_int_equal(row.windows, s.row.windows);
     assert_int_equal(row.fitness, s.row.fitness);
     assert_int_equal(row.updates, s.row.updates);
     assert_memory_equal(row.end, s.row.end, 32);
     assert_int_equal(mdl_point_step(s.life, &s.at, b.at, b.size, digest[0]), MDL_EMISMATCH);
-    assert_int_equal(mdl_point_save(s.life, &s.at, s.row.windows + 1, &(mdl_sink){append, &b}), MDL_ERANGE);
+    assert_int_equal(mdl_point_save(s.life, &s.at, s.row.windows + 1, &(mdl_sink){bytebuf_write, &b}), MDL_ERANGE);
     free(b.at);
     close_setting(&s);
 }
@@ -355,8 +327,8 @@ static void bytes_of_no_life_are_refused(void **state) {
     uint8_t out[32];
     mdl_stream rng = {.key = 3};
     open_setting(&s, ledger_experiment);
-    bytes b = {0};
-    assert_int_equal(mdl_point_save(s.life, &s.at, 2, &(mdl_sink){append, &b}), MDL_OK);
+    bytebuf b = {0};
+    assert_int_equal(mdl_point_save(s.life, &s.at, 2, &(mdl_sink){bytebuf_write, &b}), MDL_OK);
     for (size_t size = 0; size < b.size; size += 1 + b.size / 500)
         assert_int_not_equal(mdl_point_step(s.life, &s.at, b.at, size, out), MDL_OK);
     b.at[0] ^= 1;
@@ -385,11 +357,11 @@ static void a_birth_is_a_point_like_any_other(void **state) {
         "\"evolution\":{\"generations\":1,\"episodes\":1,\"validate_every\":1,\"validate_episodes\":1,"
         "\"islands\":[{\"algorithm\":\"es\",\"population\":4}]},\"verification\":\"off\",\"test_episodes\":1}\n";
     setting s;
-    bytes b = {0};
+    bytebuf b = {0};
     uint8_t next[32], want[32];
     uint32_t one = 1;
     open_setting(&s, json);
-    assert_int_equal(mdl_point_save(s.life, &s.at, 0, &(mdl_sink){append, &b}), MDL_OK);
+    assert_int_equal(mdl_point_save(s.life, &s.at, 0, &(mdl_sink){bytebuf_write, &b}), MDL_OK);
     assert_int_equal(mdl_point_step(s.life, &s.at, b.at, b.size, next), MDL_OK);
     assert_int_equal(mdl_point_digests(s.life, &s.at, &one, 1, &want), MDL_OK);
     assert_memory_equal(next, want, sizeof want);
@@ -443,13 +415,13 @@ static void check_row(void *ctx, size_t count, char **field) {
 /* Windows, size of the bytes, their first bytes, digest. */
 static void check_point(void *ctx, size_t count, char **field) {
     setting *s = ctx;
-    bytes b = {0};
+    bytebuf b = {0};
     uint8_t head[64], want[32], digest[32];
     uint32_t windows = (uint32_t)vectors_u64(field[0]);
     assert_int_equal(count, 4);
     size_t size = strlen(field[2]) / 2;
     assert_true(size <= sizeof head);
-    assert_int_equal(mdl_point_save(s->life, &s->at, windows, &(mdl_sink){append, &b}), MDL_OK);
+    assert_int_equal(mdl_point_save(s->life, &s->at, windows, &(mdl_sink){bytebuf_write, &b}), MDL_OK);
     assert_int_equal(b.size, vectors_u64(field[1]));
     vectors_hex(field[2], head, size);
     assert_memory_equal(b.at, head, size);

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "protocol/unit.h"
 #include "tests/support/ledger_fixture.h"
+#include "tests/support/search.h"
 
 enum { COORDINATOR = LEDGER_COORDINATOR };
 
@@ -55,44 +55,32 @@ static mdl_msg_close closing_of(uint32_t generation) {
 /* Champion of the same experiment without any ledger: digest of its genome. On
  * the way, every closing of the play is held against this evolution. */
 static void champion_in_process(uint8_t digest[MDL_DIGEST_BYTES], int64_t *validation) {
-    const mdl_experiment *x = &play.experiment;
-    uint32_t genes = play.life->layout.genes;
-    float *prior = calloc(2 * (size_t)genes, sizeof *prior), *genome = calloc(genes, sizeof *genome);
-    void *memory = aligned_alloc(64, (mdl_evolution_bytes(&x->evolution, genes) + 63) / 64 * 64);
-    assert_true(prior && genome && memory);
-    mdl_gene_prior start = mdl_genome_search_prior(x, &play.life->layout, prior);
-    mdl_evolution *e = mdl_evolution_init(memory, &x->evolution, &start);
-    while (!mdl_evolution_done(e)) {
+    search s;
+    search_open(&s, ledger_experiment, 1);
+    while (!mdl_evolution_done(s.e)) {
         int64_t fitness[16];
-        uint32_t jobs = mdl_evolution_job_count(e);
+        uint32_t jobs = mdl_evolution_job_count(s.e);
         assert_true(jobs <= 16);
         for (uint32_t i = jobs; i-- > 0;) {
             mdl_job job;
-            mdl_evolution_job(e, i, &job, genome);
-            fitness[i] = mdl_life_job(play.life, &job, genome, NULL);
+            mdl_evolution_job(s.e, i, &job, s.genome);
+            fitness[i] = mdl_life_job(s.life, &job, s.genome, NULL);
         }
-        mdl_msg_close close = closing_of(mdl_evolution_generation(e));
+        mdl_msg_close close = closing_of(mdl_evolution_generation(s.e));
         uint8_t state[MDL_DIGEST_BYTES];
-        mdl_state_digest(e, state);
+        mdl_state_digest(s.e, state);
         assert_memory_equal(close.before, state, sizeof state);
         assert_int_equal(close.jobs, jobs);
-        assert_int_equal(mdl_evolution_advance(e, fitness, jobs), MDL_OK);
-        mdl_state_digest(e, state);
+        assert_int_equal(mdl_evolution_advance(s.e, fitness, jobs), MDL_OK);
+        mdl_state_digest(s.e, state);
         assert_memory_equal(close.after, state, sizeof state);
         int64_t best = fitness[0];
         for (uint32_t i = 1; i < 8; i++) /* the training jobs of two islands of 4 */
             best = fitness[i] > best ? fitness[i] : best;
         assert_int_equal(close.best, best);
     }
-    mdl_digest d;
-    mdl_digest_init(&d);
-    mdl_sink sink = mdl_digest_sink(&d);
-    assert_int_equal(mdl_evolution_champion(e, UINT32_MAX, genome, NULL, NULL, validation), MDL_OK);
-    mdl_put_f32s(&sink, genome, genes);
-    mdl_digest_final(&d, digest);
-    free(prior);
-    free(genome);
-    free(memory);
+    search_champion(&s, digest, validation);
+    search_close(&s);
 }
 
 static void the_champion_is_that_of_evolution(void **state) {

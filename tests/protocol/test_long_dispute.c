@@ -11,9 +11,10 @@
 
 #include "core/hmn_kernel.h"
 #include "core/philox.h"
-#include "protocol/experiment_json.h"
 #include "protocol/referee.h"
 #include "protocol/retrace.h"
+#include "tests/support/bytebuf.h"
+#include "tests/support/search.h"
 
 #ifdef __SANITIZE_ADDRESS__
 #define USUAL 10000
@@ -23,23 +24,6 @@
 
 /* A trial shows a cue, waits for `DELAY` windows, rewards; a window is a step. */
 enum { DELAY = 98, TRIAL = DELAY + 2, JOB = 1, POINT_HEAD = 20, MOVE_HEAD = 6 };
-
-typedef struct bytes {
-    uint8_t *at;
-    size_t size, room;
-} bytes;
-
-static void append(void *ctx, const void *from, size_t size) {
-    bytes *b = ctx;
-    if (b->size + size > b->room) {
-        b->room = 2 * (b->size + size);
-        b->at = realloc(b->at, b->room);
-        assert_non_null(b->at);
-    }
-    if (size > 0)
-        memcpy(b->at + b->size, from, size);
-    b->size += size;
-}
 
 /* The best kernel, counting the steps of all networks. */
 static mdl_kernel counting;
@@ -51,24 +35,14 @@ static void counted(const mdl_hmn_region *r, int critic, mdl_partials *sum) {
 }
 
 typedef struct setting {
-    mdl_experiment x;
-    float *prior, *genome;
-    void *memory;
-    mdl_evolution *e;
+    search run;
     mdl_life *life, *own; /* the parties', the referee's */
     mdl_job job;
     uint32_t windows; /* of the job's one life */
 } setting;
 
-static mdl_life *life_of(const mdl_experiment *x) {
-    void *memory = aligned_alloc(64, (mdl_life_bytes(x, 1) + 63) / 64 * 64);
-    assert_non_null(memory);
-    return mdl_life_init(memory, x, 1, &counting);
-}
-
 static void open_setting(setting *s, uint32_t windows) {
     char text[1024];
-    mdl_genome_layout layout;
     memset(s, 0, sizeof *s);
     counting = *mdl_kernel_best();
     counting.partials = counted;
@@ -79,28 +53,19 @@ static void open_setting(setting *s, uint32_t windows) {
              "\"evolution\":{\"generations\":2,\"episodes\":1,"
              "\"islands\":[{\"algorithm\":\"es\",\"population\":4}]},\"verification\":\"off\"}\n",
              (unsigned)(windows / TRIAL), DELAY, DELAY);
-    assert_int_equal(mdl_experiment_parse((const uint8_t *)text, strlen(text), &s->x, NULL), MDL_OK);
-    assert_int_equal(s->x.network.window, 1);
-    assert_int_equal(mdl_genome_layout_of(&s->x, &layout), MDL_OK);
-    s->prior = calloc(2 * (size_t)layout.genes, sizeof *s->prior);
-    s->genome = calloc(layout.genes, sizeof *s->genome);
-    mdl_gene_prior prior = mdl_genome_search_prior(&s->x, &layout, s->prior);
-    s->memory = aligned_alloc(64, (mdl_evolution_bytes(&s->x.evolution, layout.genes) + 63) / 64 * 64);
-    assert_true(s->prior && s->genome && s->memory);
-    s->e = mdl_evolution_init(s->memory, &s->x.evolution, &prior);
-    s->life = life_of(&s->x);
-    s->own = life_of(&s->x);
-    mdl_evolution_job(s->e, JOB, &s->job, s->genome);
-    mdl_life_genome(s->own, s->genome);
-    mdl_life_genome(s->life, s->genome);
+    search_open(&s->run, text, 1);
+    assert_int_equal(s->run.x.network.window, 1);
+    s->life = search_life(&s->run.x, 1, &counting);
+    s->own = search_life(&s->run.x, 1, &counting);
+    mdl_evolution_job(s->run.e, JOB, &s->job, s->run.genome);
+    mdl_life_genome(s->own, s->run.genome);
+    mdl_life_genome(s->life, s->run.genome);
     assert_int_equal(s->job.episodes, 1);
     s->windows = windows;
 }
 
 static void close_setting(setting *s) {
-    free(s->prior);
-    free(s->genome);
-    free(s->memory);
+    search_close(&s->run);
     free(s->life);
     free(s->own);
 }
@@ -114,8 +79,8 @@ typedef struct liar {
 } liar;
 
 static void flip(const setting *s, uint32_t windows, const uint32_t *action, const mdl_place *at) {
-    bytes right = {0}, now = {0};
-    mdl_life_save(s->life, &(mdl_sink){append, &right});
+    bytebuf right = {0}, now = {0};
+    mdl_life_save(s->life, &(mdl_sink){bytebuf_write, &right});
     /* From the end, where the synapses are, to the first byte that makes a state of its own. */
     for (size_t i = right.size; i-- > 8;) {
         right.at[i] ^= 8;
@@ -123,7 +88,7 @@ static void flip(const setting *s, uint32_t windows, const uint32_t *action, con
                                     right.size) == MDL_OK;
         now.size = 0;
         if (taken)
-            mdl_life_save(s->life, &(mdl_sink){append, &now});
+            mdl_life_save(s->life, &(mdl_sink){bytebuf_write, &now});
         if (taken && now.size == right.size && memcmp(now.at, right.at, now.size) == 0)
             break;
         right.at[i] ^= 8;
@@ -136,7 +101,7 @@ static void flip(const setting *s, uint32_t windows, const uint32_t *action, con
 /* Lives until `windows`, which is after `broken`, or not. */
 static void lie_until(liar *l, uint32_t windows, int from_birth) {
     const setting *s = l->s;
-    mdl_place at = mdl_unit_place(&s->x, &s->job, 0);
+    mdl_place at = mdl_unit_place(&s->run.x, &s->job, 0);
     if (from_birth)
         mdl_life_begin(s->life, at.key, at.episode, at.part);
     while (s->life->conductor.windows < windows) {
@@ -148,9 +113,9 @@ static void lie_until(liar *l, uint32_t windows, int from_birth) {
     }
 }
 
-static void liars_point(liar *l, bytes *out) {
+static void liars_point(liar *l, bytebuf *out) {
     uint32_t windows = l->s->life->conductor.windows;
-    mdl_sink sink = {append, out};
+    mdl_sink sink = {bytebuf_write, out};
     mdl_put_bytes(&sink, "modulon point v1", 16);
     mdl_put_u32(&sink, windows);
     for (uint32_t k = 0; k < windows; k++)
@@ -158,24 +123,24 @@ static void liars_point(liar *l, bytes *out) {
     mdl_life_save(l->s->life, &sink);
 }
 
-static void liars_move(liar *l, const mdl_retrace *q, bytes *out) {
+static void liars_move(liar *l, const mdl_retrace *q, bytebuf *out) {
     const setting *s = l->s;
     if (q->kind == MDL_MOVE_ROWS) {
         mdl_life_row row;
-        mdl_place at = mdl_unit_place(&s->x, &s->job, 0);
+        mdl_place at = mdl_unit_place(&s->run.x, &s->job, 0);
         lie_until(l, s->windows, 1);
         assert_true(s->life->conductor.task.out.flags & MDL_OUT_DONE);
         mdl_unit_row(s->life, at.last, &row);
-        mdl_row_put(&row, &(mdl_sink){append, out});
+        mdl_row_put(&row, &(mdl_sink){bytebuf_write, out});
         return;
     }
     for (uint32_t i = 0; i < q->count; i++) {
-        bytes point = {0};
+        bytebuf point = {0};
         uint8_t digest[32];
         lie_until(l, q->point[i], i == 0);
         liars_point(l, &point);
         mdl_digest_of(point.at, point.size, digest);
-        append(out, digest, sizeof digest);
+        bytebuf_write(out, digest, sizeof digest);
         free(point.at);
     }
 }
@@ -198,12 +163,12 @@ static mdl_retrace question(const mdl_referee *r) {
     return q;
 }
 
-static void honest_move(const setting *s, const mdl_retrace *q, bytes *out) {
-    assert_int_equal(mdl_retrace_run(q, s->e, s->life, s->genome, &(mdl_sink){append, out}), MDL_OK);
+static void honest_move(const setting *s, const mdl_retrace *q, bytebuf *out) {
+    assert_int_equal(mdl_retrace_run(q, s->run.e, s->life, s->run.genome, &(mdl_sink){bytebuf_write, out}), MDL_OK);
 }
 
 /* The answer that rows stand for. */
-static mdl_job_result answer_of(const bytes *rows) {
+static mdl_job_result answer_of(const bytebuf *rows) {
     mdl_reader r = {rows->at, rows->size, 0};
     mdl_life_row row = {.windows = mdl_get_u32(&r)};
     mdl_job_result out;
@@ -224,7 +189,7 @@ typedef struct cost {
 static void settle(const setting *s, uint32_t broken, uint32_t wrong, cost *c) {
     mdl_referee r;
     liar l = {s, broken, malloc(s->windows * sizeof *l.action)};
-    bytes rows[2] = {{0}, {0}}, log = {0};
+    bytebuf rows[2] = {{0}, {0}}, log = {0};
     mdl_retrace q = {.job = JOB, .kind = MDL_MOVE_ROWS};
     mdl_job_result answer[2];
     assert_non_null(l.action);
@@ -234,13 +199,13 @@ static void settle(const setting *s, uint32_t broken, uint32_t wrong, cost *c) {
     for (uint32_t side = 0; side < 2; side++)
         answer[side] = answer_of(&rows[side]);
     assert_memory_not_equal(rows[0].at, rows[1].at, rows[0].size);
-    mdl_referee_begin(&r, s->own, &s->job, JOB, answer, &(mdl_sink){append, &log});
+    mdl_referee_begin(&r, s->own, &s->job, JOB, answer, &(mdl_sink){bytebuf_write, &log});
     for (uint32_t side = 0; side < 2; side++) {
         assert_int_equal(mdl_referee_rows(&r, side, rows[side].at, rows[side].size), MDL_OK);
         c->said[side] += rows[side].size;
     }
     while (r.stage == MDL_REFEREE_POINTS) {
-        bytes b[2] = {{0}, {0}};
+        bytebuf b[2] = {{0}, {0}};
         q = question(&r);
         uint64_t before = steps;
         honest_move(s, &q, &b[1 - wrong]);
@@ -252,7 +217,7 @@ static void settle(const setting *s, uint32_t broken, uint32_t wrong, cost *c) {
             free(b[side].at);
         }
     }
-    bytes state = {0};
+    bytebuf state = {0};
     if (r.dispute.lo > 0) {
         q = question(&r);
         uint64_t before = steps;
@@ -294,12 +259,12 @@ static void a_long_life(void **state) {
     (void)state;
     setting s;
     mdl_stream rng = {.key = 3};
-    bytes net = {0};
+    bytebuf net = {0};
     int nightly = getenv("MODULON_NIGHTLY") != NULL;
     open_setting(&s, nightly ? 1000000 : USUAL);
-    mdl_place at = mdl_unit_place(&s.x, &s.job, 0);
+    mdl_place at = mdl_unit_place(&s.run.x, &s.job, 0);
     mdl_life_begin(s.life, at.key, at.episode, at.part);
-    mdl_life_save(s.life, &(mdl_sink){append, &net});
+    mdl_life_save(s.life, &(mdl_sink){bytebuf_write, &net});
     uint32_t most = log16_up(s.windows), count = nightly ? 3 : 2;
     /* The first interval of each round is its shortest, so a lie at birth may take a round less. */
     const uint32_t broken[3] = {mdl_draw_below(&rng, s.windows), 0, s.windows - 2};

@@ -30,27 +30,14 @@ static void load(const char *name, mdl_neuraxon_v1 *n) {
     free(bytes);
 }
 
-typedef struct text {
-    uint8_t *bytes;
-    size_t size;
-} text;
-
-static void collect(void *to, const void *bytes, size_t size) {
-    text *t = to;
-    assert_true(t->size + size <= TEXT_MAX);
-    memcpy(t->bytes + t->size, bytes, size);
-    t->size += size;
-}
-
 /* What is written is read back bit for bit; `again` is the caller's. */
 static void write_and_read(const mdl_neuraxon_v1 *n, mdl_neuraxon_v1 *again) {
-    text t = {malloc(TEXT_MAX), 0};
+    bytebuf t = {0};
     mdl_json_error wrong;
-    assert_non_null(t.bytes);
-    mdl_neuraxon_v1_write(n, "test", &(mdl_sink){collect, &t});
-    if (mdl_neuraxon_v1_parse(t.bytes, t.size, again, &wrong) != MDL_OK)
+    mdl_neuraxon_v1_write(n, "test", &(mdl_sink){bytebuf_write, &t});
+    if (mdl_neuraxon_v1_parse(t.at, t.size, again, &wrong) != MDL_OK)
         fail_msg("%s %s; allowed: %s", wrong.path, wrong.value, wrong.allowed);
-    free(t.bytes);
+    free(t.at);
     assert_memory_equal(&n->params, &again->params, sizeof n->params);
     assert_int_equal(n->neuron_count, again->neuron_count);
     assert_int_equal(n->synapse_count, again->synapse_count);

@@ -8,9 +8,10 @@
 #include <cmocka.h>
 
 #include "core/philox.h"
-#include "protocol/experiment_json.h"
 #include "protocol/point.h"
 #include "protocol/referee.h"
+#include "tests/support/bytebuf.h"
+#include "tests/support/search.h"
 
 enum { LIVES = 3, JOB = 2 };
 
@@ -19,62 +20,27 @@ static const char experiment[] =
     "\"evolution\":{\"generations\":3,\"episodes\":3,\"validate_every\":2,\"validate_episodes\":2,"
     "\"islands\":[{\"algorithm\":\"es\",\"population\":4}]},\"verification\":\"off\",\"test_episodes\":2}\n";
 
-typedef struct bytes {
-    uint8_t *at;
-    size_t size;
-} bytes;
-
-static void append(void *ctx, const void *from, size_t size) {
-    bytes *b = ctx;
-    if (size == 0)
-        return;
-    b->at = realloc(b->at, b->size + size);
-    assert_non_null(b->at);
-    memcpy(b->at + b->size, from, size);
-    b->size += size;
-}
-
 typedef struct setting {
-    mdl_experiment x;
-    float *prior, *genome;
-    void *memory;
-    mdl_evolution *e;
+    search run;
     mdl_life *life, *own; /* the parties', the referee's */
     mdl_job job;
     mdl_life_row rows[LIVES];
     mdl_job_result answer;
 } setting;
 
-static mdl_life *life_of(const mdl_experiment *x) {
-    void *memory = aligned_alloc(64, (mdl_life_bytes(x, 1) + 63) / 64 * 64);
-    assert_non_null(memory);
-    return mdl_life_init(memory, x, 1, NULL);
-}
-
 static void open_setting(setting *s) {
-    mdl_genome_layout layout;
     memset(s, 0, sizeof *s);
-    assert_int_equal(mdl_experiment_parse((const uint8_t *)experiment, strlen(experiment), &s->x, NULL), MDL_OK);
-    assert_int_equal(mdl_genome_layout_of(&s->x, &layout), MDL_OK);
-    s->prior = calloc(2 * (size_t)layout.genes, sizeof *s->prior);
-    s->genome = calloc(layout.genes, sizeof *s->genome);
-    mdl_gene_prior prior = mdl_genome_search_prior(&s->x, &layout, s->prior);
-    s->memory = aligned_alloc(64, (mdl_evolution_bytes(&s->x.evolution, layout.genes) + 63) / 64 * 64);
-    assert_true(s->prior && s->genome && s->memory);
-    s->e = mdl_evolution_init(s->memory, &s->x.evolution, &prior);
-    s->life = life_of(&s->x);
-    s->own = life_of(&s->x);
-    mdl_unit_job(s->life, s->e, JOB, s->genome, s->rows, &s->answer);
-    mdl_evolution_job(s->e, JOB, &s->job, s->genome);
-    mdl_life_genome(s->own, s->genome);
+    search_open(&s->run, experiment, 1);
+    s->life = s->run.life;
+    s->own = search_life(&s->run.x, 1, NULL);
+    mdl_unit_job(s->life, s->run.e, JOB, s->run.genome, s->rows, &s->answer);
+    mdl_evolution_job(s->run.e, JOB, &s->job, s->run.genome);
+    mdl_life_genome(s->own, s->run.genome);
     assert_int_equal(s->job.episodes, LIVES);
 }
 
 static void close_setting(setting *s) {
-    free(s->prior);
-    free(s->genome);
-    free(s->memory);
-    free(s->life);
+    search_close(&s->run);
     free(s->own);
 }
 
@@ -106,19 +72,19 @@ static party liar(const setting *s, uint32_t life, uint32_t broken, uint8_t flip
     return p;
 }
 
-static bytes state_of(const party *p, uint32_t which, uint32_t windows) {
-    bytes b = {0};
-    mdl_place at = mdl_unit_place(&p->s->x, &p->s->job, which);
-    assert_int_equal(mdl_point_save(p->s->life, &at, windows, &(mdl_sink){append, &b}), MDL_OK);
+static bytebuf state_of(const party *p, uint32_t which, uint32_t windows) {
+    bytebuf b = {0};
+    mdl_place at = mdl_unit_place(&p->s->run.x, &p->s->job, which);
+    assert_int_equal(mdl_point_save(p->s->life, &at, windows, &(mdl_sink){bytebuf_write, &b}), MDL_OK);
     if (p->broken != UINT32_MAX && which == p->life && windows > p->broken)
         b.at[b.size - 5] ^= p->flip;
     return b;
 }
 
 static void rows_move(mdl_referee *r, uint32_t side, const party *p) {
-    bytes b = {0};
+    bytebuf b = {0};
     for (uint32_t i = 0; i < LIVES; i++)
-        mdl_row_put(&p->rows[i], &(mdl_sink){append, &b});
+        mdl_row_put(&p->rows[i], &(mdl_sink){bytebuf_write, &b});
     assert_int_equal(b.size, LIVES * MDL_ROW_BYTES);
     assert_int_equal(mdl_referee_rows(r, side, b.at, b.size), MDL_OK);
     free(b.at);
@@ -136,7 +102,7 @@ static void points_move(mdl_referee *r, uint32_t side, const party *p) {
             memset(digest[i], p->flip, sizeof digest[i]);
             continue;
         }
-        bytes b = state_of(p, r->which, d->point[i]);
+        bytebuf b = state_of(p, r->which, d->point[i]);
         mdl_digest_of(b.at, b.size, digest[i]);
         free(b.at);
     }
@@ -150,7 +116,7 @@ static void judge_move(mdl_referee *r, const party *p) {
         assert_int_equal(mdl_referee_judge(r, NULL, 0), MDL_OK);
         return;
     }
-    bytes b = state_of(p, r->which, windows);
+    bytebuf b = state_of(p, r->which, windows);
     b.at[b.size - 1] ^= 1;
     assert_int_equal(mdl_referee_judge(r, b.at, b.size), MDL_EMISMATCH); /* another state than the agreed one */
     b.at[b.size - 1] ^= 1;
@@ -181,9 +147,9 @@ static void begin(mdl_referee *r, const setting *s, const party *a, const party 
 
 /* Plays on until it is over. The transcript, played again, says the same. */
 static void play(mdl_referee *r, const setting *s, const party *a, const party *b, uint32_t first) {
-    bytes log = {0};
+    bytebuf log = {0};
     const party *side[2] = {a, b};
-    begin(r, s, a, b, &(mdl_sink){append, &log});
+    begin(r, s, a, b, &(mdl_sink){bytebuf_write, &log});
     while (r->stage != MDL_REFEREE_OVER) {
         int moved = moves(r, first, side[first]);
         if (r->stage != MDL_REFEREE_OVER)
@@ -373,9 +339,9 @@ static void moves_that_are_refused(void **state) {
     party good = honest(&s), bad = liar(&s, 0, 3, 1);
     uint8_t digest[MDL_DISPUTE_POINTS][32] = {{0}};
     const uint8_t(*said)[32] = (const uint8_t(*)[32])digest;
-    bytes b = {0};
+    bytebuf b = {0};
     for (uint32_t i = 0; i < LIVES; i++)
-        mdl_row_put(&good.rows[i], &(mdl_sink){append, &b});
+        mdl_row_put(&good.rows[i], &(mdl_sink){bytebuf_write, &b});
     begin(&r, &s, &good, &bad, NULL);
     assert_int_equal(mdl_referee_points(&r, 0, said, 1), MDL_EMISMATCH);
     assert_int_equal(mdl_referee_judge(&r, NULL, 0), MDL_EMISMATCH);
@@ -395,7 +361,7 @@ static void moves_that_are_refused(void **state) {
     assert_false(mdl_referee_waits(&r, 0));
     b.size = 0;
     for (uint32_t i = 0; i < LIVES; i++)
-        mdl_row_put(&good.rows[i], &(mdl_sink){append, &b});
+        mdl_row_put(&good.rows[i], &(mdl_sink){bytebuf_write, &b});
     assert_int_equal(mdl_referee_rows(&r, 0, b.at, b.size), MDL_EMISMATCH); /* twice */
     assert_int_equal(mdl_referee_silent(&r, 0), MDL_EMISMATCH);
     rows_move(&r, 1, &bad);
@@ -411,10 +377,10 @@ static void transcripts_cut_and_changed(void **state) {
     setting s;
     mdl_stream rng = {.key = 8};
     mdl_referee r;
-    bytes log = {0};
+    bytebuf log = {0};
     open_setting(&s);
     party good = honest(&s), bad = liar(&s, 1, 20, 1);
-    begin(&r, &s, &good, &bad, &(mdl_sink){append, &log});
+    begin(&r, &s, &good, &bad, &(mdl_sink){bytebuf_write, &log});
     for (uint32_t side = 0; r.stage != MDL_REFEREE_OVER; side ^= 1)
         moves(&r, side, side ? &bad : &good);
     mdl_referee_end(&r);
@@ -432,7 +398,7 @@ static void transcripts_cut_and_changed(void **state) {
         mdl_referee_end(&r);
         log.at[at] = was;
     }
-    append(&log, (const uint8_t[6]){4, 0, 0, 0, 0, 0}, 6);
+    bytebuf_write(&log, (const uint8_t[6]){4, 0, 0, 0, 0, 0}, 6);
     begin(&r, &s, &good, &bad, NULL);
     assert_int_equal(mdl_referee_replay(&r, log.at, log.size), MDL_EMISMATCH); /* a move after the end */
     mdl_referee_end(&r);

@@ -267,8 +267,8 @@ static void one_bit_of_activity_shows(void **state) {
     (void)state;
     stage *t = stage_open(MDL_MODEL_NEURAXON);
     mdl_player *p = t->o.seat[1].player;
-    hmn_bytes at = {NULL, 0, 0};
-    mdl_player_save(p, &(mdl_sink){hmn_bytes_write, &at});
+    bytebuf at = {0};
+    mdl_player_save(p, &(mdl_sink){bytebuf_write, &at});
     uint8_t truth[MDL_DIGEST_BYTES], found[MDL_DIGEST_BYTES];
     assert_int_equal(mdl_shard_input_run(p, t->input[1], t->input_size[1]), MDL_OK);
     mdl_player_state_digest(p, NULL, truth);
@@ -296,13 +296,13 @@ static void states_that_no_shard_has(void **state) {
     (void)state;
     stage *t = stage_open(MDL_MODEL_HMN);
     mdl_player *p = t->o.seat[1].player;
-    hmn_bytes b = {NULL, 0, 0};
-    mdl_player_save(p, &(mdl_sink){hmn_bytes_write, &b});
+    bytebuf b = {0};
+    mdl_player_save(p, &(mdl_sink){bytebuf_write, &b});
     assert_int_equal(mdl_player_load(p, KEY, b.at, b.size), MDL_OK);
     assert_int_equal(mdl_player_load(p, KEY, b.at, 7), MDL_EMAGIC);
     assert_int_equal(mdl_player_load(p, KEY, b.at, 8), MDL_ESIZE);
     assert_int_equal(mdl_player_load(p, KEY, b.at, b.size - 1), MDL_ESIZE);
-    hmn_bytes_write(&b, "", 1);
+    bytebuf_write(&b, "", 1);
     assert_int_equal(mdl_player_load(p, KEY, b.at, b.size), MDL_ESIZE);
     b.size--;
     b.at[12]++; /* regions */

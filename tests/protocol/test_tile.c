@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "protocol/tile.h"
+#include "tests/support/bytebuf.h"
 #include "tests/support/vectors.h"
 
 static void path_case(void *ctx, size_t count, char **field) {
@@ -218,29 +219,15 @@ static void test_lookup(void **state) {
     }
 }
 
-typedef struct buffer {
-    uint8_t *bytes;
-    size_t size;
-} buffer;
-
-static void buffer_write(void *ctx, const void *bytes, size_t size) {
-    buffer *b = ctx;
-    if (size > 0) {
-        memcpy(b->bytes + b->size, bytes, size);
-    }
-    b->size += size;
-}
-
 static void test_bundles(void **state) {
     (void)state;
     static const size_t sizes[] = {0, 1, 255, 256, 65535, 3};
     enum { WIDTH = 6 };
-    uint8_t *all = malloc(70000), *data = malloc(MDL_RECORD_MAX + MDL_TILE_WIDTH);
+    uint8_t *data = malloc(MDL_RECORD_MAX + MDL_TILE_WIDTH);
     mdl_record record[MDL_TILE_WIDTH];
-    assert_non_null(all);
     assert_non_null(data);
-    buffer b = {all, 0};
-    mdl_sink sink = {buffer_write, &b};
+    bytebuf b = {0};
+    mdl_sink sink = {bytebuf_write, &b};
     for (size_t i = 0; i < MDL_RECORD_MAX + MDL_TILE_WIDTH; i++) {
         data[i] = (uint8_t)(i * 31 >> 3);
     }
@@ -249,20 +236,20 @@ static void test_bundles(void **state) {
     for (size_t i = 0; i < WIDTH; i++) {
         assert_int_equal(mdl_bundle_put(&sink, data + i, sizes[i]), MDL_OK);
     }
-    assert_true(all[0] == 0 && all[1] == 0 && all[2] == 0 && all[3] == 1 && all[4] == data[1]);
-    assert_int_equal(mdl_bundle_parse(all, b.size, WIDTH, record), MDL_OK);
+    assert_true(b.at[0] == 0 && b.at[1] == 0 && b.at[2] == 0 && b.at[3] == 1 && b.at[4] == data[1]);
+    assert_int_equal(mdl_bundle_parse(b.at, b.size, WIDTH, record), MDL_OK);
     for (size_t i = 0; i < WIDTH; i++) {
         assert_int_equal(record[i].size, sizes[i]);
         assert_memory_equal(record[i].bytes, data + i, sizes[i]);
     }
-    assert_int_equal(mdl_bundle_parse(all, b.size, WIDTH - 1, record), MDL_ESIZE);
-    assert_int_equal(mdl_bundle_parse(all, b.size, WIDTH + 1, record), MDL_ESIZE);
-    assert_int_equal(mdl_bundle_parse(all, b.size, 0, record), MDL_ERANGE);
-    assert_int_equal(mdl_bundle_parse(all, b.size, MDL_TILE_WIDTH + 1, record), MDL_ERANGE);
+    assert_int_equal(mdl_bundle_parse(b.at, b.size, WIDTH - 1, record), MDL_ESIZE);
+    assert_int_equal(mdl_bundle_parse(b.at, b.size, WIDTH + 1, record), MDL_ESIZE);
+    assert_int_equal(mdl_bundle_parse(b.at, b.size, 0, record), MDL_ERANGE);
+    assert_int_equal(mdl_bundle_parse(b.at, b.size, MDL_TILE_WIDTH + 1, record), MDL_ERANGE);
     for (size_t cut = 0; cut < b.size; cut = cut < 20 ? cut + 1 : cut + 1009) {
         uint8_t *exact = malloc(cut + 1);
         assert_non_null(exact);
-        memcpy(exact, all, cut);
+        memcpy(exact, b.at, cut);
         assert_int_equal(mdl_bundle_parse(exact, cut, WIDTH, record), MDL_ESIZE);
         free(exact);
     }
@@ -270,9 +257,9 @@ static void test_bundles(void **state) {
     for (size_t i = 0; i < MDL_TILE_WIDTH; i++) {
         assert_int_equal(mdl_bundle_put(&sink, data + i, 2), MDL_OK);
     }
-    assert_int_equal(mdl_bundle_parse(all, b.size, MDL_TILE_WIDTH, record), MDL_OK);
+    assert_int_equal(mdl_bundle_parse(b.at, b.size, MDL_TILE_WIDTH, record), MDL_OK);
     assert_memory_equal(record[255].bytes, data + 255, 2);
-    free(all);
+    free(b.at);
     free(data);
 }
 

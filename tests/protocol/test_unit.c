@@ -7,45 +7,9 @@
 
 #include <cmocka.h>
 
-#include "protocol/experiment_json.h"
-#include "protocol/unit.h"
 #include "tests/support/ledger_fixture.h"
+#include "tests/support/search.h"
 #include "tests/support/vectors.h"
-
-typedef struct setting {
-    mdl_experiment x;
-    float *prior, *genome;
-    void *memory;
-    mdl_evolution *e;
-    mdl_life *life;
-} setting;
-
-static void *aligned(size_t size) {
-    void *memory = aligned_alloc(64, (size + 63) / 64 * 64);
-    assert_non_null(memory);
-    return memory;
-}
-
-static void open_setting(setting *s, const char *json, uint32_t shards) {
-    mdl_genome_layout layout;
-    assert_true(sodium_init() >= 0);
-    assert_int_equal(mdl_experiment_parse((const uint8_t *)json, strlen(json), &s->x, NULL), MDL_OK);
-    assert_int_equal(mdl_genome_layout_of(&s->x, &layout), MDL_OK);
-    s->prior = calloc(2 * (size_t)layout.genes, sizeof *s->prior);
-    s->genome = calloc(layout.genes, sizeof *s->genome);
-    assert_true(s->prior && s->genome);
-    mdl_gene_prior prior = mdl_genome_search_prior(&s->x, &layout, s->prior);
-    s->memory = aligned(mdl_evolution_bytes(&s->x.evolution, layout.genes));
-    s->e = mdl_evolution_init(s->memory, &s->x.evolution, &prior);
-    s->life = mdl_life_init(aligned(mdl_life_bytes(&s->x, shards)), &s->x, shards, NULL);
-}
-
-static void close_setting(setting *s) {
-    free(s->prior);
-    free(s->genome);
-    free(s->memory);
-    free(s->life);
-}
 
 static void put_le(const mdl_sink *sink, uint64_t v, uint32_t bytes) {
     uint8_t out[8];
@@ -55,7 +19,7 @@ static void put_le(const mdl_sink *sink, uint64_t v, uint32_t bytes) {
 }
 
 /* The text of the document, with no function of unit.c. */
-static void by_the_text(setting *s, uint32_t index, mdl_job_result *out) {
+static void by_the_text(search *s, uint32_t index, mdl_job_result *out) {
     mdl_digest d, end;
     mdl_digest_init(&d);
     mdl_sink sink = mdl_digest_sink(&d);
@@ -111,8 +75,8 @@ static void same_result(const mdl_job_result *a, const mdl_job_result *b) {
 
 static void digests_are_those_of_the_text(void **state) {
     (void)state;
-    setting s;
-    open_setting(&s, ledger_experiment, 1);
+    search s;
+    search_open(&s, ledger_experiment, 1);
     int64_t fitness[16];
     while (!mdl_evolution_done(s.e)) {
         uint32_t jobs = mdl_evolution_job_count(s.e);
@@ -131,13 +95,13 @@ static void digests_are_those_of_the_text(void **state) {
         }
         assert_int_equal(mdl_evolution_advance(s.e, fitness, jobs), MDL_OK);
     }
-    close_setting(&s);
+    search_close(&s);
 }
 
 static void rows_give_the_segment(void **state) {
     (void)state;
-    setting s;
-    open_setting(&s, ledger_experiment, 1);
+    search s;
+    search_open(&s, ledger_experiment, 1);
     for (uint32_t i = 0; i < mdl_evolution_job_count(s.e); i++) {
         mdl_job job;
         mdl_job_result a, b;
@@ -152,21 +116,21 @@ static void rows_give_the_segment(void **state) {
         assert_memory_not_equal(a.segment, b.segment, MDL_DIGEST_BYTES);
         free(rows);
     }
-    close_setting(&s);
+    search_close(&s);
 }
 
 /* Jobs whose fitness and updates are equal still have other digests: number, generation and weights are in it. */
 static void digests_tell_jobs_apart(void **state) {
     (void)state;
-    setting s;
-    open_setting(&s, ledger_experiment, 1);
+    search s;
+    search_open(&s, ledger_experiment, 1);
     mdl_job_result r[8];
     for (uint32_t i = 0; i < 8; i++)
         mdl_unit_job(s.life, s.e, i, s.genome, NULL, &r[i]);
     for (uint32_t i = 0; i < 8; i++)
         for (uint32_t j = 0; j < i; j++)
             assert_memory_not_equal(r[i].segment, r[j].segment, MDL_DIGEST_BYTES);
-    close_setting(&s);
+    search_close(&s);
 }
 
 static const char regions[] =
@@ -176,17 +140,17 @@ static const char regions[] =
 
 static void no_cut_of_the_network_shows(void **state) {
     (void)state;
-    setting one, cut;
-    open_setting(&one, regions, 1);
-    open_setting(&cut, regions, 3);
+    search one, cut;
+    search_open(&one, regions, 1);
+    search_open(&cut, regions, 3);
     for (uint32_t i = 0; i < mdl_evolution_job_count(one.e); i++) {
         mdl_job_result a, b;
         mdl_unit_job(one.life, one.e, i, one.genome, NULL, &a);
         mdl_unit_job(cut.life, cut.e, i, cut.genome, NULL, &b);
         same_result(&a, &b);
     }
-    close_setting(&one);
-    close_setting(&cut);
+    search_close(&one);
+    search_close(&cut);
 }
 
 static const char switched[] =
@@ -204,8 +168,8 @@ static void at_once_is_one_by_one(void **state) {
     (void)state;
     static const char *const json[] = {ledger_experiment, regions, switched, neuraxon};
     for (size_t e = 0; e < sizeof json / sizeof json[0]; e++) {
-        setting s;
-        open_setting(&s, json[e], 1);
+        search s;
+        search_open(&s, json[e], 1);
         uint32_t jobs = mdl_evolution_job_count(s.e);
         float *genomes = calloc((size_t)MDL_TOGETHER_MAX * s.life->layout.genes, sizeof *genomes);
         mdl_job_result *alone = calloc(jobs, sizeof *alone);
@@ -226,7 +190,7 @@ static void at_once_is_one_by_one(void **state) {
             assert_int_equal(mdl_unit_together(s.life), 1);
         free(genomes);
         free(alone);
-        close_setting(&s);
+        search_close(&s);
     }
 }
 
@@ -264,8 +228,8 @@ static void roots_are_those_of_rfc_6962(void **state) {
 
 static void state_digest_is_that_of_saved_bytes(void **state) {
     (void)state;
-    setting s;
-    open_setting(&s, ledger_experiment, 1);
+    search s;
+    search_open(&s, ledger_experiment, 1);
     uint8_t a[MDL_DIGEST_BYTES], b[MDL_DIGEST_BYTES];
     mdl_digest d;
     mdl_digest_init(&d);
@@ -274,7 +238,7 @@ static void state_digest_is_that_of_saved_bytes(void **state) {
     mdl_digest_final(&d, a);
     mdl_state_digest(s.e, b);
     assert_memory_equal(a, b, sizeof a);
-    close_setting(&s);
+    search_close(&s);
 }
 
 /* ---- vectors of the document ---- */
@@ -290,7 +254,7 @@ static char *document(void) {
 }
 
 static void check_segment(void *ctx, size_t count, char **field) {
-    setting *s = ctx;
+    search *s = ctx;
     mdl_job_result r;
     uint8_t segment[MDL_DIGEST_BYTES];
     assert_int_equal(count, 4);
@@ -302,7 +266,7 @@ static void check_segment(void *ctx, size_t count, char **field) {
 }
 
 static void check_root(void *ctx, size_t count, char **field) {
-    setting *s = ctx;
+    search *s = ctx;
     mdl_job_result r[8];
     uint8_t want[MDL_DIGEST_BYTES], root[MDL_DIGEST_BYTES];
     assert_int_equal(count, 3);
@@ -316,7 +280,7 @@ static void check_root(void *ctx, size_t count, char **field) {
 }
 
 static void check_state(void *ctx, size_t count, char **field) {
-    setting *s = ctx;
+    search *s = ctx;
     uint8_t want[MDL_DIGEST_BYTES], digest[MDL_DIGEST_BYTES];
     assert_int_equal(count, 2);
     vectors_hex(field[0], want, sizeof want);
@@ -328,13 +292,13 @@ static void check_state(void *ctx, size_t count, char **field) {
 
 static void vectors_of_the_document(void **state) {
     (void)state;
-    setting s;
+    search s;
     char *json = document();
-    open_setting(&s, json, 1);
+    search_open(&s, json, 1);
     assert_true(vectors_load("unit-state", check_state, &s) == 1);
     assert_true(vectors_load("unit-segments", check_segment, &s) >= 4);
     assert_true(vectors_load("unit-roots", check_root, &s) >= 3);
-    close_setting(&s);
+    search_close(&s);
     free(json);
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "protocol/grow.h"
 #include "runtime/memory.h"
 #include "runtime/pool.h"
 

@@ -15,6 +15,7 @@
 #include "core/evolution.h"
 #include "core/num.h"
 #include "core/philox.h"
+#include "tests/support/bytebuf.h"
 
 typedef int64_t (*fitness_fn)(const float *genome, uint32_t genes);
 
@@ -93,34 +94,17 @@ static inline void run_generation(run *r, fitness_fn fn) {
     assert_int_equal(mdl_evolution_advance(r->e, r->result, count), MDL_OK);
 }
 
-typedef struct bytes {
-    uint8_t *at;
-    size_t size, room;
-} bytes;
-
-static inline void bytes_write(void *ctx, const void *from, size_t size) {
-    bytes *b = ctx;
-    if (b->size + size > b->room) {
-        b->room = 2 * (b->size + size);
-        b->at = realloc(b->at, b->room);
-        assert_non_null(b->at);
-    }
-    memcpy(b->at + b->size, from, size);
-    b->size += size;
-}
-
 /* The saved state; the caller frees `.at`. */
-static inline bytes saved(const mdl_evolution *e) {
-    bytes b = {NULL, 0, 0};
-    mdl_sink sink = {bytes_write, &b};
+static inline bytebuf saved(const mdl_evolution *e) {
+    bytebuf b = {0};
+    mdl_sink sink = {bytebuf_write, &b};
     mdl_evolution_save(e, &sink);
     return b;
 }
 
 static inline void assert_same_state(const mdl_evolution *a, const mdl_evolution *b) {
-    bytes x = saved(a), y = saved(b);
-    assert_int_equal(x.size, y.size);
-    assert_memory_equal(x.at, y.at, x.size);
+    bytebuf x = saved(a), y = saved(b);
+    assert_same_bytes(&x, &y);
     free(x.at);
     free(y.at);
 }
@@ -136,13 +120,13 @@ static inline size_t island_offset(const run *r, uint32_t island) {
     return at;
 }
 
-static inline double read_f64(const bytes *b, size_t at) {
+static inline double read_f64(const bytebuf *b, size_t at) {
     mdl_reader r = {b->at + at, b->size - at, 0};
     return mdl_get_f64(&r);
 }
 
 /* Array `which` (centre, then the algorithm's others) of an island. */
-static inline void read_array(const run *r, const bytes *b, uint32_t island, size_t which, float *out) {
+static inline void read_array(const run *r, const bytebuf *b, uint32_t island, size_t which, float *out) {
     size_t at = island_offset(r, island) + 52 + 4 * which * r->prior.genes;
     mdl_reader reader = {b->at + at, b->size - at, 0};
     mdl_get_f32s(&reader, out, r->prior.genes);

@@ -3,12 +3,10 @@
 #ifndef MDL_TESTS_SUPPORT_HMN_FIXTURE_H
 #define MDL_TESTS_SUPPORT_HMN_FIXTURE_H
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "core/hmn_kernel.h"
 #include "core/life.h"
 #include "core/num.h"
+#include "tests/support/bytebuf.h"
 
 /* Two of three regions listened to, every kind of synapse, all mechanisms on. */
 static inline mdl_experiment hmn_experiment(uint32_t regions, uint32_t hidden, uint32_t window) {
@@ -42,6 +40,19 @@ static inline float hmn_normal(mdl_stream *s) {
     uint32_t a = mdl_draw_u32(s), b = mdl_draw_u32(s);
     mdl_gauss(a, b, &g0, &g1);
     return g0;
+}
+
+/* A genome around the prior, `spread` times as wide. Caller frees. */
+static inline float *prior_genome(const mdl_experiment *x, const mdl_genome_layout *l, float spread, uint64_t seed) {
+    float *genome = calloc(3 * (size_t)l->genes, sizeof *genome);
+    if (!genome)
+        abort();
+    float *mean = genome + l->genes, *sd = mean + l->genes;
+    mdl_genome_prior(x, l, mean, sd);
+    mdl_stream s = {seed, 0};
+    for (uint32_t i = 0; i < l->genes; i++)
+        genome[i] = mdl_fmaf(sd[i] > 0.0f ? spread * sd[i] : 0.3f, hmn_normal(&s), mean[i]);
+    return genome;
 }
 
 /* A genome around the prior whose global genes make every mechanism matter.
@@ -85,14 +96,7 @@ static inline float *hmn_genome(const mdl_experiment *x, uint64_t seed) {
     mdl_genome_layout l;
     if (mdl_genome_layout_of(x, &l) != MDL_OK)
         abort();
-    float *genome = calloc(3 * (size_t)l.genes, sizeof *genome);
-    if (!genome)
-        abort();
-    float *mean = genome + l.genes, *sd = mean + l.genes;
-    mdl_genome_prior(x, &l, mean, sd);
-    mdl_stream s = {seed, 0};
-    for (uint32_t i = 0; i < l.genes; i++)
-        genome[i] = mdl_fmaf(sd[i] > 0.0f ? sd[i] : 0.3f, hmn_normal(&s), mean[i]);
+    float *genome = prior_genome(x, &l, 1.0f, seed);
     /* For the same reason, halve the spread of drawn weights. */
     for (uint32_t i = 0; l.encoding == MDL_INDIRECT && i < 25 * x->network.regions; i++)
         genome[l.regions + i] *= i % 25 < 24 && i % 25 % 8 == 1 ? 0.5f : 1.0f;
@@ -100,26 +104,8 @@ static inline float *hmn_genome(const mdl_experiment *x, uint64_t seed) {
     return genome;
 }
 
-/* Bytes of a sink, growing. */
-typedef struct hmn_bytes {
-    uint8_t *at;
-    size_t size, room;
-} hmn_bytes;
-
-static inline void hmn_bytes_write(void *ctx, const void *from, size_t size) {
-    hmn_bytes *b = ctx;
-    if (b->size + size > b->room) {
-        b->room = 2 * (b->size + size);
-        b->at = realloc(b->at, b->room);
-        if (!b->at)
-            abort();
-    }
-    memcpy(b->at + b->size, from, size);
-    b->size += size;
-}
-
-static inline void hmn_save(const mdl_life *l, hmn_bytes *b) {
-    mdl_sink sink = {hmn_bytes_write, b};
+static inline void hmn_save(const mdl_life *l, bytebuf *b) {
+    mdl_sink sink = {bytebuf_write, b};
     b->size = 0;
     mdl_life_save(l, &sink);
 }

@@ -22,14 +22,7 @@ static inline float *nx_genome(const mdl_experiment *x, uint64_t seed) {
     mdl_genome_layout l;
     if (mdl_genome_layout_of(x, &l) != MDL_OK)
         abort();
-    float *genome = calloc(3 * (size_t)l.genes, sizeof *genome);
-    if (!genome)
-        abort();
-    float *mean = genome + l.genes, *sd = mean + l.genes;
-    mdl_genome_prior(x, &l, mean, sd);
-    mdl_stream s = {seed, 0};
-    for (uint32_t i = 0; i < l.genes; i++)
-        genome[i] = mdl_fmaf(sd[i] > 0.0f ? 2.0f * sd[i] : 0.3f, hmn_normal(&s), mean[i]);
+    float *genome = prior_genome(x, &l, 2.0f, seed);
     float *own = genome + l.neuraxon;
     own[MDL_NX_GENE_SPONTANEOUS] = 3.0f;
     own[MDL_NX_GENE_PRUNE] = own[MDL_NX_GENE_FORM] = 5.0f;

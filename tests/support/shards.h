@@ -14,8 +14,8 @@ typedef struct shards_seat {
     mdl_player *player;
     uint8_t *output;
     size_t output_size;
-    hmn_bytes input; /* of all windows since the snapshot, each after its size as u32 */
-    hmn_bytes state; /* the snapshot, and its list                                    */
+    bytebuf input; /* of all windows since the snapshot, each after its size as u32 */
+    bytebuf state; /* the snapshot, and its list                                    */
     uint8_t *list;
     uint32_t windows;                    /* of the snapshot */
     uint8_t (*commit)[MDL_DIGEST_BYTES]; /* of the windows since */
@@ -86,7 +86,7 @@ static inline void shards_snapshot(shards_play *o, uint32_t i) {
     shards_seat *s = &o->seat[i];
     s->state.size = s->input.size = 0;
     s->commits = 0;
-    mdl_player_save(s->player, &(mdl_sink){hmn_bytes_write, &s->state});
+    mdl_player_save(s->player, &(mdl_sink){bytebuf_write, &s->state});
     SHARDS_MUST(s->state.size == mdl_player_state_bytes(o->x, o->owner, i));
     free(s->list);
     s->list = shards_memory(mdl_snapshot_list_bytes(s->state.size));
@@ -155,13 +155,13 @@ static inline int shards_window(shards_play *o) {
     mdl_window_out sum;
     memset(&sum, 0, sizeof sum);
     for (uint32_t i = 0; i < o->shards; i++) { /* all of them, before any output is written over */
-        hmn_bytes *b = &o->seat[i].input;
+        bytebuf *b = &o->seat[i].input;
         uint8_t *input = shards_memory(mdl_shard_input_max(o->x, o->owner, i));
         size_t size = mdl_shard_input(&o->conductor, o->owner, i, o->packed, input);
         SHARDS_MUST(size <= mdl_shard_input_max(o->x, o->owner, i));
-        mdl_put_u32(&(mdl_sink){hmn_bytes_write, b}, (uint32_t)size);
+        mdl_put_u32(&(mdl_sink){bytebuf_write, b}, (uint32_t)size);
         from[i] = b->size;
-        hmn_bytes_write(b, input, size);
+        bytebuf_write(b, input, size);
         free(input);
     }
     for (uint32_t i = 0; i < o->shards; i++) {

@@ -695,4 +695,24 @@ static inline void scripted_to_work(scripted *s) {
     assert_true(s->computing);
 }
 
+/* The receipt of what was said is lost: the same bytes again. It is lost once more, and the coordinator has
+ * forgotten the session. Returns the call, signed anew. */
+static inline scripted_call *scripted_loses_receipts(scripted *s, mdl_message_type type) {
+    static uint8_t before[MDL_ENVELOPE_BYTES_MAX];
+    scripted_call *c = scripted_await(s, type);
+    size_t size = c->size;
+    memcpy(before, c->envelope, size);
+    scripted_record(s, c);
+    scripted_reply(s, c, NULL, 0);
+    c = scripted_await(s, type);
+    assert_int_equal(c->size, size);
+    assert_memory_equal(c->envelope, before, size);
+    scripted_reply(s, c, NULL, 0);
+    scripted_reject(s, scripted_await(s, type), MDL_REASON_NO_SESSION, "", 0);
+    scripted_serve(s, scripted_await(s, MDL_MSG_HELLO));
+    c = scripted_await(s, type);
+    assert_true(c->size != size || memcmp(c->envelope, before, size) != 0);
+    return c;
+}
+
 #endif

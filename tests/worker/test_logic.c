@@ -41,15 +41,31 @@ static void test_whole_run(void **state) {
     scripted_close(&s);
 }
 
+/* From the start to the first result, which waits for an answer. */
+static scripted_call *first_result(scripted *s) {
+    scripted_open(s, 1);
+    scripted_to_work(s);
+    scripted_computed(s);
+    return scripted_await(s, MDL_MSG_RESULT);
+}
+
+/* The result once more, with no other work meanwhile. */
+static scripted_call *result_again(scripted *s) {
+    while (scripted_find(s, MDL_MSG_RESULT) == NULL) {
+        if (s->calls)
+            scripted_idle(s, s->call[0], MDL_REASON_NOTHING_LEFT, 1000);
+        else
+            scripted_timer(s);
+    }
+    return scripted_find(s, MDL_MSG_RESULT);
+}
+
 /* Everything a coordinator may answer to a result. */
 static void test_result_refused(void **state) {
     (void)state;
     for (unsigned reason = 1; reason <= 34; reason++) {
         scripted s;
-        scripted_open(&s, 1);
-        scripted_to_work(&s);
-        scripted_computed(&s);
-        scripted_call *c = scripted_await(&s, MDL_MSG_RESULT);
+        scripted_call *c = first_result(&s);
         uint64_t seq = c->m.head.seq;
         scripted_reject(&s, c, reason, "because", 40);
         switch (reason) {
@@ -87,14 +103,7 @@ static void test_result_refused(void **state) {
         case MDL_REASON_BUSY:
         case MDL_REASON_INTERNAL: {
             uint64_t since = s.now_ms;
-            while (scripted_find(&s, MDL_MSG_RESULT) == NULL) {
-                c = s.calls ? s.call[0] : NULL;
-                if (c)
-                    scripted_idle(&s, c, MDL_REASON_NOTHING_LEFT, 1000);
-                else
-                    scripted_timer(&s);
-            }
-            c = scripted_find(&s, MDL_MSG_RESULT);
+            c = result_again(&s);
             assert_true(s.now_ms >= since + 40);
             assert_true(c->m.head.seq == seq); /* the same bytes */
             scripted_serve(&s, c);
@@ -166,28 +175,12 @@ static void test_ticket(void **state) {
     scripted_close(&s);
 }
 
-/* The answer to a result is lost: the same bytes again, and one record. */
+/* The answer to a result is lost, with the session in the end: one record. */
 static void test_lost_receipt(void **state) {
     (void)state;
     scripted s;
-    scripted_open(&s, 1);
-    scripted_to_work(&s);
-    scripted_computed(&s);
-    scripted_call *c = scripted_await(&s, MDL_MSG_RESULT);
-    static uint8_t before[MDL_ENVELOPE_BYTES_MAX];
-    size_t size = c->size;
-    memcpy(before, c->envelope, size);
-    scripted_record(&s, c);
-    scripted_reply(&s, c, NULL, 0);
-    c = scripted_await(&s, MDL_MSG_RESULT);
-    assert_int_equal(c->size, size);
-    assert_memory_equal(c->envelope, before, size);
-    /* Lost once more, and the coordinator has forgotten the session. */
-    scripted_reply(&s, c, NULL, 0);
-    scripted_reject(&s, scripted_await(&s, MDL_MSG_RESULT), MDL_REASON_NO_SESSION, "", 0);
-    scripted_serve(&s, scripted_await(&s, MDL_MSG_HELLO));
-    c = scripted_await(&s, MDL_MSG_RESULT);
-    assert_true(c->size != size || memcmp(c->envelope, before, size) != 0);
+    first_result(&s);
+    scripted_call *c = scripted_loses_receipts(&s, MDL_MSG_RESULT);
     scripted_serve(&s, c); /* a receipt for the first envelope */
     assert_int_equal(s.settled.state, MDL_NOTICE_ACCEPTED);
     assert_int_equal(s.settled.record, 0);
@@ -209,13 +202,7 @@ static void test_refused_and_taken(void **state) {
         if (i == 0)
             scripted_record(&s, c);
         scripted_reject(&s, c, MDL_REASON_RATE_LIMITED, "because", 40);
-        while (scripted_find(&s, MDL_MSG_RESULT) == NULL) {
-            c = s.calls ? s.call[0] : NULL;
-            if (c)
-                scripted_idle(&s, c, MDL_REASON_NOTHING_LEFT, 1000);
-            else
-                scripted_timer(&s);
-        }
+        result_again(&s);
     }
     scripted_serve(&s, scripted_find(&s, MDL_MSG_RESULT));
     assert_int_equal(s.settled_count, 1);

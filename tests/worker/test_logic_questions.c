@@ -1,4 +1,5 @@
 /* Questions of disputes in a worker's hands: PROTOCOL section 11.6. */
+#include "protocol/grow.h"
 #include "protocol/retrace.h"
 #include "runtime/memory.h"
 #include "tests/worker/scripted.h"
