@@ -8,7 +8,6 @@
 
 #include "cli/bench.h"
 #include "cli/cli.h"
-#include "core/hmn_kernel.h"
 #include "protocol/envelope.h"
 #include "protocol/merkle.h"
 #include "protocol/unit.h"

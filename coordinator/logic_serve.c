@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "coordinator/logic_internal.h"
-#include "core/assert.h"
 #include "protocol/key_change.h"
 
 /* ---- the set of blobs that the ledger names ---- */

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "coordinator/orchestra_internal.h"
-#include "core/assert.h"
 
 void mdl_orchestra_forget_state(kept_state *k) {
     free(k->bytes);

@@ -17,11 +17,6 @@
 #if !MDL_VEC16
 #error "this file needs an instruction set of vec16.h"
 #endif
-#define JOIN2(a, b) a##b
-#define JOIN(a, b) JOIN2(a, b)
-
-#define EACH_LANE for (uint32_t l = 0; l < MDL_LANES; l++)
-#define ROW(base, i) ((base) + (size_t)(i)*MDL_LANES)
 
 /* What a window's steps need, lane by lane. */
 typedef struct stage {
@@ -36,13 +31,6 @@ typedef struct stage {
     uint32_t learn[2];   /* completes the step before the window, steps within it */
     int noisy, dropping; /* some lane is */
 } stage;
-
-/* Bits of the lanes whose word has one of `bits`. */
-static uint32_t lanes_with(const uint32_t *words, uint32_t bits) {
-    uint32_t found = 0;
-    EACH_LANE found |= (words[l] & bits ? 1u : 0u) << l;
-    return found;
-}
 
 static void stage_of(stage *s, mdl_hmn_lanes *n, const mdl_lanes_window *w) {
     const mdl_lane_modulation *m = w->m;

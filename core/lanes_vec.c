@@ -8,10 +8,6 @@
 #if !MDL_VEC16
 #error "this file needs an instruction set of vec16.h"
 #endif
-#define JOIN2(a, b) a##b
-#define JOIN(a, b) JOIN2(a, b)
-
-#define EACH_LANE for (uint32_t l = 0; l < MDL_LANES; l++)
 
 /* Eqs. (6), (10), (11), the plasticity gate and dropout. */
 static void integrate(mdl_lane_modulation *m, const mdl_params *p, const mdl_lane_params *q) {

@@ -7,6 +7,20 @@
 #include "core/num.h"
 #include "core/vec16.h"
 
+/* The name of an instruction set's table of functions. */
+#define JOIN2(a, b) a##b
+#define JOIN(a, b) JOIN2(a, b)
+
+#define EACH_LANE for (uint32_t l = 0; l < MDL_LANES; l++)
+#define ROW(base, i) ((base) + (size_t)(i)*MDL_LANES)
+
+/* Bits of the lanes whose word has one of `bits`. */
+VEC uint32_t lanes_with(const uint32_t *words, uint32_t bits) {
+    uint32_t found = 0;
+    EACH_LANE found |= (words[l] & bits ? 1u : 0u) << l;
+    return found;
+}
+
 /* Philox with a key and a step for each lane; what does not depend on the first
  * and the fourth counter is worked out once a step. */
 typedef struct lane_keys {

@@ -12,10 +12,8 @@ static const char *const modulator_key[] = {
 #undef X
 };
 
-static const struct {
-    const char *key, *text;
-} levers[MDL_LEVER_COUNT] = {
-#define X(name, field, key, how, lo, hi, text) {key, text},
+static const char *const lever_key[MDL_LEVER_COUNT] = {
+#define X(name, field, key, how, lo, hi, text) key,
     MDL_LEVER_MAP(X)
 #undef X
 };
@@ -37,9 +35,7 @@ const char *mdl_modulator_key(uint32_t modulator) {
     return modulator < MDL_MODULATORS ? modulator_key[modulator] : NULL;
 }
 
-const char *mdl_lever_key(uint32_t lever) { return lever < MDL_LEVER_COUNT ? levers[lever].key : NULL; }
-
-const char *mdl_lever_text(uint32_t lever) { return lever < MDL_LEVER_COUNT ? levers[lever].text : NULL; }
+const char *mdl_lever_key(uint32_t lever) { return lever < MDL_LEVER_COUNT ? lever_key[lever] : NULL; }
 
 float mdl_effect_default(uint32_t receptor_class, uint32_t lever) { return effect[receptor_class][lever]; }
 

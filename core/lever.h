@@ -78,7 +78,6 @@ typedef struct mdl_receptors {
 
 const char *mdl_modulator_key(uint32_t modulator); /* NULL past the last */
 const char *mdl_lever_key(uint32_t lever);
-const char *mdl_lever_text(uint32_t lever);
 
 /* Affinities K 0.3 and 1.5, n 2, density 1 and the review's effects: what the
  * genes' initial values decode to. */

@@ -60,7 +60,6 @@ static inline uint32_t mdl_modulator_genes(uint32_t regions) {
 const char *mdl_modulator_gene_key(uint32_t gene); /* of the first MDL_MOD_GENES; NULL past the last */
 const char *mdl_modulator_gene_text(uint32_t gene);
 const char *mdl_signal_key(uint32_t signal); /* NULL past the last */
-const char *mdl_signal_text(uint32_t signal);
 
 /* Decoded genes and resolved switches. */
 typedef struct mdl_modulator_params {

@@ -11,10 +11,8 @@ static const struct {
 #undef X
 };
 
-static const struct {
-    const char *key, *text;
-} signals[MDL_SIGNALS] = {
-#define X(name, key, text) {key, text},
+static const char *const signal_key[MDL_SIGNALS] = {
+#define X(name, key, text) key,
     MDL_SIGNAL_MAP(X)
 #undef X
 };
@@ -33,9 +31,7 @@ const char *mdl_modulator_gene_key(uint32_t gene) { return gene < MDL_MOD_GENES 
 
 const char *mdl_modulator_gene_text(uint32_t gene) { return gene < MDL_MOD_GENES ? network_genes[gene].text : NULL; }
 
-const char *mdl_signal_key(uint32_t signal) { return signal < MDL_SIGNALS ? signals[signal].key : NULL; }
-
-const char *mdl_signal_text(uint32_t signal) { return signal < MDL_SIGNALS ? signals[signal].text : NULL; }
+const char *mdl_signal_key(uint32_t signal) { return signal < MDL_SIGNALS ? signal_key[signal] : NULL; }
 
 void mdl_modulator_prior(uint32_t regions, float *mean) {
     for (uint32_t i = 0; i < MDL_MOD_GENES; i++)

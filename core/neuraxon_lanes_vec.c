@@ -15,11 +15,6 @@
 #if !MDL_VEC16
 #error "this file needs an instruction set of vec16.h"
 #endif
-#define JOIN2(a, b) a##b
-#define JOIN(a, b) JOIN2(a, b)
-
-#define EACH_LANE for (uint32_t l = 0; l < MDL_LANES; l++)
-#define ROW(base, i) ((base) + (size_t)(i)*MDL_LANES)
 
 /* What a window needs, lane by lane. */
 typedef struct stage {
@@ -36,12 +31,6 @@ typedef struct stage {
     vf rate, serotonin, offset;
     vf lever[MDL_LEVER_COUNT];
 } stage;
-
-static uint32_t lanes_with(const uint32_t *words, uint32_t bits) {
-    uint32_t found = 0;
-    EACH_LANE found |= (words[l] & bits ? 1u : 0u) << l;
-    return found;
-}
 
 /* Whether a lane's is not 0. Where it is, what the others need adds a zero, whose sign a
  * flush forgets. */

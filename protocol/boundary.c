@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "core/assert.h"
-#include "core/hmn_kernel.h"
 #include "core/num.h"
 
 enum { ONE = 0x3f800000 };

@@ -44,15 +44,6 @@ const char *mdl_fraud_name(mdl_fraud_kind kind) {
     return words[kind];
 }
 
-const char *mdl_fraud_sentence(mdl_fraud_kind kind) {
-    static const char *const sentences[] = {
-#define X(NAME, name, sentence) sentence,
-        MDL_FRAUD_KIND_MAP(X)
-#undef X
-    };
-    return sentences[kind];
-}
-
 static int is_text(mdl_fraud_field field) { return field == MDL_FRAUD_LOG_FIELD || field == MDL_FRAUD_NUMBER_FIELD; }
 
 static mdl_err check_value(mdl_fraud_field field, mdl_text value) {

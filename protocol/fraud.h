@@ -20,7 +20,7 @@
 
 enum { MDL_FRAUD_BYTES_MAX = 1 << 28, MDL_FRAUD_TEXT_MAX = 640 };
 
-/* X(NAME, name, sentence) */
+/* X(NAME, name, what it is) */
 #define MDL_FRAUD_KIND_MAP(X)                                                                                          \
     X(FORK, fork, "a log signed two checkpoints of which neither continues the other")                                 \
     X(DROPPED, dropped, "a log that promised a record at an index signed for another one there")                       \
@@ -37,9 +37,8 @@ typedef enum mdl_fraud_kind {
         MDL_FRAUD_KINDS
 } mdl_fraud_kind;
 
-/* "fork"; the sentence. For kinds only. */
+/* "fork". For kinds only. */
 const char *mdl_fraud_name(mdl_fraud_kind kind);
-const char *mdl_fraud_sentence(mdl_fraud_kind kind);
 
 /* X(NAME, name) in the order of lines */
 #define MDL_FRAUD_FIELD_MAP(X)                                                                                         \

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/assert.h"
 #include "protocol/ledger_internal.h"
 
 const char *mdl_rule_name(int rule) {

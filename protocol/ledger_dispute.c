@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/assert.h"
 #include "protocol/ledger_internal.h"
 
 /* ---- which there are ---- */

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/assert.h"
 #include "core/cut.h"
 #include "protocol/ledger_internal.h"
 #include "protocol/transcript.h"

@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/assert.h"
-
 static const char domain[16] = "modulon point v1";
 
 /* What the network did so far. */

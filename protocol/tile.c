@@ -123,59 +123,6 @@ mdl_err mdl_tile_path_parse(mdl_text path, mdl_tile *out) {
     return e;
 }
 
-mdl_tile_walk mdl_tile_walk_begin(uint64_t older, uint64_t size) {
-    return (mdl_tile_walk){older, size, 0, older / MDL_TILE_WIDTH};
-}
-
-int mdl_tile_next(mdl_tile_walk *walk, mdl_tile *out) {
-    while (walk->stage <= MDL_TILE_LEVELS) {
-        uint32_t level = walk->stage == 0 ? 0 : walk->stage - 1;
-        mdl_tile_kind kind = walk->stage == 0 ? MDL_TILE_ENTRIES : MDL_TILE_HASHES;
-        uint32_t width = mdl_tile_width(kind, level, walk->index, walk->size);
-        if (width > 0 && width > mdl_tile_width(kind, level, walk->index, walk->older)) {
-            *out = (mdl_tile){kind, level, walk->index++, width};
-            return 1;
-        }
-        walk->index = hashes_at(walk->stage < MDL_TILE_LEVELS ? walk->stage : 0, walk->older) / MDL_TILE_WIDTH;
-        walk->stage++;
-    }
-    return 0;
-}
-
-/* A subtree of 2^level leaves: 2^(level mod 8) hashes of one tile, folded. */
-static mdl_err lookup_hash(void *ctx, uint32_t level, uint64_t index, mdl_hash *out) {
-    const mdl_tile_source *source = ctx;
-    if (level >= MDL_MERKLE_LEVELS || index >= source->size >> level) {
-        return MDL_ERANGE;
-    }
-    uint32_t tile_level = level / TILE_BITS, low = level % TILE_BITS, count = 1u << low;
-    uint64_t first = index << low, tile = first / MDL_TILE_WIDTH;
-    uint32_t at = (uint32_t)(first % MDL_TILE_WIDTH);
-    const uint8_t *bytes = NULL;
-    size_t size = 0;
-    uint32_t width = mdl_tile_width(MDL_TILE_HASHES, tile_level, tile, source->size);
-    mdl_err e = source->read(source->ctx, tile_level, tile, width, &bytes, &size);
-    if (e != MDL_OK) {
-        return e;
-    }
-    if (size / MDL_HASH_BYTES < at + count) {
-        return MDL_ESIZE;
-    }
-    mdl_hash row[MDL_TILE_WIDTH / 2];
-    memcpy(row, bytes + (size_t)at * MDL_HASH_BYTES, (size_t)count * MDL_HASH_BYTES);
-    for (; count > 1; count /= 2) {
-        for (uint32_t i = 0; i < count / 2; i++) {
-            mdl_merkle_node(&row[2 * i], &row[2 * i + 1], &row[i]);
-        }
-    }
-    *out = row[0];
-    return MDL_OK;
-}
-
-mdl_merkle_lookup mdl_tile_lookup(const mdl_tile_source *source) {
-    return (mdl_merkle_lookup){lookup_hash, (void *)source}; /* lookup_hash() only reads it */
-}
-
 mdl_err mdl_bundle_put(const mdl_sink *sink, const void *record, size_t size) {
     if (size > MDL_RECORD_MAX) {
         return MDL_ESIZE;

@@ -40,34 +40,6 @@ mdl_err mdl_tile_path_parse(mdl_text path, mdl_tile *out);
 /* How wide the tile is in a log of `size` leaves: 1..256, or 0 when it has none. */
 uint32_t mdl_tile_width(mdl_tile_kind kind, uint32_t level, uint64_t index, uint64_t size);
 
-/* The tiles that a log of `size` leaves has and one of `older` did not have, at
- * their width in the larger log: bundles, then hashes by level, each from left to
- * right. From older = 0: all that the size needs. */
-typedef struct mdl_tile_walk {
-    uint64_t older, size; /* older <= size <= MDL_MERKLE_SIZE_MAX        */
-    uint32_t stage;       /* private: 0 entries, then 1 + level          */
-    uint64_t index;       /* private                                     */
-} mdl_tile_walk;
-
-mdl_tile_walk mdl_tile_walk_begin(uint64_t older, uint64_t size);
-/* Returns 1 with the next tile, or 0 after the last. */
-int mdl_tile_next(mdl_tile_walk *walk, mdl_tile *out);
-
-/* Where tiles come from. `read` gives the bytes of hash tile (level, index): at
- * least `width` hashes, valid until the next call of `read`. It returns MDL_OK or
- * its own error. What it gives is believed: compare the root that comes out with
- * a signed checkpoint's. */
-typedef struct mdl_tile_source {
-    mdl_err (*read)(void *ctx, uint32_t level, uint64_t index, uint32_t width, const uint8_t **bytes, size_t *size);
-    void *ctx;
-    uint64_t size; /* of the log whose tiles these are */
-} mdl_tile_source;
-
-/* A lookup for proofs and roots over a source; it points at `source`. Its errors:
- * the source's, MDL_ESIZE (fewer hashes than asked for), MDL_ERANGE (a subtree
- * outside the log). */
-mdl_merkle_lookup mdl_tile_lookup(const mdl_tile_source *source);
-
 /* Append one record to a bundle. MDL_OK, or MDL_ESIZE (over MDL_RECORD_MAX)
  * with nothing written. */
 mdl_err mdl_bundle_put(const mdl_sink *sink, const void *record, size_t size);

@@ -123,5 +123,3 @@ mdl_err mdl_child_start(uv_loop_t *loop, const mdl_child_options *options, mdl_c
 }
 
 void mdl_child_signal(mdl_child *c, int number) { uv_process_kill(&c->process, number); }
-
-int mdl_child_pid(const mdl_child *c) { return uv_process_get_pid(&c->process); }

@@ -31,6 +31,5 @@ mdl_err mdl_child_start(uv_loop_t *loop, const mdl_child_options *options, mdl_c
                         size_t error_size);
 /* Send a signal; harmless when it has just ended. */
 void mdl_child_signal(mdl_child *c, int number);
-int mdl_child_pid(const mdl_child *c);
 
 #endif

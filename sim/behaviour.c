@@ -2,22 +2,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/assert.h"
 #include "protocol/unit.h"
 #include "sim/internal.h"
 
 static const struct {
-    const char *name, *text;
+    const char *name;
     int evil;
 } behaviour[] = {
-#define X(NAME, name, evil, text) {#name, text, evil},
+#define X(NAME, name, evil, text) {#name, evil},
     MDL_SIM_BEHAVIOUR_MAP(X)
 #undef X
 };
 
 const char *mdl_sim_behaviour_name(uint32_t b) { return b < MDL_SIM_BEHAVIOURS ? behaviour[b].name : "unknown"; }
-
-const char *mdl_sim_behaviour_text(uint32_t b) { return b < MDL_SIM_BEHAVIOURS ? behaviour[b].text : "unknown"; }
 
 int mdl_sim_is_evil(uint32_t b) { return b < MDL_SIM_BEHAVIOURS && behaviour[b].evil; }
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/assert.h"
 #include "protocol/experiment_json.h"
 #include "sim/internal.h"
 

@@ -151,9 +151,9 @@ typedef struct mdl_sim {
     mdl_listed *listed;
     mdl_sim_store store;
     uint64_t incarnation, busy_us; /* busy: until when its processors verify */
-    int committing;
     mdl_sim_call *call;
     uint32_t calls, calls_room, free_call;
+    int committing;
     mdl_sim_waiting *waiting;
     uint32_t waiting_count, waiting_room;
     uint64_t histogram[MDL_SIM_HISTOGRAM];

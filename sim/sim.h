@@ -49,7 +49,6 @@ typedef enum mdl_sim_behaviour {
 } mdl_sim_behaviour;
 
 const char *mdl_sim_behaviour_name(uint32_t b); /* never NULL */
-const char *mdl_sim_behaviour_text(uint32_t b);
 int mdl_sim_is_evil(uint32_t b);
 
 /* Who the adversaries are. A behaviour's number, or: */

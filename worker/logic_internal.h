@@ -261,8 +261,6 @@ void mdl_shards_answered(mdl_worker *w, uint32_t slot, const mdl_message *m, con
 void mdl_shards_receipt(mdl_worker *w, uint32_t slot, const uint8_t *bytes, size_t size);
 /* The lease is over or its result refused. */
 void mdl_shards_refused(mdl_worker *w, uint32_t slot, unsigned reason, const char *text);
-/* The shard is of no more use: dropped now, or when its thread is done. */
-void mdl_shards_drop(mdl_worker *w, uint32_t slot);
 /* Bytes that new shards may take; 0: none is wanted. */
 uint64_t mdl_shards_room(const mdl_worker *w);
 uint64_t mdl_shards_due(const mdl_worker *w); /* when one of them has something to say; UINT64_MAX: not known */
@@ -282,6 +280,8 @@ static inline mdl_way mdl_shard_way(const mdl_worker *w, const mdl_slot *s) {
 int mdl_held_is_here(const mdl_worker *w, const mdl_held *h);
 /* Nobody wants what was leased any more. */
 int mdl_held_is_void(const mdl_worker *w, const mdl_held *h);
+/* What a receipt settles: the record is this version of the envelope. */
+mdl_settled mdl_settled_by(const mdl_version *which, uint64_t record, const uint8_t *proof, size_t proof_size);
 /* Tell, count, and stop where it was the last to do; `s` has state, reason, text and what was sent. */
 void mdl_held_settled(mdl_worker *w, const mdl_held *of, uint64_t updates, uint64_t took_ms, mdl_settled *s);
 int mdl_version_verified(const mdl_worker *w, const mdl_version *version, uint32_t count, const mdl_tlog_proof *proof,

@@ -333,6 +333,9 @@ static void close_done(mdl_done *d) {
 }
 
 void mdl_held_settled(mdl_worker *w, const mdl_held *of, uint64_t updates, uint64_t took_ms, mdl_settled *s) {
+    uint64_t *counted = s->state == MDL_NOTICE_ACCEPTED ? &w->accepted
+                        : s->state == MDL_NOTICE_STALE  ? &w->stale
+                                                        : &w->rejected;
     mdl_notice facts = {.kind = s->state,
                         .reason = s->reason,
                         .lease = of->lease,
@@ -342,6 +345,8 @@ void mdl_held_settled(mdl_worker *w, const mdl_held *of, uint64_t updates, uint6
                         .generation = of->generation,
                         .first = of->first,
                         .count = of->count};
+    ++*counted;
+    w->credit += s->state == MDL_NOTICE_ACCEPTED ? updates : 0;
     memcpy(s->coordinator, of->coordinator, sizeof s->coordinator);
     memcpy(s->experiment, of->experiment, sizeof s->experiment);
     s->lease = of->lease;
@@ -361,6 +366,16 @@ void mdl_held_settled(mdl_worker *w, const mdl_held *of, uint64_t updates, uint6
         w->deliver_until_ms = w->at.now_ms;
         w->way[MDL_WAY_CONTROL].used = 0;
     }
+}
+
+mdl_settled mdl_settled_by(const mdl_version *which, uint64_t record, const uint8_t *proof, size_t proof_size) {
+    return (mdl_settled){.state = MDL_NOTICE_ACCEPTED,
+                         .text = "",
+                         .record = record,
+                         .envelope = which->envelope,
+                         .envelope_size = which->size,
+                         .proof = proof,
+                         .proof_size = proof_size};
 }
 
 static void settle(mdl_worker *w, mdl_done *d, mdl_settled *s) {
@@ -416,16 +431,8 @@ void mdl_jobs_receipt(mdl_worker *w, const uint8_t *bytes, size_t size) {
         mdl_checkpoints_seen(w, proof.checkpoint);
         return;
     }
-    w->accepted++;
-    w->credit += d->updates;
     mdl_text shown = proof.checkpoint;
-    mdl_settled s = {.state = MDL_NOTICE_ACCEPTED,
-                     .text = "",
-                     .record = proof.index,
-                     .envelope = which->envelope,
-                     .envelope_size = which->size,
-                     .proof = bytes,
-                     .proof_size = size};
+    mdl_settled s = mdl_settled_by(which, proof.index, bytes, size);
     settle(w, d, &s);
     mdl_checkpoints_seen(w, shown);
 }
@@ -438,10 +445,6 @@ void mdl_jobs_refused(mdl_worker *w, mdl_notice_kind state, unsigned reason, con
         if (d->version[i].envelope && (!v->envelope || d->version[i].stamp > v->stamp))
             v = &d->version[i];
     }
-    if (state == MDL_NOTICE_STALE)
-        w->stale++;
-    else
-        w->rejected++;
     mdl_settled s = {.state = state, .reason = reason, .text = text, .envelope = v->envelope, .envelope_size = v->size};
     settle(w, d, &s);
 }

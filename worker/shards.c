@@ -75,11 +75,6 @@ static void drop(mdl_worker *w, mdl_slot *s) {
         empty(w, s);
 }
 
-void mdl_shards_drop(mdl_worker *w, uint32_t slot) {
-    MDL_ASSERT(slot < w->slots && w->slot[slot].work);
-    drop(w, &w->slot[slot]);
-}
-
 void mdl_shards_free(mdl_worker *w) {
     for (uint32_t i = 0; i < w->slots; i++) {
         if (w->slot[i].work)
@@ -478,15 +473,7 @@ void mdl_shards_receipt(mdl_worker *w, uint32_t slot, const uint8_t *bytes, size
     }
     mdl_worker_answered(w, mdl_shard_way(w, s));
     w->places[s->sent.place].failures = 0;
-    w->accepted++;
-    w->credit += s->updates;
-    mdl_settled settled = {.state = MDL_NOTICE_ACCEPTED,
-                           .text = "",
-                           .record = proof.index,
-                           .envelope = which->envelope,
-                           .envelope_size = which->size,
-                           .proof = bytes,
-                           .proof_size = size};
+    mdl_settled settled = mdl_settled_by(which, proof.index, bytes, size);
     mdl_held_settled(w, &s->of, s->updates, w->at.now_ms - s->begun_ms, &settled);
     drop(w, s);
 }
@@ -509,10 +496,6 @@ void mdl_shards_refused(mdl_worker *w, uint32_t slot, unsigned reason, const cha
     }
     int late = reason == MDL_REASON_NO_LEASE || reason == MDL_REASON_LEASE_EXPIRED || reason == MDL_REASON_DUPLICATE;
     mdl_settled settled = {.state = late ? MDL_NOTICE_STALE : MDL_NOTICE_REJECTED, .reason = reason, .text = text};
-    if (late)
-        w->stale++;
-    else
-        w->rejected++;
     mdl_held_settled(w, &s->of, 0, w->at.now_ms - s->begun_ms, &settled);
     drop(w, s);
 }

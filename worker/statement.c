@@ -8,7 +8,6 @@
 
 #include "protocol/digest.h"
 #include "protocol/grow.h"
-#include "protocol/reason.h"
 #include "protocol/tlog_proof.h"
 #include "runtime/file.h"
 #include "worker/statement_internal.h"

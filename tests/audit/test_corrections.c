@@ -10,31 +10,6 @@ enum { HONEST = 1, LIAR = 2 };
 
 static void append(ledger_play *p, mdl_message m) { ledger_play_append(p, &m, LEDGER_COORDINATOR); }
 
-static void answer(ledger_play *p, uint32_t worker, int lies) {
-    const mdl_ledger_worker *first, *w = mdl_ledger_worker_find(p->ledger, p->key[worker]);
-    mdl_ledger_workers(p->ledger, &first);
-    mdl_duty_choice c = mdl_duty_choose(mdl_ledger_duty(p->ledger), mdl_ledger_next_lease(p->ledger), w->key,
-                                        w->owner_number, mdl_ledger_trusted(p->ledger, (uint32_t)(w - first)));
-    assert_int_equal(c.kind, MDL_DUTY_FRESH);
-    mdl_message m = ledger_play_lease(p, worker, c.first, c.most < 2 ? c.most : 2);
-    append(p, m);
-    m = ledger_play_unit(p, m.as.lease.lease);
-    if (lies)
-        ledger_play_other_segment(p, &m);
-    mdl_message commit = ledger_play_commit(p, &m, worker);
-    ledger_play_append(p, &commit, worker);
-    ledger_play_append(p, &m, worker);
-}
-
-static void close_generation(ledger_play *p) {
-    while (mdl_duty_fresh(mdl_ledger_duty(p->ledger)) > 0)
-        answer(p, HONEST, 0);
-    for (uint32_t job; (job = mdl_ledger_selected(p->ledger, 0)) != MDL_DUTY_NONE;)
-        append(p, ledger_play_check(p, job));
-    append(p, ledger_play_closing(p));
-    append(p, ledger_play_credit(p));
-}
-
 /* The liar's units of generation 0 have lies in the first and the third; in generation 1 it is convicted. Returns the
  * number of its kept units. */
 static uint32_t play(ledger_play *p, const char *verification) {
@@ -44,12 +19,12 @@ static uint32_t play(ledger_play *p, const char *verification) {
     log_key_make("example.org/ledger");
     for (uint32_t i = HONEST; i <= LIAR; i++)
         append(p, ledger_play_admit(p, i));
-    answer(p, LIAR, 1);
-    answer(p, LIAR, 0);
-    answer(p, LIAR, 1);
-    close_generation(p);
+    ledger_play_answer(p, LIAR, 1);
+    ledger_play_answer(p, LIAR, 0);
+    ledger_play_answer(p, LIAR, 1);
+    ledger_play_finish(p, HONEST);
     uint32_t kept = mdl_ledger_worker_find(p->ledger, p->key[LIAR])->pasts;
-    answer(p, LIAR, 1);
+    ledger_play_answer(p, LIAR, 1);
     mdl_message m = ledger_play_check(p, 1);
     assert_int_equal(m.type, MDL_MSG_VERDICT);
     append(p, m);
@@ -103,7 +78,7 @@ static void named_lies_are_notes(void **state) {
         const mdl_ledger_unit *unit = mdl_ledger_owed_first(p.ledger, &worker);
         append(&p, ledger_play_correction(&p, worker, unit));
     }
-    close_generation(&p);
+    ledger_play_finish(&p, HONEST);
     audit(&p, 1);
     assert_int_equal(report.findings, 0);
     assert_int_equal(report.notes, 3);
@@ -134,7 +109,7 @@ static void unnamed_lies_are_findings(void **state) {
     play(&p, "{\"floor_ppm\":0,\"plant_ppm\":0,\"probation\":0,\"selected\":0,\"review\":1}");
     assert_int_equal(mdl_ledger_owed(p.ledger), 1);
     append(&p, ledger_play_correction(&p, LIAR - 1, mdl_ledger_owed_first(p.ledger, &worker)));
-    close_generation(&p);
+    ledger_play_finish(&p, HONEST);
     audit(&p, 1);
     assert_true(report.findings == 1 && report.notes == 2);
     assert_int_equal(report.finding[0].rule, MDL_AUDIT_RECOMPUTE);
@@ -164,7 +139,7 @@ static void false_corrections_convict(void **state) {
             append(&p, m);
         }
         assert_int_equal(mdl_ledger_worker_find(p.ledger, p.key[LIAR])->corrected, covers ? 1 : 3);
-        close_generation(&p);
+        ledger_play_finish(&p, HONEST);
         char folder[512];
         proofs = in_directory(folder, covers ? "covers" : "accuses");
         audit(&p, 1);
@@ -193,8 +168,9 @@ static void false_decisions_convict(void **state) {
         log_key_make("example.org/ledger");
         for (uint32_t i = HONEST; i <= LIAR; i++)
             append(&p, ledger_play_admit(&p, i));
-        close_generation(&p);
-        answer(&p, LIAR, !verdict); /* a lie that the coordinator agrees with, or the truth, which it denies */
+        ledger_play_finish(&p, HONEST);
+        ledger_play_answer(&p, LIAR,
+                           !verdict); /* a lie that the coordinator agrees with, or the truth, which it denies */
         const mdl_duty_answer *said = mdl_duty_answer_of(mdl_ledger_duty(p.ledger), 1);
         mdl_duty_answer own = *said;
         own.segment[3] ^= (uint8_t)verdict;

@@ -10,7 +10,8 @@ grep -q '"suite":"crypto","case":"Ed25519 verify, 256 bytes"' "$out" || fail "no
 ! grep -q '"median":0[,}]' "$out" || fail "a rate is 0"
 "$MODULON" bench --suite crypto --seconds 0.4 --compare "$out" | grep -q 'Ed25519 sign.* of the old' || fail "--compare"
 for suite in unit ledger protocol; do
-    "$MODULON" bench --suite $suite --seconds 0.4 --json | grep -q "\"suite\":\"$suite\"" || fail "suite $suite"
+    "$MODULON" bench --suite $suite --seconds 0.4 --json >"$TEST_TMPDIR/$suite.json"
+    grep -q "\"suite\":\"$suite\"" "$TEST_TMPDIR/$suite.json" || fail "suite $suite"
 done
 best=$("$MODULON" bench --cpu | sed -n 's/^kernel //p')
 "$MODULON" bench --cpu --json | grep -q "^{\"kernel\":\"$best\",\"features\":\[" || fail "--cpu --json"
@@ -36,4 +37,14 @@ if command -v cc >/dev/null && [ -x $python ]; then
         grep -q "$best  */ NumPy  *[0-9.]* \[" "$TEST_TMPDIR/peers.txt" || fail "no ratio to NumPy"
     fi
     sed -n '1,$p' "$TEST_TMPDIR/peers.txt"
+    # The table of goals finds what suites and peers say.
+    export KEEP=$TEST_TMPDIR/kept PYTHONDONTWRITEBYTECODE=1
+    $python bench/goals.py suite <"$TEST_TMPDIR/unit.json"
+    echo '{"goal":"hmn 256: v4 / NumPy","ratios":[30,20,26]}' >>"$KEEP"
+    echo '{"goal":"neuraxon: v4 / Python","ratios":[1999]}' >>"$KEEP"
+    bench/goals.sh table >"$TEST_TMPDIR/goals.txt"
+    grep -q "^HMN, 256 neurons: v4 / NumPy  *26  \[20, 30\]  *25  met$" "$TEST_TMPDIR/goals.txt" || fail "the table"
+    grep -q "^Neuraxon: v4 / Python .* missed$" "$TEST_TMPDIR/goals.txt" || fail "the table: missed"
+    grep -q "^digests' share of a unit, 6 neurons  *-*[0-9]" "$TEST_TMPDIR/goals.txt" || fail "no digests' share"
+    grep -q "^Neuraxon: v4 / plain C .*not measured" "$TEST_TMPDIR/goals.txt" || fail "the table: not measured"
 fi

@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include "core/err.h"
-#include "core/evolution.h"
 #include "core/mechanism.h"
 #include "tests/support/hmn_fixture.h"
 #include "tests/support/vectors.h"

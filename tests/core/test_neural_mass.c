@@ -11,7 +11,6 @@
 
 #include "core/neural_mass.h"
 #include "core/num.h"
-#include "core/philox.h"
 #include "core/wiring.h"
 #include "tests/support/vectors.h"
 

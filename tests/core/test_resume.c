@@ -11,7 +11,6 @@
 
 #include "core/life.h"
 #include "core/model.h"
-#include "core/num.h"
 #include "tests/support/hmn_fixture.h"
 
 enum { WINDOWS = 60 };

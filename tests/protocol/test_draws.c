@@ -10,7 +10,6 @@
 /* after those four */
 #include <cmocka.h>
 
-#include "core/num.h"
 #include "core/philox.h"
 #include "protocol/duty_internal.h"
 

@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include "protocol/invite.h"
-#include "protocol/reason.h"
 #include "protocol/ticket.h"
 #include "protocol/unit.h"
 #include "runtime/champion.h"

@@ -301,19 +301,23 @@ void ledger_play_other_segment(ledger_play *p, mdl_message *result) {
     mdl_unit_root(job, r->count, r->root);
 }
 
+/* What a record names by `digest`; nothing where there is nothing. */
+static void keep(ledger_play *p, const uint8_t *bytes, size_t size, const uint8_t digest[MDL_DIGEST_BYTES]) {
+    uint8_t found[MDL_DIGEST_BYTES];
+    if (size == 0)
+        return;
+    ledger_play_store(p, bytes, size, found);
+    assert_memory_equal(found, digest, sizeof found);
+}
+
 mdl_message ledger_play_closing(ledger_play *p) {
     mdl_message m = ledger_play_message(p, MDL_MSG_CLOSE);
     const uint8_t *bytes;
     size_t size;
-    uint8_t digest[MDL_DIGEST_BYTES];
     assert_int_equal(mdl_ledger_make_close(p->ledger, &m.as.close, &bytes, &size), MDL_OK);
-    ledger_play_store(p, bytes, size, digest);
-    assert_memory_equal(digest, m.as.close.fitness, sizeof digest);
+    keep(p, bytes, size, m.as.close.fitness);
     assert_int_equal(mdl_ledger_make_close_results(p->ledger, &bytes, &size), MDL_OK);
-    if (size > 0) {
-        ledger_play_store(p, bytes, size, digest);
-        assert_memory_equal(digest, m.as.close.results_blob, sizeof digest);
-    }
+    keep(p, bytes, size, m.as.close.results_blob);
     return m;
 }
 
@@ -321,12 +325,8 @@ mdl_message ledger_play_credit(ledger_play *p) {
     mdl_message m = ledger_play_message(p, MDL_MSG_CREDIT);
     const uint8_t *bytes;
     size_t size;
-    uint8_t digest[MDL_DIGEST_BYTES];
     assert_int_equal(mdl_ledger_make_credit(p->ledger, &m.as.credit, &bytes, &size), MDL_OK);
-    if (size > 0) {
-        ledger_play_store(p, bytes, size, digest);
-        assert_memory_equal(digest, m.as.credit.workers, sizeof digest);
-    }
+    keep(p, bytes, size, m.as.credit.workers);
     return m;
 }
 
@@ -334,10 +334,8 @@ mdl_message ledger_play_champion(ledger_play *p) {
     mdl_message m = ledger_play_message(p, MDL_MSG_CHAMPION);
     const uint8_t *bytes;
     size_t size;
-    uint8_t digest[MDL_DIGEST_BYTES];
     assert_int_equal(mdl_ledger_make_champion(p->ledger, &m.as.champion, &bytes, &size), MDL_OK);
-    ledger_play_store(p, bytes, size, digest);
-    assert_memory_equal(digest, m.as.champion.genome, sizeof digest);
+    keep(p, bytes, size, m.as.champion.genome);
     return m;
 }
 
@@ -411,6 +409,36 @@ uint64_t ledger_play_work(ledger_play *p, uint32_t worker, uint32_t first, uint3
         ledger_play_append(p, &commit, worker);
     }
     return ledger_play_append(p, &m, worker);
+}
+
+uint64_t ledger_play_answer(ledger_play *p, uint32_t worker, int lies) {
+    const mdl_ledger_worker *first, *w = mdl_ledger_worker_find(p->ledger, p->key[worker]);
+    mdl_ledger_workers(p->ledger, &first);
+    mdl_duty_choice c = mdl_duty_choose(mdl_ledger_duty(p->ledger), mdl_ledger_next_lease(p->ledger), w->key,
+                                        w->owner_number, mdl_ledger_trusted(p->ledger, (uint32_t)(w - first)));
+    assert_int_equal(c.kind, MDL_DUTY_FRESH);
+    mdl_message m = ledger_play_lease(p, worker, c.first, c.most < 2 ? c.most : 2);
+    ledger_play_append(p, &m, LEDGER_COORDINATOR);
+    m = ledger_play_unit(p, m.as.lease.lease);
+    if (lies)
+        ledger_play_other_segment(p, &m);
+    mdl_message commit = ledger_play_commit(p, &m, worker);
+    ledger_play_append(p, &commit, worker);
+    return ledger_play_append(p, &m, worker);
+}
+
+void ledger_play_finish(ledger_play *p, uint32_t worker) {
+    mdl_message m;
+    while (mdl_duty_fresh(mdl_ledger_duty(p->ledger)) > 0)
+        ledger_play_answer(p, worker, 0);
+    for (uint32_t job; (job = mdl_ledger_selected(p->ledger, 0)) != MDL_DUTY_NONE;) {
+        m = ledger_play_check(p, job);
+        ledger_play_append(p, &m, LEDGER_COORDINATOR);
+    }
+    m = ledger_play_closing(p);
+    ledger_play_append(p, &m, LEDGER_COORDINATOR);
+    m = ledger_play_credit(p);
+    ledger_play_append(p, &m, LEDGER_COORDINATOR);
 }
 
 void ledger_play_generation(ledger_play *p, uint32_t workers, uint32_t unit) {

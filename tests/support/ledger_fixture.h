@@ -101,6 +101,11 @@ void ledger_play_store(ledger_play *p, const void *bytes, size_t size, uint8_t d
 /* ---- longer pieces ---- */
 /* Lease, commitment where there is one, and result. Returns the result's index. */
 uint64_t ledger_play_work(ledger_play *p, uint32_t worker, uint32_t first, uint32_t count);
+/* The next unit of two jobs that the duty has for a worker; a lie has another segment in its last job. Returns the
+ * result's index. */
+uint64_t ledger_play_answer(ledger_play *p, uint32_t worker, int lies);
+/* What is left is done by one worker; what is selected is checked; closing and credit. */
+void ledger_play_finish(ledger_play *p, uint32_t worker);
 /* All jobs without result, in units of `unit` jobs, workers 1..workers in turn; then closing and credit. */
 void ledger_play_generation(ledger_play *p, uint32_t workers, uint32_t unit);
 /* From genesis to end with `workers` (>= 2) workers: also an expiry, a copy that wins, a lease that a closing

@@ -18,32 +18,6 @@ enum { HONEST = 1, LIAR = 2, ERROR = 400 };
 
 static void append(ledger_play *p, mdl_message m) { ledger_play_append(p, &m, LEDGER_COORDINATOR); }
 
-/* The next unit of two jobs, committed and shown; a lie has another segment in its last job. */
-static uint64_t answer(ledger_play *p, uint32_t worker, int lies) {
-    const mdl_ledger_worker *first, *w = mdl_ledger_worker_find(p->ledger, p->key[worker]);
-    mdl_ledger_workers(p->ledger, &first);
-    mdl_duty_choice c = mdl_duty_choose(mdl_ledger_duty(p->ledger), mdl_ledger_next_lease(p->ledger), w->key,
-                                        w->owner_number, mdl_ledger_trusted(p->ledger, (uint32_t)(w - first)));
-    assert_int_equal(c.kind, MDL_DUTY_FRESH);
-    mdl_message m = ledger_play_lease(p, worker, c.first, c.most < 2 ? c.most : 2);
-    append(p, m);
-    m = ledger_play_unit(p, m.as.lease.lease);
-    if (lies)
-        ledger_play_other_segment(p, &m);
-    mdl_message commit = ledger_play_commit(p, &m, worker);
-    ledger_play_append(p, &commit, worker);
-    return ledger_play_append(p, &m, worker);
-}
-
-static void close_generation(ledger_play *p) {
-    while (mdl_duty_fresh(mdl_ledger_duty(p->ledger)) > 0)
-        answer(p, HONEST, 0);
-    for (uint32_t job; (job = mdl_ledger_selected(p->ledger, 0)) != MDL_DUTY_NONE;)
-        append(p, ledger_play_check(p, job));
-    append(p, ledger_play_closing(p));
-    append(p, ledger_play_credit(p));
-}
-
 /* The ledger as a coordinator keeps it. */
 static void write_store(const ledger_play *p, const char *directory) {
     char error[ERROR], note[300], root[64];
@@ -91,9 +65,9 @@ static void corrections_are_named(void **state) {
     for (uint32_t i = HONEST; i <= LIAR; i++)
         append(&p, ledger_play_admit(&p, i));
     for (int i = 0; i < 3; i++)
-        record[i] = answer(&p, LIAR, i != 1);
-    close_generation(&p);
-    answer(&p, LIAR, 1);
+        record[i] = ledger_play_answer(&p, LIAR, i != 1);
+    ledger_play_finish(&p, HONEST);
+    ledger_play_answer(&p, LIAR, 1);
     mdl_message m = ledger_play_check(&p, 1);
     assert_int_equal(m.type, MDL_MSG_VERDICT);
     append(&p, m);
@@ -103,7 +77,7 @@ static void corrections_are_named(void **state) {
         m = ledger_play_correction(&p, worker, unit);
         again[i] = ledger_play_append(&p, &m, LEDGER_COORDINATOR);
     }
-    close_generation(&p);
+    ledger_play_finish(&p, HONEST);
     assert_non_null(mkdtemp(directory));
     write_store(&p, directory);
 
