@@ -1,16 +1,17 @@
 /* What the files of the auditor share. audit.c: checkpoints, tree, tiles;
  * fold.c: records, rules and blobs; rerun.c: results computed again; false_results.c:
- * which of the false ones the log names itself. */
+ * which of the false ones the log names itself; shards.c: jobs of shards. */
 #ifndef MDL_AUDIT_AUDIT_INTERNAL_H
 #define MDL_AUDIT_AUDIT_INTERNAL_H
 
 #include "audit/audit.h"
-#include "protocol/unit.h"
+#include "protocol/transcript.h"
 #include "runtime/pool.h"
 
 typedef struct mdl_rerun mdl_rerun;
 typedef struct mdl_receipts mdl_receipts;
 typedef struct mdl_false_results mdl_false_results;
+typedef struct mdl_accusations mdl_accusations;
 
 typedef struct mdl_audit {
     const mdl_audit_source *source;
@@ -25,6 +26,7 @@ typedef struct mdl_audit {
     mdl_rerun *rerun;   /* NULL: nothing is computed again */
     const mdl_blobs *blobs;
     mdl_false_results *lies;
+    mdl_accusations *accusations;
     char *note; /* the newest checkpoint, when it is the log's */
     size_t note_size;
     uint64_t last_close; /* record of the newest closing */
@@ -59,10 +61,37 @@ mdl_err mdl_rerun_add(mdl_rerun *r, uint64_t record, const uint8_t key[MDL_KEY_B
 mdl_err mdl_rerun_add_joined(mdl_rerun *r, uint64_t record, const uint8_t key[MDL_KEY_BYTES], const mdl_msg_joined *m);
 /* Compute and compare what is queued, while the ledger's evolution is still at
  * their generation. `upto`: records before this one are behind it then. */
-void mdl_rerun_go(mdl_rerun *r, uint64_t upto);
+mdl_err mdl_rerun_go(mdl_rerun *r, uint64_t upto); /* MDL_OK, MDL_ENOMEM, MDL_EIO */
 
 /* Jobs of another state than the ledger's, in parallel; nothing may be queued for the same threads meanwhile. */
 void mdl_rerun_jobs(mdl_rerun *r, const mdl_evolution *of, uint32_t first, uint32_t count, mdl_job_result *out);
+
+/* ---- shards.c ---- */
+/* A job that shards answered, to be played beside its transcript. */
+typedef struct mdl_played {
+    uint8_t *bytes;
+    mdl_transcript said;
+    uint8_t region[MDL_REGIONS_MAX][MDL_DIGEST_BYTES];
+    mdl_transcript_fault fault;
+} mdl_played;
+/* What `record` says of the job of the open generation; *out NULL: its answer is void by now. MDL_OK, MDL_ENOMEM or
+ * what reading a blob gives. */
+mdl_err mdl_played_new(mdl_audit *a, uint32_t job, uint64_t record, mdl_played **out);
+void mdl_played_free(mdl_played *p);
+/* For any thread: the job's own answer, and p->fault. MDL_OK or MDL_ENOMEM. */
+mdl_err mdl_played_run(mdl_played *p, const mdl_experiment *x, const mdl_evolution *of, uint32_t job,
+                       mdl_job_result *out);
+/* Who signed the fault; NULL: somebody whose lease ended without a result. */
+const mdl_ledger_lease *mdl_played_culprit(const mdl_audit *a, uint32_t job, const mdl_played *p);
+
+mdl_accusations *mdl_accusations_new(void); /* NULL when out of memory */
+void mdl_accusations_free(mdl_accusations *c);
+/* Accepted records of the open generation. MDL_OK, MDL_ENOMEM or what reading a blob gives. */
+mdl_err mdl_accusations_joined(mdl_accusations *c, const mdl_msg_joined *m);
+mdl_err mdl_accusations_add(mdl_audit *a, uint64_t record, const uint8_t key[MDL_KEY_BYTES],
+                            const mdl_msg_shardverdict *m);
+/* Whether its verdicts are just. MDL_OK or MDL_ENOMEM. */
+mdl_err mdl_accusations_go(mdl_audit *a, const mdl_evolution *of);
 
 /* ---- judgement.c ---- */
 /* A judgement that is about to be applied: its last step is run. MDL_OK, MDL_ENOMEM, MDL_EIO. */
@@ -71,8 +100,9 @@ mdl_err mdl_audit_judgement(mdl_audit *a, uint64_t index, const uint8_t key[MDL_
 /* ---- false_results.c ---- */
 mdl_false_results *mdl_false_results_new(void); /* NULL when out of memory */
 void mdl_false_results_free(mdl_false_results *f);
-/* A result that is not what its jobs compute. `entered`: an answer to one of its jobs counts that is not right. */
-void mdl_false_results_add(mdl_audit *a, uint64_t record, const uint8_t key[MDL_KEY_BYTES], int entered,
+/* A result that is not what its jobs compute. `entered`: an answer to one of its jobs counts that is not right. `unit`
+ * is the record that a correction of it names: of a shard's result, that of the joined job. */
+void mdl_false_results_add(mdl_audit *a, uint64_t record, uint64_t unit, const uint8_t key[MDL_KEY_BYTES], int entered,
                            const char *text);
 /* A closing was applied. MDL_OK or MDL_ENOMEM. */
 mdl_err mdl_false_results_closed(mdl_audit *a, uint64_t index, const mdl_msg_close *m);

@@ -11,7 +11,7 @@
 #include "protocol/past.h"
 
 typedef struct lie {
-    uint64_t record, correction; /* correction 0: none */
+    uint64_t record, unit, correction; /* correction 0: none */
     uint8_t key[MDL_KEY_BYTES];
     int entered;
     char text[MDL_AUDIT_TEXT];
@@ -42,7 +42,7 @@ void mdl_false_results_free(mdl_false_results *f) {
     free(f);
 }
 
-void mdl_false_results_add(mdl_audit *a, uint64_t record, const uint8_t key[MDL_KEY_BYTES], int entered,
+void mdl_false_results_add(mdl_audit *a, uint64_t record, uint64_t unit, const uint8_t key[MDL_KEY_BYTES], int entered,
                            const char *text) {
     mdl_false_results *f = a->lies;
     if (!mdl_list_grow(&f->lie, &f->room, f->count + 1, sizeof *f->lie)) {
@@ -50,7 +50,7 @@ void mdl_false_results_add(mdl_audit *a, uint64_t record, const uint8_t key[MDL_
         return;
     }
     lie *l = &f->lie[f->count++];
-    *l = (lie){.record = record, .entered = entered};
+    *l = (lie){.record = record, .unit = unit, .entered = entered};
     memcpy(l->key, key, sizeof l->key);
     snprintf(l->text, sizeof l->text, "%s", text);
 }
@@ -108,7 +108,7 @@ mdl_err mdl_false_results_corrected(mdl_audit *a, uint64_t index, const uint8_t 
         return MDL_OK;
     }
     for (size_t i = 0; i < f->count; i++)
-        if (f->lie[i].record == m->result)
+        if (f->lie[i].unit == m->result)
             f->lie[i].correction = index;
     return MDL_OK;
 }

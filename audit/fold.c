@@ -108,12 +108,16 @@ static mdl_err note_decision(fold *f, uint64_t index, const mdl_envelope *envelo
     claim.count = 1;
     if (m->type == MDL_MSG_JOINED) {
         a->report->results++;
-        if (!a->rerun || !mdl_audit_drawn(&a->report->root, a->options->seed, a->options->sample, index))
-            return MDL_OK;
+        mdl_err err = a->rerun ? mdl_accusations_joined(a->accusations, &m->as.joined) : MDL_OK;
+        if (err != MDL_OK || !a->rerun ||
+            !mdl_audit_drawn(&a->report->root, a->options->seed, a->options->sample, index))
+            return err;
         return mdl_rerun_add_joined(a->rerun, index, envelope->key, &m->as.joined);
     }
-    if (m->type == MDL_MSG_SHARDVERDICT)
+    if (m->type == MDL_MSG_SHARDVERDICT) {
         a->report->verdicts++;
+        return a->rerun ? mdl_accusations_add(a, index, envelope->key, &m->as.shardverdict) : MDL_OK;
+    }
     if (m->type == MDL_MSG_CHECK) {
         a->report->checks++;
         if (!a->rerun || !mdl_audit_drawn(&a->report->root, a->options->seed, a->options->sample, index))
@@ -186,8 +190,11 @@ static mdl_err apply(fold *f, const entry *e, uint64_t index) {
         f->refused = 1;
         return MDL_ERANGE;
     }
-    if (a->rerun && e->closing)
-        mdl_rerun_go(a->rerun, index); /* closing moves the state on */
+    if (a->rerun && e->closing) {
+        mdl_err err = mdl_rerun_go(a->rerun, index); /* closing moves the state on */
+        if (err != MDL_OK)
+            return err;
+    }
     if (e->judgement && index > 0 && message_of(f, e, &envelope, &m) == MDL_OK) {
         mdl_err err = mdl_audit_judgement(a, index, envelope.key, &m.as.judgement);
         if (err != MDL_OK)
@@ -296,9 +303,10 @@ mdl_err mdl_audit_fold(mdl_audit *a) {
     f->blobs = (mdl_blobs){get_blob, f};
     a->blobs = &f->blobs;
     a->lies = mdl_false_results_new();
+    a->accusations = mdl_accusations_new();
     f->sink = mdl_buffer_sink(&f->bytes);
     f->pae = malloc((size_t)mdl_pool_threads(a->pool) * MDL_PAE_BYTES_MAX);
-    mdl_err err = f->pae && a->lies ? MDL_OK : MDL_ENOMEM;
+    mdl_err err = f->pae && a->lies && a->accusations ? MDL_OK : MDL_ENOMEM;
     if (err == MDL_OK)
         err = a->source->records(a->source->ctx, a->report->size, 0, a->records, on_record, f, a->error, a->error_size);
     if (f->stopped && err == MDL_ERANGE)
@@ -313,7 +321,7 @@ mdl_err mdl_audit_fold(mdl_audit *a) {
         err = MDL_ERANGE;
     }
     if (err == MDL_OK && a->rerun)
-        mdl_rerun_go(a->rerun, a->records); /* of a generation that is open, or that broke a rule */
+        err = mdl_rerun_go(a->rerun, a->records); /* of a generation that is open, or that broke a rule */
     if (err == MDL_OK && a->ledger)
         err = mdl_false_results_judge(a);
     if (err == MDL_OK)
@@ -321,6 +329,8 @@ mdl_err mdl_audit_fold(mdl_audit *a) {
     mdl_audit_progress(a, MDL_AUDIT_FOLD_STEP, 1, "records applied");
     mdl_false_results_free(a->lies);
     a->lies = NULL;
+    mdl_accusations_free(a->accusations);
+    a->accusations = NULL;
     free(f->blob);
     free(f->pae);
     free(f->bytes.bytes);

@@ -1,14 +1,12 @@
 /* Step 4: results computed again, from the evolution state of their generation. */
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "audit/audit_internal.h"
-#include "core/cut.h"
 #include "protocol/grow.h"
-#include "protocol/transcript.h"
-#include "protocol/unit.h"
 #include "runtime/memory.h"
 #include "runtime/progress.h"
 
@@ -17,8 +15,9 @@ typedef struct unit {
     uint32_t first, count;
     size_t at; /* its jobs in the lists below */
     uint8_t key[MDL_KEY_BYTES], root[MDL_DIGEST_BYTES];
-    int result; /* of a worker */
-    int joined; /* of shards together */
+    int result;         /* of a worker */
+    int joined;         /* of shards together */
+    mdl_played *played; /* NULL: not joined, or void */
 } unit;
 
 struct mdl_rerun {
@@ -35,8 +34,10 @@ struct mdl_rerun {
     uint32_t *job;
     int64_t *claimed;
     mdl_job_result *result;
+    mdl_played **played;
     size_t jobs;
     uint32_t jobs_room;
+    atomic_int failed;       /* out of memory in a thread */
     const mdl_evolution *of; /* the state whose jobs are run */
     uint64_t behind, upto;   /* records before the first queued one, and before the closing */
 };
@@ -85,14 +86,16 @@ void mdl_rerun_free(mdl_rerun *r) {
     free(r->job);
     free(r->claimed);
     free(r->result);
+    free(r->played);
     free(r);
 }
 
 static int room_for_jobs(mdl_rerun *r, size_t count) {
     size_t wanted = r->jobs + count;
-    uint32_t job = r->jobs_room, claimed = r->jobs_room;
+    uint32_t job = r->jobs_room, claimed = r->jobs_room, played = r->jobs_room;
     return mdl_list_grow(&r->job, &job, wanted, sizeof *r->job) &&
            mdl_list_grow(&r->claimed, &claimed, wanted, sizeof *r->claimed) &&
+           mdl_list_grow(&r->played, &played, wanted, sizeof(mdl_played *)) &&
            mdl_list_grow(&r->piece, &r->pieces_room, wanted + 1, sizeof *r->piece) &&
            mdl_list_grow(&r->result, &r->jobs_room, wanted, sizeof *r->result);
 }
@@ -130,8 +133,18 @@ mdl_err mdl_rerun_add_joined(mdl_rerun *r, uint64_t record, const uint8_t key[MD
 
 static void run_piece(void *shared, uint32_t thread, uint32_t piece) {
     mdl_rerun *r = shared;
-    uint32_t at = r->piece[piece];
-    mdl_unit_jobs(r->life[thread], r->of, r->job + at, r->piece[piece + 1] - at, r->genome[thread], r->result + at);
+    const mdl_experiment *x = mdl_ledger_experiment(r->a->ledger);
+    uint32_t at = r->piece[piece], end = r->piece[piece + 1];
+    while (at < end) { /* what shards did is played beside what they said, the others side by side */
+        uint32_t alone = at;
+        while (alone < end && !r->played[alone])
+            alone++;
+        if (alone > at)
+            mdl_unit_jobs(r->life[thread], r->of, r->job + at, alone - at, r->genome[thread], r->result + at);
+        else if (mdl_played_run(r->played[at], x, r->of, r->job[at], &r->result[at]) != MDL_OK)
+            atomic_store(&r->failed, 1);
+        at = alone > at ? alone : at + 1;
+    }
 }
 
 static int show(void *watcher, uint32_t pieces) {
@@ -158,61 +171,22 @@ static int has_entered(const mdl_rerun *r, const unit *u) {
     return 0;
 }
 
-/* A joined job's answer is void once a worker of its shards is convicted: nothing rests on it. */
-static int is_void(const mdl_rerun *r, const unit *u) {
-    uint8_t digest[MDL_DIGEST_BYTES];
-    return mdl_ledger_joined(r->a->ledger, u->first, digest) != u->record;
-}
-
-/* The first false window of a joined job whose answer stands, and the lease that has it. */
-static int find_fault(mdl_rerun *r, const unit *u, mdl_transcript_fault *fault, const mdl_ledger_lease **lease) {
-    const mdl_ledger *l = r->a->ledger;
-    const mdl_experiment *x = mdl_ledger_experiment(l);
-    uint8_t digest[MDL_DIGEST_BYTES], region[MDL_REGIONS_MAX][MDL_DIGEST_BYTES];
-    uint32_t owner[MDL_REGIONS_MAX], count;
-    const uint8_t *bytes;
-    size_t size;
-    mdl_transcript t;
-    *lease = NULL;
-    mdl_ledger_joined(l, u->first, digest);
-    const uint64_t *party = mdl_duty_party(mdl_ledger_duty(l), u->first, &count);
-    for (uint32_t i = 0; i < count; i++) {
-        const mdl_ledger_lease *of = mdl_ledger_lease_find(l, party[i]);
-        mdl_balanced_cut(&x->network, of->shards, owner);
-        for (uint32_t k = 0, n = 0; k < x->network.regions; k++)
-            if (owner[k] == of->shard)
-                memcpy(region[k], of->regions[n++], MDL_DIGEST_BYTES);
-    }
-    mdl_err err = r->a->blobs->get(r->a->blobs->ctx, digest, &bytes, &size);
-    err = err == MDL_OK ? mdl_transcript_read(bytes, size, &t) : err;
-    if (err != MDL_OK ||
-        mdl_transcript_find(x, r->of, u->first, &t, (const uint8_t(*)[MDL_DIGEST_BYTES])region, fault) != MDL_OK ||
-        !fault->found)
-        return 0;
-    for (uint32_t i = 0; i < count && !*lease; i++) {
-        const mdl_ledger_lease *of = mdl_ledger_lease_find(l, party[i]);
-        if (of->shard == fault->shard && mdl_ledger_has_window(l, of->id, u->first, fault->life, fault->window))
-            *lease = of;
-    }
-    return 1;
-}
-
 /* A false window is its worker's, whatever it did to the answer; a false answer of right windows is the coordinator's.
  */
 static int compare_joined(mdl_rerun *r, const unit *u, const char *difference) {
     const mdl_ledger_worker *w;
-    const mdl_ledger_lease *lease;
-    mdl_transcript_fault fault;
     char text[MDL_AUDIT_TEXT];
-    if (!find_fault(r, u, &fault, &lease))
+    if (!u->played || !u->played->fault.found)
         return 0;
+    const mdl_transcript_fault *fault = &u->played->fault;
+    const mdl_ledger_lease *lease = mdl_played_culprit(r->a, u->first, u->played);
     mdl_ledger_workers(r->a->ledger, &w);
     snprintf(text, sizeof text,
              "job %" PRIu32 ", life %" PRIu32 ", window %" PRIu32 ": shard %" PRIu32 " is not what it computes%s%.300s",
-             u->first, fault.life, fault.window, fault.shard, *difference ? "; " : "", difference);
+             u->first, fault->life, fault->window, fault->shard, *difference ? "; " : "", difference);
     r->a->report->wrong++;
     if (lease)
-        mdl_false_results_add(r->a, lease->result, w[lease->worker].key, has_entered(r, u), text);
+        mdl_false_results_add(r->a, lease->result, u->record, w[lease->worker].key, has_entered(r, u), text);
     else /* whose window that was did not stay to sign it */
         mdl_audit_noted(r->a, u->record, MDL_AUDIT_RECOMPUTE, u->key, "%s; nobody signed it", text);
     return 1;
@@ -251,8 +225,8 @@ static void compare(mdl_rerun *r, const unit *u) {
                  u->first + u->count - 1, generation);
     else
         text[0] = 0;
-    int withdrawn = u->joined && is_void(r, u);
-    if (u->joined && !withdrawn && compare_joined(r, u, text))
+    int withdrawn = u->joined && !u->played; /* nothing rests on it */
+    if (compare_joined(r, u, text))
         return;
     if (text[0] == 0)
         return;
@@ -262,7 +236,7 @@ static void compare(mdl_rerun *r, const unit *u) {
         return;
     }
     if (u->result) {
-        mdl_false_results_add(r->a, u->record, u->key, has_entered(r, u), text);
+        mdl_false_results_add(r->a, u->record, u->record, u->key, has_entered(r, u), text);
         mdl_proofs_result(r->a, u->record);
     } else {
         mdl_audit_found(r->a, u->record, MDL_AUDIT_RECOMPUTE, u->key, "%s", text);
@@ -271,19 +245,44 @@ static void compare(mdl_rerun *r, const unit *u) {
     }
 }
 
-void mdl_rerun_go(mdl_rerun *r, uint64_t upto) {
+/* Before the threads begin: what they read is read here. */
+static mdl_err read_played(mdl_rerun *r) {
+    mdl_err err = MDL_OK;
+    for (size_t i = 0; i < r->jobs; i++)
+        r->played[i] = NULL;
+    for (size_t i = 0; i < r->units && err == MDL_OK; i++) {
+        unit *u = &r->unit[i];
+        if (u->joined)
+            err = mdl_played_new(r->a, u->first, u->record, &u->played);
+        r->played[u->at] = u->played;
+    }
+    return err;
+}
+
+mdl_err mdl_rerun_go(mdl_rerun *r, uint64_t upto) {
     double began = mdl_seconds();
+    mdl_err err = MDL_OK;
     r->upto = upto;
     r->of = mdl_ledger_evolution(r->a->ledger);
     if (r->units > 0) {
         uint32_t pieces = mdl_pool_cut(r->piece, (uint32_t)r->jobs, 0, r->together, r->threads);
-        mdl_pool_run(r->a->pool, pieces, run_piece, r, show, r);
-        for (size_t i = 0; i < r->units; i++)
-            compare(r, &r->unit[i]);
+        err = read_played(r);
+        if (err == MDL_OK)
+            mdl_pool_run(r->a->pool, pieces, run_piece, r, show, r);
+        if (err == MDL_OK && r->failed)
+            err = MDL_ENOMEM;
+        for (size_t i = 0; i < r->units; i++) {
+            if (err == MDL_OK)
+                compare(r, &r->unit[i]);
+            mdl_played_free(r->unit[i].played);
+        }
     }
+    if (err == MDL_OK)
+        err = mdl_accusations_go(r->a, r->of);
     r->units = r->jobs = 0;
     r->behind = upto;
     r->a->report->rerun_seconds += mdl_seconds() - began;
+    return err;
 }
 
 typedef struct some {

@@ -1,18 +1,18 @@
 /* How many results a coordinator takes a second: protocol_bench [ROUNDS] [verified] (default 8, not verified), in a
  * directory made here and removed afterwards. The real shell (sockets, decoding, signatures on the pool, logic, group
  * commit, receipts) in this process; its workers are a child process, which has signed and laid out everything
- * beforehand and only sends and counts. In each round a generation of 2048 leases is granted, not measured; then all
+ * beforehand and only sends and counts. In each round a generation of 8192 leases is granted, not measured; then all
  * results but one come at once, measured until the last receipt; then the last one, which closes the generation: work
  * for a generation, not for a message, and measured apart.
  *
  * Right after each round, while the coordinator rests, the child verifies the round's signatures alone, on as many
- * threads as there are CPUs: crypto and nothing else, the envelopes taken apart beforehand. Two ratios come of it, each
- * the median over the rounds:
- *   wall  results a second / verifications a second. On few CPUs the senders take part of the same CPUs: a lower bound.
- *   CPU   CPU seconds of one verification / CPU seconds of the coordinator's process a result, all its threads and
- *         its share of the kernel. 1 would mean that a result costs nothing but its signature. The goal is held
- *         against this one: it leaves out the senders and nothing else.
- * At the end the store's group commit alone, with batches as large as they were.
+ * threads as there are CPUs: crypto and nothing else, the envelopes taken apart beforehand. Three ratios come of it,
+ * each the median over the rounds: wall  results a second / verifications a second. On few CPUs the senders take part
+ * of the same CPUs: a lower bound. steady  the same between the first tenth of a round's receipts and the last: without
+ * the beginning, when nothing is verified, and the end, when only the disk is waited for. CPU   CPU seconds of one
+ * verification / CPU seconds of the coordinator's process a result, all its threads and its share of the kernel. 1
+ * would mean that a result costs nothing but its signature. The goal is held against this one: it leaves out the
+ * senders and nothing else. At the end the store's group commit alone, with batches as large as they were.
  *
  * Without `verified` the experiment asks for no verification: a result alone is sent. With it all leases are committed
  * to first, measured apart, and then their results are shown, measured as above: a unit costs both, two signatures.
@@ -28,13 +28,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
+#include "bench/line.h"
 #include "coordinator/shell.h"
 #include "protocol/chain.h"
 #include "protocol/frame.h"
@@ -44,13 +43,12 @@
 #include "store/store.h"
 
 enum {
-    WORKERS = 512,
+    WORKERS = 2048,
     EACH = 4,
     RESULTS = WORKERS * EACH,
     MEASURED = RESULTS - 1, /* the last one closes the generation */
     CLIENTS = 64,
     RESULT_BYTES = 2048,
-    LINE_BYTES = 256 * 1024,
     ERROR = 512,
     ROUNDS_MAX = 64,
     CALL_MS = 60000
@@ -59,7 +57,7 @@ enum {
 static const char experiment[] = "{\"name\":\"bench\",\"seed\":\"1\",\"task\":{\"name\":\"tmaze\",\"trials\":4},"
                                  "\"network\":{\"neurons\":2,\"ring\":\"dense\"},\"evolution\":{\"generations\":1000,"
                                  "\"episodes\":1,\"validate_every\":1000,\"validate_episodes\":1,\"islands\":[{"
-                                 "\"algorithm\":\"es\",\"population\":2048}]},\"verification\":%s,"
+                                 "\"algorithm\":\"es\",\"population\":8192}]},\"verification\":%s,"
                                  "\"test_episodes\":1}";
 static const char nothing_drawn[] = "{\"floor_ppm\":0,\"plant_ppm\":0,\"probation\":0,\"selected\":0}";
 static char document[1024];
@@ -72,10 +70,14 @@ typedef struct worker {
     mdl_msg_grant grant[EACH];
 } worker;
 
+/* An exchange of messages and answers. */
+typedef struct took {
+    uint64_t ns, cpu_ns; /* until the last answer; the coordinator's */
+    double steady;       /* a second, between the first tenth of the answers and the last */
+} took;
+
 typedef struct round {
-    uint64_t took_ns, cpu_ns;          /* until the last receipt; the coordinator's */
-    uint64_t commit_ns, commit_cpu_ns; /* the same for the commitments before */
-    uint64_t close_cpu_ns;             /* the coordinator's, for the closing */
+    took commit, result, closing;
     uint64_t verify_ns, verify_cpu_ns; /* the same results' signatures alone */
     uint64_t first, last;              /* records */
 } round_times;
@@ -90,14 +92,6 @@ typedef struct shared {
 } shared;
 
 static shared *common;
-
-enum { HEAD = 9, NUMBER = 4 }; /* before a frame over ipc: byte 1 and the length; whose it is */
-
-typedef struct line {
-    int socket;
-    size_t out_size, in_size;
-    uint8_t out[RESULTS / CLIENTS * (RESULT_BYTES + 16)], in[LINE_BYTES];
-} line;
 
 static struct {
     line line[CLIENTS];
@@ -246,45 +240,6 @@ static void sign_commitment(uint32_t i) {
 
 /* ---- its connections: bytes made beforehand out, answers counted ---- */
 
-static void put_all(int socket, const uint8_t *bytes, size_t size) {
-    while (size > 0) {
-        ssize_t put = write(socket, bytes, size);
-        if (put < 0)
-            die("a connection broke");
-        bytes += put;
-        size -= (size_t)put;
-    }
-}
-
-static void open_line(line *l) {
-    static const uint8_t ours[8] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    uint8_t theirs[8];
-    const char *path = common->url + strlen("ipc://");
-    if (strlen(path) >= sizeof at.sun_path)
-        die("the socket's path is too long");
-    memcpy(at.sun_path, path, strlen(path) + 1);
-    l->socket = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (l->socket < 0 || connect(l->socket, (const struct sockaddr *)&at, sizeof at) != 0)
-        die("no connection");
-    put_all(l->socket, ours, sizeof ours);
-    if (recv(l->socket, theirs, sizeof theirs, MSG_WAITALL) != (ssize_t)sizeof theirs)
-        die("the coordinator does not greet");
-}
-
-/* A call as it stands on the wire: head, number with the highest bit set, frame. */
-static void put_call(line *l, uint32_t i) {
-    uint64_t size = NUMBER + common->frame_size[i];
-    uint8_t *at = l->out + l->out_size;
-    at[0] = 1;
-    for (int k = 0; k < 8; k++)
-        at[1 + k] = (uint8_t)(size >> (56 - 8 * k));
-    for (int k = 0; k < NUMBER; k++)
-        at[HEAD + k] = (uint8_t)((i | UINT32_C(1) << 31) >> (24 - 8 * k));
-    memcpy(at + HEAD + NUMBER, common->frame[i], common->frame_size[i]);
-    l->out_size += HEAD + NUMBER + common->frame_size[i];
-}
-
 static void take_answer(uint32_t i, const uint8_t *bytes, size_t size) {
     static const char before[] = "c2sp.org/tlog-proof@v1\nindex ";
     static uint8_t buffer[MDL_PAE_BYTES_MAX];
@@ -313,69 +268,55 @@ static void take_answer(uint32_t i, const uint8_t *bytes, size_t size) {
                                        : "another answer than expected");
 }
 
-static void read_line(line *l) {
-    ssize_t got = read(l->socket, l->in + l->in_size, sizeof l->in - l->in_size);
-    size_t at = 0;
-    if (got <= 0)
-        die("a connection broke");
-    l->in_size += (size_t)got;
-    while (l->in_size - at >= HEAD) {
-        const uint8_t *bytes = l->in + at + HEAD;
-        uint64_t size = 0;
-        for (int k = 1; k < HEAD; k++)
-            size = size << 8 | l->in[at + (size_t)k];
-        if (size < NUMBER || size > sizeof l->in - HEAD)
-            die("an answer of no such size");
-        if (l->in_size - at - HEAD < size)
-            break;
-        uint32_t i = (uint32_t)(bytes[0] & 0x7f) << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-        take_answer(i, bytes + NUMBER, (size_t)size - NUMBER);
-        at += HEAD + (size_t)size;
-    }
-    l->in_size -= at;
-    memmove(l->in, l->in + at, l->in_size);
-}
-
 /* Every step-th of the messages [from, to) all at once, until all have their answers. */
-static void exchange(mdl_message_type type, uint32_t from, uint32_t to, uint32_t step, uint64_t *wall, uint64_t *cpu) {
+static void exchange(mdl_message_type type, uint32_t from, uint32_t to, uint32_t step, took *t) {
     struct pollfd ready[CLIENTS];
-    uint32_t count = 0;
+    uint32_t count = 0, seen[2] = {0, 0};
+    uint64_t seen_ns[2] = {0, 0};
     for (uint32_t i = 0; i < CLIENTS; i++) {
         ready[i] = (struct pollfd){.fd = crowd.line[i].socket, .events = POLLIN};
         crowd.line[i].out_size = 0;
     }
     for (uint32_t i = from; i < to; i += step, count++)
-        put_call(&crowd.line[count % CLIENTS], i);
+        if (!line_call(&crowd.line[count % CLIENTS], i, common->frame[i], common->frame_size[i]))
+            die("a connection has no room");
     crowd.said = type;
     crowd.answers = 0;
     uint64_t cpu_before = cpu_ns(crowd.clock), before = uv_hrtime();
     for (uint32_t i = 0; i < CLIENTS; i++)
-        put_all(crowd.line[i].socket, crowd.line[i].out, crowd.line[i].out_size);
+        if (!line_put_all(crowd.line[i].socket, crowd.line[i].out, crowd.line[i].out_size))
+            die("a connection broke");
     while (crowd.answers < count) {
         if (poll(ready, CLIENTS, CALL_MS) <= 0)
             die("a call had no answer");
         for (uint32_t i = 0; i < CLIENTS; i++)
-            if (ready[i].revents != 0)
-                read_line(&crowd.line[i]);
+            if (ready[i].revents != 0 && !line_read(&crowd.line[i], take_answer))
+                die("a connection broke");
+        for (int k = 0; k < 2; k++)
+            if (seen[k] == 0 && crowd.answers >= (k == 0 ? count / 10 : count - count / 10)) {
+                seen[k] = crowd.answers;
+                seen_ns[k] = uv_hrtime();
+            }
     }
-    *wall = uv_hrtime() - before;
-    *cpu = cpu_ns(crowd.clock) - cpu_before;
+    t->steady = seen[1] > seen[0] ? rate(seen[1] - seen[0], seen_ns[1] - seen_ns[0]) : 0;
+    t->ns = uv_hrtime() - before;
+    t->cpu_ns = cpu_ns(crowd.clock) - cpu_before;
 }
 
 static void play_round(round_times *r) {
-    uint64_t ignored;
+    took ignored;
     for (uint32_t i = 0; i < RESULTS; i++)
         sign_hello_or_want(i, MDL_MSG_WANT);
-    exchange(MDL_MSG_WANT, 0, RESULTS, 1, &ignored, &ignored);
+    exchange(MDL_MSG_WANT, 0, RESULTS, 1, &ignored);
     if (verified) {
         for (uint32_t i = 0; i < RESULTS; i++)
             sign_commitment(i);
-        exchange(MDL_MSG_COMMIT, 0, RESULTS, 1, &r->commit_ns, &r->commit_cpu_ns);
+        exchange(MDL_MSG_COMMIT, 0, RESULTS, 1, &r->commit);
     }
     for (uint32_t i = 0; i < RESULTS; i++)
         sign_result(i);
-    exchange(MDL_MSG_RESULT, 0, MEASURED, 1, &r->took_ns, &r->cpu_ns);
-    exchange(MDL_MSG_RESULT, MEASURED, RESULTS, 1, &ignored, &r->close_cpu_ns);
+    exchange(MDL_MSG_RESULT, 0, MEASURED, 1, &r->result);
+    exchange(MDL_MSG_RESULT, MEASURED, RESULTS, 1, &r->closing);
     r->first = UINT64_MAX;
     for (uint32_t i = 0; i < RESULTS; i++) {
         r->first = crowd.record[i] < r->first ? crowd.record[i] : r->first;
@@ -388,7 +329,7 @@ static void play_round(round_times *r) {
 static int work(int go) {
     char byte;
     uint8_t key[32];
-    uint64_t ignored;
+    took ignored;
     if (read(go, &byte, 1) != 1)
         return 1;
     if (clock_getcpuclockid(getppid(), &crowd.clock) != 0)
@@ -399,10 +340,11 @@ static int work(int go) {
     }
     crypto_hash_sha256(crowd.experiment, (const uint8_t *)document, strlen(document));
     for (uint32_t i = 0; i < CLIENTS; i++)
-        open_line(&crowd.line[i]);
+        if (!line_open(&crowd.line[i], common->url + strlen("ipc://")))
+            die("no connection");
     for (uint32_t i = 0; i < RESULTS; i += EACH)
         sign_hello_or_want(i, MDL_MSG_HELLO);
-    exchange(MDL_MSG_HELLO, 0, RESULTS, EACH, &ignored, &ignored);
+    exchange(MDL_MSG_HELLO, 0, RESULTS, EACH, &ignored);
     for (uint32_t r = 0; r < rounds; r++, common->rounds++)
         play_round(&common->round[r]);
     return 0;
@@ -562,7 +504,7 @@ int main(int argc, char **argv) {
     snprintf(alone, sizeof alone, "%s/alone", directory);
     pipeline(ledger, child, go[1]);
 
-    static double v[9][ROUNDS_MAX];
+    static double v[11][ROUNDS_MAX];
     uint32_t n = common->rounds;
     uint64_t batches = batches_of(ledger), bytes = 0;
     uint32_t batch = (uint32_t)((uint64_t)RESULTS * n / (batches ? batches : 1));
@@ -571,15 +513,17 @@ int main(int argc, char **argv) {
         bytes += common->frame_size[i];
     for (uint32_t r = 0; r < n; r++) {
         const round_times *t = &common->round[r];
-        v[0][r] = rate(MEASURED, t->took_ns);
+        v[0][r] = rate(MEASURED, t->result.ns);
         v[1][r] = rate(RESULTS, t->verify_ns);
-        v[2][r] = (double)t->cpu_ns / MEASURED / 1e3;
+        v[2][r] = (double)t->result.cpu_ns / MEASURED / 1e3;
         v[3][r] = (double)t->verify_cpu_ns / RESULTS / 1e3;
         v[4][r] = v[0][r] / v[1][r];
         v[5][r] = v[3][r] / v[2][r];
-        v[6][r] = (double)t->close_cpu_ns / 1e6;
-        v[7][r] = verified ? rate(RESULTS, t->commit_ns) : 0;
-        v[8][r] = (double)t->commit_cpu_ns / RESULTS / 1e3;
+        v[6][r] = (double)t->closing.cpu_ns / 1e6;
+        v[7][r] = verified ? rate(RESULTS, t->commit.ns) : 0;
+        v[8][r] = (double)t->commit.cpu_ns / RESULTS / 1e3;
+        v[9][r] = t->result.steady;
+        v[10][r] = t->result.steady / v[1][r];
     }
     double commit_us, commit = commit_rate(alone, batch, &commit_us), whole = median(v[0], n), verify = median(v[1], n);
     printf("pipeline      %8.0f results/s, %.1f us of the coordinator's CPUs each (%" PRIu32 " results of %" PRIu64
@@ -591,8 +535,9 @@ int main(int argc, char **argv) {
     printf("Ed25519 alone %8.0f verified/s, %.1f us each, as many threads as CPUs\n", verify, median(v[3], n));
     printf("closing       %8.1f ms of the coordinator's CPUs a generation of %d\n", median(v[6], n), (int)RESULTS);
     printf("commit alone  %8.0f records/s, %.1f us each, in batches of %" PRIu32 "\n", commit, commit_us, batch);
-    printf("ratio         wall %.2f, CPU %.2f of Ed25519; wall %.2f of the commit\n", median(v[4], n), median(v[5], n),
-           whole / commit);
+    printf("steady        %8.0f results/s\n", median(v[9], n));
+    printf("ratio         wall %.2f, steady %.2f, CPU %.2f of Ed25519; wall %.2f of the commit\n", median(v[4], n),
+           median(v[10], n), median(v[5], n), whole / commit);
     nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     return 0;
 }

@@ -52,7 +52,7 @@ foreach(layer core analysis protocol runtime store coordinator worker audit sim)
         set_target_properties(${program} PROPERTIES
             RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/${layer} OUTPUT_NAME ${stem})
         target_link_libraries(${program} PRIVATE modulon_test_support modulon_${layer} PkgConfig::CMOCKA m)
-        if(layer STREQUAL "worker") # tested against the whole coordinator
+        if(layer MATCHES "worker|audit") # tested against the whole coordinator
             target_link_libraries(${program} PRIVATE modulon_coordinator)
         endif()
         modulon_common(${program})

@@ -113,6 +113,7 @@ char *mdl_admin_status(mdl_shell *shell) {
     cJSON_AddNumberToObject(o, "shards", i.shards);
     cJSON_AddNumberToObject(o, "players", i.players);
     add_u64(o, "windows", i.windows);
+    add_u64(o, "windows_open", i.windows_open);
     add_u64(o, "windows_replayed", i.played);
     cJSON_AddNumberToObject(o, "shards_busy", i.shard_busy);
     add_u64(o, "calls", s.calls);

@@ -23,16 +23,26 @@ typedef struct last_step {
     uint8_t state[];
 } last_step;
 
+/* What shards said of a job. */
+typedef struct search {
+    uint8_t region[MDL_REGIONS_MAX][MDL_DIGEST_BYTES];
+    mdl_transcript_fault fault;
+    size_t size;
+    uint8_t transcript[];
+} search;
+
 typedef struct wanted {
     const mdl_evolution *evolution;
     uint32_t job;
-    last_step *step; /* NULL: the whole job */
+    last_step *step; /* NULL: the whole job                      */
+    search *beside;  /* NULL: alone, not beside what shards said */
 } wanted;
 
 typedef struct checked {
     uint32_t generation, job;
     mdl_duty_answer answer;
     last_step *step;
+    search *beside;
 } checked;
 
 struct mdl_checker {
@@ -59,6 +69,15 @@ static void judge(mdl_life *life, const wanted *w, float *genome) {
         memset(&s->judged, 0, sizeof s->judged);
 }
 
+/* 0: there is no transcript, or no memory for the shards. */
+static int compare(const mdl_experiment *x, const wanted *w, mdl_job_result *result) {
+    mdl_transcript t;
+    search *s = w->beside;
+    return s && mdl_transcript_read(s->transcript, s->size, &t) == MDL_OK &&
+           mdl_transcript_find(x, w->evolution, w->job, &t, (const uint8_t(*)[MDL_DIGEST_BYTES])s->region, &s->fault,
+                               result) == MDL_OK;
+}
+
 static void run(void *arg) {
     checker_thread *t = arg;
     mdl_checker *c = t->owner;
@@ -75,7 +94,7 @@ static void run(void *arg) {
         mdl_job_result result = {0};
         if (w.step)
             judge(life, &w, t->genome);
-        else
+        else if (!compare(c->o.experiment, &w, &result))
             mdl_unit_job(life, w.evolution, w.job, t->genome, NULL, &result);
         uv_mutex_lock(&c->lock);
         MDL_ASSERT(c->done_count < MDL_CHECKERS_MAX);
@@ -83,6 +102,7 @@ static void run(void *arg) {
         done->generation = mdl_evolution_generation(w.evolution);
         done->job = w.job;
         done->step = w.step;
+        done->beside = w.beside;
         done->answer = (mdl_duty_answer){.fitness = result.fitness, .updates = result.updates};
         memcpy(done->answer.segment, result.segment, sizeof result.segment);
         uv_async_send(&c->ready);
@@ -101,9 +121,12 @@ static void on_ready(uv_async_t *handle) {
     for (uint32_t i = 0; i < count; i++) {
         if (done[i].step)
             c->o.judged(c->o.ctx, done[i].generation, done[i].job, &done[i].step->judged);
+        else if (done[i].beside)
+            c->o.found(c->o.ctx, done[i].job, &done[i].answer, &done[i].beside->fault);
         else
             c->o.done(c->o.ctx, done[i].generation, done[i].job, &done[i].answer);
         free(done[i].step);
+        free(done[i].beside);
     }
 }
 
@@ -112,10 +135,14 @@ static void release(mdl_checker *c) {
         free(c->thread[i].memory);
         free(c->thread[i].genome);
     }
-    for (uint32_t i = 0; i < c->wanted_count; i++)
+    for (uint32_t i = 0; i < c->wanted_count; i++) {
         free(c->wanted[i].step);
-    for (uint32_t i = 0; i < c->done_count; i++)
+        free(c->wanted[i].beside);
+    }
+    for (uint32_t i = 0; i < c->done_count; i++) {
         free(c->done[i].step);
+        free(c->done[i].beside);
+    }
     free(c->thread);
     free(c);
 }
@@ -178,7 +205,19 @@ static void give(mdl_checker *c, wanted w) {
 }
 
 void mdl_checker_give(mdl_checker *c, const mdl_evolution *evolution, uint32_t job) {
-    give(c, (wanted){evolution, job, NULL});
+    give(c, (wanted){.evolution = evolution, .job = job});
+}
+
+int mdl_checker_find(mdl_checker *c, const mdl_evolution *evolution, uint32_t job, const uint8_t *transcript,
+                     size_t size, const uint8_t (*region)[MDL_DIGEST_BYTES]) {
+    search *s = calloc(1, sizeof *s + size);
+    if (!s)
+        return 0;
+    memcpy(s->region, region, c->o.experiment->network.regions * sizeof *region);
+    memcpy(s->transcript, transcript, size);
+    s->size = size;
+    give(c, (wanted){.evolution = evolution, .job = job, .beside = s});
+    return 1;
 }
 
 int mdl_checker_judge(mdl_checker *c, const mdl_evolution *evolution, uint32_t job, const mdl_case *last,
@@ -190,7 +229,7 @@ int mdl_checker_judge(mdl_checker *c, const mdl_evolution *evolution, uint32_t j
     s->size = size;
     if (size > 0)
         memcpy(s->state, state, size);
-    give(c, (wanted){evolution, job, s});
+    give(c, (wanted){.evolution = evolution, .job = job, .step = s});
     return 1;
 }
 

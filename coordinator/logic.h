@@ -85,8 +85,9 @@ typedef struct mdl_coordinator_io {
     /* Where networks are cut; may be NULL elsewhere. Both on another thread, while the open generation stays as it is.
      * Run mdl_shard_replay_run() with r->inputs, which are the shell's now to free; then mdl_coordinator_replayed(). */
     void (*replay)(void *ctx, const struct mdl_shard_replay *r);
-    /* Run mdl_transcript_find() of this job of the open generation, with the shards' regions [regions] (copied before
-     * this returns); then mdl_coordinator_found(). */
+    /* As compute(), for a job of the open generation that shards answered together: mdl_transcript_find() with its
+     * transcript, the shards' regions [regions] (copied before this returns) and the answer; then
+     * mdl_coordinator_found(). */
     void (*find)(void *ctx, uint32_t job, const uint8_t transcript[MDL_DIGEST_BYTES],
                  const uint8_t (*region)[MDL_DIGEST_BYTES]);
     /* The last step of a dispute about this job, on another thread: mdl_case_judge() on a life with the job's genome;
@@ -155,8 +156,9 @@ void mdl_coordinator_judged(mdl_coordinator *c, uint32_t generation, uint32_t jo
 /* The answer to the command replay(): of job, life and shard, with `right`; all zero: it could not be run. */
 void mdl_coordinator_replayed(mdl_coordinator *c, uint32_t job, uint32_t life, uint32_t shard,
                               const uint8_t right[MDL_DIGEST_BYTES], uint64_t now_ms);
-/* The answer to the command find(). */
-void mdl_coordinator_found(mdl_coordinator *c, uint32_t job, const struct mdl_transcript_fault *fault, uint64_t now_ms);
+/* The answer to the command find(): the job's own answer, and the first false window, if there is one. */
+void mdl_coordinator_found(mdl_coordinator *c, uint32_t job, const mdl_duty_answer *answer,
+                           const struct mdl_transcript_fault *fault, uint64_t now_ms);
 
 /* pause, resume, ban, unban. `key` NULL for the first two. MDL_OK, MDL_ENOENT
  * (no such action or worker), MDL_EMISMATCH (it is so already, or over), MDL_ERANGE
@@ -173,10 +175,11 @@ typedef struct mdl_coordinator_info {
     uint64_t checks, verdicts;                       /* jobs that the coordinator did itself, since the start */
     uint32_t checking;                               /* and does now */
     uint64_t disputes, judgements;                   /* taken apart, and decided so, since the start */
-    /* Sharded jobs under way, their shards and players; windows of them and of those that are over since the
-     * start, of these played again after a loss; what workers were busy with shards, of the time that they had them. */
+    /* Sharded jobs under way, their shards and players; whole windows of them and of those that are over since the
+     * start, those of jobs that are not over; windows of one shard that were played again by who took it over, of jobs
+     * that are over; what workers were busy with shards, of the time that they had them. */
     uint32_t stages, shards, players;
-    uint64_t windows, played;
+    uint64_t windows, windows_open, played;
     double shard_busy;
     uint64_t reviewed, corrected, owed; /* convicts' units of closed generations: done again, wrong; still owed */
     uint64_t credit;                    /* updates of closed generations       */

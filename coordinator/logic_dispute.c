@@ -99,7 +99,7 @@ static void step(mdl_coordinator *c, const mdl_ledger_dispute *d, uint64_t now_m
         return;
     }
     const mdl_evolution *of = mdl_ledger_evolution(c->ledger);
-    c->check[c->checking++] = (mdl_checking){mdl_evolution_generation(of), job, 1};
+    c->check[c->checking++] = (mdl_checking){.generation = mdl_evolution_generation(of), .job = job, .judges = 1};
     c->io.judge(c->io.ctx, of, job, &last, state, size);
 }
 

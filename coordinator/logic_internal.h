@@ -62,7 +62,8 @@ typedef struct mdl_names {
 /* A job that a thread does. */
 typedef struct mdl_checking {
     uint32_t generation, job;
-    int judges; /* the last step of a dispute about it */
+    int judges;                           /* the last step of a dispute about it */
+    uint8_t transcript[MDL_DIGEST_BYTES]; /* that it is done beside; zeros: beside none */
 } mdl_checking;
 
 /* The volatile side of a dispute. */
@@ -239,8 +240,12 @@ int mdl_stage_blob(const mdl_coordinator *c, const uint8_t digest[MDL_DIGEST_BYT
 void mdl_stage_inform(const mdl_coordinator *c, mdl_coordinator_info *out);
 /* The threads read the open generation. */
 int mdl_stage_busy(const mdl_coordinator *c);
-/* A verdict of the coordinator's contradicts shards that answered this job together: find the false one. */
-void mdl_stage_search(mdl_coordinator *c, uint32_t job);
+/* The threads do a job that shards answered together beside its transcript, whose digest this gives. 0: they did not.
+ */
+int mdl_stage_search(mdl_coordinator *c, uint32_t job, uint8_t transcript[MDL_DIGEST_BYTES]);
+/* What they found is false in that transcript: convict whoever signed it. */
+void mdl_stage_accuse(mdl_coordinator *c, uint32_t job, const uint8_t transcript[MDL_DIGEST_BYTES],
+                      const struct mdl_transcript_fault *fault, uint64_t now_ms);
 
 /* ---- logic_verify.c ---- */
 /* Give the threads what the coordinator has to do itself. */

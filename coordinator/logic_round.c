@@ -6,7 +6,22 @@
 
 #include "coordinator/logic_internal.h"
 
-enum { SHOW_MS = 3000 /* who has not shown its nonce by then is silent */ };
+enum {
+    SHOW_MS = 3000,      /* who has not shown its nonce by then is silent,          */
+    HEARD_MS = 18000,    /* but not who was heard of within this time: its call may have been lost, which it */
+    SHOW_MS_MAX = 20000, /* notices after 15 s; nobody is waited for longer than so */
+};
+
+/* Whether anybody who has not shown its nonce may yet do so. */
+static int may_come(const mdl_coordinator *c, uint64_t now_ms) {
+    uint64_t waited = now_ms - c->showing_ms;
+    for (uint32_t i = 0; waited >= SHOW_MS && waited < SHOW_MS_MAX && i < c->peers; i++) {
+        if (mdl_ledger_unshown(c->ledger, i) && c->peer[i].open && now_ms - c->peer[i].heard_ms < HEARD_MS) {
+            return 1;
+        }
+    }
+    return waited < SHOW_MS;
+}
 
 int mdl_round_wants(const mdl_coordinator *c, uint32_t worker) { return mdl_ledger_unshown(c->ledger, worker); }
 
@@ -18,7 +33,7 @@ void mdl_round_follow(mdl_coordinator *c, uint64_t now_ms) {
     }
     c->showing_ms = c->showing_ms ? c->showing_ms : now_ms;
     uint32_t left = mdl_ledger_unshowns(c->ledger);
-    if (left > 0 && now_ms - c->showing_ms < SHOW_MS) {
+    if (left > 0 && may_come(c, now_ms)) {
         return;
     }
     memset(&m, 0, sizeof m);

@@ -74,6 +74,7 @@ void mdl_stage_inform(const mdl_coordinator *c, mdl_coordinator_info *out) {
         out->shards += mdl_orchestra_shards(o);
         out->players += mdl_orchestra_parts(o);
         out->windows += mdl_orchestra_windows(o);
+        out->windows_open += mdl_orchestra_windows(o);
     }
 }
 

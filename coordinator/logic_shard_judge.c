@@ -183,32 +183,33 @@ static int ends_of(const mdl_coordinator *c, uint32_t job, uint8_t (*region)[MDL
     return count > 0;
 }
 
-void mdl_stage_search(mdl_coordinator *c, uint32_t job) {
-    uint8_t transcript[MDL_DIGEST_BYTES], region[MDL_REGIONS_MAX][MDL_DIGEST_BYTES];
-    if (!c->shards || !c->io.find || mdl_ledger_joined(c->ledger, job, transcript) == 0 || !ends_of(c, job, region)) {
-        return;
+int mdl_stage_search(mdl_coordinator *c, uint32_t job, uint8_t transcript[MDL_DIGEST_BYTES]) {
+    uint8_t region[MDL_REGIONS_MAX][MDL_DIGEST_BYTES];
+    if (!c->io.find || mdl_ledger_joined(c->ledger, job, transcript) == 0 || !ends_of(c, job, region)) {
+        return 0;
     }
-    c->shards->threads++;
     c->io.find(c->io.ctx, job, transcript, (const uint8_t(*)[MDL_DIGEST_BYTES])region);
+    return 1;
 }
 
-void mdl_coordinator_found(mdl_coordinator *c, uint32_t job, const mdl_transcript_fault *fault, uint64_t now_ms) {
-    uint32_t count, generation = mdl_evolution_generation(mdl_ledger_evolution(c->ledger));
-    uint64_t leases[MDL_LIST_MAX] = {0};
-    MDL_ASSERT(c->shards && c->shards->threads > 0);
-    c->shards->threads--;
-    if (c->failed || !c->storage_ok) {
-        return;
+void mdl_stage_accuse(mdl_coordinator *c, uint32_t job, const uint8_t transcript[MDL_DIGEST_BYTES],
+                      const mdl_transcript_fault *fault, uint64_t now_ms) {
+    uint32_t count, accused = 0, generation = mdl_evolution_generation(mdl_ledger_evolution(c->ledger));
+    uint64_t leases[MDL_LIST_MAX];
+    uint8_t present[MDL_DIGEST_BYTES];
+    if (!fault->found || c->failed || !c->storage_ok || mdl_ledger_joined(c->ledger, job, present) == 0 ||
+        memcmp(present, transcript, sizeof present) != 0) {
+        return; /* nothing, or the job was played again meanwhile */
     }
     const uint64_t *party = mdl_duty_party(mdl_ledger_duty(c->ledger), job, &count);
     count = count < MDL_LIST_MAX ? count : MDL_LIST_MAX;
-    if (party) {
-        memcpy(leases, party, count * sizeof *leases); /* verdicts change the duty */
-    }
-    for (uint32_t i = 0; fault->found && i < count && !c->failed; i++) {
+    memcpy(leases, party, count * sizeof *leases); /* verdicts change the duty */
+    for (uint32_t i = 0; i < count && !c->failed; i++) {
         const mdl_ledger_lease *l = mdl_ledger_lease_find(c->ledger, leases[i]);
         mdl_message m;
-        if (!l || l->shard != fault->shard || !is_open_to_verdict(c, leases[i])) {
+        /* The window may be another's, whose lease ended without a result. */
+        if (!l || l->shard != fault->shard || !is_open_to_verdict(c, leases[i]) ||
+            !mdl_ledger_has_window(c->ledger, leases[i], job, fault->life, fault->window)) {
             continue;
         }
         memset(&m, 0, sizeof m);
@@ -216,14 +217,12 @@ void mdl_coordinator_found(mdl_coordinator *c, uint32_t job, const mdl_transcrip
         m.as.shardverdict = (mdl_msg_shardverdict){
             .generation = generation, .job = job, .lease = leases[i], .life = fault->life, .window = fault->window};
         memcpy(m.as.shardverdict.right, fault->right, MDL_DIGEST_BYTES);
-        if (!mdl_ledger_has_window(c->ledger, leases[i], job, fault->life, fault->window)) {
-            continue; /* that window was another's, whose lease ended without a result */
-        }
-        convict(c, &m, now_ms);
+        accused += (uint32_t)convict(c, &m, now_ms);
     }
-    if (!fault->found) {
-        mdl_coordinator_log(c, "verdict", NULL, "job %" PRIu32 ": no window of the transcript is false", job);
+    if (accused == 0) {
+        mdl_coordinator_log(c, "verdict", NULL,
+                            "shard %" PRIu32 " of job %" PRIu32 ", life %" PRIu32 ", window %" PRIu32
+                            " was false; who ran it has no result to answer for",
+                            fault->shard, job, fault->life, fault->window);
     }
-    mdl_coordinator_advance(c, now_ms);
-    mdl_verify_drive(c, now_ms);
 }

@@ -5,6 +5,7 @@
 
 #include "coordinator/logic_internal.h"
 #include "core/assert.h"
+#include "protocol/transcript.h"
 
 enum { SCAN_MS = 50 };
 
@@ -140,8 +141,11 @@ void mdl_verify_drive(mdl_coordinator *c, uint64_t now_ms) {
         if (job == MDL_DUTY_NONE) {
             return;
         }
-        c->check[c->checking++] = (mdl_checking){mdl_evolution_generation(of), job, 0};
-        c->io.compute(c->io.ctx, of, job);
+        mdl_checking *check = &c->check[c->checking++];
+        *check = (mdl_checking){.generation = mdl_evolution_generation(of), .job = job};
+        if (check->generation != generation_of(c) || !mdl_stage_search(c, job, check->transcript)) {
+            c->io.compute(c->io.ctx, of, job);
+        }
     }
 }
 
@@ -235,30 +239,48 @@ static void decide(mdl_coordinator *c, uint32_t job, const mdl_duty_answer *answ
         if (m.type == MDL_MSG_VERDICT) {
             c->verdicts++;
             mdl_verify_convicted(c, record, job, &answered, now_ms);
-            mdl_stage_search(c, job);
         } else {
             c->checks++;
         }
     }
 }
 
-void mdl_coordinator_computed(mdl_coordinator *c, uint32_t generation, uint32_t job, const mdl_duty_answer *answer,
-                              uint64_t now_ms) {
+/* A thread is done with a job. */
+static mdl_checking take_back(mdl_coordinator *c, uint32_t generation, uint32_t job) {
     uint32_t at = 0;
     while (at < c->checking &&
            (c->check[at].judges || c->check[at].job != job || c->check[at].generation != generation)) {
         at++;
     }
     MDL_ASSERT(at < c->checking);
+    mdl_checking check = c->check[at];
     c->check[at] = c->check[--c->checking];
-    if (generation == generation_of(c)) {
-        decide(c, job, answer, now_ms);
-    } else {
-        mdl_review_computed(c, generation, job, answer);
-    }
+    return check;
+}
+
+static void go_on(mdl_coordinator *c, uint64_t now_ms) {
     c->scanned_ms = 0;
     if (c->started && c->storage_ok) {
         mdl_coordinator_advance(c, now_ms);
         mdl_verify_drive(c, now_ms);
     }
+}
+
+void mdl_coordinator_computed(mdl_coordinator *c, uint32_t generation, uint32_t job, const mdl_duty_answer *answer,
+                              uint64_t now_ms) {
+    take_back(c, generation, job);
+    if (generation == generation_of(c)) {
+        decide(c, job, answer, now_ms);
+    } else {
+        mdl_review_computed(c, generation, job, answer);
+    }
+    go_on(c, now_ms);
+}
+
+void mdl_coordinator_found(mdl_coordinator *c, uint32_t job, const mdl_duty_answer *answer,
+                           const mdl_transcript_fault *fault, uint64_t now_ms) {
+    mdl_checking check = take_back(c, generation_of(c), job);
+    decide(c, job, answer, now_ms);
+    mdl_stage_accuse(c, job, check.transcript, fault, now_ms);
+    go_on(c, now_ms);
 }

@@ -255,14 +255,6 @@ void mdl_orchestra_trim(mdl_orchestra *o) {
     }
 }
 
-/* Whether another part of the shard has yet to give this window. */
-static int will_meet(const mdl_orchestra *o, const mdl_voice *p, mdl_place_in at) {
-    for (uint32_t i = 0; i < o->parts; i++)
-        if (&o->part[i] != p && o->part[i].shard == p->shard && !mdl_place_before(at, o->part[i].next))
-            return 1;
-    return 0;
-}
-
 /* ---- steps ---- */
 
 size_t mdl_orchestra_input(const mdl_orchestra *o, uint32_t life, uint32_t window, uint32_t shard, uint8_t *at) {
@@ -310,7 +302,7 @@ static mdl_err hand_out(mdl_orchestra *o, mdl_voice *p, mdl_step *out) {
     size_t size = 0;
     /* Where shards are played twice every output is compared, those of windows played again too: what one shard lies
      * to the others shows in none of its own later windows. */
-    uint32_t count = 0, most = o->experiment->sharding.replicas > 1 ? 1 : MDL_SHARD_STEPS_MAX;
+    uint32_t count = 0, most = p->careful || o->experiment->sharding.replicas > 1 ? 1 : MDL_SHARD_STEPS_MAX;
     while (p->next.window + count < log->windows && count < most) {
         size_t more = mdl_orchestra_input(o, p->next.life, p->next.window + count, p->shard, NULL);
         if (count > 0 && size + more > STEP_BYTES_MAX)
@@ -398,7 +390,7 @@ static int is_zero(const uint8_t *bytes) {
     return memcmp(bytes, zero, sizeof zero) == 0;
 }
 
-/* Whether the digest is that of the output, and a state is there where one is due. */
+/* Whether the digest is that of the output, and states and silent windows are there where they are due. */
 static int is_its_commit(const mdl_orchestra *o, const mdl_voice *p, const mdl_msg_window *m, const uint8_t *output,
                          size_t size) {
     uint32_t every = o->experiment->sharding.snapshot_windows;
@@ -408,7 +400,22 @@ static int is_its_commit(const mdl_orchestra *o, const mdl_voice *p, const mdl_m
     memcpy(c.state, m->state, sizeof c.state);
     mdl_window_commit_digest(&c, commit);
     return memcmp(commit, m->commit, sizeof commit) == 0 &&
-           is_zero(m->state) == (every == 0 || (m->window + 1) % every != 0);
+           is_zero(m->state) == (every == 0 || (m->window + 1) % every != 0) &&
+           (m->window > p->next.window || is_zero(m->silent));
+}
+
+/* Whether the windows that it has run without handing them in have the digests of those that are used. */
+static int is_silent_right(const mdl_orchestra *o, const mdl_voice *p, const mdl_msg_window *m) {
+    uint8_t right[MDL_DIGEST_BYTES];
+    mdl_digest d;
+    if (m->window == p->next.window)
+        return 1;
+    mdl_digest_init(&d);
+    mdl_sink sink = mdl_digest_sink(&d);
+    for (uint32_t w = p->next.window; w < m->window; w++)
+        mdl_put_bytes(&sink, o->log[m->life].window[w].shard[p->shard].commit, MDL_DIGEST_BYTES);
+    mdl_digest_final(&d, right);
+    return memcmp(right, m->silent, sizeof right) == 0;
 }
 
 static mdl_err copy_bytes(uint8_t **to, const uint8_t *from, size_t size) {
@@ -464,18 +471,20 @@ mdl_err mdl_orchestra_deliver(mdl_orchestra *o, mdl_voice *p, const mdl_msg_wind
         return MDL_ERANGE;
     given *g = &o->log[at.life].window[at.window].shard[p->shard];
     mdl_err err = MDL_OK;
+    if (!is_silent_right(o, p, m)) {
+        p->careful = 1;
+        p->handed = p->next;
+        return MDL_EMISMATCH;
+    }
     if (!g->output) {
         err = mdl_orchestra_take(o, at, p->shard, p->lease, output, output_size, m->commit, m->state);
-        if (err == MDL_OK && will_meet(o, p, at) && copy_bytes(&g->envelope, envelope, envelope_size) == MDL_OK)
+        if (err == MDL_OK && copy_bytes(&g->envelope, envelope, envelope_size) == MDL_OK)
             g->envelope_size = (uint32_t)envelope_size;
     } else if (memcmp(g->commit, m->commit, sizeof g->commit) != 0) {
         if (o->disputed)
             return MDL_EMISMATCH; /* one at a time: it begins again, and comes here again */
         *moved = 1;
         return begin_dispute(o, at, p, m, output, output_size, envelope, envelope_size);
-    } else if (!will_meet(o, p, at)) {
-        free(g->envelope);
-        g->envelope = NULL;
     }
     if (err != MDL_OK)
         return err;

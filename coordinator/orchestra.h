@@ -33,6 +33,7 @@ typedef struct mdl_voice {
     mdl_place_in handed; /* first place whose input it has not been given            */
     uint64_t windows;    /* outputs taken, those played silently included            */
     uint64_t played;     /* of them played again, silently                           */
+    int careful;         /* silence hid a difference: it hands in every window       */
     int done;            /* its result is in the ledger                              */
     /* The caller's: */
     uint64_t begun_ms;            /* when its lease began                                   */

@@ -13,7 +13,7 @@ typedef struct given {
     uint32_t output_size;
     mdl_window_out out;
     uint8_t commit[MDL_DIGEST_BYTES], state[MDL_DIGEST_BYTES];
-    uint8_t *envelope; /* kept while another part has yet to give the same */
+    uint8_t *envelope; /* until a later state of the shard is kept and all its parts have gone past it */
     uint32_t envelope_size;
 } given;
 

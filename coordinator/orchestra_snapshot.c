@@ -43,6 +43,21 @@ static int is_committed(const mdl_orchestra *o, uint32_t shard, const kept_state
     return at == k->size && g->output && memcmp(digest, g->state, sizeof digest) == 0;
 }
 
+/* Who takes the shard up begins there: what its parts signed before is compared with nothing any more, but with what
+ * slower ones have yet to give. */
+static void forget_envelopes(mdl_orchestra *o, uint32_t shard, mdl_place_in at) {
+    life_log *log = &o->log[at.life];
+    for (uint32_t i = 0; i < o->parts; i++)
+        if (o->part[i].shard == shard && mdl_place_before(o->part[i].next, at))
+            at = o->part[i].next;
+    for (uint32_t w = 0; &o->log[at.life] == log && w < at.window && w < log->windows; w++) {
+        given *g = &log->window[w].shard[shard];
+        free(g->envelope);
+        g->envelope = NULL;
+        g->envelope_size = 0;
+    }
+}
+
 /* The list came: if all chunks are there, the state takes the place of the older one. */
 static mdl_err finish(mdl_orchestra *o, uint32_t shard, const uint8_t *list, size_t size) {
     kept_state *k = &o->coming[shard];
@@ -64,6 +79,7 @@ static mdl_err finish(mdl_orchestra *o, uint32_t shard, const uint8_t *list, siz
     mdl_digest_of(list, size, k->digest);
     mdl_orchestra_forget_state(&o->kept[shard]);
     o->kept[shard] = *k;
+    forget_envelopes(o, shard, k->at);
     memset(k, 0, sizeof *k);
     return MDL_OK;
 }

@@ -250,6 +250,15 @@ static void on_checked(void *ctx, uint32_t generation, uint32_t job, const mdl_d
     mdl_shell_after_logic(s);
 }
 
+static void on_found(void *ctx, uint32_t job, const mdl_duty_answer *answer, const mdl_transcript_fault *fault) {
+    mdl_shell *s = ctx;
+    if (s->closing || s->failed) {
+        return;
+    }
+    mdl_coordinator_found(s->logic, job, answer, fault, mdl_shell_now_ms());
+    mdl_shell_after_logic(s);
+}
+
 static void on_judged(void *ctx, uint32_t generation, uint32_t job, const mdl_judged *judged) {
     mdl_shell *s = ctx;
     if (s->closing || s->failed) {
@@ -263,7 +272,8 @@ static void on_judged(void *ctx, uint32_t generation, uint32_t job, const mdl_ju
 static int have_checker(mdl_shell *s) {
     const mdl_ledger *l = mdl_coordinator_ledger(s->logic);
     if (!s->checker) {
-        mdl_checker_options o = {s->options.logic.checkers, mdl_ledger_experiment(l), on_checked, on_judged, s};
+        mdl_checker_options o = {
+            s->options.logic.checkers, mdl_ledger_experiment(l), on_checked, on_found, on_judged, s};
         if (mdl_checker_open(&s->checker, s->loop, &o) != MDL_OK) {
             mdl_shell_fail(s, "no memory or no thread to do jobs again");
         }
@@ -275,6 +285,22 @@ static void on_compute(void *ctx, const mdl_evolution *of, uint32_t job) {
     mdl_shell *s = ctx;
     if (have_checker(s)) {
         mdl_checker_give(s->checker, of, job);
+    }
+}
+
+static void on_find(void *ctx, uint32_t job, const uint8_t transcript[MDL_DIGEST_BYTES],
+                    const uint8_t (*region)[MDL_DIGEST_BYTES]) {
+    mdl_shell *s = ctx;
+    mdl_blobs blobs = mdl_shell_blobs(s);
+    const uint8_t *bytes;
+    size_t size;
+    if (!have_checker(s)) {
+        return;
+    }
+    if (blobs.get(blobs.ctx, transcript, &bytes, &size) != MDL_OK ||
+        !mdl_checker_find(s->checker, mdl_ledger_evolution(mdl_coordinator_ledger(s->logic)), job, bytes, size,
+                          region)) {
+        mdl_shell_fail(s, "no memory to do a job beside its transcript, or that cannot be read");
     }
 }
 
@@ -302,9 +328,9 @@ static void on_log(void *ctx, const char *kind, const uint8_t *key, const char *
 }
 
 mdl_coordinator_io mdl_shell_io(mdl_shell *s) {
-    return (mdl_coordinator_io){
-        s,      on_append,          on_put_blob,    on_reply,         on_receipt,     on_publish, on_compute,
-        on_log, mdl_shell_blobs(s), mdl_shell_tree, mdl_shell_replay, mdl_shell_find, on_judge};
+    return (mdl_coordinator_io){s,          on_append, on_put_blob,        on_reply,       on_receipt,       on_publish,
+                                on_compute, on_log,    mdl_shell_blobs(s), mdl_shell_tree, mdl_shell_replay, on_find,
+                                on_judge};
 }
 
 void mdl_shell_after_logic(mdl_shell *s) {

@@ -176,8 +176,6 @@ mdl_err mdl_shell_export(mdl_shell *s, char *error, size_t error_size);
 mdl_coordinator_io mdl_shell_io(mdl_shell *s);
 /* ---- shell_shard.c: commands of the logic ---- */
 void mdl_shell_replay(void *ctx, const struct mdl_shard_replay *r);
-void mdl_shell_find(void *ctx, uint32_t job, const uint8_t transcript[MDL_DIGEST_BYTES],
-                    const uint8_t (*region)[MDL_DIGEST_BYTES]);
 void mdl_shell_say(mdl_shell *s, const char *kind, const char *who, const char *format, ...);
 void mdl_shell_fail(mdl_shell *s, const char *text);
 /* Whether to say it: once per kind, peer and minute; a collision of hashes hides a line for a minute. */

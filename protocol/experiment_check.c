@@ -113,7 +113,10 @@ mdl_err mdl_sharding_check(const mdl_experiment *x, mdl_json_error *err) {
         return mismatch(err, "sharding.shards", x->sharding.shards, "at most network.regions", x->network.regions);
     }
     if (mdl_task_agent_count(&x->task) > 1) {
-        return mismatch(err, "sharding", mdl_task_agent_count(&x->task), "\"off\" where task.agents is above", 1);
+        return mdl_json_fail(
+            err, MDL_EMISMATCH, "sharding", "on with task.agents above 1",
+            "\"off\" there: agents of one world act on each other in every window, and shards are of one "
+            "network");
     }
     return MDL_OK;
 }

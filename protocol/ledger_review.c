@@ -18,11 +18,35 @@ static void put_claim(const mdl_sink *sink, int64_t fitness, uint64_t updates, c
 
 /* ---- keeping ---- */
 
-/* Whether an answer of it counts that is its word alone. */
+/* The answers that it gave, and their record: of a shard, those of all shards of its job together. NULL: none. */
+static const mdl_duty_answer *word_of(const mdl_ledger *l, const mdl_ledger_lease *lease, uint64_t *record) {
+    *record = lease->result;
+    if (lease->shards == 0)
+        return mdl_duty_said(l->duty, lease->id);
+    uint32_t count, in = 0;
+    const uint64_t *party = mdl_duty_party(l->duty, lease->first, &count);
+    while (in < count && party[in] != lease->id)
+        in++;
+    if (in == count)
+        return NULL; /* its shard did not count, or does not any more */
+    const mdl_duty_answer *joint = NULL;
+    uint64_t id = 0;
+    for (uint32_t i = 0; id != MDL_DUTY_OF_SHARDS; i++)
+        joint = mdl_duty_answer_at(l->duty, lease->first, i, &id);
+    *record = l->joined[lease->first].record;
+    return joint;
+}
+
+/* Whether an answer of it counts that is its word alone, and is not kept by another shard of the same worker. */
 static int is_kept(const mdl_ledger *l, const mdl_ledger_lease *lease) {
-    const mdl_duty_answer *said = mdl_duty_said(l->duty, lease->id);
-    if (!said || l->worker[lease->worker].verdict != 0)
+    const mdl_ledger_worker *w = &l->worker[lease->worker];
+    uint64_t record;
+    const mdl_duty_answer *said = word_of(l, lease, &record);
+    if (!said || w->verdict != 0)
         return 0;
+    for (uint32_t i = 0; lease->shards > 0 && i < w->pasts; i++)
+        if (w->past[i].record == record)
+            return 0;
     for (uint32_t i = 0; i < lease->count; i++) {
         uint32_t job = lease->first + i;
         if (!mdl_duty_confirmed(l->duty, job) && mdl_duty_answer_of(l->duty, job) == said + i)
@@ -53,12 +77,13 @@ void mdl_ledger_keep(mdl_ledger *l) {
         if (w->pasts == most(l))
             memmove(w->past, w->past + 1, --w->pasts * sizeof *w->past);
         mdl_ledger_unit *u = &w->past[w->pasts++];
+        uint64_t record;
+        const mdl_duty_answer *said = word_of(l, lease, &record);
         *u = (mdl_ledger_unit){
-            .record = lease->result, .generation = lease->generation, .first = lease->first, .count = lease->count};
+            .record = record, .generation = lease->generation, .first = lease->first, .count = lease->count};
         mdl_digest digest;
         mdl_digest_init(&digest);
         mdl_sink sink = mdl_digest_sink(&digest);
-        const mdl_duty_answer *said = mdl_duty_said(l->duty, lease->id);
         for (uint32_t k = 0; k < lease->count; k++)
             put_claim(&sink, said[k].fitness, said[k].updates, said[k].segment);
         mdl_digest_final(&digest, u->claim);

@@ -91,6 +91,7 @@
     F(U32, window, 0, MDL_U32_MAX, "window that was run")                                                              \
     F(HEX, state, 32, 32, "digest of the shard's state where one is due; else zeros")                                  \
     F(HEX, commit, 32, 32, "the window's digest: section 12.3")                                                        \
+    F(HEX, silent, 32, 32, "digest over those of the step's windows before it; zeros: it was the first")               \
     F(CARRIED, blob, 32, 32, "the window's output: section 12.2")                                                      \
     F(U64, blob_size, 1, MDL_FRAME_BLOB_MAX, "its size in bytes")
 #define MDL_FIELDS_SNAPSHOT(F)                                                                                         \

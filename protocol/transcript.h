@@ -58,9 +58,16 @@ typedef struct mdl_transcript_fault {
 
 /* Does the job, which is of `evolution`'s generation, with all its shards, beside the transcript: as costly as the job.
  *   region   [regions] digests that the shards' results end with
+ *   answer   what the job computes; NULL: not asked for, and nothing is done beyond the first fault
  * The experiment's cut is that of said->shards. MDL_OK or MDL_ENOMEM. */
 mdl_err mdl_transcript_find(const mdl_experiment *x, const mdl_evolution *evolution, uint32_t job,
                             const mdl_transcript *said, const uint8_t (*region)[MDL_DIGEST_BYTES],
-                            mdl_transcript_fault *out);
+                            mdl_transcript_fault *out, mdl_job_result *answer);
+
+/* The same without a transcript, of a job cut into `shards`, up to what->window of what->life: sets what->right to the
+ * digest of what->shard there, as mdl_transcript_fault has it, and what->found; not found: the job has no such window.
+ * MDL_OK or MDL_ENOMEM. */
+mdl_err mdl_transcript_right(const mdl_experiment *x, const mdl_evolution *evolution, uint32_t job, uint32_t shards,
+                             mdl_transcript_fault *what);
 
 #endif

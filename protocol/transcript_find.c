@@ -66,14 +66,46 @@ static void commit_of(const troupe *t, uint32_t s, uint32_t life, const uint8_t 
     mdl_window_commit_digest(&c, out);
 }
 
-/* One window of all; found when a digest is not the transcript's. */
-static int play_window(troupe *t, const mdl_transcript *said, uint32_t life, mdl_packed *packed,
-                       mdl_transcript_fault *out) {
+/* What is looked for. */
+typedef struct search {
+    const mdl_transcript *said; /* NULL: the digest of what->shard at its place */
+    const uint8_t (*region)[MDL_DIGEST_BYTES];
+    int whole; /* go on behind what was found */
+    mdl_transcript_fault *what;
+} search;
+
+static void find(const search *q, uint32_t life, uint32_t window, uint32_t shard,
+                 const uint8_t right[MDL_DIGEST_BYTES]) {
+    q->what->found = 1;
+    q->what->life = life;
+    q->what->window = window;
+    q->what->shard = shard;
+    memcpy(q->what->right, right, MDL_DIGEST_BYTES);
+}
+
+static int is_looked_for(const search *q, uint32_t life, uint32_t window, uint32_t shard) {
+    return q->what->life == life && q->what->window == window && q->what->shard == shard;
+}
+
+/* The digest of a window that was just played. */
+static void see_window(const search *q, uint32_t life, uint32_t window, uint32_t shard,
+                       const uint8_t right[MDL_DIGEST_BYTES]) {
+    if (q->what->found)
+        return;
+    uint64_t place = q->said ? mdl_transcript_place(q->said, life, window) : 0;
+    if (!q->said
+            ? is_looked_for(q, life, window, shard)
+            : place == UINT64_MAX || memcmp(right, mdl_transcript_commit(q->said, place, shard), MDL_DIGEST_BYTES) != 0)
+        find(q, life, window, shard, right);
+}
+
+/* One window of all shards; 0: the life is over. */
+static int play_window(troupe *t, const search *q, uint32_t life, mdl_packed *packed) {
     mdl_activity_rule rule = mdl_activity_rule_of(t->experiment, &t->player[0]->params);
     uint32_t window = t->conductor.windows;
-    uint64_t place = mdl_transcript_place(said, life, window);
     mdl_packed next[MDL_REGIONS_MAX];
     mdl_window_out sum, part;
+    uint8_t right[MDL_DIGEST_BYTES];
     memset(&sum, 0, sizeof sum);
     memset(next, 0, sizeof next);
     for (uint32_t s = 0; s < t->shards; s++) {
@@ -85,64 +117,91 @@ static int play_window(troupe *t, const mdl_transcript *said, uint32_t life, mdl
         err = mdl_shard_output_read(t->experiment, &rule, t->owner, s, output, size, &part, next);
         MDL_ASSERT(err == MDL_OK);
         mdl_window_out_add(t->experiment, &sum, &part, t->owner[0] == s);
-        commit_of(t, s, life, output, size, out->right);
-        if (place == UINT64_MAX || memcmp(out->right, mdl_transcript_commit(said, place, s), sizeof out->right) != 0) {
-            out->found = 1;
-            out->life = life;
-            out->window = window;
-            out->shard = s;
-            return 0;
-        }
+        commit_of(t, s, life, output, size, right);
+        see_window(q, life, window, s, right);
     }
     memcpy(packed, next, sizeof next);
     return mdl_conductor_window(&t->conductor, &sum);
 }
 
-static void compare_ends(const troupe *t, const mdl_transcript *said, const uint8_t (*region)[MDL_DIGEST_BYTES],
-                         mdl_transcript_fault *out) {
-    for (uint32_t s = 0; s < t->shards && !out->found; s++) {
-        uint8_t right[MDL_REGIONS_MAX][MDL_DIGEST_BYTES];
-        mdl_player_state_digest(t->player[s], right, out->right);
-        for (uint32_t i = 0; i < t->player[s]->shard.count && !out->found; i++)
-            if (memcmp(right[i], region[t->player[s]->region[i]], MDL_DIGEST_BYTES) != 0) {
-                out->found = 1;
-                out->life = said->lives;
-                out->window = 0;
-                out->shard = s;
-            }
+/* Digests of all regions at the end, and whether the results end with them. */
+static void see_ends(const troupe *t, const search *q, uint32_t lives, uint8_t (*end)[MDL_DIGEST_BYTES]) {
+    for (uint32_t s = 0; s < t->shards; s++) {
+        const mdl_player *p = t->player[s];
+        uint8_t own[MDL_REGIONS_MAX][MDL_DIGEST_BYTES], digest[MDL_DIGEST_BYTES];
+        int same = 1;
+        mdl_player_state_digest(p, own, digest);
+        for (uint32_t i = 0; i < p->shard.count; i++) {
+            memcpy(end[p->region[i]], own[i], MDL_DIGEST_BYTES);
+            same &= !q->region || memcmp(own[i], q->region[p->region[i]], MDL_DIGEST_BYTES) == 0;
+        }
+        if (!q->what->found && (q->said ? !same : is_looked_for(q, lives, 0, s)))
+            find(q, lives, 0, s, digest);
     }
+}
+
+/* All lives of the job; row [episodes]. */
+static void play(troupe *t, const mdl_job *job, const search *q, mdl_life_row *row) {
+    mdl_packed packed[MDL_REGIONS_MAX];
+    uint8_t end[MDL_REGIONS_MAX][MDL_DIGEST_BYTES];
+    for (uint32_t life = 0; life < job->episodes; life++) {
+        mdl_place at = mdl_unit_place(t->experiment, job, life);
+        int goes_on = 1;
+        mdl_conductor_begin(&t->conductor, at.key, at.episode, at.part);
+        for (uint32_t s = 0; s < t->shards; s++)
+            mdl_player_begin(t->player[s], at.key);
+        memset(packed, 0, sizeof packed);
+        while (goes_on) {
+            goes_on = play_window(t, q, life, packed);
+            if (!q->whole && q->what->found)
+                return;
+        }
+        if (at.last)
+            see_ends(t, q, job->episodes, end);
+        mdl_unit_row_of(&t->conductor, at.last ? (const uint8_t(*)[MDL_DIGEST_BYTES])end : NULL, &row[life]);
+    }
+}
+
+static mdl_err look(const mdl_experiment *x, const mdl_evolution *evolution, uint32_t job, uint32_t shards,
+                    const search *q, mdl_job_result *answer) {
+    mdl_job info;
+    mdl_evolution_job(evolution, job, &info, NULL);
+    troupe *t = calloc(1, sizeof *t);
+    mdl_life_row *row = calloc(info.episodes, sizeof *row);
+    if (!t || !row) {
+        free(t);
+        free(row);
+        return MDL_ENOMEM;
+    }
+    t->experiment = x;
+    t->shards = shards;
+    mdl_balanced_cut(&x->network, shards, t->owner);
+    mdl_err err = gather(t);
+    if (err == MDL_OK) {
+        mdl_evolution_job(evolution, job, &info, t->genome);
+        for (uint32_t s = 0; s < shards; s++)
+            mdl_player_genome(t->player[s], t->genome);
+        mdl_conductor_init(&t->conductor, x, &t->player[0]->params);
+        play(t, &info, q, row);
+        if (answer)
+            mdl_unit_segment(mdl_evolution_generation(evolution), job, row, info.episodes, answer);
+    }
+    free(row);
+    dismiss(t);
+    return err;
 }
 
 mdl_err mdl_transcript_find(const mdl_experiment *x, const mdl_evolution *evolution, uint32_t job,
                             const mdl_transcript *said, const uint8_t (*region)[MDL_DIGEST_BYTES],
-                            mdl_transcript_fault *out) {
-    mdl_job info;
-    mdl_packed packed[MDL_REGIONS_MAX];
+                            mdl_transcript_fault *out, mdl_job_result *answer) {
+    search q = {said, region, answer != NULL, out};
     memset(out, 0, sizeof *out);
-    troupe *t = calloc(1, sizeof *t);
-    if (!t)
-        return MDL_ENOMEM;
-    t->experiment = x;
-    t->shards = said->shards;
-    mdl_balanced_cut(&x->network, t->shards, t->owner);
-    mdl_err err = gather(t);
-    if (err == MDL_OK) {
-        mdl_evolution_job(evolution, job, &info, t->genome);
-        for (uint32_t s = 0; s < t->shards; s++)
-            mdl_player_genome(t->player[s], t->genome);
-        mdl_conductor_init(&t->conductor, x, &t->player[0]->params);
-        for (uint32_t life = 0; life < info.episodes && !out->found; life++) {
-            mdl_place at = mdl_unit_place(x, &info, life);
-            mdl_conductor_begin(&t->conductor, at.key, at.episode, at.part);
-            for (uint32_t s = 0; s < t->shards; s++)
-                mdl_player_begin(t->player[s], at.key);
-            memset(packed, 0, sizeof packed);
-            while (play_window(t, said, life, packed, out)) {
-            }
-        }
-        if (!out->found)
-            compare_ends(t, said, region, out);
-    }
-    dismiss(t);
-    return err;
+    return look(x, evolution, job, said->shards, &q, answer);
+}
+
+mdl_err mdl_transcript_right(const mdl_experiment *x, const mdl_evolution *evolution, uint32_t job, uint32_t shards,
+                             mdl_transcript_fault *what) {
+    search q = {NULL, NULL, 0, what};
+    what->found = 0;
+    return look(x, evolution, job, shards, &q, NULL);
 }

@@ -44,6 +44,7 @@ typedef struct mdl_server_options {
         receive_max;  /* bytes of a call; longer ones close the peer's connection, unless on_large lets them through */
     size_t large_max; /* bytes of one that on_large may let through; 0: none */
     size_t large_total; /* bytes of all those at once, at least large_max; others wait */
+    uint32_t large_ms;  /* until the rest of one must have come, and a millisecond for each 64 bytes; 0: 20000 */
     uint32_t calls_max; /* under way at once, 1..4096 */
     uint32_t peers_max; /* connections; those above are closed at once. 0: as many as the system gives */
     /* `peer` is for logs: host:port, "ipc:pid N uid N". */
@@ -70,8 +71,8 @@ void mdl_call_drop(mdl_call *call);
 /* Of on_large: take the rest of a call of `size` bytes in all, up to large_max. Memory is
  * taken as bytes arrive; before that the call waits until all large calls together have room. When it is
  * whole, on_call is called with the same `call`, which the transport owns until then; if the connection
- * ends before, it is not. A call that is longer than `size`, or takes more than 20 s and 1 s for
- * each 64 kB, ends the connection. */
+ * ends before, it is not. A call that is longer than `size`, or takes longer than
+ * large_ms says, ends the connection. */
 void mdl_call_admit(mdl_call *call, size_t size);
 /* The bytes of a large call are used: their room is others'. Else they hold it until the reply. */
 void mdl_call_used(mdl_call *call);

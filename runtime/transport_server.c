@@ -62,6 +62,7 @@ struct mdl_server {
     mdl_tls_config *tls; /* NULL: not used */
     uint32_t under_way, calls_max, peers, peers_max;
     size_t receive_max, large_max, large_total, large_used;
+    uint32_t large_ms;
     void (*on_call)(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer);
     void (*on_large)(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *peer);
     void *ctx;
@@ -370,6 +371,7 @@ static void knocked(uv_stream_t *stream, int status) {
     t->theirs = l->news ? MDL_SP_SUB : MDL_SP_REQ;
     t->limit = l->news ? 1 : s->receive_max + sizeof((mdl_call *)0)->header;
     t->large = l->news || s->large_max == 0 ? 0 : s->large_max + sizeof((mdl_call *)0)->header;
+    t->large_ms = s->large_ms;
     t->asked = began;
     t->queue_max = REPLY_QUEUE_MAX;
     t->tls_config = s->tls;
@@ -537,6 +539,7 @@ mdl_err mdl_server_open(uv_loop_t *loop, const mdl_server_options *options, mdl_
     s->receive_max = options->receive_max;
     s->large_max = options->large_max;
     s->large_total = options->large_total;
+    s->large_ms = options->large_ms > 0 ? options->large_ms : MDL_LARGE_MS;
     s->on_large = options->on_large;
     s->on_call = options->on_call;
     s->ctx = options->ctx;

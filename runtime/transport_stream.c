@@ -610,7 +610,7 @@ void mdl_stream_tick(mdl_stream *s) {
     } else if (s->open && now - s->moved_ms >= MDL_STALL_MS) {
         mdl_stream_close(s, "the other side takes nothing");
     } else if ((s->admitted || s->skipping) && !s->paused &&
-               now - s->admitted_ms >= MDL_LARGE_MS + mdl_stream_longest(s) / MDL_LARGE_RATE) {
+               now - s->admitted_ms >= s->large_ms + mdl_stream_longest(s) / MDL_LARGE_RATE) {
         mdl_stream_close(s, "the other side is too slow");
     }
 }

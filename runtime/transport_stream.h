@@ -22,7 +22,7 @@ enum {
     MDL_STREAM_READ = 16 * 1024, /* bytes taken off a socket at a time                          */
     MDL_GREETING_MS = 10000,     /* a peer that has not greeted by then, TLS and all, is cut off */
     MDL_STALL_MS = 20000,        /* nor does one that takes no byte of what waits               */
-    MDL_LARGE_MS = 20000,        /* the rest of a message over the limit comes within this ...  */
+    MDL_LARGE_MS = 20000,        /* the rest of a message over the limit, unless said otherwise ...  */
     MDL_LARGE_RATE = 64,         /* ... and a millisecond for so many bytes                     */
     MDL_HEADER_HOPS = 8          /* words that say whose a message is                           */
 };
@@ -42,6 +42,7 @@ struct mdl_stream {
     uint16_t mine, theirs;            /* protocol numbers                                      */
     size_t limit;                     /* longest message                                       */
     size_t large;                     /* longest that asked() may let through; 0: none         */
+    uint32_t large_ms;                /* its rest must come within this: see MDL_LARGE_RATE    */
     size_t queue_max;                 /* nothing is read while more bytes wait; 0: no limit    */
     const mdl_tls_config *tls_config; /* MDL_TLS                                               */
     const char *url;                  /* MDL_WS: the one dialled or listened at                */

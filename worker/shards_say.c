@@ -29,6 +29,15 @@ static void pull(mdl_worker *w, mdl_slot *s) {
     send(w, s, &m, NULL, 0);
 }
 
+/* Over the digests of the order's windows before the last. */
+static void silent_of(const mdl_slot *s, uint8_t out[MDL_DIGEST_BYTES]) {
+    uint32_t windows = s->work->count;
+    memset(out, 0, MDL_DIGEST_BYTES);
+    if (windows > 1)
+        mdl_digest_of(s->digest + (size_t)(s->count - windows) * MDL_DIGEST_BYTES,
+                      (size_t)(windows - 1) * MDL_DIGEST_BYTES, out);
+}
+
 static void hand_in(mdl_worker *w, mdl_slot *s) {
     mdl_message m;
     memset(&m, 0, sizeof m);
@@ -39,6 +48,7 @@ static void hand_in(mdl_worker *w, mdl_slot *s) {
     a->window = s->window - 1;
     memcpy(a->state, s->work->state, MDL_DIGEST_BYTES);
     memcpy(a->commit, s->digest + (size_t)(s->count - 1) * MDL_DIGEST_BYTES, MDL_DIGEST_BYTES);
+    silent_of(s, a->silent);
     mdl_digest_of(s->work->output, s->work->output_size, a->blob);
     a->blob_size = s->work->output_size;
     send(w, s, &m, s->work->output, s->work->output_size);

@@ -11,9 +11,9 @@
 
 /* What the walk learns of one result. */
 typedef struct entry {
-    uint64_t index;
+    uint64_t index, joined;  /* joined: the record of its shard's job, 0: none   */
     mdl_statement_line said; /* what the record says */
-    int used, closed, paid;
+    int shard, used, closed, paid;
     uint8_t claim[MDL_DIGEST_BYTES]; /* what it says of its jobs */
     char why[120], again[64];
 } entry;
@@ -84,13 +84,10 @@ static void claim_of(mdl_i64_list fitness, mdl_segments segments, uint8_t out[MD
     mdl_digest_final(&d, out);
 }
 
-static mdl_err note_result(walk *w, uint64_t index, const mdl_envelope *e, const mdl_message *m, const uint8_t *record,
-                           size_t size) {
-    const mdl_msg_result *r = &m->as.result;
-    if (!is_ours(w, e->key))
-        return MDL_OK;
+/* A result of ours, whose numbers are the caller's to fill in. NULL: out of memory. */
+static entry *new_entry(walk *w, uint64_t index, const mdl_envelope *e, const uint8_t *record, size_t size) {
     if (!mdl_list_grow(&w->entry, &w->room, w->count + 1, sizeof *w->entry))
-        return MDL_ENOMEM;
+        return NULL;
     entry *n = &w->entry[w->count++];
     memset(n, 0, sizeof *n);
     n->index = n->said.record = index;
@@ -98,18 +95,30 @@ static mdl_err note_result(walk *w, uint64_t index, const mdl_envelope *e, const
     memcpy(n->said.experiment, w->experiment, 32);
     const mdl_ledger_worker *signer = mdl_ledger_signer(w->ledger, e->key);
     memcpy(n->said.worker, signer ? signer->key : e->key, 32);
-    n->said.lease = r->lease;
-    n->said.updates = r->updates;
-    n->said.generation = r->generation;
-    n->said.first = r->first;
-    n->said.jobs = r->count;
     n->said.recorded = 1;
-    claim_of(r->fitness, r->segments, n->claim);
     mdl_merkle_leaf(record, size, &n->said.leaf);
+    return n;
+}
+
+static mdl_err note_result(walk *w, uint64_t index, const mdl_envelope *e, const mdl_message *m, const uint8_t *record,
+                           size_t size) {
+    int shard = m->type == MDL_MSG_SHARDRESULT;
+    entry *n = is_ours(w, e->key) ? new_entry(w, index, e, record, size) : NULL;
+    if (!n)
+        return is_ours(w, e->key) ? MDL_ENOMEM : MDL_OK;
+    n->shard = shard;
+    n->said.lease = shard ? m->as.shardresult.lease : m->as.result.lease;
+    n->said.updates = shard ? m->as.shardresult.updates : m->as.result.updates;
+    n->said.generation = shard ? m->as.shardresult.generation : m->as.result.generation;
+    n->said.first = shard ? m->as.shardresult.job : m->as.result.first;
+    n->said.jobs = shard ? 1 : m->as.result.count;
+    if (!shard)
+        claim_of(m->as.result.fitness, m->as.result.segments, n->claim);
     return MDL_OK;
 }
 
-static void note_used(walk *w, uint64_t index) {
+/* NULL: it is not ours. */
+static entry *find_entry(walk *w, uint64_t index) {
     size_t low = 0, high = w->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -118,8 +127,44 @@ static void note_used(walk *w, uint64_t index) {
         else
             high = middle;
     }
-    if (low < w->count && w->entry[low].index == index)
-        w->entry[low].used = 1;
+    return low < w->count && w->entry[low].index == index ? &w->entry[low] : NULL;
+}
+
+static void note_used(walk *w, uint64_t index) {
+    entry *n = find_entry(w, index);
+    if (n)
+        n->used = 1;
+}
+
+/* Where results are believed as they come, what a closing uses is paid, and shards that were joined: their work counts
+ * though the job be played again for another's lie. */
+static void pay_believed(walk *w) {
+    for (; w->unpaid_from < w->open_from; w->unpaid_from++) {
+        entry *n = &w->entry[w->unpaid_from];
+        const mdl_ledger_worker *by = mdl_ledger_worker_find(w->ledger, n->said.worker);
+        int convict = by && by->verdict != 0;
+        if (n->shard)
+            n->used = n->joined > 0 && !convict;
+        if (convict)
+            snprintf(n->why, sizeof n->why, "forfeited: record %" PRIu64 " convicts this worker", by->verdict);
+        n->paid = n->used;
+    }
+}
+
+/* Shards count from here on, with windows that they ran on false inputs. */
+static void note_joined(walk *w, uint64_t index, const mdl_msg_joined *m) {
+    for (uint32_t i = 0; i < m->results.count; i++) {
+        entry *n = find_entry(w, m->results.at[i]);
+        if (!n)
+            continue;
+        const mdl_ledger_lease *lease = mdl_ledger_lease_find(w->ledger, n->said.lease);
+        char text[MDL_SEGMENT_CHARS];
+        mdl_segments_put(text, 0, m->segment, m->updates);
+        claim_of((mdl_i64_list){1, &m->fitness}, (mdl_segments){1, text}, n->claim);
+        n->joined = index;
+        if (lease && lease->windows > 0)
+            n->said.updates += lease->spent * (n->said.updates / lease->windows);
+    }
 }
 
 /* A convict's result of a closed generation was done again: its line says where, and what came of it. */
@@ -128,7 +173,7 @@ static void note_correction(walk *w, uint64_t index, const mdl_msg_correction *c
     claim_of(c->fitness, c->segments, right);
     for (size_t i = 0; i < w->count; i++) {
         entry *n = &w->entry[i];
-        if (n->index == c->result)
+        if (n->index == c->result || (n->joined > 0 && n->joined == c->result))
             snprintf(n->again, sizeof n->again, "; done again by record %" PRIu64 ", and found %s", index,
                      memcmp(right, n->claim, sizeof right) == 0 ? "right" : "wrong");
     }
@@ -163,8 +208,8 @@ static void pay(walk *w, uint32_t closed) {
     for (size_t i = w->unpaid_from; i < w->open_from; i++) {
         entry *n = &w->entry[i];
         const mdl_ledger_worker *by = mdl_ledger_worker_find(w->ledger, n->said.worker);
-        n->used = by && by->verdict == 0;
-        if (n->paid || !by)
+        n->used = by && by->verdict == 0 && (!n->shard || n->joined > 0);
+        if (n->paid || !by || (n->shard && n->joined == 0))
             continue;
         by = mdl_ledger_heir(w->ledger, by); /* a key that was rotated goes on under its successor */
         int trusted = mdl_ledger_trusted(w->ledger, (uint32_t)(by - first));
@@ -205,17 +250,18 @@ static mdl_err visit(void *ctx, uint64_t index, const uint8_t *record, size_t si
     if (err != MDL_OK)
         return err;
     memcpy(w->experiment, m.head.experiment, 32);
-    if (m.type == MDL_MSG_RESULT)
+    if (m.type == MDL_MSG_RESULT || m.type == MDL_MSG_SHARDRESULT)
         return note_result(w, index, &e, &m, record, size);
     if (m.type == MDL_MSG_CLOSE)
         return note_close(w, &m.as.close);
+    if (m.type == MDL_MSG_JOINED)
+        note_joined(w, index, &m.as.joined);
     if (m.type == MDL_MSG_CORRECTION)
         note_correction(w, index, &m.as.correction);
     if (m.type == MDL_MSG_CREDIT && mdl_ledger_verifies(w->ledger)) {
         pay(w, m.as.credit.generation);
     } else if (m.type == MDL_MSG_CREDIT) {
-        for (; w->unpaid_from < w->open_from; w->unpaid_from++)
-            w->entry[w->unpaid_from].paid = w->entry[w->unpaid_from].used;
+        pay_believed(w);
     }
     return MDL_OK;
 }
@@ -227,6 +273,8 @@ static void settle(mdl_statement_line *l, const entry *n) {
         l->state = MDL_EARNED_TAKEN_BACK;
         if (n->why[0])
             snprintf(l->why, sizeof l->why, "%s", n->why);
+        else if (n->shard && n->joined == 0)
+            snprintf(l->why, sizeof l->why, "others had done that shard when its job was put together");
         else
             snprintf(l->why, sizeof l->why, "the generation closed without using record %" PRIu64, n->index);
     } else {

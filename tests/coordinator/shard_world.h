@@ -31,8 +31,9 @@ typedef struct held {
     uint8_t *output, *state;
     size_t output_size, state_size, chunk;
     mdl_place_in output_at;
-    uint8_t state_digest[MDL_DIGEST_BYTES], digest[MDL_DIGEST_BYTES];
+    uint8_t state_digest[MDL_DIGEST_BYTES], digest[MDL_DIGEST_BYTES], silent[MDL_DIGEST_BYTES];
     int keep; /* hand the state in next */
+    int lied;
     uint64_t call;
     mdl_message_type asked;
     uint64_t ready_ms; /* computing until then */
@@ -61,8 +62,12 @@ typedef struct stage {
     float *genome;
     uint64_t rng;
     uint32_t windows, deaths, crashes, again, states, replays, finds, silent;
-    int lie_last; /* in the last life of a job, whose end holds the network's bytes */
+    int lie_last;     /* in the last life of a job, whose end holds the network's bytes */
+    int lie_goes;     /* who has lied is never seen again                               */
+    uint32_t refused; /* shards that somebody lost by a rejection */
 } stage;
+
+static uint64_t shard_states; /* of the next stage's coordinator, in bytes; 0: as many as usual */
 
 static uint32_t draw(stage *w, uint32_t below) {
     w->rng = w->rng * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
@@ -112,14 +117,17 @@ static void run_threads(stage *w) {
         size_t size = 0;
         mdl_transcript t;
         mdl_transcript_fault fault;
+        mdl_job_result r;
         pending_find.used = 0;
         assert_int_equal(fake_get(&w->s, pending_find.transcript, &bytes, &size), MDL_OK);
         assert_int_equal(mdl_transcript_read(bytes, size, &t), MDL_OK);
         assert_int_equal(mdl_transcript_find(&w->x, mdl_ledger_evolution(l), pending_find.job, &t,
-                                             (const uint8_t(*)[MDL_DIGEST_BYTES])pending_find.region, &fault),
+                                             (const uint8_t(*)[MDL_DIGEST_BYTES])pending_find.region, &fault, &r),
                          MDL_OK);
         w->finds++;
-        mdl_coordinator_found(w->s.logic, pending_find.job, &fault, w->s.now_ms);
+        mdl_duty_answer answer = {.fitness = r.fitness, .updates = r.updates};
+        memcpy(answer.segment, r.segment, sizeof answer.segment);
+        mdl_coordinator_found(w->s.logic, pending_find.job, &answer, &fault, w->s.now_ms);
     }
     while (fake_check(&w->s, w->life, w->genome)) {
     }
@@ -236,6 +244,7 @@ static void lie(stage *w, player *p, held *h, mdl_window_commit *c) {
         memcpy(h->state_digest, c->state, sizeof c->state);
     }
     p->lied++;
+    h->lied = 1;
 }
 
 static void run_one(stage *w, player *p, held *h, uint32_t life, const uint8_t *input, size_t size, int last) {
@@ -299,6 +308,16 @@ static void hear_step(stage *w, player *p, held *h, const mdl_msg_step *s, fake_
         }
         assert_int_equal(left, 0);
         w->silent += s->count - 1;
+        memset(h->silent, 0, sizeof h->silent);
+        if (s->count > 1) {
+            mdl_digest d;
+            mdl_digest_init(&d);
+            mdl_sink sink = mdl_digest_sink(&d);
+            for (uint32_t i = h->commits - s->count; i + 1 < h->commits; i++) {
+                mdl_put_bytes(&sink, h->commit[i].digest, MDL_DIGEST_BYTES);
+            }
+            mdl_digest_final(&d, h->silent);
+        }
         h->deliver = 1;
         h->ready_ms = w->s.now_ms + p->slow_ms;
         h->keep = s->keep != 0;
@@ -388,6 +407,7 @@ static void say_next(stage *w, player *p, held *h) {
         m.as.window.window = h->output_at.window;
         memcpy(m.as.window.state, h->state_digest, MDL_DIGEST_BYTES);
         memcpy(m.as.window.commit, h->digest, MDL_DIGEST_BYTES);
+        memcpy(m.as.window.silent, h->silent, MDL_DIGEST_BYTES);
         mdl_digest_of(h->output, h->output_size, m.as.window.blob);
         m.as.window.blob_size = h->output_size;
         h->asked = m.type;
@@ -457,6 +477,7 @@ static void hear_held(stage *w, player *p, held *h) {
         int delivered = h->asked == MDL_MSG_WINDOW;
         if (delivered) {
             h->deliver = 0;
+            p->gone |= w->lie_goes && h->lied;
         }
         if (delivered && h->keep == 1 && a.m.as.step.what != MDL_STEP_GONE && a.m.as.step.what != MDL_STEP_AGAIN) {
             h->keep = 2; /* what comes next is asked for again */
@@ -476,6 +497,7 @@ static void hear_held(stage *w, player *p, held *h) {
         } else if (reason == MDL_REASON_RATE_LIMITED) {
             h->ready_ms = w->s.now_ms + a.m.as.reject.retry_ms;
         } else {
+            w->refused += reason != MDL_REASON_NO_LEASE && reason != MDL_REASON_LEASE_EXPIRED;
             drop_held(h);
         }
     } else {
@@ -592,6 +614,7 @@ static void stage_open(stage *w, const char *json, uint32_t players, uint64_t me
     fake_open(&w->s, json, (mdl_admission){MDL_ADMIT_OPEN, 0});
     w->s.io.replay = on_replay;
     w->s.io.find = on_find;
+    w->s.config.shard_states = shard_states;
     mdl_coordinator_free(w->s.logic); /* again, with those two */
     for (size_t i = 0; i < w->s.records; i++) {
         free(w->s.record[i].at);

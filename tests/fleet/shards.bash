@@ -13,7 +13,7 @@ sharded() {
     ${5:-}
     "evolution": { "generations": ${generations:-2}, "episodes": ${episodes:-2}, "validate_every": 2,
                    "validate_episodes": 2, "islands": [ { "algorithm": "es", "population": ${population:-4} } ] },
-    "test_episodes": 20
+    "test_episodes": ${tests:-20}
 }
 END
 }

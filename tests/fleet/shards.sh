@@ -20,29 +20,38 @@ play() {
     done
 }
 
-# cuts MODEL SHARDS WINDOW WORKERS SECONDS
+# cuts MODEL SHARDS WINDOW WORKERS SECONDS: one process does it once for all cuts of a network.
 cuts() {
     local name=$1-$2-$3-$4
     sharded "$name.json" "$1" "$2" "$3" "${verification:-}"
-    local want
-    want=$(evolved "$name.json" "alone-$name")
-    play "$name" "$name.json" "$4" "$5" "$want"
+    local alone=alone-$1-$3
+    [ -d "$alone" ] || evolved "$name.json" "$alone" >"$alone.digest"
+    local began=$SECONDS
+    play "$name" "$name.json" "$4" "$5" "$(cat "$alone.digest")"
     audited "$name" "$vkey"
-    echo "$1: $2 shards, windows of $3, $4 workers: $jobs jobs, champion ${want:0:16}"
+    echo "$1: $2 shards, windows of $3, $4 workers: $jobs jobs," \
+        "champion $(head -c 16 "$alone.digest"), $((SECONDS - began)) s"
+    [ "$long" != 1 ] || rm -rf "$name" "$name"-w*
 }
 
 cuts hmn 3 3 2 60
 cuts neuraxon 8 1 3 60
 if [ "$long" = 1 ]; then
-    verification='"verification": "off",' neurons=2048 ring=64 listen=256 fan_in=2 trials=1 generations=1 episodes=1
-    population=4 encoding='"hmn": { "encoding": "indirect" },'
-    for window in 1 8 32; do
-        for shards in 1 2 4 8; do
-            for model in hmn neuraxon; do
-                [ "$model" = hmn ] || encoding=
-                [ "$model" = neuraxon ] || encoding='"hmn": { "encoding": "indirect" },'
-                cuts $model $shards $window $((1 + shards % 4)) 900
+    # Each number of shards meets each number of workers.
+    verification='"verification": "off",' neurons=2048 ring=64 listen=256 fan_in=2 generations=1 episodes=1 tests=1
+    population=4
+    rm -rf alone-*
+    at=0
+    for model in hmn neuraxon; do
+        [ "$model" = hmn ] && encoding='"hmn": { "encoding": "indirect" },' || encoding=
+        for window in 1 8 32; do
+            [ "$window" = 1 ] && trials=4 || trials=2
+            for shards in 1 2 4 8; do
+                cuts "$model" "$shards" "$window" $((1 + at % 4)) 900
+                at=$((at + 1))
             done
+            at=$((at + 1))
         done
     done
+    echo "24 cuts of networks of 1,000,000 synapses and more"
 fi

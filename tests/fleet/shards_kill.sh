@@ -1,5 +1,6 @@
 # kill -9 of workers and of the coordinator while shards play: the champion stays the same, the audit is clean, and the
-# windows that had to be played again are told. 3 kills of workers and 1 of the coordinator; nightly 40 and 8.
+# windows that had to be played again are told: those that whoever took a shard over played silently, and those of jobs
+# that were not over when the coordinator was killed. 3 kills of workers and 1 of the coordinator; nightly 36 and 12.
 . tests/fleet/lib.bash
 . tests/fleet/shards.bash
 cd "$TEST_TMPDIR"
@@ -15,13 +16,14 @@ for w in 0 1 2; do
     worker w$w "$address" --throttle 10
     worker_pids[w]=$worker_pid
 done
-played=0 windows=0
-# count: windows of the present coordinator so far, and those played again.
+shards=4 played=0 lost=0
+number() { sed -n 's/.*"'"$1"'":"\{0,1\}\([0-9]*\).*/\1/p' <<<"$text"; }
+# count: windows of the present coordinator that one shard played again, and whole ones of jobs that are not over.
 count() {
     local text
     text=$("$MODULON" status --data ledger --json 2>/dev/null) || return 0
-    now_played=$(sed -n 's/.*"windows_replayed":"\{0,1\}\([0-9]*\).*/\1/p' <<<"$text")
-    now_windows=$(sed -n 's/.*"windows":"\{0,1\}\([0-9]*\).*/\1/p' <<<"$text")
+    now_played=$(number windows_replayed)
+    now_open=$(number windows_open)
 }
 for ((k = 1; k <= kills; k++)); do
     # Each kill comes in a generation of its own, and in the middle of it.
@@ -33,7 +35,7 @@ for ((k = 1; k <= kills; k++)); do
     kill -0 "$pid" 2>/dev/null || break
     count
     if [ $((k % 4)) -eq 0 ]; then
-        played=$((played + ${now_played:-0})) windows=$((windows + ${now_windows:-0}))
+        played=$((played + ${now_played:-0})) lost=$((lost + ${now_open:-0})) now_played=0
         kill -9 "$pid"
         wait "$pid" 2>/dev/null || true
         coordinator ledger long.json --listen "$listen" --admission open:0 --once --quiet
@@ -57,6 +59,13 @@ ends "$pid" 60
 [ "$(digest_of ledger/champion.safetensors)" = "$want" ] || fail "another champion"
 joined ledger
 audited ledger "$vkey"
-played=$((played + ${now_played:-0})) windows=$((windows + ${now_windows:-0}))
+played=$((played + ${now_played:-0}))
 [ "$k" -gt "$kills" ] || fail "only $k of $kills kills came before the end: the experiment is too short"
-echo "$kills kills; $jobs jobs; $played of $windows windows played again; champion $want"
+# A window of a shard is as many updates wherever it is played: whole windows follow from them.
+updates=$(sed -n 's/.*"type":"joined".*"updates":"\([0-9]*\)".*/\1/p' shown.txt | awk '{ sum += $1 } END { printf "%.0f", sum }')
+window=$(sed -n 's/.*"type":"shardresult".*"shard":\([0-9]*\),"windows":\([0-9]*\),.*"updates":"\([0-9]*\)".*/\1 \2 \3/p' \
+    shown.txt | awk '{ of[$1] = $3 / $2 } END { for (s in of) sum += of[s]; printf "%.0f", sum }')
+windows=$((updates / window))
+again=$((played + lost * shards)) all=$((windows * shards))
+echo "$kills kills; $jobs jobs of $windows windows in $shards shards; played again: $played windows of shards by who" \
+    "took them over, $lost whole ones with the coordinator: $((1000 * again / all)) in 1000; champion $want"

@@ -324,7 +324,8 @@ static void test_sentences(void **state) {
         {"{\"task\": \"tmaze\", \"sharding\": {\"shards\": 2}}",
          "f: sharding.shards is 2; allowed: at most network.regions (1)"},
         {"{\"task\": {\"name\": \"forage\", \"agents\": 2}, \"sharding\": {}}",
-         "f: sharding is 2; allowed: \"off\" where task.agents is above (1)"},
+         "f: sharding is on with task.agents above 1; allowed: \"off\" there: agents of one world act on each "
+         "other in every window, and shards are of one network"},
         {"{\"task\": \"tmaze\",\n \"seed\":\tNaN}",
          "f: line 2, column 10 (seed): found NaN; allowed: a value: object, list, string, number, true, false or null"},
         {"{\"task\": \"\xC3\xA4\xC3\xB6\" x", "f: line 1, column 15 (task): found x; allowed: a comma or }"},

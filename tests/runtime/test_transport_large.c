@@ -164,9 +164,9 @@ static void test_memory_is_shared(void **state) {
 }
 
 /* Greeting, length and the first bytes of a call of LARGE bytes, on a bare socket. */
-static int begin_raw(const char *url, size_t bytes) {
+static int begin_raw_of(const char *url, uint64_t size, size_t bytes) {
     uint8_t head[8 + 8 + HEADER] = {0, 'S', 'P', 0, 0, 0x30};
-    uint64_t size = LARGE + HEADER;
+    size += HEADER;
     for (int k = 0; k < 8; k++) {
         head[8 + k] = (uint8_t)(size >> (56 - 8 * k));
     }
@@ -183,6 +183,54 @@ static int begin_raw(const char *url, size_t bytes) {
         at += (size_t)n;
     }
     return fd;
+}
+
+static int begin_raw(const char *url, size_t bytes) { return begin_raw_of(url, LARGE, bytes); }
+
+/* Whether the other side has ended the connection. */
+static int is_cut(int fd) {
+    uint8_t byte[64];
+    ssize_t n = recv(fd, byte, sizeof byte, MSG_DONTWAIT);
+    return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+/* Whoever was let through and then says nothing more, or a byte now and then, is cut off, and its room is others'. */
+static void test_slow(void **state) {
+    (void)state;
+    enum { LONG = 3 * LIMIT };
+    for (int trickles = 0; trickles < 2; trickles++) {
+        peer p;
+        peer_init(&p);
+        p.service = MIRROR;
+        p.admission = ADMIT;
+        p.large_max = p.large_total = p.said = LONG;
+        p.large_ms = 1;
+        assert_int_equal(serve(&p, "tcp://127.0.0.1:0", tls_for("tcp", 1), 0), MDL_OK);
+        assert_int_equal(dial(&p, mdl_server_url(p.server, 0), tls_for("tcp", 0), 8), MDL_OK);
+        UNTIL(&p, p.linked);
+        int fd = begin_raw_of(mdl_server_url(p.server, 0), LONG, LIMIT + 100);
+        UNTIL(&p, p.beginnings == 1);
+        size_t said = LIMIT + 100;
+        uint64_t until = uv_hrtime() + PATIENCE_MS * UINT64_C(1000000);
+        while (!is_cut(fd) && uv_hrtime() < until) {
+            if (trickles && said < LONG - 1 && send(fd, content + said, 1, MSG_NOSIGNAL) == 1) {
+                said++; /* never the last one */
+            }
+            run_ms(&p, 1);
+        }
+        assert_true(is_cut(fd));
+        assert_int_equal(p.calls, 0);
+        close(fd);
+        p.expected = content;
+        call_content(&p, 0, LIMIT / 2);
+        UNTIL(&p, p.replies == 1);
+        assert_int_equal(p.echoes, 1);
+        /* All the room there is for large calls, at once. */
+        call_content(&p, 1, LONG);
+        UNTIL(&p, p.replies == 2);
+        assert_int_equal(p.echoes, 2);
+        peer_close(&p);
+    }
 }
 
 /* Broken off before it was asked for, while the answer is thought over, while it waits for
@@ -263,8 +311,9 @@ int main(int argc, char **argv) {
     }
     fill();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_admitted),         cmocka_unit_test(test_refused),    cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_memory_is_shared), cmocka_unit_test(test_broken_off), cmocka_unit_test(test_close),
+        cmocka_unit_test(test_admitted), cmocka_unit_test(test_refused),          cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_slow),     cmocka_unit_test(test_memory_is_shared), cmocka_unit_test(test_broken_off),
+        cmocka_unit_test(test_close),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

@@ -40,6 +40,7 @@ typedef struct peer {
     service service;
     size_t receive_max; /* 0: LIMIT                           */
     size_t large_max, large_total;
+    uint32_t large_ms;
     admission admission; /* what happens to large calls        */
     size_t said;         /* what they are taken to be long      */
     mdl_call *asked;     /* the one that waits, with LATER      */
@@ -234,6 +235,7 @@ static inline mdl_err serve(peer *p, const char *address, const mdl_tls_files *t
                             .receive_max = p->receive_max ? p->receive_max : LIMIT,
                             .large_max = p->large_max,
                             .large_total = p->large_total,
+                            .large_ms = p->large_ms,
                             .calls_max = 8,
                             .peers_max = peers_max,
                             .on_call = on_call,

@@ -52,7 +52,7 @@ typedef struct hall {
     orchestra job[JOBS];
     uint64_t leases, draws;
     uint32_t trouble; /* one in so many; 0: none */
-    uint32_t replays, agains, loads, states, refusals;
+    uint32_t replays, agains, loads, states, refusals, silent;
 } hall;
 
 static int zeros(const uint8_t digest[MDL_DIGEST_BYTES]) {
@@ -301,6 +301,28 @@ static void serve_blob(hall *h, scripted_call *c) {
     fail();
 }
 
+/* What it did not hand in was what it had handed in before. */
+static void check_silent(hall *h, const seat *t, const mdl_msg_window *a) {
+    uint8_t digest[MDL_DIGEST_BYTES];
+    uint32_t from = a->window;
+    if (zeros(a->silent))
+        return;
+    while (from > 0) { /* the step began at one of them */
+        mdl_digest d;
+        mdl_digest_init(&d);
+        mdl_sink sink = mdl_digest_sink(&d);
+        from--;
+        for (uint32_t w = from; w < a->window; w++)
+            mdl_put_bytes(&sink, t->commit[a->life][w], MDL_DIGEST_BYTES);
+        mdl_digest_final(&d, digest);
+        if (memcmp(digest, a->silent, sizeof digest) == 0) {
+            h->silent++;
+            return;
+        }
+    }
+    fail_msg("life %u, window %u: other windows before it", (unsigned)a->life, (unsigned)a->window);
+}
+
 static void serve_window(hall *h, scripted_call *c) {
     const mdl_msg_window *a = &c->m.as.window;
     orchestra *o = NULL;
@@ -315,6 +337,7 @@ static void serve_window(hall *h, scripted_call *c) {
     mdl_window_commit_digest(&w, digest);
     assert_memory_equal(digest, a->commit, MDL_DIGEST_BYTES);
     assert_int_equal(zeros(a->state), (window + 1) % 4 != 0);
+    check_silent(h, t, a);
     if (t->output[life][window]) { /* once more: the same */
         assert_int_equal(t->output_size[life][window], c->blob_size);
         assert_memory_equal(t->output[life][window], c->blob, c->blob_size);
@@ -580,7 +603,7 @@ static void test_plain(void **state) {
 static void test_troubled(void **state) {
     (void)state;
     static hall h;
-    uint32_t replays = 0, agains = 0, loads = 0, refusals = 0;
+    uint32_t replays = 0, agains = 0, loads = 0, refusals = 0, silent = 0;
     for (uint64_t seed = 1; seed <= 6; seed++) {
         open_hall(&h, seed % 2 ? document_hmn : document_neuraxon, UINT64_C(1) << 30, seed, 12);
         play(&h);
@@ -588,9 +611,10 @@ static void test_troubled(void **state) {
         agains += h.agains;
         loads += h.loads;
         refusals += h.refusals;
+        silent += h.silent;
         close_hall(&h);
     }
-    assert_true(replays > 0 && agains > 0 && loads > 0 && refusals > 0);
+    assert_true(replays > 0 && agains > 0 && loads > 0 && refusals > 0 && silent > 0);
 }
 
 int main(int argc, char **argv) {
