@@ -8,7 +8,7 @@
 #
 # MODULON and PROXY: the programs (default build/release/modulon, build/release/tests/fleet/proxy). SHARDS (2), MODEL
 # (hmn), NEURONS (1024) of each of 4 regions, SECONDS_A_CELL (8; --quick 3) aimed at, STATES (0): windows between states
-# that are uploaded, WINDOWS, DELAYS: lists.
+# that are uploaded, WINDOWS, DELAYS: lists, CANDIDATES: in flight, instead of what the model asks for.
 # Loopback only; every run ends by itself or after a minute and a half.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -88,7 +88,7 @@ used() { awk -v t="$ticks" '{ sub(/.*\) /, ""); print ($12 + $13) / t }' "/proc/
 # Windows run so far by both workers, with the time of their last status lines: "windows seconds".
 played() {
     local w
-    for ((w = 0; w < workers; w++)); do grep '"kind":"status"' "w$w.out" 2>/dev/null | tail -n 1; done |
+    for ((w = 0; w < workers; w++)); do grep '"kind":"status".*"windows":".*}$' "w$w.out" 2>/dev/null | tail -n 1; done |
         sed 's/.*T\(..\):\(..\):\([0-9.]*\)Z.*"windows":"\([0-9]*\)".*/\1 \2 \3 \4/' |
         awk '{ n += $4; t += ($1 * 60 + $2) * 60 + $3 } END { print n + 0, NR ? t / NR : 0 }'
 }
@@ -114,8 +114,7 @@ fleet() {
     until grep -qs '^port' proxy.out; do
         kill -0 "$proxy" && sleep 0.05
     done
-    # Memory for its share of the shards and two copies of late ones, so that the first worker does not take them all.
-    local mib=$((($3 * shards / workers + 2) * share / 1048576 + 1))
+    local mib=$((($3 * shards + 4) * share * 4 / 3145728 + 1)) # no worker lacks any: their shares are the coordinator's
     for ((w = 0; w < workers; w++)); do
         "$MODULON" worker --coordinator "tcp://127.0.0.1:$(sed -n 's/^port //p' proxy.out)#${address#*#}" --json \
             --status 1 --key "w$w.key" --data "w$w" --threads 1 --memory "$mib" >"w$w.out" 2>"w$w.err" &
@@ -168,21 +167,26 @@ costs() {
     share=$((64 * 1048576))
     local pulls
     pulls=$(calc "n = 1000 * ($seconds / 4 + 3) * $workers / 10 / ($whole_cpu + 0.5); print int(n < 40 ? 40 : n > 2000 ? 2000 : n)")
-    fleet "$1" 0 5 "$pulls"
+    fleet "$1" 0 9 "$pulls"
     share=$(sed -n 's/.*"shards":\([1-9][0-9]*\),"shard_memory":"\([0-9]*\)".*/\1 \2/p' w?.out | awk '{ s = $2 / $1; m = s > m ? s : m } END { print int(m) }')
     cost_worker=$worker_cpu cost_home=$home_cpu cost_between=$between
     [ -z "${VERBOSE:-}" ] || echo "window $1: alone $whole_cpu ms of CPU, $whole_wall of a thread; workers $cost_worker, home $cost_home, between $cost_between; $share bytes a shard; $rate/s, $bytes bytes" >&2
 }
 
-# model_of DELAY: docs/SCALING.md. Sets most_rate (windows a second), cycle (ms of one candidate's window when all is idle).
+# model_of DELAY: docs/SCALING.md. Sets most_rate (windows a second that the processors do), cycle (ms of one candidate's
+# window when all is idle) and candidates: those that get 95 % of that, as far as workers hold them.
 model_of() {
-    read -r most_rate cycle < <(awk -v b="$cost_worker" -v c="$cost_home" -v p="$cost_between" -v n=$workers \
-        -v cores="$(nproc)" -v s="$shards" -v d="$1" 'BEGIN {
+    read -r most_rate cycle candidates < <(awk -v b="$cost_worker" -v c="$cost_home" -v p="$cost_between" -v n=$workers \
+        -v cores="$(nproc)" -v s="$shards" -v d="$1" -v most="$most" 'BEGIN {
             rate = 1000 * n / b
             if (c > 0 && 1000 / c < rate) rate = 1000 / c
             if (1000 * cores / (b + c + p) < rate) rate = 1000 * cores / (b + c + p)
-            print rate, b / s + (c + p) / s + 2 * d + (d > 0)
+            t = (b + c + p) / s + 2 * d
+            j = int(19 * (t * rate / 1000 - 1)) + 1
+            j += 1 - j % 2
+            print rate, t, j < 9 ? 9 : j > most ? most - 1 + most % 2 : j
         }')
+    candidates=${CANDIDATES:-$candidates}
 }
 
 echo "$model, 4 regions of $neurons neurons, 64 synapses each; $shards shards, $workers workers of 1 thread beside evolve with" \
@@ -194,9 +198,8 @@ for w in $windows; do
     costs "$w"
     for d in $delays; do
         model_of "$d"
-        candidates=$(calc "j = int(1.25 * $most_rate * $cycle / 1000) + 2; j += 1 - j % 2; print (j < 5 ? 5 : j > $most ? $most - 1 + $most % 2 : j)")
-        predicted=$(calc "r = 1000 * $candidates / $cycle; print (r < $most_rate ? r : $most_rate)")
-        pulls=$(calc "n = $seconds * $predicted / $candidates / 2; print int(n < 20 ? 20 : n > 9000 ? 9000 : n)")
+        predicted=$(calc "r = $candidates / ($cycle / 1000 + ($candidates - 1) / $most_rate); print (r < $most_rate ? r : $most_rate)")
+        pulls=$(calc "n = $seconds * $predicted / $candidates / 2; print int(n < 16 ? 16 : n > 9000 ? 9000 : n)")
         fleet "$w" "$d" "$candidates" "$pulls"
         # shellcheck disable=SC2059
         printf "$row" "$w" "$d" "$candidates" "$(calc "printf \"%.1f\", $rate")" "$(calc "printf \"%.1f\", $predicted")" \

@@ -73,7 +73,9 @@ const mdl_key_row mdl_key_table[] = {
     {ROOT("verification", verification), .kind = MDL_KEY_VERIFICATION, .inner = MDL_SEC_VERIFICATION,
      .initial_text = "{}", .unit = "", .text = "how the results of a fleet are verified; off: not at all"},
     {ROOT("sharding", sharding), .kind = MDL_KEY_SHARDING, .inner = MDL_SEC_SHARDING, .initial_text = "\"off\"",
-     .unit = "", .text = "how a fleet cuts each network into shards; off: every worker runs whole networks. Off with task.agents above 1"},
+     .unit = "",
+     .text = "how a fleet cuts each network into shards; off: every worker runs whole networks. Off with task.agents "
+             "above 1"},
     {ROOT("test_episodes", test_episodes), INT(1, 65536, 200), .unit = "lives",
      .text = "held-out lives behind each reported score"},
 

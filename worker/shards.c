@@ -476,6 +476,7 @@ void mdl_shards_receipt(mdl_worker *w, uint32_t slot, const uint8_t *bytes, size
     mdl_settled settled = mdl_settled_by(which, proof.index, bytes, size);
     mdl_held_settled(w, &s->of, s->updates, w->at.now_ms - s->begun_ms, &settled);
     drop(w, s);
+    mdl_checkpoints_seen(w, proof.checkpoint);
 }
 
 void mdl_shards_refused(mdl_worker *w, uint32_t slot, unsigned reason, const char *text) {

@@ -11,7 +11,8 @@ struct CMUnitTest {
     const char *name;
     void (*run)(void **state);
 };
-#define cmocka_unit_test(f) {#f, f}
+#define cmocka_unit_test(f)                                                                                            \
+    { #f, f }
 
 #define fail_msg(...)                                                                                                  \
     do {                                                                                                               \
