@@ -184,7 +184,8 @@ model_of() {
             t = (b + c + p) / s + 2 * d
             j = int(19 * (t * rate / 1000 - 1)) + 1
             j += 1 - j % 2
-            print rate, t, j < 9 ? 9 : j > most ? most - 1 + most % 2 : j
+            j = j < 9 ? 9 : j > most ? most - 1 + most % 2 : j
+            print rate, t, j
         }')
     candidates=${CANDIDATES:-$candidates}
 }
