@@ -234,15 +234,16 @@ static void longer_than_any(void **state) {
 }
 
 static int begin(void **state) {
-    static char path[64];
+    static char path[300];
+    const char *root = getenv("TMPDIR");
     (void)state;
-    snprintf(path, sizeof path, "/tmp/test_shell_largeXXXXXX");
+    snprintf(path, sizeof path, "%s/modulon-test-XXXXXX", root && root[0] ? root : ".");
     directory = mkdtemp(path);
     return directory ? 0 : -1;
 }
 
 static int end(void **state) {
-    char command[100];
+    char command[320];
     (void)state;
     snprintf(command, sizeof command, "rm -r %s", directory);
     return system(command);

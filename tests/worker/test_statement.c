@@ -56,7 +56,9 @@ static const mdl_statement_line *line_of(const mdl_statement *s, uint64_t record
 
 static void corrections_are_named(void **state) {
     (void)state;
-    char json[1024], directory[] = "/tmp/test_statementXXXXXX", command[100], error[ERROR], text[200];
+    char json[1024], directory[300], command[320], error[ERROR], text[200];
+    const char *root = getenv("TMPDIR");
+    snprintf(directory, sizeof directory, "%s/modulon-test-XXXXXX", root && root[0] ? root : ".");
     ledger_play p;
     uint32_t worker;
     uint64_t record[3], again[3];
