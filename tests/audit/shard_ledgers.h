@@ -13,22 +13,9 @@ static uint64_t list[MDL_LIST_MAX];
 #define CUT "{\"shards\":3,\"snapshot_windows\":4}"
 #define TWICE "{\"shards\":3,\"snapshot_windows\":4,\"replicas\":2}"
 
-static inline void open_world(const char *sharding, const char *verification, uint32_t players) {
-    static char json[1024];
-    snprintf(json, sizeof json,
-             "{\"name\":\"shards\",\"seed\":\"5\",\"model\":\"hmn\",\"task\":{\"name\":\"bandit\",\"trials\":4},"
-             "\"network\":{\"regions\":4,\"neurons\":12,\"ring\":4,\"sources\":2,\"listen\":4,\"fan_in\":3,"
-             "\"window\":2},"
-             "\"evolution\":{\"generations\":2,\"episodes\":2,\"validate_every\":2,\"validate_episodes\":1,"
-             "\"islands\":[{\"algorithm\":\"ga\",\"population\":4}]},"
-             "\"verification\":%s,\"sharding\":%s,\"test_episodes\":2}\n",
-             verification, sharding);
-    stage_open(&world, json, players, UINT64_MAX / 64, 7);
-}
-
 static inline void play_world(const char *sharding, const char *verification, uint32_t players, uint32_t liar,
                               lie_kind what, uint32_t after) {
-    open_world(sharding, verification, players);
+    stage_open_small(&world, sharding, verification, players);
     world.p[liar].lie = what;
     world.p[liar].lie_after = after;
     world.lie_last = 1; /* so that it shows in what the job ends with */

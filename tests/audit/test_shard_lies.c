@@ -97,7 +97,7 @@ static void test_reviewed(void **state) {
     ledger_play p;
     mdl_message m;
     uint32_t who = 0, corrections = 0, wrong = 0, turns = 0;
-    open_world(CUT, "{\"probation\":0,\"plant_ppm\":0,\"floor_ppm\":0}", 3);
+    stage_open_small(&world, CUT, "{\"probation\":0,\"plant_ppm\":0,\"floor_ppm\":0}", 3);
     world.lie_last = 1;
     world.p[1].lie = LIE_END;
     const mdl_ledger *l = mdl_coordinator_ledger(world.s.logic);

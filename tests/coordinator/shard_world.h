@@ -632,6 +632,20 @@ static void stage_open(stage *w, const char *json, uint32_t players, uint64_t me
     }
 }
 
+/* Two generations of four small networks; `sharding` and `verification` as the experiment says them. */
+static inline void stage_open_small(stage *w, const char *sharding, const char *verification, uint32_t players) {
+    static char json[1024];
+    snprintf(json, sizeof json,
+             "{\"name\":\"shards\",\"seed\":\"5\",\"model\":\"hmn\",\"task\":{\"name\":\"bandit\",\"trials\":4},"
+             "\"network\":{\"regions\":4,\"neurons\":12,\"ring\":4,\"sources\":2,\"listen\":4,\"fan_in\":3,"
+             "\"window\":2},"
+             "\"evolution\":{\"generations\":2,\"episodes\":2,\"validate_every\":2,\"validate_episodes\":1,"
+             "\"islands\":[{\"algorithm\":\"ga\",\"population\":4}]},"
+             "\"verification\":%s,\"sharding\":%s,\"test_episodes\":2}\n",
+             verification, sharding);
+    stage_open(w, json, players, UINT64_MAX / 64, 7);
+}
+
 static void stage_close(stage *w) {
     for (uint32_t i = 0; i < w->players; i++) {
         for (int k = 0; k < HELD_MAX; k++) {

@@ -9,7 +9,7 @@
 enum { ERROR = 400 };
 
 static stage world;
-static char directory[64];
+static char directory[300];
 
 /* The ledger as a coordinator keeps it. */
 static void write_store(void) {
@@ -21,7 +21,8 @@ static void write_store(void) {
     mdl_store_record *records = calloc(world.s.records, sizeof *records);
     assert_non_null(records);
     memset(&edge, 0, sizeof edge);
-    snprintf(directory, sizeof directory, "/tmp/test_statementXXXXXX");
+    const char *base = getenv("TMPDIR");
+    snprintf(directory, sizeof directory, "%s/modulon-test-XXXXXX", base && base[0] ? base : ".");
     assert_non_null(mkdtemp(directory));
     if (mdl_store_open(&s, directory, 0, error, sizeof error) != MDL_OK)
         fail_msg("%s", error);
@@ -60,16 +61,7 @@ static mdl_statement_totals ask(uint32_t who, mdl_statement *s) {
 
 static void play_out(const char *verification, const char *sharding, uint32_t players, uint32_t liar, lie_kind lie,
                      uint32_t deaths) {
-    static char json[1024];
-    snprintf(json, sizeof json,
-             "{\"name\":\"shards\",\"seed\":\"5\",\"model\":\"hmn\",\"task\":{\"name\":\"bandit\",\"trials\":4},"
-             "\"network\":{\"regions\":4,\"neurons\":12,\"ring\":4,\"sources\":2,\"listen\":4,\"fan_in\":3,"
-             "\"window\":2},"
-             "\"evolution\":{\"generations\":2,\"episodes\":2,\"validate_every\":2,\"validate_episodes\":1,"
-             "\"islands\":[{\"algorithm\":\"ga\",\"population\":4}]},"
-             "\"verification\":%s,\"sharding\":%s,\"test_episodes\":2}\n",
-             verification, sharding);
-    stage_open(&world, json, players, UINT64_MAX / 64, 7);
+    stage_open_small(&world, sharding, verification, players);
     world.p[liar].lie = lie;
     world.p[liar].lie_after = 5;
     play(&world, deaths, 0, 200000);
@@ -77,7 +69,7 @@ static void play_out(const char *verification, const char *sharding, uint32_t pl
 }
 
 static void close_all(void) {
-    char command[100];
+    char command[320];
     snprintf(command, sizeof command, "rm -r %s", directory);
     assert_int_equal(system(command), 0);
     stage_close(&world);
