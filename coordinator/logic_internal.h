@@ -53,6 +53,14 @@ typedef struct mdl_closed {
     double best, mean; /* of the candidates, a life */
 } mdl_closed;
 
+/* What the newest question for history was answered with: nearly all workers ask the same. */
+typedef struct mdl_history {
+    uint8_t *bytes; /* NULL: nothing yet */
+    size_t size;
+    uint8_t digest[MDL_DIGEST_BYTES];
+    uint32_t from, to, closed; /* closed: generations, when it was asked */
+} mdl_history;
+
 /* A set of digests: open addressing, the zero digest is an empty place. */
 typedef struct mdl_names {
     uint8_t (*at)[MDL_DIGEST_BYTES];
@@ -107,6 +115,7 @@ struct mdl_coordinator {
 
     mdl_closed *closed;
     uint32_t closed_count, closed_room;
+    mdl_history history;
     uint8_t state[MDL_DIGEST_BYTES]; /* of the current generation */
     uint8_t document[MDL_DIGEST_BYTES];
     mdl_names names;
