@@ -188,6 +188,7 @@ void mdl_verify_convicted(mdl_coordinator *c, uint64_t record, uint32_t job, con
     mdl_ledger_workers(c->ledger, &w);
     mdl_stage_follow(c, now_ms);
     c->late_ms = 0; /* jobs may be open again */
+    c->voided = 1;
     for (uint32_t k = 0; k < a->count; k++) {
         uint32_t i = a->worker[k];
         if (w[i].verdict != record) {
@@ -224,6 +225,7 @@ int mdl_verify_equivocation(mdl_coordinator *c, const mdl_asked *a) {
                         "convicted by record %" PRIu64 ": it contradicts a record of lease %" PRIu64, record, lease);
     mdl_stage_follow(c, a->now_ms);
     c->late_ms = 0; /* jobs may be open again */
+    c->voided = 1;
     mdl_verify_leave(c, a->worker, record, a->now_ms);
     return 1;
 }
