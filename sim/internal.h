@@ -170,6 +170,8 @@ typedef struct mdl_sim {
     mdl_model_source source;
     mdl_sim_model *model;
     uint32_t models, models_room;
+    mdl_sim_bytes *hashed; /* the newest bytes that were hashed for a worker, and to what */
+    uint8_t hashed_to[MDL_DIGEST_BYTES];
 
     /* the watch */
     mdl_sim_job *job;
