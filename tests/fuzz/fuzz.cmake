@@ -25,6 +25,9 @@ foreach(source ${fuzz_sources})
     set_target_properties(${program} PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/fuzz OUTPUT_NAME ${stem})
     target_link_libraries(${program} PRIVATE modulon_coordinator modulon_protocol modulon_core)
+    if(stem MATCHES "^fuzz_(worker|ledger)$") # tests/fuzz/known_experiments.h
+        target_link_options(${program} PRIVATE -Wl,--wrap=mdl_experiment_parse)
+    endif()
     if(stem STREQUAL "fuzz_worker") # its coordinator is that of the worker's tests
         target_link_libraries(${program} PRIVATE modulon_worker PkgConfig::CMOCKA)
     endif()
