@@ -10,7 +10,7 @@ if(MODULON_FUZZ)
     # they teach it nothing, and cost more than the work itself. Decoders of core keep them.
     file(GLOB untraced CONFIGURE_DEPENDS core/*.c)
     list(FILTER untraced EXCLUDE REGEX "/(life|modulat[^/]*|[^/]*_state|neuraxon_v1)\\.c$")
-    list(APPEND untraced protocol/base64.c protocol/digest.c protocol/scan.c protocol/text_scan.c)
+    list(APPEND untraced protocol/base64.c protocol/digest.c protocol/note.c protocol/scan.c protocol/text_scan.c)
     set_property(SOURCE ${untraced} APPEND PROPERTY COMPILE_OPTIONS -fno-sanitize-coverage=trace-cmp)
     # Vector kernels are a thousand inlined loads of 16 lanes. UBSan's four checks of each pointer took clang eight times
     # as long as all the rest; AddressSanitizer stays and sees what of this matters.
