@@ -84,7 +84,7 @@ typedef struct mdl_sim_worker {
     mdl_sim_lie *lie;             /* [MDL_SIM_LIES], from the first on            */
     uint32_t lies;
     /* what the watch knows */
-    uint64_t worked, paid, jobs, wrong, slipped, units_wrong, accepted;
+    uint64_t worked, paid, jobs, wrong, slipped, units_wrong, accepted, forfeited;
     uint64_t first_wrong_us, banned_us; /* 0: never */
     uint32_t heir;                      /* worker + 1 that begins when this one is banned; 0: none */
 } mdl_sim_worker;

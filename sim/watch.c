@@ -477,6 +477,9 @@ static void check_credit(mdl_sim *s, const mdl_ledger *l) {
         uint32_t worker = mdl_sim_find(s, w[i].key);
         held += w[i].credit + w[i].pending + w[i].waiting;
         forfeited += w[i].forfeited;
+        if (worker != UINT32_MAX) {
+            s->worker[worker].forfeited = w[i].forfeited;
+        }
         if (worker == UINT32_MAX || s->worker[worker].paid != w[i].credit) {
             mdl_sim_violated(s, "the fold gives worker %u %" PRIu64 " credits, the records %" PRIu64, (unsigned)i,
                              w[i].credit, worker == UINT32_MAX ? 0 : s->worker[worker].paid);
