@@ -74,7 +74,7 @@ mdl_err mdl_transcript_told(const mdl_experiment *x, const mdl_evolution *evolut
 
 /* As mdl_transcript_find() without a transcript, of a job cut into `shards`, up to what->window of what->life: sets
  * what->right to the digest of what->shard there, as mdl_transcript_fault has it, and what->found; not found: the job
- * has no such window. MDL_OK or MDL_ENOMEM. */
+ * has no such window. Plays that life alone. MDL_OK or MDL_ENOMEM. */
 mdl_err mdl_transcript_right(const mdl_experiment *x, const mdl_evolution *evolution, uint32_t job, uint32_t shards,
                              mdl_transcript_fault *what);
 

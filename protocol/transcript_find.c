@@ -142,11 +142,11 @@ static void see_ends(const troupe *t, const search *q, uint32_t lives, uint8_t (
     }
 }
 
-/* All lives of the job; row [episodes]. */
-static void play(troupe *t, const mdl_job *job, const search *q, mdl_life_row *row) {
+/* The job's lives from `first` on; row [episodes]. */
+static void play(troupe *t, const mdl_job *job, uint32_t first, const search *q, mdl_life_row *row) {
     mdl_packed packed[MDL_REGIONS_MAX];
     uint8_t end[MDL_REGIONS_MAX][MDL_DIGEST_BYTES];
-    for (uint32_t life = 0; life < job->episodes; life++) {
+    for (uint32_t life = first; life < job->episodes; life++) {
         mdl_place at = mdl_unit_place(t->experiment, job, life);
         int goes_on = 1;
         mdl_conductor_begin(&t->conductor, at.key, at.episode, at.part);
@@ -201,7 +201,9 @@ static mdl_err look(const mdl_experiment *x, const mdl_evolution *evolution, uin
         for (uint32_t s = 0; s < shards; s++)
             mdl_player_genome(t->player[s], t->genome);
         mdl_conductor_init(&t->conductor, x, &t->player[0]->params);
-        play(t, &info, q, row);
+        /* A place is looked for in its life alone; a life begins with nothing of the one before. */
+        uint32_t last = info.episodes - 1;
+        play(t, &info, q->said ? 0 : q->what->life < last ? q->what->life : last, q, row);
         if (q->told)
             *q->told = q->what->found ? q->what->life : first_untrue(&t->conductor, q->said, row, info.episodes);
         if (answer)

@@ -121,6 +121,30 @@ static inline void made_begin(mdl_fraud_kind kind, const ledger_record *record, 
     made_record(record, at, MDL_FRAUD_RECORD_FIELD, MDL_FRAUD_PROOF_FIELD);
 }
 
+/* The receipt of record `k` in a log of all records, as files of a worker. */
+static inline void keep_receipt(const ledger_play *play, const char *folder, size_t k) {
+    char path[700], error[ERROR], note[MDL_NOTE_MAX], text[8192];
+    mdl_store s;
+    mdl_merkle_proof path_of;
+    size_t size;
+    assert_int_equal(mdl_store_open_memory(&s, error, sizeof error), MDL_OK);
+    store_fill(&s, play, play->record, play->records);
+    assert_int_equal(s.checkpoint(&s, note, &size, error, sizeof error), MDL_OK);
+    mdl_merkle_lookup lookup = mdl_store_lookup(&s);
+    assert_int_equal(mdl_merkle_prove_inclusion(k, play->records, &lookup, &path_of), MDL_OK);
+    mdl_tlog_proof p = {.index = k, .count = path_of.count, .checkpoint = {note, size}};
+    memcpy(p.hash, path_of.hash, path_of.count * sizeof *path_of.hash);
+    mdl_text_out out = {text, sizeof text, 0};
+    mdl_tlog_proof_put(&p, &out);
+    snprintf(path, sizeof path, "%s/receipts/x", folder);
+    assert_int_equal(mdl_make_directories(path, error, sizeof error), MDL_OK);
+    snprintf(path, sizeof path, "%s/receipts/x/%zu.tlog-proof", folder, k);
+    assert_int_equal(mdl_file_write(path, text, out.size, error, sizeof error), MDL_OK);
+    snprintf(path, sizeof path, "%s/receipts/x/%zu.envelope", folder, k);
+    assert_int_equal(mdl_file_write(path, play->record[k].bytes, play->record[k].size, error, sizeof error), MDL_OK);
+    mdl_store_close(&s);
+}
+
 static inline void audit_with(mdl_audit_source *s, double sample, const char *receipts, const char *proofs) {
     char error[ERROR] = "";
     mdl_audit_options o = options_make(sample);

@@ -94,37 +94,13 @@ static void test_fork(void **state) {
     }
 }
 
-/* The receipt of record `k` in a log of all honest records, as files of a worker. */
-static void keep_receipt(const char *folder, size_t k) {
-    char path[700], error[ERROR], note[MDL_NOTE_MAX], text[8192];
-    mdl_store s;
-    mdl_merkle_proof path_of;
-    size_t size;
-    assert_int_equal(mdl_store_open_memory(&s, error, sizeof error), MDL_OK);
-    store_fill(&s, &honest, honest.record, honest.records);
-    assert_int_equal(s.checkpoint(&s, note, &size, error, sizeof error), MDL_OK);
-    mdl_merkle_lookup lookup = mdl_store_lookup(&s);
-    assert_int_equal(mdl_merkle_prove_inclusion(k, honest.records, &lookup, &path_of), MDL_OK);
-    mdl_tlog_proof p = {.index = k, .count = path_of.count, .checkpoint = {note, size}};
-    memcpy(p.hash, path_of.hash, path_of.count * sizeof *path_of.hash);
-    mdl_text_out out = {text, sizeof text, 0};
-    mdl_tlog_proof_put(&p, &out);
-    snprintf(path, sizeof path, "%s/receipts/x", folder);
-    assert_int_equal(mdl_make_directories(path, error, sizeof error), MDL_OK);
-    snprintf(path, sizeof path, "%s/receipts/x/%zu.tlog-proof", folder, k);
-    assert_int_equal(mdl_file_write(path, text, out.size, error, sizeof error), MDL_OK);
-    snprintf(path, sizeof path, "%s/receipts/x/%zu.envelope", folder, k);
-    assert_int_equal(mdl_file_write(path, honest.record[k].bytes, honest.record[k].size, error, sizeof error), MDL_OK);
-    mdl_store_close(&s);
-}
-
 static void test_receipts(void **state) {
     (void)state;
     char worker[512], folder[512];
     size_t k = find_type(&honest, MDL_MSG_RESULT, 10), later = find_type(&honest, MDL_MSG_RESULT, k + 1);
     in_directory(worker, "worker");
-    keep_receipt(worker, k);
-    keep_receipt(worker, later);
+    keep_receipt(&honest, worker, k);
+    keep_receipt(&honest, worker, later);
     mdl_audit_source s = source_make(&honest, honest.record, honest.records);
     audit_with(&s, 0, worker, NULL);
     expect_clean(&report);
