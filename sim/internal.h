@@ -116,6 +116,7 @@ typedef struct mdl_sim_job {
     uint8_t bad[MDL_SIM_OWNERS]; /* which of them are wrong */
     uint32_t count;
     uint32_t side[2]; /* workers of its dispute */
+    uint8_t settled;  /* the coordinator has answered it */
 } mdl_sim_job;
 
 /* The last step of a dispute, under way. */
