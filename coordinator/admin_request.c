@@ -1,6 +1,7 @@
 #include "coordinator/admin_request.h"
 
 #include <cjson/cJSON.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/assert.h"
@@ -25,7 +26,7 @@ static const char *take(const cJSON *request, mdl_admin_request *out) {
     if (strlen(what->valuestring) >= sizeof out->action) {
         return "there is no such action";
     }
-    strcpy(out->action, what->valuestring);
+    snprintf(out->action, sizeof out->action, "%s", what->valuestring);
     if (is_one_of(out->action, asks)) {
         return NULL;
     }
@@ -38,7 +39,7 @@ static const char *take(const cJSON *request, mdl_admin_request *out) {
     }
     if (cJSON_IsString(reason)) { /* no longer than the line: an escape is longer than what it stands for */
         MDL_ASSERT(strlen(reason->valuestring) < sizeof out->reason);
-        strcpy(out->reason, reason->valuestring);
+        snprintf(out->reason, sizeof out->reason, "%s", reason->valuestring);
     }
     return NULL;
 }
