@@ -47,6 +47,7 @@ static int convict(mdl_coordinator *c, mdl_message *m, uint64_t now_ms) {
     mdl_verify_leave(c, worker, record, now_ms);
     mdl_stage_follow(c, now_ms);
     c->late_ms = 0; /* jobs may be open again */
+    c->voided = 1;
     return 1;
 }
 
