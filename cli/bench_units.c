@@ -40,8 +40,8 @@ mdl_err mdl_bench_units_open(mdl_bench_units *u, const char *json, uint32_t thre
         return err;
     const mdl_experiment *x = &u->file.experiment;
     u->threads = threads;
-    u->life = calloc(threads, sizeof *u->life);
-    u->genome = calloc(threads, sizeof *u->genome);
+    u->life = calloc(threads, sizeof(mdl_life *));
+    u->genome = calloc(threads, sizeof(float *));
     if (!u->life || !u->genome)
         return MDL_ENOMEM;
     for (uint32_t i = 0; i < threads; i++) {

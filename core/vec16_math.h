@@ -7,7 +7,9 @@
 
 #include "core/philox.h"
 
-VEC vf vf_clamp(vf x, float lo, float hi) { return vf_min(vf_max(x, vf_set(lo)), vf_set(hi)); }
+VEC vf vf_clamp(vf x, float lo, float hi) {
+    return lo == -hi ? vf_bound(x, vf_set(hi)) : vf_min(vf_max(x, vf_set(lo)), vf_set(hi));
+}
 
 /* mdl_fix of each lane, added to sum[16]. */
 VEC void vf_add_fix(int64_t *sum, vf x) { vf_add_fix_within(sum, vf_clamp(x, -0x1p30f, 0x1p30f)); }
