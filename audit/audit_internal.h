@@ -69,7 +69,7 @@ void mdl_rerun_jobs(mdl_rerun *r, const mdl_evolution *of, uint32_t first, uint3
 /* ---- shards.c ---- */
 /* A job that shards answered, to be played beside its transcript. */
 typedef struct mdl_played {
-    uint8_t *bytes;
+    uint8_t *bytes, transcript[MDL_DIGEST_BYTES]; /* its digest */
     mdl_transcript said;
     uint8_t region[MDL_REGIONS_MAX][MDL_DIGEST_BYTES];
     mdl_transcript_fault fault;
@@ -96,6 +96,8 @@ mdl_err mdl_accusations_go(mdl_audit *a, const mdl_evolution *of);
 /* ---- judgement.c ---- */
 /* A judgement that is about to be applied: its last step is run. MDL_OK, MDL_ENOMEM, MDL_EIO. */
 mdl_err mdl_audit_judgement(mdl_audit *a, uint64_t index, const uint8_t key[MDL_KEY_BYTES], const mdl_msg_judgement *m);
+/* Whether it says what the last step gave. */
+int mdl_judgement_says(const mdl_msg_judgement *m, const mdl_judged *j);
 
 /* ---- false_results.c ---- */
 mdl_false_results *mdl_false_results_new(void); /* NULL when out of memory */
@@ -123,6 +125,11 @@ void mdl_proofs_withheld(mdl_audit *a, uint64_t index, const uint8_t digest[MDL_
 void mdl_proofs_result(mdl_audit *a, uint64_t index);
 /* A check, verdict or correction, with the state of its generation and the record of the closing before. */
 void mdl_proofs_decision(mdl_audit *a, uint64_t index, const mdl_evolution *of, uint64_t last_close);
+/* While the ledger is at the generation of the job; a judgement's dispute is still open. */
+void mdl_proofs_judgement(mdl_audit *a, uint64_t index, const mdl_ledger_dispute *d);
+/* `lease`: record of the shardlease. `evidence`: zeros where there is none. */
+void mdl_proofs_shardverdict(mdl_audit *a, uint64_t index, uint64_t lease, const uint8_t evidence[MDL_DIGEST_BYTES]);
+void mdl_proofs_joined(mdl_audit *a, uint64_t index, const uint8_t transcript[MDL_DIGEST_BYTES]);
 
 /* ---- decision.c ---- */
 /* The record that options->dispute names, before it is applied: the verdict's

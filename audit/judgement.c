@@ -25,7 +25,7 @@ static mdl_err run(const mdl_audit *a, uint32_t job, const mdl_case *c, const ui
     return err;
 }
 
-static int says(const mdl_msg_judgement *m, const mdl_judged *j) {
+int mdl_judgement_says(const mdl_msg_judgement *m, const mdl_judged *j) {
     return m->fault == (uint32_t)j->fault && m->wrong == j->wrong && memcmp(m->truth, j->truth, sizeof m->truth) == 0 &&
            m->windows == j->row.windows && m->fitness == j->row.fitness && m->updates == j->row.updates &&
            memcmp(m->end, j->row.end, sizeof m->end) == 0;
@@ -46,13 +46,14 @@ mdl_err mdl_audit_judgement(mdl_audit *a, uint64_t index, const uint8_t key[MDL_
         err = run(a, m->job, &c, state, size, &judged);
     if (err != MDL_OK) /* the fold has read the state when it was shown */
         return err == MDL_ENOMEM ? err : MDL_EIO;
-    if (!says(m, &judged)) {
+    if (!mdl_judgement_says(m, &judged)) {
         mdl_audit_found(a, index, MDL_AUDIT_RECOMPUTE, key,
                         "the judgement of job %" PRIu32 " of generation %" PRIu32
                         ": the last step gives something else than it says; sides wrong by it: %" PRIu32
                         ", by the step: %" PRIu32,
                         m->job, m->generation, m->wrong, judged.wrong);
         a->report->wrong++;
+        mdl_proofs_judgement(a, index, d);
     }
     return MDL_OK;
 }

@@ -64,6 +64,12 @@ static void finish(making *m, const char *what) {
         free(m->owned[i]);
 }
 
+static void finish_numbered(making *m, uint64_t index) {
+    char what[64];
+    snprintf(what, sizeof what, "%" PRIu64, index);
+    finish(m, what);
+}
+
 /* ---- from the records ---- */
 
 static mdl_err subtree(void *ctx, uint32_t level, uint64_t index, mdl_hash *out) {
@@ -153,7 +159,6 @@ void mdl_proofs_fork(mdl_audit *a, const char *note, size_t size, uint64_t tree)
 void mdl_proofs_dropped(mdl_audit *a, const uint8_t *record, size_t size, const char *receipt, size_t receipt_size,
                         uint64_t index) {
     making m;
-    char what[64];
     if (!a->options->proofs)
         return;
     begin(&m, a, MDL_FRAUD_DROPPED);
@@ -162,13 +167,12 @@ void mdl_proofs_dropped(mdl_audit *a, const uint8_t *record, size_t size, const 
     put(&m, MDL_FRAUD_LEAF_FIELD, a->leaf[index].bytes, MDL_HASH_BYTES);
     put_record(&m, MDL_FRAUD_OTHER_FIELD, index);
     put_inclusion(&m, MDL_FRAUD_SHOWN_FIELD, index);
-    snprintf(what, sizeof what, "%" PRIu64, index);
-    finish(&m, what);
+    finish_numbered(&m, index);
 }
 
 void mdl_proofs_rule(mdl_audit *a, uint64_t index, int rule) {
     making m;
-    char number[16], what[64];
+    char number[16];
     if (!a->options->proofs)
         return;
     begin(&m, a, MDL_FRAUD_RULE);
@@ -176,62 +180,106 @@ void mdl_proofs_rule(mdl_audit *a, uint64_t index, int rule) {
     m.f.field[MDL_FRAUD_NUMBER_FIELD] = mdl_text_of(number);
     put_record(&m, MDL_FRAUD_RECORD_FIELD, index);
     put_inclusion(&m, MDL_FRAUD_PROOF_FIELD, index);
-    snprintf(what, sizeof what, "%" PRIu64, index);
-    finish(&m, what);
+    finish_numbered(&m, index);
 }
 
 void mdl_proofs_withheld(mdl_audit *a, uint64_t index, const uint8_t digest[MDL_DIGEST_BYTES]) {
     making m;
-    char what[64];
     if (!a->options->proofs)
         return;
     begin(&m, a, MDL_FRAUD_WITHHELD);
     put_record(&m, MDL_FRAUD_RECORD_FIELD, index);
     put_inclusion(&m, MDL_FRAUD_PROOF_FIELD, index);
     put(&m, MDL_FRAUD_BLOB_FIELD, digest, MDL_DIGEST_BYTES);
-    snprintf(what, sizeof what, "%" PRIu64, index);
-    finish(&m, what);
+    finish_numbered(&m, index);
+}
+
+static void put_blob(making *m, mdl_fraud_field field, const uint8_t digest[MDL_DIGEST_BYTES]) {
+    const mdl_audit *a = m->a;
+    char error[512];
+    uint8_t *bytes = NULL;
+    size_t size;
+    mdl_err err = a->source->blob(a->source->ctx, digest, &bytes, &size, error, sizeof error);
+    if (err == MDL_OK)
+        put(m, field, bytes, size);
+    else if (m->err == MDL_OK)
+        m->err = err;
+    free(bytes);
 }
 
 /* What is computed again on a state: the record, what led to the state, the state. */
-static void prove_computed(mdl_audit *a, mdl_fraud_kind kind, uint64_t index, const mdl_evolution *e,
+static void begin_computed(making *m, mdl_audit *a, mdl_fraud_kind kind, uint64_t index, const mdl_evolution *e,
                            uint64_t last_close) {
-    making m;
-    char what[64], error[512];
-    uint8_t *document = NULL;
-    size_t size;
     mdl_buffer state = {0};
-    if (!a->options->proofs)
-        return;
-    begin(&m, a, kind);
-    put_record(&m, MDL_FRAUD_RECORD_FIELD, index);
-    put_inclusion(&m, MDL_FRAUD_PROOF_FIELD, index);
-    mdl_err err =
-        a->source->blob(a->source->ctx, mdl_ledger_genesis(a->ledger)->document, &document, &size, error, sizeof error);
-    if (err == MDL_OK)
-        put(&m, MDL_FRAUD_DOCUMENT_FIELD, document, size);
-    else
-        m.err = err;
+    begin(m, a, kind);
+    put_record(m, MDL_FRAUD_RECORD_FIELD, index);
+    put_inclusion(m, MDL_FRAUD_PROOF_FIELD, index);
+    put_blob(m, MDL_FRAUD_DOCUMENT_FIELD, mdl_ledger_genesis(a->ledger)->document);
     if (mdl_evolution_generation(e) > 0) {
         mdl_sink sink = mdl_buffer_sink(&state);
         mdl_evolution_save(e, &sink);
-        put_record(&m, MDL_FRAUD_CLOSE_FIELD, last_close);
-        put_inclusion(&m, MDL_FRAUD_CLOSE_PROOF_FIELD, last_close);
+        put_record(m, MDL_FRAUD_CLOSE_FIELD, last_close);
+        put_inclusion(m, MDL_FRAUD_CLOSE_PROOF_FIELD, last_close);
         if (state.failed)
-            m.err = MDL_ENOMEM;
+            m->err = MDL_ENOMEM;
         else
-            put(&m, MDL_FRAUD_STATE_FIELD, state.bytes, state.size);
+            put(m, MDL_FRAUD_STATE_FIELD, state.bytes, state.size);
     }
     free(state.bytes);
-    free(document);
-    snprintf(what, sizeof what, "%" PRIu64, index);
-    finish(&m, what);
 }
 
 void mdl_proofs_result(mdl_audit *a, uint64_t index) {
-    prove_computed(a, MDL_FRAUD_RESULT, index, mdl_ledger_evolution(a->ledger), a->last_close);
+    making m;
+    if (!a->options->proofs)
+        return;
+    begin_computed(&m, a, MDL_FRAUD_RESULT, index, mdl_ledger_evolution(a->ledger), a->last_close);
+    finish_numbered(&m, index);
 }
 
 void mdl_proofs_decision(mdl_audit *a, uint64_t index, const mdl_evolution *of, uint64_t last_close) {
-    prove_computed(a, MDL_FRAUD_DECISION, index, of, last_close);
+    making m;
+    if (!a->options->proofs)
+        return;
+    begin_computed(&m, a, MDL_FRAUD_DECISION, index, of, last_close);
+    finish_numbered(&m, index);
+}
+
+void mdl_proofs_judgement(mdl_audit *a, uint64_t index, const mdl_ledger_dispute *d) {
+    making m;
+    mdl_buffer moves = {0};
+    mdl_sink sink = mdl_buffer_sink(&moves);
+    if (!a->options->proofs)
+        return;
+    begin_computed(&m, a, MDL_FRAUD_JUDGEMENT, index, mdl_ledger_evolution(a->ledger), a->last_close);
+    mdl_err err = mdl_ledger_transcript(a->ledger, d, &sink);
+    if (err == MDL_OK && moves.failed)
+        err = MDL_ENOMEM;
+    if (err == MDL_OK)
+        put(&m, MDL_FRAUD_TRANSCRIPT_FIELD, moves.bytes, moves.size);
+    else if (m.err == MDL_OK)
+        m.err = err;
+    free(moves.bytes);
+    finish_numbered(&m, index);
+}
+
+void mdl_proofs_shardverdict(mdl_audit *a, uint64_t index, uint64_t lease, const uint8_t evidence[MDL_DIGEST_BYTES]) {
+    static const uint8_t none[MDL_DIGEST_BYTES];
+    making m;
+    if (!a->options->proofs)
+        return;
+    begin_computed(&m, a, MDL_FRAUD_SHARDVERDICT, index, mdl_ledger_evolution(a->ledger), a->last_close);
+    put_record(&m, MDL_FRAUD_LEASE_FIELD, lease);
+    put_inclusion(&m, MDL_FRAUD_LEASE_PROOF_FIELD, lease);
+    if (memcmp(evidence, none, sizeof none) != 0)
+        put_blob(&m, MDL_FRAUD_EVIDENCE_FIELD, evidence);
+    finish_numbered(&m, index);
+}
+
+void mdl_proofs_joined(mdl_audit *a, uint64_t index, const uint8_t transcript[MDL_DIGEST_BYTES]) {
+    making m;
+    if (!a->options->proofs)
+        return;
+    begin_computed(&m, a, MDL_FRAUD_JOINED, index, mdl_ledger_evolution(a->ledger), a->last_close);
+    put_blob(&m, MDL_FRAUD_TRANSCRIPT_FIELD, transcript);
+    finish_numbered(&m, index);
 }

@@ -176,7 +176,7 @@ static int has_entered(const mdl_rerun *r, const unit *u) {
 static int compare_joined(mdl_rerun *r, const unit *u, const char *difference) {
     const mdl_ledger_worker *w;
     char text[MDL_AUDIT_TEXT];
-    if (!u->played || !u->played->fault.found)
+    if (!u->played || !u->played->fault.found || u->played->fault.missing)
         return 0;
     const mdl_transcript_fault *fault = &u->played->fault;
     const mdl_ledger_lease *lease = mdl_played_culprit(r->a, u->first, u->played);
@@ -240,7 +240,9 @@ static void compare(mdl_rerun *r, const unit *u) {
         mdl_proofs_result(r->a, u->record);
     } else {
         mdl_audit_found(r->a, u->record, MDL_AUDIT_RECOMPUTE, u->key, "%s", text);
-        if (!u->joined)
+        if (u->joined)
+            mdl_proofs_joined(r->a, u->record, u->played->transcript);
+        else
             mdl_proofs_decision(r->a, u->record, r->of, r->a->last_close);
     }
 }

@@ -39,6 +39,7 @@ mdl_err mdl_played_new(mdl_audit *a, uint32_t job, uint64_t record, mdl_played *
         return MDL_ENOMEM;
     }
     memcpy(p->bytes, bytes, size);
+    memcpy(p->transcript, digest, sizeof digest);
     err = mdl_transcript_read(p->bytes, size, &p->said);
     MDL_ASSERT(err == MDL_OK); /* the fold has read it */
     const uint64_t *party = mdl_duty_party(mdl_ledger_duty(l), job, &count);
@@ -74,9 +75,10 @@ const mdl_ledger_lease *mdl_played_culprit(const mdl_audit *a, uint32_t job, con
 
 /* One of the open generation. */
 typedef struct accusation {
-    uint64_t record;
+    uint64_t record, lease; /* lease: the record that gave it */
     uint8_t key[MDL_KEY_BYTES], worker[MDL_KEY_BYTES];
     uint32_t job, shards;
+    uint8_t evidence[MDL_DIGEST_BYTES];
     int by_envelope;
     uint8_t said[MDL_DIGEST_BYTES];
     mdl_transcript_fault claim; /* found: not used */
@@ -170,7 +172,8 @@ mdl_err mdl_accusations_add(mdl_audit *a, uint64_t record, const uint8_t key[MDL
     if (!mdl_list_grow(&c->at, &c->room, c->count + 1, sizeof *c->at))
         return MDL_ENOMEM;
     accusation *of = &c->at[c->count];
-    *of = (accusation){.record = record, .job = m->job, .shards = lease->shards};
+    *of = (accusation){.record = record, .lease = lease->record, .job = m->job, .shards = lease->shards};
+    memcpy(of->evidence, m->evidence, sizeof of->evidence);
     of->claim = (mdl_transcript_fault){.life = m->life, .window = m->window, .shard = lease->shard};
     of->by_envelope = memcmp(m->evidence, none, sizeof none) != 0;
     memcpy(of->claim.right, m->right, sizeof m->right);
@@ -195,13 +198,15 @@ static void judge(mdl_audit *a, const accusation *of, const mdl_transcript_fault
                         "convicts worker %s for shard %" PRIu32 " of job %" PRIu32 ", life %" PRIu32 ", window %" PRIu32
                         ", which is what the job computes",
                         who, of->claim.shard, of->job, of->claim.life, of->claim.window);
-    } else if (!truth->found || (!of->by_envelope && memcmp(of->claim.right, truth->right, sizeof truth->right) != 0)) {
+        mdl_proofs_shardverdict(a, of->record, of->lease, of->evidence);
+    } else if (!of->by_envelope && (!truth->found || memcmp(of->claim.right, truth->right, sizeof truth->right) != 0)) {
         a->report->wrong++;
         mdl_audit_found(a, of->record, MDL_AUDIT_RECOMPUTE, of->key,
                         "shard %" PRIu32 " of job %" PRIu32 ", life %" PRIu32 ", window %" PRIu32
                         ": what it says is right is not what the job computes",
                         of->claim.shard, of->job, of->claim.life, of->claim.window);
-    } else if (memcmp(of->claim.right, truth->right, sizeof truth->right) != 0) {
+        mdl_proofs_shardverdict(a, of->record, of->lease, of->evidence);
+    } else if (!truth->found || memcmp(of->claim.right, truth->right, sizeof truth->right) != 0) {
         mdl_audit_noted(a, of->record, MDL_AUDIT_RECOMPUTE, of->key,
                         "shard %" PRIu32 " of job %" PRIu32 ", life %" PRIu32 ", window %" PRIu32
                         ": neither worker %s nor the verdict says what the job computes; another shard was false "

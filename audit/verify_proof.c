@@ -6,17 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/verify_internal.h"
 #include "core/genome.h"
 #include "protocol/experiment_json.h"
-#include "protocol/messages.h"
-#include "protocol/unit.h"
 #include "runtime/memory.h"
 
-#if defined(__GNUC__)
-__attribute__((format(printf, 3, 4)))
-#endif
-static void
-say(mdl_fraud_finding *out, mdl_fraud_verdict verdict, const char *format, ...) {
+void mdl_verify_say(mdl_fraud_finding *out, mdl_fraud_verdict verdict, const char *format, ...) {
     va_list list;
     out->verdict = verdict;
     va_start(list, format);
@@ -26,23 +21,7 @@ say(mdl_fraud_finding *out, mdl_fraud_verdict verdict, const char *format, ...) 
 
 /* ---- a result computed again ---- */
 
-typedef struct again {
-    mdl_experiment x;
-    mdl_evolution *e;
-    void *memory, *life_memory;
-    float *prior, *genome;
-    mdl_life *life;
-    mdl_message m; /* the claim  */
-    uint32_t generation, first, count;
-    int64_t one_fitness; /* of a check or verdict */
-    char one_segment[MDL_SEGMENT_CHARS];
-    uint64_t list[MDL_LIST_MAX];
-    uint8_t pae[MDL_PAE_BYTES_MAX];
-    mdl_envelope envelope;
-    mdl_job_result job[MDL_UNIT_JOBS_MAX];
-} again;
-
-static void let_go(again *g) {
+static void let_go(mdl_again *g) {
     free(g->memory);
     free(g->life_memory);
     free(g->prior);
@@ -50,7 +29,7 @@ static void let_go(again *g) {
     free(g);
 }
 
-static mdl_err take_message(again *g, const mdl_fraud *f, mdl_fraud_field field, mdl_message *m) {
+mdl_err mdl_verify_message(mdl_again *g, const mdl_fraud *f, mdl_fraud_field field, mdl_message *m) {
     size_t size;
     uint8_t *bytes = mdl_fraud_bytes(f, field, &size);
     const mdl_list_room room = {g->list, MDL_LIST_MAX};
@@ -64,7 +43,7 @@ static mdl_err take_message(again *g, const mdl_fraud *f, mdl_fraud_field field,
 }
 
 /* The experiment whose SHA-256 the result carries, and memory for its evolution and a life. */
-static mdl_err take_document(again *g, const mdl_fraud *f, mdl_fraud_finding *out) {
+static mdl_err take_document(mdl_again *g, const mdl_fraud *f, mdl_fraud_finding *out) {
     size_t size;
     mdl_json_error json;
     mdl_genome_layout layout;
@@ -76,7 +55,7 @@ static mdl_err take_document(again *g, const mdl_fraud *f, mdl_fraud_finding *ou
     if (err == MDL_ENOMEM)
         return err;
     if (err != MDL_OK || memcmp(g->x.id, g->m.head.experiment, sizeof g->x.id) != 0) {
-        say(out, MDL_FRAUD_FALSE, "the experiment file in it is not the one that the record names");
+        mdl_verify_say(out, MDL_FRAUD_FALSE, "the experiment file in it is not the one that the record names");
         return MDL_ERANGE;
     }
     if (mdl_genome_layout_of(&g->x, &layout) != MDL_OK)
@@ -94,14 +73,14 @@ static mdl_err take_document(again *g, const mdl_fraud *f, mdl_fraud_finding *ou
 }
 
 /* The state that the log says the result's generation had. */
-static mdl_err take_state(again *g, const mdl_fraud *f, mdl_fraud_finding *out) {
+static mdl_err take_state(mdl_again *g, const mdl_fraud *f, mdl_fraud_finding *out) {
     mdl_message *closing = calloc(1, sizeof *closing);
     uint32_t generation = g->generation;
     size_t size;
     uint8_t *bytes = mdl_fraud_bytes(f, MDL_FRAUD_STATE_FIELD, &size), digest[MDL_DIGEST_BYTES];
     mdl_err err = closing && bytes ? MDL_OK : MDL_ENOMEM;
     if (err == MDL_OK)
-        err = take_message(g, f, MDL_FRAUD_CLOSE_FIELD, closing);
+        err = mdl_verify_message(g, f, MDL_FRAUD_CLOSE_FIELD, closing);
     if (err == MDL_OK)
         err = mdl_evolution_load(g->e, bytes, size);
     if (err == MDL_OK) {
@@ -110,7 +89,8 @@ static mdl_err take_state(again *g, const mdl_fraud *f, mdl_fraud_finding *out) 
             err = MDL_EDIGEST;
     }
     if (err != MDL_OK && err != MDL_ENOMEM)
-        say(out, MDL_FRAUD_FALSE, "the state in it is not the one that the closing names: %s", mdl_strerror((int)err));
+        mdl_verify_say(out, MDL_FRAUD_FALSE, "the state in it is not the one that the closing names: %s",
+                       mdl_strerror((int)err));
     free(bytes);
     free(closing);
     return err;
@@ -125,7 +105,7 @@ typedef struct claim {
     const uint8_t *root;
 } claim;
 
-static void claim_of_one(again *g, uint32_t generation, uint32_t job, int64_t fitness, uint64_t updates,
+static void claim_of_one(mdl_again *g, uint32_t generation, uint32_t job, int64_t fitness, uint64_t updates,
                          const uint8_t *segment, claim *out) {
     g->generation = generation;
     g->first = job;
@@ -135,7 +115,7 @@ static void claim_of_one(again *g, uint32_t generation, uint32_t job, int64_t fi
     *out = (claim){.fitness = {1, &g->one_fitness}, .segments = {1, g->one_segment}};
 }
 
-static void claim_of(again *g, claim *out) {
+static void claim_of(mdl_again *g, claim *out) {
     memset(out, 0, sizeof *out);
     switch ((int)g->m.type) {
     case MDL_MSG_CHECK: {
@@ -156,6 +136,15 @@ static void claim_of(again *g, claim *out) {
         *out = (claim){.fitness = m->fitness, .segments = m->segments};
         return;
     }
+    case MDL_MSG_JUDGEMENT:
+        g->generation = g->m.as.judgement.generation;
+        return;
+    case MDL_MSG_SHARDVERDICT:
+        g->generation = g->m.as.shardverdict.generation;
+        return;
+    case MDL_MSG_JOINED:
+        g->generation = g->m.as.joined.generation;
+        return;
     default: { /* a result: mdl_fraud_verify() has looked */
         const mdl_msg_result *m = &g->m.as.result;
         g->generation = m->generation;
@@ -167,13 +156,13 @@ static void claim_of(again *g, claim *out) {
     }
 }
 
-static void compute(again *g, const claim *c, uint64_t record, mdl_fraud_finding *out) {
+static void compute_jobs(mdl_again *g, const claim *c, uint64_t record, mdl_fraud_finding *out) {
     const char *what = mdl_message_name(g->m.type);
     uint8_t root[MDL_DIGEST_BYTES];
     uint64_t updates = 0;
     uint32_t jobs = mdl_evolution_job_count(g->e);
     if (g->count > MDL_UNIT_JOBS_MAX || g->first >= jobs || g->count > jobs - g->first) {
-        say(out, MDL_FRAUD_FALSE, "the %s is not for jobs of its generation", what);
+        mdl_verify_say(out, MDL_FRAUD_FALSE, "the %s is not for jobs of its generation", what);
         return;
     }
     for (uint32_t i = 0; i < g->count; i++) {
@@ -183,10 +172,10 @@ static void compute(again *g, const claim *c, uint64_t record, mdl_fraud_finding
     mdl_unit_root(g->job, g->count, root);
     for (uint32_t i = 0; i < g->count; i++)
         if (g->job[i].fitness != c->fitness.at[i]) {
-            say(out, MDL_FRAUD_PROVEN,
-                "this key signed record %" PRIu64 ", a %s: fitness %" PRId64 " for job %" PRIu32
-                " of generation %" PRIu32 "; computed again it is %" PRId64,
-                record, what, c->fitness.at[i], g->first + i, g->generation, g->job[i].fitness);
+            mdl_verify_say(out, MDL_FRAUD_PROVEN,
+                           "this key signed record %" PRIu64 ", a %s: fitness %" PRId64 " for job %" PRIu32
+                           " of generation %" PRIu32 "; computed again it is %" PRId64,
+                           record, what, c->fitness.at[i], g->first + i, g->generation, g->job[i].fitness);
             return;
         }
     for (uint32_t i = 0; i < c->segments.count; i++) {
@@ -194,27 +183,42 @@ static void compute(again *g, const claim *c, uint64_t record, mdl_fraud_finding
         uint64_t said;
         mdl_segments_get(c->segments, i, segment, &said);
         if (said != g->job[i].updates || memcmp(segment, g->job[i].segment, sizeof segment) != 0) {
-            say(out, MDL_FRAUD_PROVEN,
-                "this key signed record %" PRIu64 ", a %s: %" PRIu64 " updates and a segment for job %" PRIu32
-                " of generation %" PRIu32 "; computed again it has %" PRIu64 " updates, and another segment or number",
-                record, what, said, g->first + i, g->generation, g->job[i].updates);
+            mdl_verify_say(out, MDL_FRAUD_PROVEN,
+                           "this key signed record %" PRIu64 ", a %s: %" PRIu64
+                           " updates and a segment for job %" PRIu32 " of generation %" PRIu32
+                           "; computed again it has %" PRIu64 " updates, and another segment or number",
+                           record, what, said, g->first + i, g->generation, g->job[i].updates);
             return;
         }
     }
     if (c->has_root && updates != c->updates)
-        say(out, MDL_FRAUD_PROVEN,
-            "this key signed record %" PRIu64 ": %" PRIu64 " updates; computed again they are %" PRIu64, record,
-            c->updates, updates);
+        mdl_verify_say(out, MDL_FRAUD_PROVEN,
+                       "this key signed record %" PRIu64 ": %" PRIu64 " updates; computed again they are %" PRIu64,
+                       record, c->updates, updates);
     else if (c->has_root && memcmp(root, c->root, sizeof root) != 0)
-        say(out, MDL_FRAUD_PROVEN,
-            "this key signed record %" PRIu64 ", whose root is not that of its jobs computed again", record);
+        mdl_verify_say(out, MDL_FRAUD_PROVEN,
+                       "this key signed record %" PRIu64 ", whose root is not that of its jobs computed again", record);
     else
-        say(out, MDL_FRAUD_FALSE, "the %s of record %" PRIu64 " is right", what, record);
+        mdl_verify_say(out, MDL_FRAUD_FALSE, "the %s of record %" PRIu64 " is right", what, record);
+}
+
+static mdl_err compute(mdl_again *g, const mdl_fraud *f, const claim *c, mdl_fraud_finding *out) {
+    switch ((int)f->kind) {
+    case MDL_FRAUD_JUDGEMENT:
+        return mdl_verify_judgement(g, f, out);
+    case MDL_FRAUD_SHARDVERDICT:
+        return mdl_verify_shardverdict(g, f, out);
+    case MDL_FRAUD_JOINED:
+        return mdl_verify_joined(g, f, out);
+    default:
+        compute_jobs(g, c, out->record, out);
+        return MDL_OK;
+    }
 }
 
 /* The claim as it is in the file; its lists are the message's. */
-static mdl_err take_claim(again *g, const mdl_fraud *f, claim *out) {
-    mdl_err err = take_message(g, f, MDL_FRAUD_RECORD_FIELD, &g->m);
+static mdl_err take_claim(mdl_again *g, const mdl_fraud *f, claim *out) {
+    mdl_err err = mdl_verify_message(g, f, MDL_FRAUD_RECORD_FIELD, &g->m);
     if (err == MDL_OK && mdl_message_shape(&g->m) != MDL_OK)
         err = MDL_EMISMATCH;
     if (err == MDL_OK)
@@ -224,7 +228,7 @@ static mdl_err take_claim(again *g, const mdl_fraud *f, claim *out) {
 
 static mdl_err check_computed(const mdl_fraud *f, mdl_fraud_finding *out) {
     claim c;
-    again *g = calloc(1, sizeof *g);
+    mdl_again *g = calloc(1, sizeof *g);
     if (!g)
         return MDL_ENOMEM;
     mdl_err err = take_claim(g, f, &c);
@@ -236,9 +240,9 @@ static mdl_err check_computed(const mdl_fraud *f, mdl_fraud_finding *out) {
             err = take_claim(g, f, &c);
     }
     if (err == MDL_OK)
-        compute(g, &c, out->record, out);
-    else if (err != MDL_ENOMEM && out->verdict == MDL_FRAUD_COMPUTE)
-        say(out, MDL_FRAUD_FALSE, "what it carries cannot be computed: %s", mdl_strerror((int)err));
+        err = compute(g, f, &c, out);
+    if (err != MDL_OK && err != MDL_ENOMEM && out->verdict == MDL_FRAUD_COMPUTE)
+        mdl_verify_say(out, MDL_FRAUD_FALSE, "what it carries cannot be computed: %s", mdl_strerror((int)err));
     if (out->verdict != MDL_FRAUD_PROVEN)
         out->has_culprit = 0;
     let_go(g);
@@ -257,13 +261,14 @@ static mdl_err check_rule(const mdl_fraud *f, const mdl_vkey *log, const mdl_aud
     (void)mdl_text_decimal(f->field[MDL_FRAUD_NUMBER_FIELD], 999, &number);
     mdl_err err = mdl_audit_run(source, &o, r, error, error_size);
     if (err == MDL_OK) {
-        say(out, MDL_FRAUD_FALSE, "in the ledger record %" PRIu64 " does not break rule %" PRIu64, out->record, number);
+        mdl_verify_say(out, MDL_FRAUD_FALSE, "in the ledger record %" PRIu64 " does not break rule %" PRIu64,
+                       out->record, number);
         for (uint32_t i = 0; i < r->findings; i++) {
             const mdl_audit_finding *k = &r->finding[i];
             if (k->record != out->record || k->rule != (int)number)
                 continue;
-            say(out, MDL_FRAUD_PROVEN, "record %" PRIu64 " breaks rule %s: %s", out->record,
-                mdl_audit_rule_name(k->rule), k->text);
+            mdl_verify_say(out, MDL_FRAUD_PROVEN, "record %" PRIu64 " breaks rule %s: %s", out->record,
+                           mdl_audit_rule_name(k->rule), k->text);
             out->has_culprit = k->has_culprit;
             memcpy(out->culprit, k->culprit, sizeof out->culprit);
         }
@@ -290,12 +295,13 @@ static mdl_err check_withheld(const mdl_fraud *f, const mdl_vkey *log, const mdl
     if (err == MDL_EIO || err == MDL_ENOMEM)
         return err;
     if (err == MDL_OK) {
-        say(out, MDL_FRAUD_FALSE, "the blob is there, %zu bytes with this digest", size);
+        mdl_verify_say(out, MDL_FRAUD_FALSE, "the blob is there, %zu bytes with this digest", size);
     } else {
         out->has_culprit = 1;
         memcpy(out->culprit, log->key, sizeof out->culprit);
-        say(out, MDL_FRAUD_PROVEN, "the log %s signed for record %" PRIu64 " and does not give out the blob it names",
-            log->name, out->record);
+        mdl_verify_say(out, MDL_FRAUD_PROVEN,
+                       "the log %s signed for record %" PRIu64 " and does not give out the blob it names", log->name,
+                       out->record);
     }
     return MDL_OK;
 }

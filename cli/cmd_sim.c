@@ -109,6 +109,7 @@ static void add(total *t, const mdl_sim_report *r, uint64_t seed) {
         to->slipped += from->slipped;
         to->paid += from->paid;
         to->worked += from->worked;
+        to->forfeited += from->forfeited;
         to->units_wrong += from->units_wrong;
         to->conviction_s += from->conviction_s;
     }
@@ -173,13 +174,16 @@ static double gain_of(const total *t, const mdl_sim_kind *k) {
     return honest > 0 ? mine / honest : 0;
 }
 
+/* What came back of an update that was computed. */
+static double return_of(const mdl_sim_kind *k) { return share(k->paid, k->worked); }
+
 static void show_kind(const total *t, int b) {
     const mdl_sim_kind *k = &t->sum.kind[b];
     if (k->workers == 0)
         return;
-    printf("%-12s %7u %7u %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9.1f %9.3f\n", mdl_sim_behaviour_name((uint32_t)b),
-           (unsigned)k->workers, (unsigned)k->banned, k->jobs, k->wrong, k->slipped,
-           k->banned ? k->conviction_s / k->banned : 0, gain_of(t, k));
+    printf("%-12s %7u %7u %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9.1f %9.3f %7.2f\n",
+           mdl_sim_behaviour_name((uint32_t)b), (unsigned)k->workers, (unsigned)k->banned, k->jobs, k->wrong,
+           k->slipped, k->banned ? k->conviction_s / k->banned : 0, gain_of(t, k), return_of(k));
 }
 
 static void show(const request *q, const total *t) {
@@ -190,13 +194,14 @@ static void show(const request *q, const total *t) {
     printf("%.0f s of virtual time, %" PRIu64 " events, %" PRIu64 " records, %" PRIu64 " receipts, %" PRIu64
            " coordinator crashes, %" PRIu64 " worker crashes, %" PRIu64 " frames lost, %" PRIu64 " repeated\n\n",
            s->virtual_s, s->events, s->records, s->receipts, s->crashes, s->kills, s->lost, s->repeated);
-    printf("%-12s %7s %7s %9s %9s %9s %9s %9s\n", "workers", "number", "banned", "jobs", "wrong", "slipped", "s to ban",
-           "gain");
+    printf("%-12s %7s %7s %9s %9s %9s %9s %9s %7s\n", "workers", "number", "banned", "jobs", "wrong", "slipped",
+           "s to ban", "gain", "return");
     for (int b = 0; b < MDL_SIM_BEHAVIOURS; b++)
         show_kind(t, b);
     printf(
         "\nslipped: wrong and used in a closed generation. gain: credit beyond the work done, as a share of what an\n"
-        "honest worker earned; 0 is what honesty gives.\n");
+        "honest worker earned; doing nothing gives 0. return: credit for an update of its work; 1 if all of it was "
+        "paid.\n");
     printf("%" PRIu64 " wrong among what was selected (elites, validation, champions)\n", s->wrong_selected);
     printf("work done again: %.2f %% of all, %.2f %% in the later half of the generations\n",
            100 * share(s->updates_extra, s->updates_closed), 100 * share(s->late_extra, s->late_closed));
@@ -248,11 +253,11 @@ static void show_json_kinds(const total *t) {
         if (k->workers == 0)
             continue;
         printf("%s\"%s\":{\"number\":%u,\"banned\":%u,\"jobs\":%" PRIu64 ",\"wrong\":%" PRIu64 ",\"slipped\":%" PRIu64
-               ",\"paid\":%" PRIu64 ",\"worked\":%" PRIu64 ",\"units_wrong\":%" PRIu64
-               ",\"seconds_to_ban\":%.3f,\"gain\":%.6f}",
+               ",\"paid\":%" PRIu64 ",\"worked\":%" PRIu64 ",\"forfeited\":%" PRIu64 ",\"units_wrong\":%" PRIu64
+               ",\"seconds_to_ban\":%.3f,\"gain\":%.6f,\"return\":%.6f}",
                any++ ? "," : "", mdl_sim_behaviour_name((uint32_t)b), (unsigned)k->workers, (unsigned)k->banned,
-               k->jobs, k->wrong, k->slipped, k->paid, k->worked, k->units_wrong,
-               k->banned ? k->conviction_s / k->banned : 0, gain_of(t, k));
+               k->jobs, k->wrong, k->slipped, k->paid, k->worked, k->forfeited, k->units_wrong,
+               k->banned ? k->conviction_s / k->banned : 0, gain_of(t, k), return_of(k));
     }
     printf("},");
 }

@@ -14,7 +14,7 @@ static const mdl_usage usage = {
     .arguments = "FILE",
     .text = "Check a fraud proof, as modulon audit --proofs writes it, and say who is convicted of\n"
             "what. The file is enough, except where a record breaks a rule that depends on those\n"
-            "before it, or a blob is withheld: then --ledger shows the ledger itself. A wrong result\n"
+            "before it, or a blob is withheld: then --ledger shows the ledger itself. What jobs give\n"
             "is computed again. Exit status 0: proven; 1: it proves nothing, or not without a ledger.",
     .examples = "  modulon verify-proof proofs/result-812.fraud --vkey vkey.txt\n"
                 "  modulon verify-proof proofs/rule-40.fraud --vkey vkey.txt --ledger http://example.org:8080",

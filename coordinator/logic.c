@@ -90,6 +90,7 @@ void mdl_coordinator_free(mdl_coordinator *c) {
     free(c->waited);
     free(c->gave_up);
     free(c->closed);
+    free(c->history.bytes);
     mdl_name_index_close(&c->listed);
     mdl_name_index_close(&c->sessions);
     free(c->names.at);

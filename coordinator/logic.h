@@ -153,9 +153,8 @@ void mdl_coordinator_computed(mdl_coordinator *c, uint32_t generation, uint32_t 
 /* The answer to the command judge(); fault MDL_FAULT_NONE: it could not be done. */
 void mdl_coordinator_judged(mdl_coordinator *c, uint32_t generation, uint32_t job, const mdl_judged *judged,
                             uint64_t now_ms);
-/* The answer to the command replay(): of job, life and shard, with `right`; all zero: it could not be run. */
-void mdl_coordinator_replayed(mdl_coordinator *c, uint32_t job, uint32_t life, uint32_t shard,
-                              const uint8_t right[MDL_DIGEST_BYTES], uint64_t now_ms);
+/* The answer to the command replay(); r->right all zero: it could not be run. r->inputs are not read. */
+void mdl_coordinator_replayed(mdl_coordinator *c, const struct mdl_shard_replay *r, uint64_t now_ms);
 /* The answer to the command find(): the job's own answer, and the first false window, if there is one. */
 void mdl_coordinator_found(mdl_coordinator *c, uint32_t job, const mdl_duty_answer *answer,
                            const struct mdl_transcript_fault *fault, uint64_t now_ms);

@@ -44,6 +44,7 @@ typedef struct mdl_lease_slot {
     uint64_t id;
     uint32_t worker, first, count;
     uint64_t granted_ms, work_ms, expected_ms, deadline_ms; /* work: itself; expected: with those before it */
+    uint64_t copy;                                          /* the lease that has its jobs too, where copied */
     uint8_t open, orphan, copied;
 } mdl_lease_slot;
 
@@ -52,6 +53,14 @@ typedef struct mdl_closed {
     uint32_t jobs;
     double best, mean; /* of the candidates, a life */
 } mdl_closed;
+
+/* What the newest question for history was answered with: nearly all workers ask the same. */
+typedef struct mdl_history {
+    uint8_t *bytes; /* NULL: nothing yet */
+    size_t size;
+    uint8_t digest[MDL_DIGEST_BYTES];
+    uint32_t from, to, closed; /* closed: generations, when it was asked */
+} mdl_history;
 
 /* A set of digests: open addressing, the zero digest is an empty place. */
 typedef struct mdl_names {
@@ -104,9 +113,11 @@ struct mdl_coordinator {
     uint64_t remainder_ms, remainder_end_ms; /* when that was computed, and when the generation should be done */
     uint64_t moved_records, moved_ms;        /* the ledger's size when we last looked, and since when it is that */
     uint64_t late_ms;                        /* no lease that may be copied is late before */
+    int voided;                              /* answers have been taken away since leases were looked at */
 
     mdl_closed *closed;
     uint32_t closed_count, closed_room;
+    mdl_history history;
     uint8_t state[MDL_DIGEST_BYTES]; /* of the current generation */
     uint8_t document[MDL_DIGEST_BYTES];
     mdl_names names;
@@ -196,12 +207,26 @@ void mdl_work_result(mdl_coordinator *c, const mdl_asked *a);
 /* Leases of a worker that the ledger has ended meanwhile are over here too. */
 void mdl_work_follow(mdl_coordinator *c, uint32_t worker);
 void mdl_work_tick(mdl_coordinator *c, uint64_t now_ms);
-/* When an open lease may be given to another worker as well. */
-uint64_t mdl_work_late_at(const mdl_lease_slot *s);
+/* Lease `at` of our list ends without a result, by a record. */
+void mdl_work_expire(mdl_coordinator *c, uint32_t at, mdl_reason reason);
 /* End the open leases of a worker with records. */
 void mdl_work_revoke(mdl_coordinator *c, uint32_t worker, mdl_reason reason);
 /* A new session: what the old one leased may be lost. */
 void mdl_work_orphan(mdl_coordinator *c, uint32_t worker);
+
+/* ---- logic_late.c ---- */
+/* The place of a lease of this generation; NULL: it is none of it. */
+mdl_lease_slot *mdl_work_slot(const mdl_coordinator *c, uint64_t id);
+/* Its result would come too late. */
+int mdl_work_is_done(const mdl_coordinator *c, const mdl_lease_slot *s);
+/* When an open lease may be given to another worker as well. */
+uint64_t mdl_work_late_at(const mdl_lease_slot *s);
+/* The oldest open lease that is late and may be given to this worker as well. All are looked at, so nobody looks before
+ * the first of them can be late. */
+mdl_lease_slot *mdl_work_find_late(mdl_coordinator *c, uint32_t worker, uint64_t now_ms);
+/* End open leases whose results cannot count any more though some of their jobs have no answer. 1: jobs are free now.
+ */
+int mdl_work_free_stuck(mdl_coordinator *c);
 
 /* Every lease has a place in our list, those of shards too: 0 when out of memory. */
 int mdl_work_note_shard(mdl_coordinator *c, uint64_t now_ms);

@@ -54,24 +54,27 @@ int mdl_names_add(mdl_names *n, const uint8_t digest[MDL_DIGEST_BYTES]) {
 
 /* ---- history ---- */
 
-/* Fitnesses of generations [from, *to) one behind the other, up to the limit but at least one. */
-static mdl_err gather(mdl_coordinator *c, uint32_t from, uint32_t *to, uint8_t **out, size_t *out_size) {
+/* Fitnesses of generations [from, h->to) one behind the other, up to the limit but at least one. */
+static mdl_err gather(mdl_coordinator *c, uint32_t from, mdl_history *h) {
     size_t total = 0;
-    *to = from;
-    while (*to < c->closed_count) {
-        size_t more = 8 * (size_t)c->closed[*to].jobs;
-        if (*to > from && total + more > MDL_HISTORY_BYTES_MAX) {
+    uint32_t to = from;
+    if (h->bytes && h->from == from && h->closed == c->closed_count) {
+        return MDL_OK;
+    }
+    while (to < c->closed_count) {
+        size_t more = 8 * (size_t)c->closed[to].jobs;
+        if (to > from && total + more > MDL_HISTORY_BYTES_MAX) {
             break;
         }
         total += more;
-        (*to)++;
+        to++;
     }
     uint8_t *bytes = malloc(total + 1);
     if (!bytes) {
         return MDL_ENOMEM;
     }
     size_t at = 0;
-    for (uint32_t g = from; g < *to; g++) {
+    for (uint32_t g = from; g < to; g++) {
         const uint8_t *blob;
         size_t size;
         mdl_err err = c->io.blobs.get(c->io.blobs.ctx, c->closed[g].fitness, &blob, &size);
@@ -85,21 +88,21 @@ static mdl_err gather(mdl_coordinator *c, uint32_t from, uint32_t *to, uint8_t *
         memcpy(bytes + at, blob, size);
         at += size;
     }
-    *out = bytes;
-    *out_size = total;
+    free(h->bytes);
+    *h = (mdl_history){.bytes = bytes, .size = total, .from = from, .to = to, .closed = c->closed_count};
+    mdl_digest_of(bytes, total, h->digest);
     return MDL_OK;
 }
 
 void mdl_serve_sync(mdl_coordinator *c, const mdl_asked *a) {
     mdl_message m;
-    uint32_t from = a->message->as.sync.generation, to;
-    uint8_t *bytes = NULL;
-    size_t size = 0;
+    uint32_t from = a->message->as.sync.generation;
+    mdl_history *h = &c->history;
     if (from > c->closed_count) {
         mdl_coordinator_reject(c, a, MDL_REASON_OUT_OF_RANGE, 0, 0, "that generation has not been opened");
         return;
     }
-    mdl_err err = gather(c, from, &to, &bytes, &size);
+    mdl_err err = gather(c, from, h);
     if (err != MDL_OK) {
         mdl_coordinator_reject(c, a, MDL_REASON_INTERNAL, 1000, 0, mdl_strerror((int)err));
         return;
@@ -107,14 +110,13 @@ void mdl_serve_sync(mdl_coordinator *c, const mdl_asked *a) {
     memset(&m, 0, sizeof m);
     m.type = MDL_MSG_HISTORY;
     m.as.history.from = from;
-    m.as.history.to = to;
-    memcpy(m.as.history.state, to == c->closed_count ? c->state : c->closed[to - 1].after, MDL_DIGEST_BYTES);
-    if (size > 0) {
-        mdl_digest_of(bytes, size, m.as.history.blob);
-        m.as.history.blob_size = size;
+    m.as.history.to = h->to;
+    memcpy(m.as.history.state, h->to == c->closed_count ? c->state : c->closed[h->to - 1].after, MDL_DIGEST_BYTES);
+    if (h->size > 0) {
+        memcpy(m.as.history.blob, h->digest, MDL_DIGEST_BYTES);
+        m.as.history.blob_size = h->size;
     }
-    mdl_coordinator_say(c, a, &m, 1, bytes, size);
-    free(bytes);
+    mdl_coordinator_say(c, a, &m, 1, h->bytes, h->size);
 }
 
 void mdl_serve_fetch(mdl_coordinator *c, const mdl_asked *a) {

@@ -47,6 +47,7 @@ static int convict(mdl_coordinator *c, mdl_message *m, uint64_t now_ms) {
     mdl_verify_leave(c, worker, record, now_ms);
     mdl_stage_follow(c, now_ms);
     c->late_ms = 0; /* jobs may be open again */
+    c->voided = 1;
     return 1;
 }
 
@@ -72,13 +73,16 @@ static uint32_t without(const mdl_coordinator *c, uint64_t *spent, uint32_t coun
     return kept;
 }
 
-/* Writes a verdict on each claim that is not right; `spent` goes with the one that was used. */
-static void judge_claims(mdl_coordinator *c, mdl_stage *s, const uint8_t right[MDL_DIGEST_BYTES], uint64_t now_ms) {
+/* Writes a verdict on each claim that is not right; `spent` goes with the one that was used. None on a claim that is
+ * what the job gives, on inputs that were false: it did not follow them, but the inputs are not in the ledger, and
+ * whoever plays the job would find the verdict false. */
+static void judge_claims(mdl_coordinator *c, mdl_stage *s, const mdl_shard_replay *r, uint64_t now_ms) {
     static const uint8_t zero[MDL_DIGEST_BYTES];
     mdl_orchestra *o = s->orchestra;
     uint64_t spent[MDL_LIST_MAX];
     const mdl_claim *claim;
     mdl_place_in at;
+    const uint8_t *right = r->right;
     uint32_t job = mdl_orchestra_job(o), claims = mdl_orchestra_claims(o, &claim, &at, NULL);
     int verifies = memcmp(right, zero, sizeof zero) != 0;
     /* Room for them all: replicas and copies of each shard are few. */
@@ -88,7 +92,8 @@ static void judge_claims(mdl_coordinator *c, mdl_stage *s, const uint8_t right[M
         if (memcmp(claim[i].commit, right, MDL_DIGEST_BYTES) == 0) {
             continue;
         }
-        if (!verifies || !claim[i].envelope || !is_open_to_verdict(c, claim[i].lease)) {
+        int is_truth = memcmp(claim[i].commit, r->truth, MDL_DIGEST_BYTES) == 0;
+        if (!verifies || is_truth || !claim[i].envelope || !is_open_to_verdict(c, claim[i].lease)) {
             mdl_stage_end(c, s, claim[i].lease, MDL_REASON_REVOKED, now_ms);
             continue;
         }
@@ -121,18 +126,17 @@ static void give_up_results(mdl_coordinator *c, mdl_stage *s, uint64_t now_ms) {
     }
 }
 
-void mdl_coordinator_replayed(mdl_coordinator *c, uint32_t job, uint32_t life, uint32_t shard,
-                              const uint8_t right[MDL_DIGEST_BYTES], uint64_t now_ms) {
+void mdl_coordinator_replayed(mdl_coordinator *c, const mdl_shard_replay *r, uint64_t now_ms) {
     const mdl_claim *claim = NULL;
     mdl_place_in at = {0, 0};
-    uint32_t disputed = 0;
+    uint32_t disputed = 0, job = r->job;
     MDL_ASSERT(c->shards && c->shards->threads > 0);
     c->shards->threads--;
     mdl_stage *s = mdl_stage_of(c, job);
     if (s && s->replaying && mdl_orchestra_disputed(s->orchestra)) {
         mdl_orchestra_claims(s->orchestra, &claim, &at, &disputed);
     }
-    if (!s || !s->replaying || !mdl_orchestra_disputed(s->orchestra) || at.life != life || disputed != shard ||
+    if (!s || !s->replaying || !mdl_orchestra_disputed(s->orchestra) || at.life != r->life || disputed != r->shard ||
         c->failed) {
         return; /* the job was given up meanwhile */
     }
@@ -141,8 +145,8 @@ void mdl_coordinator_replayed(mdl_coordinator *c, uint32_t job, uint32_t life, u
         return; /* a tick asks again */
     }
     MDL_ASSERT(claim); /* a dispute is between claims */
-    int used_is_right = memcmp(claim[0].commit, right, MDL_DIGEST_BYTES) == 0;
-    judge_claims(c, s, right, now_ms);
+    int used_is_right = memcmp(claim[0].commit, r->right, MDL_DIGEST_BYTES) == 0;
+    judge_claims(c, s, r, now_ms);
     if (c->failed) {
         return;
     }
@@ -150,7 +154,7 @@ void mdl_coordinator_replayed(mdl_coordinator *c, uint32_t job, uint32_t life, u
         give_up_results(c, s, now_ms);
         s->over_ms = 0;
     }
-    if (mdl_orchestra_settle(s->orchestra, right) != MDL_OK) {
+    if (mdl_orchestra_settle(s->orchestra, r->right) != MDL_OK) {
         mdl_coordinator_log(c, "memory", NULL, "job %" PRIu32 " is begun again: out of memory", job);
         mdl_stage_abandon(c, s, MDL_REASON_OVERTAKEN, now_ms);
         return;

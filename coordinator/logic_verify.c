@@ -125,6 +125,19 @@ static uint32_t find_disputed(mdl_coordinator *c, uint64_t now_ms) {
     return job;
 }
 
+static void decide(mdl_coordinator *c, uint32_t job, const mdl_duty_answer *answer, uint64_t now_ms);
+
+/* Who contradicts an answer of ours, to a planted job or one that was settled meanwhile: nothing is to be computed. */
+static int decide_again(mdl_coordinator *c, uint32_t job, uint64_t now_ms) {
+    const mdl_duty *duty = mdl_ledger_duty(c->ledger);
+    if (job == MDL_DUTY_NONE || !mdl_duty_settled(duty, job)) {
+        return 0;
+    }
+    mdl_duty_answer own = *mdl_duty_answer_of(duty, job);
+    decide(c, job, &own, now_ms);
+    return !mdl_duty_is_disputed(duty, job);
+}
+
 void mdl_verify_drive(mdl_coordinator *c, uint64_t now_ms) {
     if (!mdl_ledger_verifies(c->ledger) || c->failed || !c->storage_ok || mdl_ledger_jobs(c->ledger) == 0) {
         return;
@@ -132,6 +145,9 @@ void mdl_verify_drive(mdl_coordinator *c, uint64_t now_ms) {
     while (c->checking < c->config.checkers) {
         const mdl_evolution *of = mdl_ledger_evolution(c->ledger);
         uint32_t job = find_disputed(c, now_ms);
+        if (decide_again(c, job, now_ms)) {
+            continue;
+        }
         if (job == MDL_DUTY_NONE && !mdl_review_next(c, &of, &job)) {
             job = MDL_DUTY_NONE;
         }
@@ -188,6 +204,7 @@ void mdl_verify_convicted(mdl_coordinator *c, uint64_t record, uint32_t job, con
     mdl_ledger_workers(c->ledger, &w);
     mdl_stage_follow(c, now_ms);
     c->late_ms = 0; /* jobs may be open again */
+    c->voided = 1;
     for (uint32_t k = 0; k < a->count; k++) {
         uint32_t i = a->worker[k];
         if (w[i].verdict != record) {
@@ -224,6 +241,7 @@ int mdl_verify_equivocation(mdl_coordinator *c, const mdl_asked *a) {
                         "convicted by record %" PRIu64 ": it contradicts a record of lease %" PRIu64, record, lease);
     mdl_stage_follow(c, a->now_ms);
     c->late_ms = 0; /* jobs may be open again */
+    c->voided = 1;
     mdl_verify_leave(c, a->worker, record, a->now_ms);
     return 1;
 }

@@ -17,9 +17,8 @@ enum {
     RETRY_MS_MAX = 1000,
     SHARD_RETRY_MS = 100,
     SHARD_SOON_MS = 40,
-    PATIENCE = 8,     /* a worker asks again after this part of the time in which nothing happened */
-    ASKED_MS = 2,     /* workers that may ask again in a millisecond: the more there are, the longer they wait */
-    COPY_MS_MIN = 500 /* no lease is copied earlier */
+    PATIENCE = 8, /* a worker asks again after this part of the time in which nothing happened */
+    ASKED_MS = 2  /* workers that may ask again in a millisecond: the more there are, the longer they wait */
 };
 
 /* ---- the generation's jobs ---- */
@@ -28,14 +27,6 @@ static uint32_t lives_of(const mdl_coordinator *c, uint32_t job) {
     mdl_job j;
     mdl_evolution_job(mdl_ledger_evolution(c->ledger), job, &j, NULL);
     return j.episodes;
-}
-
-static mdl_lease_slot *slot_of(mdl_coordinator *c, uint64_t id) {
-    /* Numbers of a generation's leases are consecutive. */
-    if (c->leases == 0 || id < c->lease[0].id || id - c->lease[0].id >= c->leases) {
-        return NULL;
-    }
-    return &c->lease[id - c->lease[0].id];
 }
 
 /* The lease is no longer this worker's to do: done, expired or overtaken. */
@@ -50,11 +41,6 @@ static void settle(mdl_coordinator *c, mdl_lease_slot *s) {
     while (c->lease_open < c->leases && !c->lease[c->lease_open].open) {
         c->lease_open++;
     }
-}
-
-uint64_t mdl_work_late_at(const mdl_lease_slot *s) {
-    uint64_t late_ms = s->orphan ? s->expected_ms / 2 : 2 * s->expected_ms;
-    return s->granted_ms + (late_ms > COPY_MS_MIN ? late_ms : COPY_MS_MIN);
 }
 
 static mdl_lease_slot *add_slot(mdl_coordinator *c, const mdl_ledger_lease *l, uint64_t now_ms, uint64_t work_ms) {
@@ -94,6 +80,7 @@ int mdl_work_begin(mdl_coordinator *c, uint64_t now_ms) {
     c->leases = c->lease_open = 0;
     MDL_ASSERT(c->checking == 0);
     c->remainder_ms = c->remainder_end_ms = c->late_ms = 0;
+    c->voided = 1;
     for (uint32_t i = 0; i < c->peers; i++) {
         c->peer[i].leases = 0;
         c->peer[i].queued_ms = 0;
@@ -206,47 +193,6 @@ static void grant(mdl_coordinator *c, const mdl_asked *a, uint32_t first, uint32
     mdl_coordinator_say(c, a, &m, 1, NULL, 0);
 }
 
-/* Its result would come too late. */
-static int is_done(const mdl_coordinator *c, const mdl_lease_slot *s) {
-    return !mdl_duty_may_reveal(mdl_ledger_duty(c->ledger), s->id);
-}
-
-/* Whether this worker may do an open lease's jobs too. */
-static int may_copy(const mdl_coordinator *c, uint32_t worker, const mdl_lease_slot *s) {
-    const mdl_duty *duty = mdl_ledger_duty(c->ledger);
-    const mdl_ledger_worker *w;
-    mdl_ledger_workers(c->ledger, &w);
-    return mdl_duty_may_lease(duty, w[worker].owner_number, s->first, s->count) &&
-           (mdl_ledger_trusted(c->ledger, worker) || mdl_duty_kind_of(duty, s->id) == MDL_DUTY_FRESH);
-}
-
-/* The oldest open lease that is late and may be given to this worker as well. All
- * are looked at, so nobody looks before the first of them can be late. */
-static mdl_lease_slot *find_late(mdl_coordinator *c, const mdl_asked *a) {
-    uint64_t first_ms = UINT64_MAX;
-    if (a->now_ms < c->late_ms) {
-        return NULL;
-    }
-    for (uint32_t i = c->lease_open; i < c->leases; i++) {
-        mdl_lease_slot *s = &c->lease[i];
-        if (!s->open || s->copied) {
-            continue;
-        }
-        uint64_t at_ms = mdl_work_late_at(s);
-        if (a->now_ms >= at_ms) {
-            if (is_done(c, s)) {
-                continue; /* until a verdict */
-            }
-            if ((s->worker != a->worker || s->orphan) && may_copy(c, a->worker, s)) {
-                return s;
-            }
-        }
-        first_ms = at_ms < first_ms ? at_ms : first_ms;
-    }
-    c->late_ms = first_ms;
-    return NULL;
-}
-
 /* How long a worker is told to wait, at least and at most: a coordinator has to hear them all. */
 static uint64_t retry_least(mdl_coordinator *c, uint64_t now_ms) {
     uint64_t all_ms = mdl_coordinator_active(c, now_ms) / ASKED_MS;
@@ -270,7 +216,7 @@ static uint64_t retry_ms(mdl_coordinator *c, uint64_t now_ms) {
         c->remainder_end_ms = now_ms;
         for (uint32_t i = c->lease_open; i < c->leases; i++) {
             const mdl_lease_slot *s = &c->lease[i];
-            if (s->open && !is_done(c, s) && s->granted_ms + s->expected_ms > c->remainder_end_ms) {
+            if (s->open && !mdl_work_is_done(c, s) && s->granted_ms + s->expected_ms > c->remainder_end_ms) {
                 c->remainder_end_ms = s->granted_ms + s->expected_ms;
             }
         }
@@ -330,6 +276,9 @@ void mdl_work_want(mdl_coordinator *c, const mdl_asked *a) {
         return;
     }
     mdl_duty_choice choice = choose(c, a->worker);
+    if (choice.kind == MDL_DUTY_NOTHING && mdl_work_free_stuck(c)) {
+        choice = choose(c, a->worker);
+    }
     if (choice.kind != MDL_DUTY_NOTHING) {
         uint64_t lives;
         uint32_t count = size_lease(c, a, choice, &lives);
@@ -337,7 +286,7 @@ void mdl_work_want(mdl_coordinator *c, const mdl_asked *a) {
         grant(c, a, choice.first, count, lives);
         return;
     }
-    mdl_lease_slot *late = find_late(c, a);
+    mdl_lease_slot *late = mdl_work_find_late(c, a->worker, a->now_ms);
     if (late) {
         uint64_t lives = 0;
         for (uint32_t i = late->first; i < late->first + late->count; i++) {
@@ -345,7 +294,8 @@ void mdl_work_want(mdl_coordinator *c, const mdl_asked *a) {
         }
         mdl_coordinator_log(c, "copy", a->envelope->key, "lease %" PRIu64 " is late: its jobs are given out again",
                             late->id);
-        late->copied = 1; /* `late` may move now */
+        late->copied = 1;
+        late->copy = mdl_ledger_next_lease(c->ledger); /* `late` may move now */
         grant(c, a, late->first, late->count, lives);
         return;
     }
@@ -441,7 +391,7 @@ static int append(mdl_coordinator *c, const mdl_asked *a) {
 void mdl_work_commit(mdl_coordinator *c, const mdl_asked *a) {
     const mdl_msg_commit *m = &a->message->as.commit;
     const mdl_ledger_lease *l = mdl_ledger_lease_find(c->ledger, m->lease);
-    mdl_lease_slot *s = l ? slot_of(c, l->id) : NULL;
+    mdl_lease_slot *s = l ? mdl_work_slot(c, l->id) : NULL;
     mdl_reason reason = judge(c, a, m->lease, l);
     int again = l && l->worker == a->worker && l->commit != 0;
     if (again && mdl_verify_equivocation(c, a)) {
@@ -467,7 +417,7 @@ void mdl_work_commit(mdl_coordinator *c, const mdl_asked *a) {
 
 void mdl_work_result(mdl_coordinator *c, const mdl_asked *a) {
     const mdl_ledger_lease *l = mdl_ledger_lease_find(c->ledger, a->message->as.result.lease);
-    mdl_lease_slot *s = l ? slot_of(c, l->id) : NULL;
+    mdl_lease_slot *s = l ? mdl_work_slot(c, l->id) : NULL;
     int committed = l && l->commit != 0;
     mdl_reason reason = judge_result(c, a, l);
     if (reason == MDL_REASON_NONE && l->state == MDL_LEASE_DONE) {
@@ -502,7 +452,7 @@ static mdl_lease_slot *next_open(mdl_coordinator *c, uint32_t worker, uint64_t *
     const mdl_ledger_worker *w;
     mdl_ledger_workers(c->ledger, &w);
     while ((*id = mdl_duty_lease_of(mdl_ledger_duty(c->ledger), w[worker].key, *id)) != UINT64_MAX) {
-        mdl_lease_slot *s = slot_of(c, *id);
+        mdl_lease_slot *s = mdl_work_slot(c, *id);
         if (s && s->open) {
             return s;
         }
@@ -521,7 +471,7 @@ void mdl_work_follow(mdl_coordinator *c, uint32_t worker) {
 
 /* ---- leases that end without a result ---- */
 
-static void expire(mdl_coordinator *c, uint32_t at, mdl_reason reason) {
+void mdl_work_expire(mdl_coordinator *c, uint32_t at, mdl_reason reason) {
     mdl_lease_slot *s = &c->lease[at];
     mdl_message m;
     memset(&m, 0, sizeof m);
@@ -538,7 +488,9 @@ static void expire(mdl_coordinator *c, uint32_t at, mdl_reason reason) {
     mdl_ledger_workers(c->ledger, &worker);
     mdl_coordinator_log(c, "expire", worker[s->worker].key, "lease %" PRIu64 " of %" PRIu32 " jobs: %s", s->id,
                         s->count, mdl_reason_sentence(reason));
-    settle(c, s);
+    if (s->open) {
+        settle(c, s);
+    }
     c->expired++;
 }
 
@@ -548,7 +500,7 @@ void mdl_work_tick(mdl_coordinator *c, uint64_t now_ms) {
         if (s->open && now_ms >= s->deadline_ms) {
             mdl_peer *p = &c->peer[s->worker];
             p->patience = p->patience < PATIENCE_MAX ? 2 * p->patience : PATIENCE_MAX;
-            expire(c, i, MDL_REASON_DEADLINE);
+            mdl_work_expire(c, i, MDL_REASON_DEADLINE);
         }
     }
 }
@@ -557,7 +509,7 @@ void mdl_work_revoke(mdl_coordinator *c, uint32_t worker, mdl_reason reason) {
     mdl_stage_revoke(c, worker, reason);
     mdl_lease_slot *s;
     for (uint64_t id = UINT64_MAX; !c->failed && (s = next_open(c, worker, &id)) != NULL;) {
-        expire(c, (uint32_t)(s - c->lease), reason);
+        mdl_work_expire(c, (uint32_t)(s - c->lease), reason);
     }
 }
 

@@ -121,9 +121,11 @@ typedef struct mdl_shard_replay {
     uint8_t *inputs; /* each after its size as u32 */
     size_t inputs_size;
     uint8_t right[MDL_DIGEST_BYTES]; /* out: the digest of the last of these windows; zeros: no such inputs */
+    uint8_t truth[MDL_DIGEST_BYTES]; /* out: what the job gives there with all its shards; zeros: it has no such window.
+                                        Another than `right`: a shard was false before, and with it the inputs */
 } mdl_shard_replay;
-/* Runs it: costly. `evolution` is at the job's generation. MDL_OK, MDL_ENOMEM, MDL_EMISMATCH (its inputs are no
- * inputs). */
+/* Runs both: costly. `evolution` is at the job's generation. MDL_OK, MDL_ENOMEM, MDL_EMISMATCH (its inputs are no
+ * inputs): then `right` is zeros. */
 mdl_err mdl_shard_replay_run(const mdl_experiment *x, const mdl_evolution *evolution, mdl_shard_replay *r);
 
 /* Whether there is one. */

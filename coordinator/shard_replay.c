@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "coordinator/orchestra.h"
+#include "protocol/transcript.h"
 #include "runtime/memory.h"
 
 static uint32_t get_u32(const uint8_t *at) {
@@ -20,6 +21,14 @@ static void commit_of(const mdl_player *p, const mdl_shard_replay *r, uint8_t *o
     mdl_window_commit_digest(&c, out);
 }
 
+static mdl_err find_truth(const mdl_experiment *x, const mdl_evolution *evolution, mdl_shard_replay *r) {
+    mdl_transcript_fault what = {.life = r->life, .window = r->windows - 1, .shard = r->shard};
+    mdl_err err = mdl_transcript_right(x, evolution, r->job, r->shards, &what);
+    if (err == MDL_OK && what.found)
+        memcpy(r->truth, what.right, sizeof r->truth);
+    return err;
+}
+
 mdl_err mdl_shard_replay_run(const mdl_experiment *x, const mdl_evolution *evolution, mdl_shard_replay *r) {
     uint32_t owner[MDL_REGIONS_MAX];
     mdl_job job;
@@ -30,6 +39,7 @@ mdl_err mdl_shard_replay_run(const mdl_experiment *x, const mdl_evolution *evolu
     uint8_t *output = malloc(mdl_shard_output_max(x, owner, r->shard));
     mdl_err err = genome && output ? MDL_OK : MDL_ENOMEM;
     memset(r->right, 0, sizeof r->right);
+    memset(r->truth, 0, sizeof r->truth);
     if (err == MDL_OK) {
         mdl_evolution_job(evolution, r->job, &job, genome);
         mdl_player_genome(p, genome);
@@ -55,5 +65,9 @@ mdl_err mdl_shard_replay_run(const mdl_experiment *x, const mdl_evolution *evolu
     free(memory);
     free(genome);
     free(output);
+    if (err == MDL_OK)
+        err = find_truth(x, evolution, r);
+    if (err != MDL_OK)
+        memset(r->right, 0, sizeof r->right);
     return err;
 }

@@ -122,6 +122,7 @@ static void give(mdl_shell *s) {
         return;
     }
     s->gather_ns = 0;
+    s->given_published = mdl_ledger_published(mdl_coordinator_ledger(s->logic));
     mdl_committer_give(c, &s->batch);
     s->batch = s->resting;
     memset(&s->resting, 0, sizeof s->resting);
@@ -168,6 +169,7 @@ static void on_committed(uv_async_t *async) {
         memset(&c->batch, 0, sizeof c->batch);
         c->busy = c->finished = 0;
         s->durable = c->durable;
+        s->durable_published = s->given_published;
         checkpoint_size = c->checkpoint_size;
         memcpy(s->checkpoint, c->checkpoint, checkpoint_size);
         s->checkpoint[checkpoint_size] = 0;

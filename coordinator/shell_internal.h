@@ -111,6 +111,9 @@ struct mdl_shell {
     uint32_t recents, recents_room;
     mdl_store reader;
     uint64_t reader_count, reader_ms;
+    /* mdl_ledger_published() when the batch on its way was given, of what is durable, and when the reader was opened.
+     */
+    uint64_t given_published, durable_published, reader_published;
     uint64_t shown_count; /* records that may be seen, and their checkpoint */
     char shown[MDL_STORE_NOTE_MAX];
     size_t shown_size;

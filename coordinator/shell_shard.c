@@ -23,8 +23,7 @@ static void done(uv_work_t *work, int status) {
     (void)status; /* not run: no answer */
     s->verifying--;
     if (!s->closing && !s->failed) {
-        mdl_coordinator_replayed(s->logic, e->replay.job, e->replay.life, e->replay.shard, e->replay.right,
-                                 mdl_shell_now_ms());
+        mdl_coordinator_replayed(s->logic, &e->replay, mdl_shell_now_ms());
         mdl_shell_after_logic(s);
     }
     free(e->replay.inputs);

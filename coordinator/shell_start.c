@@ -91,6 +91,9 @@ static mdl_err fold_store(mdl_shell *s, char *error, size_t error_size) {
         }
     }
     s->durable = c->durable = f->count;
+    if (err == MDL_OK && f->count > 0) {
+        s->durable_published = s->reader_published = mdl_ledger_published(mdl_coordinator_ledger(s->logic));
+    }
     memcpy(s->checkpoint, c->checkpoint, c->checkpoint_size);
     s->checkpoint[c->checkpoint_size] = 0;
     free(f);
@@ -208,6 +211,7 @@ static mdl_err refresh(mdl_shell *s) {
         mdl_store_close(&s->reader);
         s->reader = fresh;
         s->reader_count = fresh.count(&fresh);
+        s->reader_published = s->durable_published;
         s->reader_ms = now_ms;
     }
     return err;
@@ -223,13 +227,16 @@ mdl_err mdl_shell_tree(void *ctx, uint64_t size, mdl_merkle_lookup *lookup) {
 }
 
 /* What may be seen: until a generation has closed, nothing of it. The checkpoint
- * is one of just these records. */
+ * is one of just these records. What the logic has closed last may not be on the
+ * disk yet, or not in this reader: then the newest of those before that is. */
 static mdl_err follow_shown(mdl_shell *s) {
     char error[256];
-    uint64_t count = mdl_ledger_published(mdl_coordinator_ledger(s->logic));
+    const mdl_ledger *l = mdl_coordinator_ledger(s->logic);
+    uint64_t count = mdl_ledger_published(l);
     if (count > s->reader_count) {
-        /* Not on the disk yet, or not in this reader. */
-        count = mdl_ledger_verifies(mdl_coordinator_ledger(s->logic)) ? s->shown_count : s->reader_count;
+        count = !mdl_ledger_verifies(l)                ? s->reader_count
+                : s->reader_published > s->shown_count ? s->reader_published
+                                                       : s->shown_count;
     }
     if (count == s->shown_count) {
         return MDL_OK;

@@ -151,11 +151,13 @@ static void place(mdl_duty *d, uint32_t job) {
     d->job[moved].where = j->where;
 }
 
+/* Of a settled job only what came later than the coordinator's answer: a verdict has decided about the others. */
 static void judge(mdl_duty *d, uint32_t job) {
     duty_job *j = &d->job[job];
+    const mdl_duty_answer *counts = j->answers > 0 ? answer_by(d, settled(j) ? value_of(d, j) : j->by[0], job) : NULL;
     int differ = 0;
-    for (uint32_t i = 1; i < j->answers && !settled(j); i++)
-        differ |= !same(answer_by(d, j->by[i], job), answer_by(d, j->by[0], job));
+    for (uint32_t i = 0; i < j->answers; i++)
+        differ |= (!settled(j) || d->lease[j->by[i]].against) && !same(answer_by(d, j->by[i], job), counts);
     if (differ != ((j->flags & DISPUTED) != 0)) {
         j->flags ^= DISPUTED;
         d->disputes = differ ? d->disputes + 1 : d->disputes - 1;
@@ -407,6 +409,7 @@ void mdl_duty_reveal(mdl_duty *d, uint64_t lease, const uint8_t nonce[32], const
     uint32_t drawn = d->rules.shared ? MDL_DUTY_NONE : drawn_job(d, l, nonce);
     for (uint32_t i = l->first; i < l->first + l->count; i++) {
         add_answer(d, i, at);
+        l->against |= settled(&d->job[i]) && !same(answer_by(d, at, i), answer_by(d, value_of(d, &d->job[i]), i));
         if (!l->trusted || late || i == drawn)
             d->job[i].flags |= NEEDS;
         judge(d, i);
@@ -469,6 +472,7 @@ mdl_err mdl_duty_convict(mdl_duty *d, const uint8_t worker[32]) {
         else
             joined = next_joined(d, l->later, worker);
         any = l->owner == MDL_DUTY_JOINED ? any : k;
+        l->against = 0; /* that is over */
         lease_state was = l->kind == MDL_DUTY_SHARD && l->state == ANSWERED ? EXPIRED : l->state;
         if (was == OPEN)
             close_lease(d, l, EXPIRED);
@@ -604,6 +608,8 @@ uint32_t mdl_duty_disputed(const mdl_duty *d, uint32_t from) {
             return i;
     return MDL_DUTY_NONE;
 }
+
+int mdl_duty_is_disputed(const mdl_duty *d, uint32_t job) { return (d->job[job].flags & DISPUTED) != 0; }
 
 int mdl_duty_lacks(const mdl_duty *d, uint32_t job) {
     const duty_job *j = &d->job[job];

@@ -151,6 +151,9 @@ const uint64_t *mdl_duty_party(const mdl_duty *d, uint32_t job, uint32_t *count)
  * once every job has an answer and none is disputed. `waiting`: an answer waits
  * for another owner and no open lease covers it: a worker can do that too. */
 uint32_t mdl_duty_disputed(const mdl_duty *d, uint32_t from);
+/* This one is disputed. Also a settled job, where a later answer contradicts the coordinator's and nobody is convicted
+ * yet. */
+int mdl_duty_is_disputed(const mdl_duty *d, uint32_t job);
 uint32_t mdl_duty_selected(mdl_duty *d, uint32_t from);
 uint32_t mdl_duty_waiting(const mdl_duty *d, uint32_t from);
 /* An answer of the job waits for another owner, whether an open lease covers it or not. */

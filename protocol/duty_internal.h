@@ -21,6 +21,7 @@ typedef struct duty_lease {
     uint8_t nonce[32], root[32];
     int silent;              /* its worker did not show the round's nonce */
     mdl_duty_answer *answer; /* [count] once answered */
+    int against;             /* one of them contradicts the coordinator's, which stood when they came */
     uint64_t *party;         /* [parties] leases of shards that answered together, else NULL */
     uint32_t parties;
     int replicated;

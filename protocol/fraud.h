@@ -28,6 +28,9 @@ enum { MDL_FRAUD_BYTES_MAX = 1 << 28, MDL_FRAUD_TEXT_MAX = 640 };
     X(RESULT, result, "a worker signed a result that its jobs do not compute")                                         \
     X(DECISION, decision, "a coordinator signed a check, verdict or correction that its jobs do not compute")          \
     X(RULE, rule, "a record in the log breaks a rule")                                                                 \
+    X(JUDGEMENT, judgement, "a coordinator signed a judgement that the last step of its dispute does not give")        \
+    X(SHARDVERDICT, shardverdict, "a coordinator signed a shardverdict that its job does not give")                    \
+    X(JOINED, joined, "a coordinator signed another answer of a joined job than its right windows give")               \
     X(WITHHELD, withheld, "a blob that a record names is not given out")
 
 typedef enum mdl_fraud_kind {
@@ -42,22 +45,26 @@ const char *mdl_fraud_name(mdl_fraud_kind kind);
 
 /* X(NAME, name) in the order of lines */
 #define MDL_FRAUD_FIELD_MAP(X)                                                                                         \
-    X(LOG, log)       /* the log's vkey                                        */                                      \
-    X(NUMBER, number) /* of the rule                                           */                                      \
-    X(FIRST, first)   /* a checkpoint's note; an envelope                      */                                      \
-    X(SECOND, second)                                                                                                  \
-    X(ROOT, root)                 /* of the first size in the second tree                  */                          \
-    X(HASH, hash)                 /* consistency proof of that: all hashes in one value    */                          \
-    X(RECORD, record)             /* an envelope                                           */                          \
-    X(PROOF, proof)               /* tlog-proof of the record                              */                          \
-    X(LEAF, leaf)                 /* the leaf hash that stands in its place                */                          \
-    X(OTHER, other)               /* the record of that leaf hash                          */                          \
-    X(SHOWN, shown)               /* tlog-proof of that leaf hash                          */                          \
-    X(CLOSE, close)               /* the envelope of the closing before                    */                          \
-    X(CLOSE_PROOF, close - proof) /* its tlog-proof                                        */                          \
-    X(DOCUMENT, document)         /* the experiment file                                   */                          \
-    X(STATE, state)               /* evolution state of the result's generation            */                          \
-    X(BLOB, blob)                 /* BLAKE2b-256 of what is withheld                       */
+    X(LOG, "log")       /* the log's vkey                                        */                                    \
+    X(NUMBER, "number") /* of the rule                                           */                                    \
+    X(FIRST, "first")   /* a checkpoint's note; an envelope                      */                                    \
+    X(SECOND, "second")                                                                                                \
+    X(ROOT, "root")               /* of the first size in the second tree                  */                          \
+    X(HASH, "hash")               /* consistency proof of that: all hashes in one value    */                          \
+    X(RECORD, "record")           /* an envelope                                           */                          \
+    X(PROOF, "proof")             /* tlog-proof of the record                              */                          \
+    X(LEAF, "leaf")               /* the leaf hash that stands in its place                */                          \
+    X(OTHER, "other")             /* the record of that leaf hash                          */                          \
+    X(SHOWN, "shown")             /* tlog-proof of that leaf hash                          */                          \
+    X(CLOSE, "close")             /* the envelope of the closing before                    */                          \
+    X(CLOSE_PROOF, "close-proof") /* its tlog-proof                                        */                          \
+    X(DOCUMENT, "document")       /* the experiment file                                   */                          \
+    X(STATE, "state")             /* evolution state of the record's generation            */                          \
+    X(BLOB, "blob")               /* BLAKE2b-256 of what is withheld                       */                          \
+    X(TRANSCRIPT, "transcript")   /* of the dispute; of the joined job                     */                          \
+    X(LEASE, "lease")             /* the envelope of the shardlease                        */                          \
+    X(LEASE_PROOF, "lease-proof") /* its tlog-proof                                        */                          \
+    X(EVIDENCE, "evidence")       /* what the convict signed: the envelope of a window     */
 
 typedef enum mdl_fraud_field {
 #define X(NAME, name) MDL_FRAUD_##NAME##_FIELD,

@@ -202,24 +202,97 @@ static void equivocation(checking *c) {
     }
 }
 
-/* The generation whose jobs a message claims to have computed. */
+/* The generation whose jobs a message claims to have computed; 0: a proof of this kind is not about such a message. */
 static int claims(const mdl_message *m, mdl_fraud_kind kind, uint32_t *generation) {
-    if (kind == MDL_FRAUD_RESULT) {
-        *generation = m->as.result.generation;
-        return m->type == MDL_MSG_RESULT;
-    }
     switch ((int)m->type) {
+    case MDL_MSG_RESULT:
+        *generation = m->as.result.generation;
+        return kind == MDL_FRAUD_RESULT;
     case MDL_MSG_CHECK:
         *generation = m->as.check.generation;
-        return 1;
+        return kind == MDL_FRAUD_DECISION;
     case MDL_MSG_VERDICT:
         *generation = m->as.verdict.generation;
-        return 1;
+        return kind == MDL_FRAUD_DECISION;
     case MDL_MSG_CORRECTION:
         *generation = m->as.correction.generation;
-        return 1;
+        return kind == MDL_FRAUD_DECISION;
+    case MDL_MSG_JUDGEMENT:
+        *generation = m->as.judgement.generation;
+        return kind == MDL_FRAUD_JUDGEMENT;
+    case MDL_MSG_SHARDVERDICT:
+        *generation = m->as.shardverdict.generation;
+        return kind == MDL_FRAUD_SHARDVERDICT;
+    case MDL_MSG_JOINED:
+        *generation = m->as.joined.generation;
+        return kind == MDL_FRAUD_JOINED;
     default:
         return 0;
+    }
+}
+
+/* The bytes of a field are those that the record names. */
+static int has_digest(checking *c, mdl_fraud_field field, const uint8_t digest[MDL_DIGEST_BYTES], const char *what) {
+    uint8_t found[MDL_DIGEST_BYTES];
+    mdl_digest_of(c->bytes[field], c->size[field], found);
+    if (memcmp(found, digest, sizeof found) != 0) {
+        say(c, MDL_FRAUD_FALSE, "the %s in it is not the one that the record names", what);
+        return 0;
+    }
+    return 1;
+}
+
+/* The lease of a shardverdict in the log, and the window that convicts where it is not in a transcript. */
+static int shard(checking *c, const mdl_envelope *e) {
+    static const uint8_t none[MDL_DIGEST_BYTES];
+    const mdl_msg_shardverdict *m = &c->message[0].as.shardverdict;
+    const mdl_message *other = &c->message[1];
+    mdl_envelope lease, window;
+    mdl_checkpoint at;
+    mdl_hash leaf;
+    uint64_t index;
+    mdl_merkle_leaf(c->bytes[MDL_FRAUD_LEASE_FIELD], c->size[MDL_FRAUD_LEASE_FIELD], &leaf);
+    if (!envelope(c, MDL_FRAUD_LEASE_FIELD, 1, &lease) ||
+        !included(c, MDL_FRAUD_LEASE_PROOF_FIELD, &leaf, &index, &at)) {
+        return 0;
+    }
+    if (other->type != MDL_MSG_SHARDLEASE || other->as.shardlease.lease != m->lease ||
+        other->as.shardlease.generation != m->generation || other->as.shardlease.job != m->job ||
+        memcmp(lease.key, e->key, sizeof lease.key) != 0 ||
+        memcmp(other->head.experiment, c->message[0].head.experiment, 32) != 0) {
+        say(c, MDL_FRAUD_FALSE, "its lease is not the one that the record names");
+        return 0;
+    }
+    if ((memcmp(m->evidence, none, sizeof none) != 0) != (c->bytes[MDL_FRAUD_EVIDENCE_FIELD] != NULL)) {
+        say(c, MDL_FRAUD_FALSE, "the record has evidence and the file has none, or the other way round");
+        return 0;
+    }
+    if (!c->bytes[MDL_FRAUD_EVIDENCE_FIELD]) {
+        return 1;
+    }
+    if (!has_digest(c, MDL_FRAUD_EVIDENCE_FIELD, m->evidence, "evidence") ||
+        !envelope(c, MDL_FRAUD_EVIDENCE_FIELD, 1, &window)) {
+        return 0;
+    }
+    if (other->type != MDL_MSG_WINDOW || other->as.window.lease != m->lease || other->as.window.life != m->life ||
+        other->as.window.window != m->window) {
+        say(c, MDL_FRAUD_FALSE, "its evidence is not of the record's window");
+        return 0;
+    }
+    return 1;
+}
+
+/* What the record of a kind needs beside its state. */
+static int carries(checking *c, const mdl_envelope *e) {
+    switch ((int)c->f->kind) {
+    case MDL_FRAUD_JUDGEMENT:
+        return has_digest(c, MDL_FRAUD_TRANSCRIPT_FIELD, c->message[0].as.judgement.transcript, "transcript");
+    case MDL_FRAUD_JOINED:
+        return has_digest(c, MDL_FRAUD_TRANSCRIPT_FIELD, c->message[0].as.joined.transcript, "transcript");
+    case MDL_FRAUD_SHARDVERDICT:
+        return shard(c, e);
+    default:
+        return 1;
     }
 }
 
@@ -235,7 +308,7 @@ static void computed(checking *c) {
     }
     if (!claims(&c->message[0], c->f->kind, &generation)) {
         say(c, MDL_FRAUD_FALSE, "its record is no %s",
-            c->f->kind == MDL_FRAUD_RESULT ? "result" : "check, verdict or correction");
+            c->f->kind == MDL_FRAUD_DECISION ? "check, verdict or correction" : mdl_fraud_name(c->f->kind));
         return;
     }
     mdl_merkle_leaf(c->bytes[MDL_FRAUD_RECORD_FIELD], c->size[MDL_FRAUD_RECORD_FIELD], &leaf);
@@ -258,6 +331,9 @@ static void computed(checking *c) {
             say(c, MDL_FRAUD_FALSE, "its closing is not the one before the %s's generation", e.name);
             return;
         }
+    }
+    if (!carries(c, &e)) {
+        return;
     }
     convict(c, e.key);
     say(c, MDL_FRAUD_COMPUTE, "record %" PRIu64 " of %s is a %s of this key for generation %" PRIu32, c->out->record,
@@ -319,8 +395,15 @@ static void withheld(checking *c) {
 
 void mdl_fraud_verify(const mdl_fraud *f, const mdl_vkey *log, mdl_fraud_finding *out) {
     static void (*const check[MDL_FRAUD_KINDS])(checking * c) = {
-        [MDL_FRAUD_FORK] = fork,         [MDL_FRAUD_DROPPED] = dropped,   [MDL_FRAUD_EQUIVOCATION] = equivocation,
-        [MDL_FRAUD_RESULT] = computed,   [MDL_FRAUD_DECISION] = computed, [MDL_FRAUD_RULE] = rule,
+        [MDL_FRAUD_FORK] = fork,
+        [MDL_FRAUD_DROPPED] = dropped,
+        [MDL_FRAUD_EQUIVOCATION] = equivocation,
+        [MDL_FRAUD_RESULT] = computed,
+        [MDL_FRAUD_DECISION] = computed,
+        [MDL_FRAUD_JUDGEMENT] = computed,
+        [MDL_FRAUD_SHARDVERDICT] = computed,
+        [MDL_FRAUD_JOINED] = computed,
+        [MDL_FRAUD_RULE] = rule,
         [MDL_FRAUD_WITHHELD] = withheld,
     };
     memset(out, 0, sizeof *out);

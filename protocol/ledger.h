@@ -233,6 +233,7 @@ uint64_t mdl_ledger_owed(const mdl_ledger *l);
 /* One of them, of the lowest generation; *worker: its index. NULL: none. Walks over the workers. */
 const mdl_ledger_unit *mdl_ledger_owed_first(const mdl_ledger *l, uint32_t *worker);
 /* Two answers that are taken apart: PROTOCOL 11.6. */
+enum { MDL_LEDGER_MOVES_MAX = 19 }; /* of a dispute: two sides' rows, eight rounds of two, one state */
 typedef struct mdl_ledger_dispute {
     uint32_t job;
     uint64_t opened;                 /* record                                      */
@@ -241,6 +242,10 @@ typedef struct mdl_ledger_dispute {
     mdl_referee referee;             /* without a life: it takes rows and points    */
     int has_state;                   /* the state that is needed was shown          */
     uint8_t state[MDL_DIGEST_BYTES]; /* then its blob                         */
+    struct mdl_ledger_move {
+        uint8_t kind, side, blob[MDL_DIGEST_BYTES];
+    } move[MDL_LEDGER_MOVES_MAX]; /* that were accepted, in order */
+    uint32_t moves;
 } mdl_ledger_dispute;
 enum { MDL_LEDGER_DISPUTES_MAX = 64 };
 /* Those that are open, by their number. */
@@ -248,6 +253,9 @@ uint32_t mdl_ledger_disputes(const mdl_ledger *l, const mdl_ledger_dispute **at)
 const mdl_ledger_dispute *mdl_ledger_dispute_of(const mdl_ledger *l, uint32_t job); /* NULL: none */
 /* Whether the moves suffice for a judgement; `c` (may be NULL) is what has to be run for it: then 2. 1: nothing. */
 int mdl_ledger_judgeable(const mdl_ledger_dispute *d, mdl_case *c);
+/* The transcript (PROTOCOL 11.5) of one that is judgeable, read from the blobs of its moves, into `sink`. MDL_OK,
+ * MDL_EMISMATCH (not judgeable), MDL_EDIGEST (a blob is another), or what reading one gives. */
+mdl_err mdl_ledger_transcript(const mdl_ledger *l, const mdl_ledger_dispute *d, const mdl_sink *sink);
 /* Whether the root that a joined lease of this job signed has this window; or, with life the number of the job's lives
  * and window 0, whether it is joined. */
 int mdl_ledger_has_window(const mdl_ledger *l, uint64_t id, uint32_t job, uint32_t life, uint32_t window);

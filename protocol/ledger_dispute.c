@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/assert.h"
 #include "protocol/ledger_internal.h"
 
 /* ---- which there are ---- */
@@ -225,6 +226,11 @@ mdl_rule mdl_ledger_on_move(mdl_ledger *l, const mdl_msg_move *m, const uint8_t 
         return mdl_ledger_no_memory(breach);
     if (err != MDL_OK)
         return mdl_ledger_break(breach, MDL_RULE_MOVE, "it is no such move: %s", mdl_strerror((int)err));
+    MDL_ASSERT(d->moves < MDL_LEDGER_MOVES_MAX);
+    struct mdl_ledger_move *taken = &d->move[d->moves++];
+    taken->kind = (uint8_t)m->kind;
+    taken->side = (uint8_t)(m->kind == STATE ? 0 : side); /* it is agreed: either side's */
+    memcpy(taken->blob, m->blob, sizeof taken->blob);
     return MDL_RULE_OK;
 }
 
@@ -238,6 +244,43 @@ int mdl_ledger_judgeable(const mdl_ledger_dispute *d, mdl_case *c) {
     if (c)
         mdl_referee_case(&d->referee, c);
     return 2;
+}
+
+static void put_move(const mdl_sink *sink, const struct mdl_ledger_move *m, const uint8_t *bytes, size_t size) {
+    mdl_put_u8(sink, m->kind);
+    mdl_put_u8(sink, m->side);
+    mdl_put_u32(sink, (uint32_t)size);
+    mdl_put_bytes(sink, bytes, size);
+}
+
+mdl_err mdl_ledger_transcript(const mdl_ledger *l, const mdl_ledger_dispute *d, const mdl_sink *sink) {
+    int how = mdl_ledger_judgeable(d, NULL);
+    mdl_err err = how > 0 ? MDL_OK : MDL_EMISMATCH;
+    for (uint32_t i = 0; i < d->moves && err == MDL_OK; i++) {
+        const struct mdl_ledger_move *m = &d->move[i];
+        uint8_t found[MDL_DIGEST_BYTES];
+        const uint8_t *bytes;
+        size_t size;
+        err = l->blobs->get(l->blobs->ctx, m->blob, &bytes, &size);
+        if (err != MDL_OK)
+            break;
+        mdl_digest_of(bytes, size, found);
+        err = memcmp(found, m->blob, sizeof found) == 0 ? MDL_OK : MDL_EDIGEST;
+        if (err == MDL_OK)
+            put_move(sink, m, bytes, size);
+    }
+    if (err == MDL_OK && how == 2 && !d->has_state)
+        put_move(sink, &(struct mdl_ledger_move){.kind = STATE}, NULL, 0); /* the birth */
+    return err;
+}
+
+static mdl_err transcript_digest(const mdl_ledger *l, const mdl_ledger_dispute *d, uint8_t out[MDL_DIGEST_BYTES]) {
+    mdl_digest digest;
+    mdl_digest_init(&digest);
+    mdl_sink sink = mdl_digest_sink(&digest);
+    mdl_err err = mdl_ledger_transcript(l, d, &sink);
+    mdl_digest_final(&digest, out);
+    return err;
 }
 
 /* What follows; `wrong` is made. MDL_EMISMATCH: not due, or no such fault. */
@@ -304,6 +347,16 @@ mdl_rule mdl_ledger_on_judgement(mdl_ledger *l, const mdl_msg_judgement *m, mdl_
         return mdl_ledger_break(breach, MDL_RULE_JUDGEMENT,
                                 "it finds %u wrong with fault %u, or says more than that; it follows %u with fault %u",
                                 (unsigned)m->wrong, (unsigned)m->fault, (unsigned)j.wrong, (unsigned)j.fault);
+    uint8_t transcript[MDL_DIGEST_BYTES];
+    mdl_err err = transcript_digest(l, d, transcript);
+    if (err == MDL_ENOMEM)
+        return mdl_ledger_no_memory(breach);
+    if (err != MDL_OK)
+        return mdl_ledger_break(breach, MDL_RULE_BLOB, "a move of job %u is there no more: %s", (unsigned)m->job,
+                                mdl_strerror((int)err));
+    if (memcmp(transcript, m->transcript, sizeof transcript) != 0)
+        return mdl_ledger_break(breach, MDL_RULE_JUDGEMENT, "the moves of job %u have another digest",
+                                (unsigned)m->job);
     uint32_t worker[MDL_DISPUTE_SIDES] = {d->worker[0], d->worker[1]}, job = m->job;
     uint32_t keys = mdl_ledger_line(l, worker[0]) + mdl_ledger_line(l, worker[1]);
     if (mdl_duty_reserve(l->duty, keys) != MDL_OK)
@@ -328,5 +381,5 @@ mdl_err mdl_ledger_make_judgement(const mdl_ledger *l, uint32_t job, const mdl_j
     m->as.judgement.generation = mdl_evolution_generation(l->evolution);
     m->as.judgement.job = job;
     put_judged(&m->as.judgement, &j);
-    return MDL_OK;
+    return transcript_digest(l, d, m->as.judgement.transcript);
 }

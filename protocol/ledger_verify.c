@@ -97,9 +97,12 @@ uint64_t mdl_ledger_record_of(const mdl_ledger *l, uint32_t job) {
     return l->check[job];
 }
 
+/* Its answers are those that count. */
 static int all_confirmed(const mdl_ledger *l, const mdl_ledger_lease *lease) {
-    for (uint32_t i = lease->first; i < lease->first + lease->count; i++)
-        if (!mdl_duty_confirmed(l->duty, i))
+    const mdl_duty_answer *said = lease->shards > 0 ? NULL : mdl_duty_said(l->duty, lease->id);
+    for (uint32_t i = 0; i < lease->count; i++)
+        if (!mdl_duty_confirmed(l->duty, lease->first + i) ||
+            (said && !same(&said[i], mdl_duty_answer_of(l->duty, lease->first + i))))
             return 0;
     return 1;
 }
@@ -133,7 +136,8 @@ void mdl_ledger_verify(mdl_ledger *l, uint32_t first, uint32_t count) {
 
 /* ---- checks and verdicts ---- */
 
-/* The job may have an answer of the coordinator; *differ: how many others differ from it. */
+/* The job may have this answer of the coordinator's, or one more verdict by the one that it has; *differ: how many
+ * others differ from it. */
 static mdl_rule judge(const mdl_ledger *l, mdl_rule rule, uint32_t generation, uint32_t job, const mdl_duty_answer *a,
                       uint32_t *differ, mdl_breach *breach) {
     *differ = 0;
@@ -145,7 +149,8 @@ static mdl_rule judge(const mdl_ledger *l, mdl_rule rule, uint32_t generation, u
                                 (unsigned)l->jobs);
     if (mdl_duty_answers(l->duty, job) == 0)
         return mdl_ledger_break(breach, rule, "job %u has no answer", (unsigned)job);
-    if (mdl_duty_settled(l->duty, job))
+    if (mdl_duty_settled(l->duty, job) &&
+        (rule == MDL_RULE_CHECK || !mdl_duty_is_disputed(l->duty, job) || !same(mdl_duty_answer_of(l->duty, job), a)))
         return mdl_ledger_break(breach, rule, "job %u was settled by record %llu", (unsigned)job,
                                 (unsigned long long)l->check[job]);
     for (uint32_t i = 0; i < mdl_duty_answers(l->duty, job); i++)
@@ -222,9 +227,10 @@ mdl_rule mdl_ledger_on_verdict(mdl_ledger *l, const mdl_msg_verdict *m, mdl_brea
     }
     for (uint32_t i = 0; i < losers; i++)
         keys += mdl_ledger_line(l, loser[i]);
-    if (mdl_duty_reserve(l->duty, keys) != MDL_OK || mdl_duty_settle(l->duty, m->job, &a) != MDL_OK)
+    int again = mdl_duty_settled(l->duty, m->job);
+    if (mdl_duty_reserve(l->duty, keys) != MDL_OK || (!again && mdl_duty_settle(l->duty, m->job, &a) != MDL_OK))
         return mdl_ledger_no_memory(breach);
-    l->check[m->job] = l->size;
+    l->check[m->job] = again ? l->check[m->job] : l->size;
     for (uint32_t i = 0; i < losers; i++)
         if (l->worker[loser[i]].verdict == 0)
             mdl_ledger_convict(l, loser[i]);
@@ -236,7 +242,8 @@ mdl_rule mdl_ledger_on_verdict(mdl_ledger *l, const mdl_msg_verdict *m, mdl_brea
 mdl_err mdl_ledger_make_check(const mdl_ledger *l, uint32_t job, const mdl_duty_answer *answer, mdl_message *m) {
     mdl_breach ignored;
     uint32_t differ, generation = mdl_evolution_generation(l->evolution);
-    if (judge(l, MDL_RULE_CHECK, generation, job, answer, &differ, &ignored) != MDL_RULE_OK)
+    mdl_rule rule = job < l->jobs && mdl_duty_settled(l->duty, job) ? MDL_RULE_VERDICT : MDL_RULE_CHECK;
+    if (judge(l, rule, generation, job, answer, &differ, &ignored) != MDL_RULE_OK)
         return MDL_EMISMATCH;
     memset(m, 0, sizeof *m);
     if (differ == 0) {

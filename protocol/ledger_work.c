@@ -111,7 +111,7 @@ mdl_rule mdl_ledger_on_expire(mdl_ledger *l, const mdl_msg_expire *m, mdl_breach
         return mdl_ledger_break(breach, MDL_RULE_EXPIRE, "lease %llu %s", (unsigned long long)m->lease,
                                 lease_state(lease));
     if (m->reason != MDL_REASON_DEADLINE && m->reason != MDL_REASON_LEFT && m->reason != MDL_REASON_REVOKED &&
-        m->reason != MDL_REASON_UNREVEALED && !(lease->shards > 0 && m->reason == MDL_REASON_OVERTAKEN))
+        m->reason != MDL_REASON_UNREVEALED && m->reason != MDL_REASON_OVERTAKEN)
         return mdl_ledger_break(breach, MDL_RULE_EXPIRE, "%u is no reason to end a lease", (unsigned)m->reason);
     if (m->reason == MDL_REASON_UNREVEALED && lease->commit == 0)
         return mdl_ledger_break(breach, MDL_RULE_EXPIRE, "lease %llu ends unrevealed, but nothing was committed",

@@ -295,7 +295,8 @@
     F(U32, windows, 0, MDL_U32_MAX, "end: the life's row; else 0")                                                     \
     F(I64, fitness, MDL_I64_LO, MDL_I64_HI, "the same")                                                                \
     F(U64, updates, 0, MDL_U64_MAX, "the same")                                                                        \
-    F(HEX, end, 32, 32, "the same; else zeros")
+    F(HEX, end, 32, 32, "the same; else zeros")                                                                        \
+    F(HEX, transcript, 32, 32, "digest of the moves: section 11.5")
 /* A worker said two things where there is one to say; the first is a record. */
 #define MDL_FIELDS_EQUIVOCATION(F)                                                                                     \
     F(HEX, worker, 32, 32, "the worker's key")                                                                         \

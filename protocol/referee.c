@@ -36,7 +36,9 @@ void mdl_referee_begin(mdl_referee *r, mdl_life *life, const mdl_job *job, uint3
     r->life = life;
     r->job = *job;
     r->index = index;
-    memcpy(r->answer, answer, sizeof r->answer);
+    r->any = answer == NULL;
+    if (answer)
+        memcpy(r->answer, answer, sizeof r->answer);
     if (log)
         r->log = *log;
 }
@@ -143,7 +145,9 @@ mdl_err mdl_referee_rows(mdl_referee *r, uint32_t side, const uint8_t *bytes, si
     mdl_err err = read_rows(rows, lives, bytes, size);
     if (err == MDL_OK) {
         mdl_unit_segment(r->job.generation, r->index, rows, lives, &found);
-        if (memcmp(found.segment, r->answer[side].segment, sizeof found.segment) != 0)
+        const mdl_job_result *said = &r->answer[r->any ? 1 - side : side];
+        int same = memcmp(found.segment, said->segment, sizeof found.segment) == 0;
+        if (r->any ? same : !same)
             err = MDL_EMISMATCH;
     }
     if (err != MDL_OK) {
@@ -152,6 +156,8 @@ mdl_err mdl_referee_rows(mdl_referee *r, uint32_t side, const uint8_t *bytes, si
     }
     note(r, MOVE_ROWS, side, bytes, size);
     r->rows[side] = rows;
+    if (r->any)
+        r->answer[side] = found;
     for (uint32_t s = 0; s < MDL_DISPUTE_SIDES; s++) { /* one segment: one set of rows */
         const mdl_job_result *said = &r->answer[s];
         if (memcmp(found.segment, said->segment, sizeof found.segment) == 0 &&
@@ -301,18 +307,48 @@ static mdl_err move(mdl_referee *r, uint8_t kind, uint32_t side, const uint8_t *
     }
 }
 
+/* The next move; `in` stands behind it. */
+static mdl_err next_move(mdl_reader *in, uint8_t *kind, uint8_t *side, const uint8_t **bytes, uint32_t *size) {
+    *kind = mdl_get_u8(in);
+    *side = mdl_get_u8(in);
+    *size = mdl_get_u32(in);
+    if (in->bad || *size > in->left)
+        return MDL_ESIZE;
+    *bytes = in->at;
+    in->at += *size;
+    in->left -= *size;
+    return MDL_OK;
+}
+
 mdl_err mdl_referee_replay(mdl_referee *r, const uint8_t *bytes, size_t size) {
     mdl_reader in = {bytes, size, 0};
     while (in.left > 0) {
-        uint8_t kind = mdl_get_u8(&in), side = mdl_get_u8(&in);
-        uint32_t length = mdl_get_u32(&in);
-        if (in.bad || length > in.left)
-            return MDL_ESIZE;
-        mdl_err err = move(r, kind, side, in.at, length);
+        uint8_t kind, side;
+        uint32_t length;
+        const uint8_t *at;
+        mdl_err err = next_move(&in, &kind, &side, &at, &length);
+        if (err == MDL_OK)
+            err = move(r, kind, side, at, length);
         if (err != MDL_OK)
             return err;
-        in.at += length;
-        in.left -= length;
     }
     return r->stage == MDL_REFEREE_OVER ? MDL_OK : MDL_EMISMATCH;
+}
+
+mdl_err mdl_referee_lead(mdl_referee *r, const uint8_t *bytes, size_t size, const uint8_t **state, size_t *state_size) {
+    mdl_reader in = {bytes, size, 0};
+    while (in.left > 0) {
+        uint8_t kind, side;
+        uint32_t length;
+        mdl_err err = next_move(&in, &kind, &side, state, &length);
+        if (err != MDL_OK)
+            return err;
+        *state_size = length;
+        if (kind == MOVE_JUDGE)
+            return in.left == 0 && side == 0 && r->stage == MDL_REFEREE_JUDGE ? MDL_OK : MDL_EMISMATCH;
+        err = move(r, kind, side, *state, length);
+        if (err != MDL_OK)
+            return err;
+    }
+    return MDL_EMISMATCH;
 }

@@ -55,6 +55,7 @@ typedef struct mdl_referee {
     mdl_job job;
     uint32_t index;
     mdl_job_result answer[MDL_DISPUTE_SIDES];
+    int any;                               /* rows of any answer                  */
     mdl_life_row *rows[MDL_DISPUTE_SIDES]; /* [job.episodes]; NULL: not shown     */
     mdl_referee_stage stage;
     mdl_dispute dispute;
@@ -65,7 +66,8 @@ typedef struct mdl_referee {
 } mdl_referee;
 
 /* `life` is kept by reference and has the job's genome; job number `index`. The
- * answers differ. What is taken is written to `log` as a transcript, if not NULL. */
+ * answers differ; NULL: they are those that the rows give, whatever rows each side shows. What is taken is written to
+ * `log` as a transcript, if not NULL. */
 void mdl_referee_begin(mdl_referee *r, mdl_life *life, const mdl_job *job, uint32_t index,
                        const mdl_job_result answer[MDL_DISPUTE_SIDES], const mdl_sink *log);
 void mdl_referee_end(mdl_referee *r); /* frees what it holds */
@@ -78,8 +80,8 @@ int mdl_referee_state(const mdl_referee *r, uint32_t *windows, uint8_t digest[MD
 /* Moves. An error leaves everything as it was, and the side's move is still due.
  *
  * MDL_EMISMATCH when it is not this side's turn or the rows do not have the
- * segment that it answered, MDL_ESIZE, MDL_ERANGE when their sums pass 64 bits,
- * MDL_ENOMEM. */
+ * segment that it answered, or, of any answer, are those of the other side, MDL_ESIZE, MDL_ERANGE when their sums pass
+ * 64 bits, MDL_ENOMEM. */
 mdl_err mdl_referee_rows(mdl_referee *r, uint32_t side, const uint8_t *bytes, size_t size);
 /* Errors of mdl_dispute_answer(). */
 mdl_err mdl_referee_points(mdl_referee *r, uint32_t side, const uint8_t (*digest)[MDL_DIGEST_BYTES], uint32_t count);
@@ -100,6 +102,10 @@ mdl_err mdl_referee_silent(mdl_referee *r, uint32_t side);
 /* A row's bytes, as in the segment digest. */
 void mdl_row_put(const mdl_life_row *row, const mdl_sink *sink);
 
+/* The moves of a transcript up to its last, which is the state to judge from (kind 3), on a referee that has just
+ * begun; that is left in stage JUDGE. *state points into `bytes`. Errors of replay(); MDL_EMISMATCH, too, where the
+ * moves do not lead there. */
+mdl_err mdl_referee_lead(mdl_referee *r, const uint8_t *bytes, size_t size, const uint8_t **state, size_t *state_size);
 /* Play a transcript on a referee that has just begun: moves, each kind u8 (1 rows,
  * 2 points, 3 judge, 4 silent), side u8, size u32, bytes. Errors of the first move
  * that is refused; MDL_ESIZE when it ends within a move, MDL_EMISMATCH when the

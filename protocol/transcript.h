@@ -52,6 +52,7 @@ void mdl_transcript_write(const mdl_life_row *rows, uint32_t lives, uint32_t sha
  * digests of a shard's regions at the end. */
 typedef struct mdl_transcript_fault {
     int found;
+    int missing; /* the transcript ends the life before this window: whoever wrote the rows did, no shard */
     uint32_t life, window, shard;
     uint8_t right[MDL_DIGEST_BYTES]; /* of the window; of the shard's state at the end (12.3) */
 } mdl_transcript_fault;
@@ -64,9 +65,16 @@ mdl_err mdl_transcript_find(const mdl_experiment *x, const mdl_evolution *evolut
                             const mdl_transcript *said, const uint8_t (*region)[MDL_DIGEST_BYTES],
                             mdl_transcript_fault *out, mdl_job_result *answer);
 
-/* The same without a transcript, of a job cut into `shards`, up to what->window of what->life: sets what->right to the
- * digest of what->shard there, as mdl_transcript_fault has it, and what->found; not found: the job has no such window.
- * MDL_OK or MDL_ENOMEM. */
+/* Where all windows are right: what they come to is told by whoever wrote the transcript. *life is the first life whose
+ * row is not what the job computes, or which it ends before its end; the number of the job's lives: none. Of the last
+ * life's end the modulatory state alone is compared, for its regions are the shards' word. *out is as above, without
+ * regions: where it is found, and not missing, a shard was false and *life means nothing. MDL_OK or MDL_ENOMEM. */
+mdl_err mdl_transcript_told(const mdl_experiment *x, const mdl_evolution *evolution, uint32_t job,
+                            const mdl_transcript *said, mdl_transcript_fault *out, uint32_t *life);
+
+/* As mdl_transcript_find() without a transcript, of a job cut into `shards`, up to what->window of what->life: sets
+ * what->right to the digest of what->shard there, as mdl_transcript_fault has it, and what->found; not found: the job
+ * has no such window. Plays that life alone. MDL_OK or MDL_ENOMEM. */
 mdl_err mdl_transcript_right(const mdl_experiment *x, const mdl_evolution *evolution, uint32_t job, uint32_t shards,
                              mdl_transcript_fault *what);
 

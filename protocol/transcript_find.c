@@ -72,6 +72,7 @@ typedef struct search {
     const uint8_t (*region)[MDL_DIGEST_BYTES];
     int whole; /* go on behind what was found */
     mdl_transcript_fault *what;
+    uint32_t *told; /* the first life whose row is not right; NULL: not asked for */
 } search;
 
 static void find(const search *q, uint32_t life, uint32_t window, uint32_t shard,
@@ -97,6 +98,7 @@ static void see_window(const search *q, uint32_t life, uint32_t window, uint32_t
             ? is_looked_for(q, life, window, shard)
             : place == UINT64_MAX || memcmp(right, mdl_transcript_commit(q->said, place, shard), MDL_DIGEST_BYTES) != 0)
         find(q, life, window, shard, right);
+    q->what->missing = q->what->found && q->said && place == UINT64_MAX;
 }
 
 /* One window of all shards; 0: the life is over. */
@@ -140,11 +142,11 @@ static void see_ends(const troupe *t, const search *q, uint32_t lives, uint8_t (
     }
 }
 
-/* All lives of the job; row [episodes]. */
-static void play(troupe *t, const mdl_job *job, const search *q, mdl_life_row *row) {
+/* The job's lives from `first` on; row [episodes]. */
+static void play(troupe *t, const mdl_job *job, uint32_t first, const search *q, mdl_life_row *row) {
     mdl_packed packed[MDL_REGIONS_MAX];
     uint8_t end[MDL_REGIONS_MAX][MDL_DIGEST_BYTES];
-    for (uint32_t life = 0; life < job->episodes; life++) {
+    for (uint32_t life = first; life < job->episodes; life++) {
         mdl_place at = mdl_unit_place(t->experiment, job, life);
         int goes_on = 1;
         mdl_conductor_begin(&t->conductor, at.key, at.episode, at.part);
@@ -160,6 +162,23 @@ static void play(troupe *t, const mdl_job *job, const search *q, mdl_life_row *r
             see_ends(t, q, job->episodes, end);
         mdl_unit_row_of(&t->conductor, at.last ? (const uint8_t(*)[MDL_DIGEST_BYTES])end : NULL, &row[life]);
     }
+}
+
+/* The first life whose row is not what was played, which ended in the conductor's state. */
+static uint32_t first_untrue(const mdl_conductor *end, const mdl_transcript *said, const mdl_life_row *row,
+                             uint32_t lives) {
+    uint8_t ours[MDL_DIGEST_BYTES], theirs[MDL_DIGEST_BYTES];
+    uint32_t life = 0;
+    for (; life < lives && life < said->lives; life++) {
+        mdl_life_row of;
+        mdl_transcript_row(said, life, &of);
+        if (of.windows != row[life].windows || of.fitness != row[life].fitness || of.updates != row[life].updates ||
+            (life + 1 < lives && memcmp(of.end, row[life].end, sizeof of.end) != 0))
+            return life;
+    }
+    mdl_unit_end(end, NULL, ours);
+    mdl_digest_of(said->modulation, said->modulation_size, theirs);
+    return life == lives && memcmp(ours, theirs, sizeof ours) != 0 ? lives - 1 : life;
 }
 
 static mdl_err look(const mdl_experiment *x, const mdl_evolution *evolution, uint32_t job, uint32_t shards,
@@ -182,7 +201,11 @@ static mdl_err look(const mdl_experiment *x, const mdl_evolution *evolution, uin
         for (uint32_t s = 0; s < shards; s++)
             mdl_player_genome(t->player[s], t->genome);
         mdl_conductor_init(&t->conductor, x, &t->player[0]->params);
-        play(t, &info, q, row);
+        /* A place is looked for in its life alone; a life begins with nothing of the one before. */
+        uint32_t last = info.episodes - 1;
+        play(t, &info, q->said ? 0 : q->what->life < last ? q->what->life : last, q, row);
+        if (q->told)
+            *q->told = q->what->found ? q->what->life : first_untrue(&t->conductor, q->said, row, info.episodes);
         if (answer)
             mdl_unit_segment(mdl_evolution_generation(evolution), job, row, info.episodes, answer);
     }
@@ -194,14 +217,21 @@ static mdl_err look(const mdl_experiment *x, const mdl_evolution *evolution, uin
 mdl_err mdl_transcript_find(const mdl_experiment *x, const mdl_evolution *evolution, uint32_t job,
                             const mdl_transcript *said, const uint8_t (*region)[MDL_DIGEST_BYTES],
                             mdl_transcript_fault *out, mdl_job_result *answer) {
-    search q = {said, region, answer != NULL, out};
+    search q = {said, region, answer != NULL, out, NULL};
     memset(out, 0, sizeof *out);
     return look(x, evolution, job, said->shards, &q, answer);
 }
 
+mdl_err mdl_transcript_told(const mdl_experiment *x, const mdl_evolution *evolution, uint32_t job,
+                            const mdl_transcript *said, mdl_transcript_fault *out, uint32_t *life) {
+    search q = {said, NULL, 0, out, life};
+    memset(out, 0, sizeof *out);
+    return look(x, evolution, job, said->shards, &q, NULL);
+}
+
 mdl_err mdl_transcript_right(const mdl_experiment *x, const mdl_evolution *evolution, uint32_t job, uint32_t shards,
                              mdl_transcript_fault *what) {
-    search q = {NULL, NULL, 0, what};
-    what->found = 0;
+    search q = {NULL, NULL, 0, what, NULL};
+    what->found = what->missing = 0;
     return look(x, evolution, job, shards, &q, NULL);
 }

@@ -302,6 +302,7 @@ static void report(mdl_sim *s) {
         k->slipped += w->slipped;
         k->paid += w->paid;
         k->worked += w->worked;
+        k->forfeited += w->forfeited;
         k->units_wrong += w->units_wrong;
         if (w->banned_us != 0) {
             k->banned++;

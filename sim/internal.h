@@ -84,7 +84,7 @@ typedef struct mdl_sim_worker {
     mdl_sim_lie *lie;             /* [MDL_SIM_LIES], from the first on            */
     uint32_t lies;
     /* what the watch knows */
-    uint64_t worked, paid, jobs, wrong, slipped, units_wrong, accepted;
+    uint64_t worked, paid, jobs, wrong, slipped, units_wrong, accepted, forfeited;
     uint64_t first_wrong_us, banned_us; /* 0: never */
     uint32_t heir;                      /* worker + 1 that begins when this one is banned; 0: none */
 } mdl_sim_worker;
@@ -116,6 +116,7 @@ typedef struct mdl_sim_job {
     uint8_t bad[MDL_SIM_OWNERS]; /* which of them are wrong */
     uint32_t count;
     uint32_t side[2]; /* workers of its dispute */
+    uint8_t settled;  /* the coordinator has answered it */
 } mdl_sim_job;
 
 /* The last step of a dispute, under way. */
@@ -170,6 +171,8 @@ typedef struct mdl_sim {
     mdl_model_source source;
     mdl_sim_model *model;
     uint32_t models, models_room;
+    mdl_sim_bytes *hashed; /* the newest bytes that were hashed for a worker, and to what */
+    uint8_t hashed_to[MDL_DIGEST_BYTES];
 
     /* the watch */
     mdl_sim_job *job;

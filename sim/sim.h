@@ -98,6 +98,7 @@ typedef struct mdl_sim_kind {
     uint64_t slipped;     /* wrong and used in a closed generation */
     uint64_t paid;        /* updates credited                   */
     uint64_t worked;      /* updates really computed            */
+    uint64_t forfeited;   /* updates accepted, and lost by a conviction */
     uint64_t units_wrong; /* recorded results with a wrong job  */
     double conviction_s;  /* from the first wrong record to the ban, summed over the banned */
 } mdl_sim_kind;

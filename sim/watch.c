@@ -139,6 +139,7 @@ static void on_check(mdl_sim *s, uint32_t generation, uint32_t job, int64_t fitn
         mdl_sim_violated(s, "the coordinator's own answer of job %u is wrong", (unsigned)job);
     }
     for (uint32_t k = 0; job < s->jobs_room && k < s->job[job].count; k++) {
+        s->job[job].settled = 1;
         mdl_sim_look_for_ban(s, s->job[job].by[k]);
     }
 }
@@ -253,6 +254,22 @@ static void blame(mdl_sim *s, uint32_t job, int64_t fitness) {
     }
 }
 
+/* Whoever gave another answer than the coordinator, before it or after, is banned by now. */
+static void check_settled(mdl_sim *s, uint32_t jobs, uint32_t generation) {
+    for (uint32_t i = 0; i < jobs && i < s->jobs_room; i++) {
+        for (uint32_t k = 0; s->job[i].settled && k < s->job[i].count; k++) {
+            if (!s->job[i].bad[k]) {
+                continue;
+            }
+            mdl_sim_look_for_ban(s, s->job[i].by[k]);
+            if (s->worker[s->job[i].by[k]].banned_us == 0) {
+                mdl_sim_violated(s, "worker %u contradicts the coordinator about job %u of generation %u and goes free",
+                                 (unsigned)s->job[i].by[k], (unsigned)i, (unsigned)generation);
+            }
+        }
+    }
+}
+
 static void on_close(mdl_sim *s, const mdl_msg_close *m) {
     const uint8_t *bytes;
     size_t size;
@@ -275,6 +292,7 @@ static void on_close(mdl_sim *s, const mdl_msg_close *m) {
         }
     }
     check_selected(s, fitness, m->jobs, m->generation);
+    check_settled(s, m->jobs, m->generation);
     free(fitness);
     if (m->generation != s->report.closed) {
         mdl_sim_violated(s, "generation %u closed after %u", (unsigned)m->generation, (unsigned)s->report.closed);
@@ -477,6 +495,9 @@ static void check_credit(mdl_sim *s, const mdl_ledger *l) {
         uint32_t worker = mdl_sim_find(s, w[i].key);
         held += w[i].credit + w[i].pending + w[i].waiting;
         forfeited += w[i].forfeited;
+        if (worker != UINT32_MAX) {
+            s->worker[worker].forfeited = w[i].forfeited;
+        }
         if (worker == UINT32_MAX || s->worker[worker].paid != w[i].credit) {
             mdl_sim_violated(s, "the fold gives worker %u %" PRIu64 " credits, the records %" PRIu64, (unsigned)i,
                              w[i].credit, worker == UINT32_MAX ? 0 : s->worker[worker].paid);

@@ -400,7 +400,11 @@ mdl_worker *mdl_worker_new(const mdl_worker_config *config, const mdl_worker_io 
     if (!w)
         return NULL;
     w->scratch = config->scratch ? config->scratch : mdl_worker_scratch_new();
-    if (!w->scratch) {
+    w->places = calloc(config->places, sizeof *w->places);
+    if (!w->scratch || !w->places) {
+        if (!config->scratch)
+            free(w->scratch);
+        free(w->places);
         free(w);
         return NULL;
     }
@@ -428,6 +432,7 @@ void mdl_worker_free(mdl_worker *w) {
     if (!w->config.scratch)
         free(w->scratch);
     sodium_memzero(w->config.secret, sizeof w->config.secret);
+    free(w->places);
     free(w);
 }
 

@@ -127,7 +127,7 @@ struct mdl_worker {
     uint64_t deliver_until_ms, stop_at_ms, timer_ms;
 
     uint32_t place;
-    mdl_place_state places[MDL_WORKER_PLACES_MAX];
+    mdl_place_state *places;    /* [config.places] */
     int session_open, unlinked; /* unlinked: no connection, as far as we were told */
     uint8_t session[MDL_SESSION_BYTES];
     uint64_t seq, token;
@@ -156,8 +156,8 @@ struct mdl_worker {
     uint64_t computing_since_ms;
     double jobs_per_ms, speed; /* smoothed; 0: not measured */
 
-    mdl_done done[MDL_WORKER_UNDELIVERED_MAX + MDL_WORKER_LEASES_MAX];
-    uint32_t done_count;
+    mdl_done *done; /* [done_count], at most MDL_WORKER_UNDELIVERED_MAX + MDL_WORKER_LEASES_MAX */
+    uint32_t done_count, done_room;
     uint64_t sending; /* lease whose result is on its way */
 
     mdl_slot *slot;                   /* [MDL_WORKER_SHARDS_MAX], from the first shard on */

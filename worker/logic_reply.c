@@ -21,6 +21,14 @@ static int is_for(const mdl_sent *s, const mdl_message *m) {
     return m->type == MDL_MSG_REJECT && m->head.seq == 0 && mdl_is_zeros(m->head.session, MDL_SESSION_BYTES);
 }
 
+/* What comes behind the envelope is what the message names. */
+static int is_its_blob(const mdl_model_source *source, const mdl_frame *frame, const uint8_t digest[MDL_DIGEST_BYTES],
+                       uint64_t size) {
+    if (source && size > 0 && frame->blob_size == size)
+        return source->digest_is(source->ctx, frame->blob, frame->blob_size, digest);
+    return mdl_frame_check_blob(frame, digest, size) == MDL_OK;
+}
+
 static what read_reply(mdl_worker *w, const mdl_sent *s, const uint8_t *bytes, size_t size, mdl_frame *frame,
                        mdl_message *m, const char **why) {
     mdl_envelope e;
@@ -48,7 +56,7 @@ static what read_reply(mdl_worker *w, const mdl_sent *s, const uint8_t *bytes, s
         return BAD;
     *why = "the answer carries another blob than it names";
     mdl_message_blob(m, digest, &blob_size);
-    if (mdl_frame_check_blob(frame, digest, blob_size) != MDL_OK)
+    if (!is_its_blob(w->config.models, frame, digest, blob_size))
         return BAD;
     *why = "the answer is one to another call";
     if (!is_for(s, m))

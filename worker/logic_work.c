@@ -6,6 +6,7 @@
 
 #include "core/assert.h"
 #include "protocol/chain.h"
+#include "protocol/grow.h"
 #include "protocol/tlog_proof.h"
 #include "worker/logic_internal.h"
 
@@ -242,7 +243,8 @@ void mdl_jobs_computed(mdl_worker *w, const mdl_job_result *jobs, uint64_t busy_
     }
     int64_t *fitness = malloc(h.count * sizeof *fitness);
     char *segments = malloc((size_t)h.count * MDL_SEGMENT_CHARS);
-    if (!fitness || !segments || w->done_count == sizeof w->done / sizeof w->done[0]) {
+    MDL_ASSERT(w->done_count < MDL_WORKER_UNDELIVERED_MAX + MDL_WORKER_LEASES_MAX);
+    if (!fitness || !segments || !mdl_list_grow(&w->done, &w->done_room, w->done_count + 1, sizeof *w->done)) {
         free(fitness);
         free(segments);
         mdl_worker_end(w, MDL_STOP_FAILED, "out of memory");
@@ -483,8 +485,10 @@ mdl_err mdl_worker_restore(mdl_worker *w, const uint8_t coordinator[MDL_KEY_BYTE
     uint8_t *copy = malloc(size);
     int64_t *fitness = d ? NULL : malloc(r->count * sizeof *fitness);
     char *segments = d ? NULL : malloc((size_t)r->count * MDL_SEGMENT_CHARS);
-    if (!copy || (!d && (!fitness || !segments || w->done_count == MDL_WORKER_UNDELIVERED_MAX))) {
-        err = copy && (d || (fitness && segments)) ? MDL_ESIZE : MDL_ENOMEM;
+    int full = !d && w->done_count == MDL_WORKER_UNDELIVERED_MAX;
+    int room = d || (fitness && segments && mdl_list_grow(&w->done, &w->done_room, w->done_count + 1, sizeof *d));
+    if (!copy || full || !room) {
+        err = copy && room ? MDL_ESIZE : MDL_ENOMEM;
         free(copy);
         free(fitness);
         free(segments);
@@ -518,5 +522,7 @@ mdl_err mdl_worker_restore(mdl_worker *w, const uint8_t coordinator[MDL_KEY_BYTE
 void mdl_jobs_free(mdl_worker *w) {
     for (uint32_t i = 0; i < w->done_count; i++)
         close_done(&w->done[i]);
-    w->done_count = 0;
+    free(w->done);
+    w->done = NULL;
+    w->done_count = w->done_room = 0;
 }

@@ -48,12 +48,14 @@ const uint8_t *mdl_model_state(mdl_model *m);
 /* In a simulation all workers are one process and share their models: one for
  * each generation. `open` is as mdl_model_new(), `move` as mdl_model_follow() but
  * gives another model in place of *m, `close` as mdl_model_free(). The serial of
- * what is open must not be 0. */
+ * what is open must not be 0. `digest_is`: 1 if these are the bytes of that
+ * BLAKE2b-256 digest; a source that keeps what it has hashed once can compare. */
 typedef struct mdl_model_source {
     void *ctx;
     mdl_model *(*open)(void *ctx, const uint8_t *document, size_t size, char *error, size_t error_size);
     mdl_err (*move)(void *ctx, mdl_model **m, const uint8_t *fitness, size_t size, uint32_t to);
     void (*close)(void *ctx, mdl_model *m);
+    int (*digest_is)(void *ctx, const uint8_t *bytes, size_t size, const uint8_t digest[MDL_DIGEST_BYTES]);
 } mdl_model_source;
 
 /* By `source`; NULL: each of its own, whose serial the caller sets. */

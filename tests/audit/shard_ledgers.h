@@ -104,6 +104,53 @@ static inline void expect_rule(const mdl_audit_finding *f, int rule, uint64_t re
     assert_memory_equal(f->culprit, culprit, MDL_KEY_BYTES);
 }
 
+/* ---- verdicts on who was honest ---- */
+
+/* A joined job, its last lease, and what it signed of life 0, window 1. */
+typedef struct suspect {
+    size_t joined;
+    uint64_t lease;
+    uint32_t generation, job, shard, lives;
+    const fake_worker *worker;
+    uint8_t commit[MDL_DIGEST_BYTES];
+} suspect;
+
+/* Of the first job that was joined at record `from` or later. */
+static inline void find_suspect(const ledger_play *p, size_t from, suspect *out) {
+    mdl_message m;
+    mdl_transcript t;
+    mdl_envelope e;
+    const uint8_t *bytes = NULL;
+    size_t size = 0;
+    out->joined = next_of(p, MDL_MSG_JOINED, from);
+    message_at(p, out->joined, &m);
+    out->generation = m.as.joined.generation;
+    out->job = m.as.joined.job;
+    uint64_t result = m.as.joined.results.at[m.as.joined.results.count - 1];
+    assert_int_equal(fake_get(&world.s, m.as.joined.transcript, &bytes, &size), MDL_OK);
+    assert_int_equal(mdl_transcript_read(bytes, size, &t), MDL_OK);
+    out->lives = t.lives;
+    message_at(p, result, &m);
+    out->lease = m.as.shardresult.lease;
+    out->shard = m.as.shardresult.shard;
+    assert_int_equal(mdl_envelope_decode(p->record[result].bytes, p->record[result].size, pae, &e), MDL_OK);
+    out->worker = worker_of(e.key);
+    memcpy(out->commit, mdl_transcript_commit(&t, mdl_transcript_place(&t, 0, 1), out->shard), MDL_DIGEST_BYTES);
+}
+
+/* The verdict behind it that this window is false; `right` is what it said. */
+static inline mdl_message accuse(const ledger_play *p, const suspect *s) {
+    mdl_message m;
+    message_at(p, s->joined, &m);
+    mdl_message v = {.type = MDL_MSG_SHARDVERDICT};
+    v.head = m.head;
+    v.head.seq = s->joined + 1;
+    v.as.shardverdict =
+        (mdl_msg_shardverdict){.generation = s->generation, .job = s->job, .lease = s->lease, .life = 0, .window = 1};
+    memcpy(v.as.shardverdict.right, s->commit, MDL_DIGEST_BYTES);
+    return v;
+}
+
 static inline int close_world(void **state) {
     (void)state;
     stage_close(&world);

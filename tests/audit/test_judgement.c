@@ -6,7 +6,11 @@
 
 static mdl_audit_report report;
 
-enum { HONEST = 1, LIAR = 2, JOB = 1, FROM = 3 /* window of the lie */ };
+#include "tests/audit/proofs.h"
+
+enum { HONEST = 1, LIAR = 2, JOB = 1 };
+
+static uint32_t from = 3; /* window of the lie; 1: the birth is what both agree on; UINT32_MAX: only the end is false */
 
 static void append(ledger_play *p, mdl_message m) { ledger_play_append(p, &m, LEDGER_COORDINATOR); }
 
@@ -38,7 +42,7 @@ static int move(ledger_play *p, uint32_t worker, uint64_t lease) {
     if (worker == LIAR && r.kind == MDL_MOVE_ROWS)
         b.bytes[20] ^= 1; /* the first row's end */
     for (uint32_t i = 0; worker == LIAR && r.kind == MDL_MOVE_POINTS && i < r.count; i++)
-        if (r.point[i] >= FROM && memcmp(b.bytes + 32 * (size_t)i, over, sizeof over) != 0)
+        if (r.point[i] >= from && memcmp(b.bytes + 32 * (size_t)i, over, sizeof over) != 0)
             b.bytes[32 * (size_t)i] ^= 1;
     mdl_message m = ledger_play_message(p, MDL_MSG_MOVE);
     memset(m.head.session, (int)worker, sizeof m.head.session);
@@ -93,10 +97,12 @@ static mdl_judged play(ledger_play *p) {
     mdl_job job;
     const mdl_ledger_dispute *d = mdl_ledger_dispute_of(p->ledger, JOB);
     assert_int_equal(mdl_ledger_judgeable(d, &last), 2);
-    assert_int_equal(last.dispute.hi, FROM);
+    assert_int_equal(last.dispute.stage, from == UINT32_MAX ? MDL_DISPUTE_SAME : MDL_DISPUTE_STEP);
+    assert_true(from == UINT32_MAX || last.dispute.hi == from);
     const uint8_t *state = NULL;
     size_t size = 0;
-    assert_true(d->has_state && p->source.get(p->source.ctx, d->state, &state, &size) == MDL_OK);
+    assert_int_equal(d->has_state, from > 1);
+    assert_true(!d->has_state || p->source.get(p->source.ctx, d->state, &state, &size) == MDL_OK);
     mdl_evolution_job(mdl_ledger_evolution(p->ledger), JOB, &job, p->genome);
     mdl_life_genome(p->life, p->genome);
     assert_int_equal(mdl_case_judge(&last, p->life, state, size, &judged), MDL_OK);
@@ -104,59 +110,110 @@ static mdl_judged play(ledger_play *p) {
     return judged;
 }
 
-static void audit(const ledger_play *p) {
-    char error[ERROR] = "";
+static void audit(const ledger_play *p, const char *proofs) {
     mdl_audit_source s = source_make(p, p->record, p->records);
-    mdl_audit_options o = options_make(1);
-    if (mdl_audit_run(&s, &o, &report, error, sizeof error) != MDL_OK)
-        fail_msg("%s", error);
-    mdl_audit_source_close(&s);
+    audit_with(&s, 1, NULL, proofs);
+}
+
+static mdl_buffer moves_of(const ledger_play *p) {
+    mdl_buffer moves = {0};
+    mdl_sink sink = mdl_buffer_sink(&moves);
+    assert_int_equal(mdl_ledger_transcript(p->ledger, mdl_ledger_dispute_of(p->ledger, JOB), &sink), MDL_OK);
+    return moves;
+}
+
+/* A proof by somebody who would have the right judgement false; with the moves, or some of them. */
+static void accuse(const ledger_play *p, const uint8_t *moves, size_t size) {
+    const uint8_t *document;
+    size_t document_size;
+    assert_int_equal(p->source.get(p->source.ctx, p->document, &document, &document_size), MDL_OK);
+    made_begin(MDL_FRAUD_JUDGEMENT, p->record, p->records - 1);
+    made_put(MDL_FRAUD_DOCUMENT_FIELD, document, document_size);
+    made_put(MDL_FRAUD_TRANSCRIPT_FIELD, moves, size);
+    verify(NULL);
+    assert_int_equal(verdict.verdict, MDL_FRAUD_FALSE);
+    assert_false(verdict.has_culprit);
 }
 
 static void a_right_judgement(void **state) {
     (void)state;
-    ledger_play p;
-    mdl_message m;
-    mdl_judged judged = play(&p);
-    assert_int_equal(mdl_ledger_make_judgement(p.ledger, JOB, &judged, &m), MDL_OK);
-    m.head = ledger_play_message(&p, m.type).head;
-    LEDGER_SPOILT(&p, m, LEDGER_COORDINATOR, MDL_RULE_JUDGEMENT, msg.as.judgement.wrong = 1);
-    LEDGER_SPOILT(&p, m, LEDGER_COORDINATOR, MDL_RULE_JUDGEMENT, msg.as.judgement.fault = MDL_FAULT_END);
-    LEDGER_SPOILT(&p, m, LEDGER_COORDINATOR, MDL_RULE_JUDGEMENT, msg.as.judgement.job = 0);
-    LEDGER_SPOILT(&p, m, LEDGER_COORDINATOR, MDL_RULE_JUDGEMENT, msg.as.judgement.updates = 1);
-    append(&p, m);
-    assert_int_equal(mdl_ledger_worker_find(p.ledger, p.key[LIAR])->verdict, p.records - 1);
-    assert_int_equal(mdl_ledger_worker_find(p.ledger, p.key[HONEST])->verdict, 0);
-    assert_null(mdl_ledger_dispute_of(p.ledger, JOB));
-    assert_int_equal(mdl_duty_answers(mdl_ledger_duty(p.ledger), JOB), 1);
-    audit(&p);
-    assert_true(report.findings == 0 && report.notes == 1 && report.judgements == 1);
-    mdl_audit_report_free(&report);
-    ledger_play_close(&p);
+    static const uint32_t lies[] = {1, 3, UINT32_MAX};
+    for (int i = 0; i < 3; i++) {
+        ledger_play p;
+        mdl_message m;
+        char folder[512];
+        from = lies[i];
+        mdl_judged judged = play(&p);
+        mdl_buffer moves = moves_of(&p);
+        assert_int_equal(mdl_ledger_make_judgement(p.ledger, JOB, &judged, &m), MDL_OK);
+        m.head = ledger_play_message(&p, m.type).head;
+        uint32_t other = m.as.judgement.fault == MDL_FAULT_END ? MDL_FAULT_WINDOW : MDL_FAULT_END;
+        LEDGER_SPOILT(&p, m, LEDGER_COORDINATOR, MDL_RULE_JUDGEMENT, msg.as.judgement.wrong = 1);
+        LEDGER_SPOILT(&p, m, LEDGER_COORDINATOR, MDL_RULE_JUDGEMENT, msg.as.judgement.fault = other);
+        LEDGER_SPOILT(&p, m, LEDGER_COORDINATOR, MDL_RULE_JUDGEMENT, msg.as.judgement.job = 0);
+        LEDGER_SPOILT(&p, m, LEDGER_COORDINATOR, MDL_RULE_JUDGEMENT, msg.as.judgement.updates++);
+        LEDGER_SPOILT(&p, m, LEDGER_COORDINATOR, MDL_RULE_JUDGEMENT, msg.as.judgement.transcript[31] ^= 1);
+        append(&p, m);
+        assert_int_equal(mdl_ledger_worker_find(p.ledger, p.key[LIAR])->verdict, p.records - 1);
+        assert_int_equal(mdl_ledger_worker_find(p.ledger, p.key[HONEST])->verdict, 0);
+        assert_null(mdl_ledger_dispute_of(p.ledger, JOB));
+        assert_int_equal(mdl_duty_answers(mdl_ledger_duty(p.ledger), JOB), 1);
+        audit(&p, in_directory(folder, "right"));
+        assert_true(report.findings == 0 && report.notes == 1 && report.judgements == 1);
+        assert_true(report.wrong == 1 && report.proofs == 1); /* of the liar's result */
+        mdl_audit_report_free(&report);
+        accuse(&p, moves.bytes, moves.size);
+        assert_non_null(strstr(verdict.text, "is right"));
+        accuse(&p, moves.bytes, moves.size - 6); /* the last head, the whole of it or a part */
+        assert_non_null(strstr(verdict.text, "not the one that the record names"));
+        free(moves.bytes);
+        ledger_play_close(&p);
+    }
 }
 
-/* A last step that gives what the liar said convicts the honest worker, and the coordinator in an audit. */
+/* A last step that gives what the liar said convicts the honest worker, and the coordinator in an audit. What that
+ * writes convicts it alone. */
 static void a_false_judgement(void **state) {
     (void)state;
-    ledger_play p;
-    mdl_message m;
-    mdl_case last;
-    mdl_judged judged = play(&p);
-    assert_int_equal(mdl_ledger_judgeable(mdl_ledger_dispute_of(p.ledger, JOB), &last), 2);
-    memcpy(judged.truth, last.dispute.claim[1], sizeof judged.truth);
-    assert_int_equal(mdl_ledger_make_judgement(p.ledger, JOB, &judged, &m), MDL_OK);
-    assert_int_equal(m.as.judgement.wrong, 1);
-    m.head = ledger_play_message(&p, m.type).head;
-    append(&p, m);
-    assert_true(mdl_ledger_worker_find(p.ledger, p.key[HONEST])->verdict > 0);
-    audit(&p);
-    int found = 0;
-    for (uint32_t i = 0; i < report.findings; i++)
-        found |= report.finding[i].record == p.records - 1 && report.finding[i].rule == MDL_AUDIT_RECOMPUTE &&
-                 memcmp(report.finding[i].culprit, p.key[LEDGER_COORDINATOR], MDL_KEY_BYTES) == 0;
-    assert_true(found);
-    mdl_audit_report_free(&report);
-    ledger_play_close(&p);
+    static const uint32_t lies[] = {1, 3, UINT32_MAX};
+    for (int i = 0; i < 3; i++) {
+        ledger_play p;
+        mdl_message m;
+        mdl_case last;
+        char folder[512], name[32], path[600], error[ERROR];
+        from = lies[i];
+        mdl_judged judged = play(&p);
+        assert_int_equal(mdl_ledger_judgeable(mdl_ledger_dispute_of(p.ledger, JOB), &last), 2);
+        if (from == UINT32_MAX)
+            judged.row = last.row[1];
+        else
+            memcpy(judged.truth, last.dispute.claim[1], sizeof judged.truth);
+        assert_int_equal(mdl_ledger_make_judgement(p.ledger, JOB, &judged, &m), MDL_OK);
+        assert_int_equal(m.as.judgement.wrong, 1);
+        m.head = ledger_play_message(&p, m.type).head;
+        append(&p, m);
+        assert_true(mdl_ledger_worker_find(p.ledger, p.key[HONEST])->verdict > 0);
+        snprintf(name, sizeof name, "false%d", i);
+        audit(&p, in_directory(folder, name));
+        int found = 0;
+        for (uint32_t k = 0; k < report.findings; k++)
+            found |= report.finding[k].record == p.records - 1 && report.finding[k].rule == MDL_AUDIT_RECOMPUTE &&
+                     memcmp(report.finding[k].culprit, p.key[LEDGER_COORDINATOR], MDL_KEY_BYTES) == 0;
+        assert_true(found && report.proofs_failed == 0);
+        mdl_audit_report_free(&report);
+        snprintf(path, sizeof path, "%s/judgement-%zu.fraud", folder, p.records - 1);
+        free(proof_bytes);
+        assert_int_equal(mdl_file_read(path, 1 << 24, &proof_bytes, &proof_size, error, sizeof error), MDL_OK);
+        parse();
+        verify(NULL);
+        assert_int_equal(verdict.verdict, MDL_FRAUD_PROVEN);
+        assert_true(verdict.has_culprit && verdict.record == p.records - 1);
+        assert_memory_equal(verdict.culprit, p.key[LEDGER_COORDINATOR], MDL_KEY_BYTES);
+        spoil_all(i == 1 ? SIZE_MAX : 50);
+        ledger_play_close(&p);
+    }
+    free(proof_bytes);
+    made_free();
 }
 
 int main(void) {
@@ -164,5 +221,5 @@ int main(void) {
         cmocka_unit_test(a_right_judgement),
         cmocka_unit_test(a_false_judgement),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

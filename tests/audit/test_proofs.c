@@ -1,77 +1,9 @@
 /* Fraud proofs: what the auditor writes convicts by itself; nothing else does. */
 #include "tests/audit/honest.h"
 
-#include <dirent.h>
-
-#include "audit/verify_proof.h"
 #include "protocol/base64.h"
 #include "protocol/tlog_proof.h"
-#include "runtime/file.h"
-
-static uint8_t *proof_bytes;
-static size_t proof_size;
-static mdl_fraud proof;
-static mdl_fraud_finding verdict;
-
-static void verify(const mdl_audit_source *source) {
-    char error[ERROR] = "";
-    assert_int_equal(mdl_verify_proof(&proof, &log_vkey, source, &verdict, error, sizeof error), MDL_OK);
-}
-
-static void parse(void) {
-    static char again[1 << 20];
-    assert_int_equal(mdl_fraud_parse((mdl_text){(char *)proof_bytes, proof_size}, &proof), MDL_OK);
-    mdl_text_out out = {again, sizeof again, 0};
-    mdl_fraud_put(&proof, &out);
-    assert_true(out.size == proof_size && memcmp(again, proof_bytes, proof_size) == 0);
-}
-
-/* The one proof in the folder, of this kind. */
-static void read_proof(const char *folder, const char *kind) {
-    DIR *d = opendir(folder);
-    char path[600] = "", error[ERROR];
-    assert_non_null(d);
-    for (struct dirent *e = readdir(d); e; e = readdir(d))
-        if (e->d_name[0] != '.') {
-            assert_true(path[0] == 0 && strncmp(e->d_name, kind, strlen(kind)) == 0);
-            snprintf(path, sizeof path, "%s/%.80s", folder, e->d_name);
-        }
-    closedir(d);
-    assert_true(path[0] != 0);
-    free(proof_bytes);
-    assert_int_equal(mdl_file_read(path, 1 << 24, &proof_bytes, &proof_size, error, sizeof error), MDL_OK);
-    parse();
-}
-
-/* Every field of the proof changed in turn, at some places: never proven, nor computable. */
-static void spoil_all(void) {
-    for (int field = 0; field < MDL_FRAUD_FIELDS; field++) {
-        mdl_text t = proof.field[field];
-        for (size_t step = 0; t.size > 0 && step < 3; step++) {
-            char *at = (char *)(uintptr_t)t.at + (t.size - 5) * step / 2, was = *at;
-            *at = was == 'B' ? 'C' : 'B';
-            mdl_fraud spoilt;
-            if (mdl_fraud_parse((mdl_text){(char *)proof_bytes, proof_size}, &spoilt) == MDL_OK) {
-                char error[ERROR];
-                mdl_fraud_finding v;
-                assert_int_equal(mdl_verify_proof(&spoilt, &log_vkey, NULL, &v, error, sizeof error), MDL_OK);
-                if (v.verdict != MDL_FRAUD_FALSE)
-                    fail_msg("field %d spoilt: %s", field, v.text);
-            }
-            *at = was;
-        }
-    }
-}
-
-static void audit_with(mdl_audit_source *s, double sample, const char *receipts, const char *proofs) {
-    char error[ERROR] = "";
-    mdl_audit_options o = options_make(sample);
-    o.receipts = receipts;
-    o.proofs = proofs;
-    if (mdl_audit_run(s, &o, &report, error, sizeof error) != MDL_OK)
-        fail_msg("%s", error);
-    mdl_audit_source_close(s);
-}
+#include "tests/audit/proofs.h"
 
 /* One false result in generation 0 or 1. */
 static void test_result(void **state) {
@@ -103,7 +35,7 @@ static void test_result(void **state) {
         assert_int_equal(verdict.verdict, MDL_FRAUD_PROVEN);
         assert_true(verdict.has_culprit && memcmp(verdict.culprit, p.key[2], MDL_KEY_BYTES) == 0);
         assert_non_null(strstr(verdict.text, "computed again it is"));
-        spoil_all();
+        spoil_all(400);
         ledger_play_close(&p);
     }
 }
@@ -111,44 +43,16 @@ static void test_result(void **state) {
 /* A right result accuses nobody, whoever writes the file. */
 static void test_right_result(void **state) {
     (void)state;
-    size_t at = find_type(&honest, MDL_MSG_RESULT, 0);
-    mdl_hash leaf[256], root;
-    mdl_merkle_edge edge;
-    memset(&edge, 0, sizeof edge);
-    for (size_t i = 0; i <= at; i++) {
-        mdl_merkle_leaf(honest.record[i].bytes, honest.record[i].size, &leaf[i]);
-        mdl_merkle_append(&edge, &leaf[i], 1, NULL, NULL);
-    }
-    mdl_merkle_edge_root(&edge, &root);
-    /* The newest leaf's path: the peaks left of it. */
-    char note[1024], text[4096], vkey[MDL_VKEY_TEXT_MAX];
-    mdl_tlog_proof p = {.index = at, .checkpoint = {note, note_sign(note, sizeof note, at + 1, &root)}};
-    memset(&edge, 0, sizeof edge);
-    mdl_merkle_append(&edge, leaf, at, NULL, NULL);
-    for (uint32_t l = 0; l < 32; l++)
-        if (at >> l & 1)
-            p.hash[p.count++] = edge.peak[l];
-    mdl_text_out out = {text, sizeof text, 0};
-    mdl_tlog_proof_put(&p, &out);
-    static char field[3][1 << 18];
-    mdl_text_out f[3] = {
-        {field[0], sizeof field[0], 0}, {field[1], sizeof field[1], 0}, {field[2], sizeof field[2], 0}};
     const uint8_t *document;
     size_t size;
     assert_int_equal(honest.source.get(honest.source.ctx, honest.document, &document, &size), MDL_OK);
-    mdl_base64_put(&f[0], honest.record[at].bytes, honest.record[at].size);
-    mdl_base64_put(&f[1], text, out.size);
-    mdl_base64_put(&f[2], document, size);
-    mdl_vkey_print(&log_vkey, vkey);
-    proof = (mdl_fraud){.kind = MDL_FRAUD_RESULT};
-    proof.field[MDL_FRAUD_LOG_FIELD] = mdl_text_of(vkey);
-    proof.field[MDL_FRAUD_RECORD_FIELD] = (mdl_text){field[0], f[0].size};
-    proof.field[MDL_FRAUD_PROOF_FIELD] = (mdl_text){field[1], f[1].size};
-    proof.field[MDL_FRAUD_DOCUMENT_FIELD] = (mdl_text){field[2], f[2].size};
+    made_begin(MDL_FRAUD_RESULT, honest.record, find_type(&honest, MDL_MSG_RESULT, 0));
+    made_put(MDL_FRAUD_DOCUMENT_FIELD, document, size);
     verify(NULL);
     assert_int_equal(verdict.verdict, MDL_FRAUD_FALSE);
     assert_false(verdict.has_culprit);
     assert_non_null(strstr(verdict.text, "is right"));
+    made_free();
 }
 
 /* Two logs of one key that part at record `k`. */
@@ -180,7 +84,7 @@ static void test_fork(void **state) {
         assert_int_equal(verdict.verdict, MDL_FRAUD_PROVEN);
         assert_memory_equal(verdict.culprit, log_vkey.key, MDL_KEY_BYTES);
         if (k == 3)
-            spoil_all();
+            spoil_all(400);
         /* The same checkpoint twice is no fork. */
         proof.field[MDL_FRAUD_FIRST_FIELD] = proof.field[MDL_FRAUD_SECOND_FIELD];
         verify(NULL);
@@ -190,37 +94,13 @@ static void test_fork(void **state) {
     }
 }
 
-/* The receipt of record `k` in a log of all honest records, as files of a worker. */
-static void keep_receipt(const char *folder, size_t k) {
-    char path[700], error[ERROR], note[MDL_NOTE_MAX], text[8192];
-    mdl_store s;
-    mdl_merkle_proof path_of;
-    size_t size;
-    assert_int_equal(mdl_store_open_memory(&s, error, sizeof error), MDL_OK);
-    store_fill(&s, &honest, honest.record, honest.records);
-    assert_int_equal(s.checkpoint(&s, note, &size, error, sizeof error), MDL_OK);
-    mdl_merkle_lookup lookup = mdl_store_lookup(&s);
-    assert_int_equal(mdl_merkle_prove_inclusion(k, honest.records, &lookup, &path_of), MDL_OK);
-    mdl_tlog_proof p = {.index = k, .count = path_of.count, .checkpoint = {note, size}};
-    memcpy(p.hash, path_of.hash, path_of.count * sizeof *path_of.hash);
-    mdl_text_out out = {text, sizeof text, 0};
-    mdl_tlog_proof_put(&p, &out);
-    snprintf(path, sizeof path, "%s/receipts/x", folder);
-    assert_int_equal(mdl_make_directories(path, error, sizeof error), MDL_OK);
-    snprintf(path, sizeof path, "%s/receipts/x/%zu.tlog-proof", folder, k);
-    assert_int_equal(mdl_file_write(path, text, out.size, error, sizeof error), MDL_OK);
-    snprintf(path, sizeof path, "%s/receipts/x/%zu.envelope", folder, k);
-    assert_int_equal(mdl_file_write(path, honest.record[k].bytes, honest.record[k].size, error, sizeof error), MDL_OK);
-    mdl_store_close(&s);
-}
-
 static void test_receipts(void **state) {
     (void)state;
     char worker[512], folder[512];
     size_t k = find_type(&honest, MDL_MSG_RESULT, 10), later = find_type(&honest, MDL_MSG_RESULT, k + 1);
     in_directory(worker, "worker");
-    keep_receipt(worker, k);
-    keep_receipt(worker, later);
+    keep_receipt(&honest, worker, k);
+    keep_receipt(&honest, worker, later);
     mdl_audit_source s = source_make(&honest, honest.record, honest.records);
     audit_with(&s, 0, worker, NULL);
     expect_clean(&report);
@@ -266,7 +146,7 @@ static void test_receipts(void **state) {
     verify(NULL);
     assert_int_equal(verdict.verdict, MDL_FRAUD_PROVEN);
     assert_memory_equal(verdict.culprit, log_vkey.key, MDL_KEY_BYTES);
-    spoil_all();
+    spoil_all(400);
 }
 
 /* The coordinator's own record breaks a rule: it takes the ledger to see it. */

@@ -214,46 +214,6 @@ static void test_wrong_credit(void **state) {
 
 /* ---- verdicts on who was honest ---- */
 
-/* The first joined job, its last lease, and what it signed of life 0, window 1. */
-typedef struct suspect {
-    size_t joined;
-    uint64_t lease;
-    uint32_t job, shard;
-    const fake_worker *worker;
-    uint8_t commit[MDL_DIGEST_BYTES];
-} suspect;
-
-static void find_suspect(const ledger_play *p, suspect *out) {
-    mdl_message m;
-    mdl_transcript t;
-    mdl_envelope e;
-    const uint8_t *bytes = NULL;
-    size_t size = 0;
-    out->joined = next_of(p, MDL_MSG_JOINED, 0);
-    message_at(p, out->joined, &m);
-    out->job = m.as.joined.job;
-    uint64_t result = m.as.joined.results.at[m.as.joined.results.count - 1];
-    assert_int_equal(fake_get(&world.s, m.as.joined.transcript, &bytes, &size), MDL_OK);
-    assert_int_equal(mdl_transcript_read(bytes, size, &t), MDL_OK);
-    message_at(p, result, &m);
-    out->lease = m.as.shardresult.lease;
-    out->shard = m.as.shardresult.shard;
-    assert_int_equal(mdl_envelope_decode(p->record[result].bytes, p->record[result].size, pae, &e), MDL_OK);
-    out->worker = worker_of(e.key);
-    memcpy(out->commit, mdl_transcript_commit(&t, mdl_transcript_place(&t, 0, 1), out->shard), MDL_DIGEST_BYTES);
-}
-
-static mdl_message accuse(const ledger_play *p, const suspect *s) {
-    mdl_message m;
-    message_at(p, s->joined, &m);
-    mdl_message v = {.type = MDL_MSG_SHARDVERDICT};
-    v.head = m.head;
-    v.head.seq = s->joined + 1;
-    v.as.shardverdict = (mdl_msg_shardverdict){.job = s->job, .lease = s->lease, .life = 0, .window = 1};
-    memcpy(v.as.shardverdict.right, s->commit, MDL_DIGEST_BYTES);
-    return v;
-}
-
 /* The log up to the joined job, and then this. */
 static const mdl_audit_finding *audit_accused(ledger_play *p, const suspect *s, const mdl_message *m, double sample) {
     size_t all = p->records;
@@ -268,7 +228,7 @@ static void test_wrong_verdicts(void **state) {
     ledger_play p;
     suspect s;
     view(&p);
-    find_suspect(&p, &s);
+    find_suspect(&p, 0, &s);
     uint64_t at = s.joined + 1;
     mdl_message m = accuse(&p, &s);
     /* What it signed is what the verdict says is right. */
@@ -308,7 +268,7 @@ static void test_wrong_evidence(void **state) {
     ledger_play p;
     suspect s;
     view(&p);
-    find_suspect(&p, &s);
+    find_suspect(&p, 0, &s);
     uint64_t at = s.joined + 1;
     mdl_message m = accuse(&p, &s), w = {.type = MDL_MSG_WINDOW};
     w.head = m.head;

@@ -5,7 +5,7 @@ cd "$TEST_TMPDIR"
 small_experiment small.json 4
 
 start_coordinator coordinator small.json --data run --quiet
-timeout 100 "$MODULON" worker --coordinator "$address" --key worker.key --data worker --threads 2 \
+timeout "$patience" "$MODULON" worker --coordinator "$address" --key worker.key --data worker --threads 2 \
     >worker.out 2>worker.err || fail "worker: $(tail -n 5 worker.err)"
 
 # The key is asked for; the one beside the ledger is taken only when told to, and loudly.

@@ -47,10 +47,7 @@ expect 0 "$MODULON" evolve "$TEST_TMPDIR/x.json" --out "$run" --quiet
 small_experiment "$TEST_TMPDIR/long.json" 100000
 "$MODULON" evolve "$TEST_TMPDIR/long.json" --out "$TEST_TMPDIR/busy" --threads 1 --quiet >"$TEST_TMPDIR/long.txt" 2>&1 &
 child=$!
-for _ in $(seq 100); do
-    [ -s "$TEST_TMPDIR/busy/log.jsonl" ] && break
-    sleep 0.1
-done
+wait_for test -s "$TEST_TMPDIR/busy/log.jsonl"
 expect 2 "$MODULON" evolve "$TEST_TMPDIR/long.json" --out "$TEST_TMPDIR/busy" --quiet
 says "in use"
 kill -INT "$child" || true

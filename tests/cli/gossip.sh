@@ -4,7 +4,7 @@
 cd "$TEST_TMPDIR"
 small_experiment small.json 3000
 work() { # KEY DATA OPTIONS...
-    timeout 60 "$MODULON" worker --coordinator "$address" --key "$1" --data "$2" --threads 1 "${@:3}" \
+    timeout "$patience" "$MODULON" worker --coordinator "$address" --key "$1" --data "$2" --threads 1 "${@:3}" \
         >worker.out 2>worker.err
 }
 shown() { ls "$1"/receipts/*/checkpoint; }
@@ -23,7 +23,7 @@ mkdir notes && cp "$(shown a)" notes/a && echo nonsense >notes/nonsense
     >worker.out 2>worker.err &
 listener=$!
 ours+=("$listener")
-wait_for 60 grep -q "of the same history as ours" worker.err
+wait_for grep -q "of the same history as ours" worker.err
 kill -TERM "$listener" && wait "$listener" || true
 [ -z "$(ls b/receipts/*/*.fraud 2>/dev/null)" ] || fail "an honest ledger is accused"
 [ -s "$(ls b/receipts/*/checkpoint-held)" ] || fail "nothing is held"

@@ -9,14 +9,14 @@ key() { awk '{ print $3 }' "$1"; }
     >c.out 2>&1 &
 coordinator=$!
 trap 'kill $coordinator 2>/dev/null' EXIT
-for _ in $(seq 100); do grep -q '^address' c.out && break; sleep 0.1; done
+wait_for grep -q '^address' c.out
 address=$(awk '/^address/ { print $2 }' c.out)
 "$MODULON" invite "$(key in.key)" --data c --name first --days 1 >in.invite || fail "invite"
 [ "$("$MODULON" invite nonsense --data c 2>&1 >/dev/null | grep -c 'WORKER_KEY is nonsense; allowed')" = 1 ] ||
     fail "a bad key is not named"
-timeout 60 "$MODULON" worker --coordinator "$address" --key in.key --data in --invite in.invite --threads 1 --once \
+timeout "$patience" "$MODULON" worker --coordinator "$address" --key in.key --data in --invite in.invite --threads 1 --once \
     >worker.out 2>&1 || { cat worker.out; fail "the invited worker failed"; }
 grep -q accepted worker.out || fail "nothing was accepted"
-timeout 60 "$MODULON" worker --coordinator "$address" --key out.key --data out --invite in.invite --threads 1 --once \
+timeout "$patience" "$MODULON" worker --coordinator "$address" --key out.key --data out --invite in.invite --threads 1 --once \
     >refused.out 2>&1 && fail "another key came in with it"
 grep -q "invitation" refused.out || { cat refused.out; fail "the reason is not named"; }

@@ -1,6 +1,9 @@
 # Sourced by the scripts here and by those of other folders: a small experiment, a few checks, processes of our own.
 set -euo pipefail
 : "${MODULON:?the path of the program}" "${TEST_TMPDIR:?an empty directory}"
+: "${TEST_HOST:?an address of the loopback where nobody else listens}"
+patience=120 # seconds that we wait for anything: only what fails takes as long
+[ "${MODULON_NIGHTLY:-0}" = 0 ] || patience=1800
 
 fail() {
     echo "FAILED: $*" >&2
@@ -48,10 +51,9 @@ end_ours() {
 }
 trap 'end_ours 2>/dev/null' EXIT
 
-# wait_for SECONDS COMMAND...: until it succeeds.
+# wait_for COMMAND...: until it succeeds.
 wait_for() {
-    local n=$(($1 * 20))
-    shift
+    local n=$((patience * 20))
     until "$@" >/dev/null 2>&1; do
         n=$((n - 1))
         [ "$n" -gt 0 ] || fail "waited in vain for: $*; $(tail -n 3 ./*.err)"
@@ -65,7 +67,7 @@ field() { grep -ao -m 1 "\"$1\":\"[^\"]*\"" "$2" | sed -n '1s/.*:"\(.*\)"/\1/p';
 # listens PID NAME: wait until this coordinator, which writes to NAME.out, listens. Sets address, vkey, url.
 listens() {
     ours+=("$1")
-    local n=1200
+    local n=$((patience * 20))
     until grep -q '"event":"listening"' "$2.out"; do
         kill -0 "$1" 2>/dev/null && [ "$((n -= 1))" -gt 0 ] || fail "the coordinator did not start: $(tail -n 3 "$2.err")"
         sleep 0.05
@@ -81,7 +83,7 @@ start_coordinator() {
     local name=$1
     shift
     : >"$name.out"
-    "$MODULON" coordinator --listen tcp://127.0.0.1:0 --http 127.0.0.1:0 --admission open:1 --json "$@" \
+    "$MODULON" coordinator --listen tcp://$TEST_HOST:0 --http $TEST_HOST:0 --admission open:1 --json "$@" \
         >"$name.out" 2>"$name.err" &
     pid=$!
     listens "$pid" "$name"

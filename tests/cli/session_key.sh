@@ -20,7 +20,7 @@ expect 2 "$MODULON" keygen --out x.session --session worker.sealed --experiment 
 says "--until is missing"
 start_coordinator coordinator small.json --data run --quiet
 work() { # SESSION DATA: one lease
-    timeout 60 "$MODULON" worker --coordinator "$address" --session-key "$1" --data "$2" --threads 1 --once \
+    timeout "$patience" "$MODULON" worker --coordinator "$address" --session-key "$1" --data "$2" --threads 1 --once \
         >worker.out 2>worker.err
 }
 sessions() { "$MODULON" ledger show run --json | grep -c '"action":"session"' || true; }
@@ -49,7 +49,7 @@ grep -q "was there before" worker.err worker.out || fail "no reason: $(cat worke
 expect 0 "$MODULON" keygen --session-off worker.sealed --experiment small.json --send "$url"
 work second.session w && fail "a session key that was ended"
 session third.session 100
-timeout 100 "$MODULON" worker --coordinator "$address" --session-key third.session --data w --threads 2 \
+timeout "$patience" "$MODULON" worker --coordinator "$address" --session-key third.session --data w --threads 2 \
     >worker.out 2>worker.err || fail "worker: $(tail -n 5 worker.err)"
 expect 0 "$MODULON" audit run --vkey "$vkey" --full --receipts w --quiet
 expect 0 "$MODULON" worker statement --data w --ledger run

@@ -7,7 +7,7 @@ small_experiment small.json 4
 echo "a long passphrase" | "$MODULON" keygen --out worker.key --backup worker.sealed >/dev/null
 start_coordinator coordinator small.json --data run --quiet
 work() { # KEY DATA: one lease
-    timeout 60 "$MODULON" worker --coordinator "$address" --key "$1" --data "$2" --threads 1 --once >worker.out 2>worker.err
+    timeout "$patience" "$MODULON" worker --coordinator "$address" --key "$1" --data "$2" --threads 1 --once >worker.out 2>worker.err
 }
 work worker.key w1 || fail "worker: $(tail -n 5 worker.err)"
 results() { "$MODULON" ledger show run | grep -c '  result' || true; }
@@ -64,6 +64,6 @@ expect 0 "$MODULON" revoke --data run "$(cat fourth.pub)" "laptop lost"
 work fourth.key w4 && fail "a key that the operator revoked works"
 
 # Honest workers end it; the ledger is clean.
-timeout 100 "$MODULON" worker --coordinator "$address" --key last.key --data last --threads 2 >worker.out 2>worker.err ||
+timeout "$patience" "$MODULON" worker --coordinator "$address" --key last.key --data last --threads 2 >worker.out 2>worker.err ||
     fail "worker: $(tail -n 5 worker.err)"
 expect 0 "$MODULON" audit run --vkey "$vkey" --full --quiet

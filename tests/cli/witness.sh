@@ -9,7 +9,7 @@ start_witness() { # NAME LISTEN
     "$MODULON" witness --origin-vkey run/log.vkey --listen "$2" --data "$1" --json >"$1.out" 2>>"$1.err" &
     witness=$!
     ours+=("$witness")
-    wait_for 10 test -s "$1.out"
+    wait_for test -s "$1.out"
 }
 
 # The log's key is there once the coordinator has run.
@@ -18,19 +18,19 @@ vkey=$(field vkey first.out)
 stop $pid coordinator
 cp -r run early
 
-start_witness w1 127.0.0.1:0
+start_witness w1 $TEST_HOST:0
 w1=$witness url1=$(field http w1.out) vkey1=$(field vkey w1.out)
-start_witness w2 127.0.0.1:0
+start_witness w2 $TEST_HOST:0
 w2=$witness url2=$(field http w2.out) vkey2=$(field vkey w2.out)
 
 # What is asked for wrongly.
-expect 2 "$MODULON" witness --listen 127.0.0.1:0 --data w3
+expect 2 "$MODULON" witness --listen $TEST_HOST:0 --data w3
 says "--origin-vkey is missing"
-expect 2 "$MODULON" witness --origin-vkey run/log.vkey --listen 127.0.0.1:0 --data w1
+expect 2 "$MODULON" witness --origin-vkey run/log.vkey --listen $TEST_HOST:0 --data w1
 says "another witness"
-expect 2 "$MODULON" witness --origin-vkey run/log.vkey --origin-vkey run/log.vkey --listen 127.0.0.1:0 --data w3
+expect 2 "$MODULON" witness --origin-vkey run/log.vkey --origin-vkey run/log.vkey --listen $TEST_HOST:0 --data w3
 says "named twice"
-refused=("$MODULON" coordinator --data run --listen tcp://127.0.0.1:0 --http 127.0.0.1:0 --admission open:1 --quiet)
+refused=("$MODULON" coordinator --data run --listen tcp://$TEST_HOST:0 --http $TEST_HOST:0 --admission open:1 --quiet)
 expect 2 "${refused[@]}" --witness "$url1"
 says "no witness"
 expect 2 "${refused[@]}" --witness "$url1#$vkey"
@@ -53,11 +53,11 @@ sed 's/all one/any one/' both.policy >any.policy
 
 # A fleet with both.
 start_coordinator second --data run --witness "$url1#$vkey1" --witness "$url2#$vkey2"
-timeout 100 "$MODULON" worker --coordinator "$address" --key worker.key --data worker --threads 2 \
+timeout "$patience" "$MODULON" worker --coordinator "$address" --key worker.key --data worker --threads 2 \
     >worker.out 2>worker.err || fail "worker: $(tail -n 5 worker.err)"
 sealed() { "$MODULON" audit "$url" --policy "$1" --tier quick --quiet --json >sealed.out 2>&1; }
 whole() { sealed both.policy && grep -q '"compared"' sealed.out; }
-wait_for 15 whole
+wait_for whole
 expect 0 "$MODULON" audit "$url" --policy both.policy --full --quiet --json --receipts worker
 grep -q '"tier":"full"' out.txt && grep -q '"witnesses":{"of":2,"cosigned":2' out.txt || fail "$(cat out.txt)"
 grep -q '"receipts":{"checked":[1-9]' out.txt || fail "no receipts: $(cat out.txt)"
@@ -88,13 +88,13 @@ w2=$witness
 
 # The ledger as it was before: the witness has seen more. Its checkpoint has no quorum, and required is required.
 start_coordinator third --data early --witness "$url1#$vkey1" --witness "$url2#$vkey2" --require-quorum
-wait_for 15 grep -q "old copy of the log" third.err
-wait_for 15 grep -q "0 of 2 witnesses have cosigned" third.err
+wait_for grep -q "old copy of the log" third.err
+wait_for grep -q "0 of 2 witnesses have cosigned" third.err
 expect 2 "$MODULON" audit "$url" --policy both.policy --tier quick --quiet
 # It goes on, to a fork of the log: another worker, other records.
-timeout 100 "$MODULON" worker --coordinator "$address" --key other.key --data other --threads 1 \
+timeout "$patience" "$MODULON" worker --coordinator "$address" --key other.key --data other --threads 1 \
     >worker.out 2>worker.err || fail "worker: $(tail -n 5 worker.err)"
-wait_for 30 grep -q "forked" third.err
+wait_for grep -q "forked" third.err
 stop $pid coordinator
 expect 0 "$MODULON" audit early --vkey "$vkey" --tier rules --quiet # alone it looks honest
 # Both of its sides convict it: the witnesses' checkpoint, the first worker's receipts.
@@ -111,13 +111,13 @@ ls proofs/dropped-*.fraud proofs/fork-*.fraud >/dev/null || fail "no proof of bo
 # One witness away: with K = 1 it is enough, and said; a policy that asks for both is not met.
 stop $w2 witness
 start_coordinator fourth --data run --witness "$url1#$vkey1" --witness "$url2#$vkey2" --quorum 1
-wait_for 15 sealed any.policy
-wait_for 15 grep -q "witness .*modulon-witness" fourth.err
+wait_for sealed any.policy
+wait_for grep -q "witness .*modulon-witness" fourth.err
 stop $pid coordinator
 stop $w1 witness
 
 # A damaged state is refused, not overwritten.
 state=$(ls w1/*.witness)
 sed -i 's/modulon witness v1/modulon witness v2/' "$state"
-expect 2 "$MODULON" witness --origin-vkey run/log.vkey --listen 127.0.0.1:0 --data w1
+expect 2 "$MODULON" witness --origin-vkey run/log.vkey --listen $TEST_HOST:0 --data w1
 says "made to sign a fork"

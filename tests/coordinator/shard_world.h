@@ -77,6 +77,8 @@ static uint32_t draw(stage *w, uint32_t below) {
 /* ---- the coordinator's threads: at once ---- */
 
 static mdl_shard_replay pending_replay;
+static int replays_wait;      /* no thread for it yet */
+static int the_liar_is_right; /* what it said, not what follows from the inputs, is what the job gives */
 static int has_replay;
 static struct {
     int used;
@@ -102,15 +104,31 @@ static void on_find(void *ctx, uint32_t job, const uint8_t transcript[MDL_DIGEST
            mdl_ledger_experiment(mdl_coordinator_ledger(s->logic))->network.regions * sizeof *region);
 }
 
+/* What a liar has committed to in the shard's window. */
+static const uint8_t *said_there(const stage *w, const mdl_shard_replay *r) {
+    for (uint32_t i = 0; i < w->players; i++)
+        for (uint32_t k = 0; w->p[i].lied && k < HELD_MAX; k++) {
+            const held *h = &w->p[i].held[k];
+            for (uint32_t c = 0; h->used && h->grant.job == r->job && h->grant.shard == r->shard && c < h->commits; c++)
+                if (h->commit[c].at.life == r->life && h->commit[c].at.window == r->windows - 1)
+                    return h->commit[c].digest;
+        }
+    fail_msg("no liar there");
+    return NULL;
+}
+
 static void run_threads(stage *w) {
     const mdl_ledger *l = mdl_coordinator_ledger(w->s.logic);
-    if (has_replay) {
+    if (has_replay && !replays_wait) {
         mdl_shard_replay r = pending_replay;
         has_replay = 0;
         assert_int_equal(mdl_shard_replay_run(&w->x, mdl_ledger_evolution(l), &r), MDL_OK);
+        assert_memory_equal(r.truth, r.right, MDL_DIGEST_BYTES); /* nobody was false before */
+        if (the_liar_is_right)
+            memcpy(r.truth, said_there(w, &r), sizeof r.truth);
         free(r.inputs);
         w->replays++;
-        mdl_coordinator_replayed(w->s.logic, r.job, r.life, r.shard, r.right, w->s.now_ms);
+        mdl_coordinator_replayed(w->s.logic, &r, w->s.now_ms);
     }
     if (pending_find.used) {
         const uint8_t *bytes = NULL;

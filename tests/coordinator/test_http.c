@@ -21,7 +21,7 @@
 #include "protocol/grow.h"
 #include "runtime/http_request.h"
 
-enum { BIG = 3000000, PATIENCE_MS = 10000, ROOM = BIG + 4096 };
+enum { BIG = 3000000, PATIENCE_MS = 60000, ROOM = BIG + 4096 };
 
 static const char blob[] = "blob/00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 

@@ -191,6 +191,70 @@ static void replicas_find_a_liar(void **state) {
     assert_true(again > 0);
 }
 
+/* Who says what the job gives is not convicted, whatever its inputs were: it is only sent away. Others would find such
+ * a verdict false. */
+static void the_truth_convicts_nobody(void **state) {
+    (void)state;
+    static stage w;
+    search_outcome right;
+    told found;
+    const char *json = experiment("hmn", 2, "{\"shards\":4,\"replicas\":2,\"snapshot_windows\":3}", "\"off\"");
+    run_alone(json, &right);
+    the_liar_is_right = 1;
+    for (uint32_t i = 0; i < 2; i++) {
+        stage_open(&w, json, 4, UINT64_MAX / 64, 60 + i);
+        w.p[i].lie = LIE_SUM;
+        w.p[i].lie_after = 3;
+        play(&w, 0, 0, 400000);
+        read_ledger(&w, &right, &found);
+        assert_int_equal(w.p[i].lied, 1);
+        assert_int_equal(w.replays, 1);
+        assert_int_equal(found.verdicts + found.bans, 0);
+        assert_int_equal(found.same, found.joined);
+        stage_close(&w);
+    }
+    the_liar_is_right = 0;
+    free(right.job);
+}
+
+/* With other inputs something else follows, and what the job gives stays what it is. */
+static void inputs_do_not_change_the_truth(void **state) {
+    (void)state;
+    static stage w;
+    search_outcome right;
+    const char *json = experiment("hmn", 2, "{\"shards\":4,\"replicas\":2,\"snapshot_windows\":3}", "\"off\"");
+    run_alone(json, &right);
+    stage_open(&w, json, 4, UINT64_MAX / 64, 60);
+    w.p[0].lie = LIE_SUM;
+    w.p[0].lie_after = 3;
+    replays_wait = 1;
+    for (uint32_t turns = 0; !has_replay; turns++) {
+        assert_true(turns < 400000);
+        turn(&w, 0, 0);
+    }
+    replays_wait = 0;
+    const mdl_evolution *e = mdl_ledger_evolution(mdl_coordinator_ledger(w.s.logic));
+    mdl_shard_replay r = pending_replay, other = pending_replay;
+    assert_int_equal(mdl_shard_replay_run(&w.x, e, &r), MDL_OK);
+    assert_memory_equal(r.truth, r.right, MDL_DIGEST_BYTES);
+    uint32_t changed = 0;
+    for (size_t at = 0; at < other.inputs_size;
+         at += 7) { /* a low byte of whatever: most are refused, or are no inputs */
+        other.inputs[at] ^= 1;
+        mdl_err err = mdl_shard_replay_run(&w.x, e, &other);
+        assert_true(err == MDL_OK || err == MDL_EMISMATCH);
+        if (err == MDL_OK && memcmp(other.right, r.right, sizeof r.right) != 0) {
+            assert_memory_equal(other.truth, r.truth, sizeof r.truth);
+            changed++;
+        }
+        other.inputs[at] ^= 1;
+    }
+    assert_true(changed > 0);
+    play(&w, 0, 0, 400000);
+    stage_close(&w);
+    free(right.job);
+}
+
 /* Without replicas a check plays the whole job beside its transcript, which names who was false, whether the answer
  * shows it or not. */
 static void a_check_names_a_liar(void **state) {
@@ -292,7 +356,8 @@ int main(void) {
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_cut_gives_the_same_answers), cmocka_unit_test(deaths_and_crashes_change_nothing),
-        cmocka_unit_test(replicas_find_a_liar),           cmocka_unit_test(a_check_names_a_liar),
+        cmocka_unit_test(replicas_find_a_liar),           cmocka_unit_test(the_truth_convicts_nobody),
+        cmocka_unit_test(inputs_do_not_change_the_truth), cmocka_unit_test(a_check_names_a_liar),
         cmocka_unit_test(the_next_finds_who_is_gone),     cmocka_unit_test(memory_cuts_networks),
     };
     cmocka_set_test_filter(getenv("SHARD_TEST"));

@@ -34,10 +34,10 @@ free_port() {
     fail "no free port after $try tries"
 }
 
-# wait_for FILE PATTERN: until a line of the file matches; 30 s at most.
+# wait_for FILE PATTERN: until a line of the file matches; only what fails takes two minutes.
 wait_for() {
     local try
-    for try in $(seq 300); do
+    for try in $(seq 1200); do
         if grep -q -- "$2" "$1" 2>/dev/null; then
             return 0
         fi

@@ -4,9 +4,9 @@
 cd "$TEST_TMPDIR"
 experiment small.json 80 30
 want=$(evolved small.json alone)
-coordinator ledger small.json --listen tcp://127.0.0.1:0 --admission open:8 --lease-ms 50 --once
+coordinator ledger small.json --listen tcp://$TEST_HOST:0 --admission open:8 --lease-ms 50 --once
 worker honest "$address" --throttle 3
-reaches ledger 1 60
+reaches ledger 1
 "$FLEET/hostile" "$address" >hostile.out 2>hostile.err &
 hostile=$!
 ours+=("$hostile")
@@ -19,7 +19,7 @@ wait "$hostile" || fail "hostile: $(cat hostile.err)"
 kill -CONT "$worker_pid"
 kill -TERM "$worker_pid"
 worker quick "$address"
-ends "$pid" 60
+ends "$pid"
 [ "$code" -eq 0 ] || fail "the coordinator ended with $code"
 [ "$(digest_of ledger/champion.safetensors)" = "$want" ] || fail "another champion"
 audited ledger "$vkey"

@@ -18,14 +18,14 @@ cat >crowd.json <<END
     "test_episodes": 1
 }
 END
-coordinator ledger crowd.json --listen tcp://127.0.0.1:0 --admission open:0 --lease-ms 20 --quiet
+coordinator ledger crowd.json --listen tcp://$TEST_HOST:0 --admission open:0 --lease-ms 20 --quiet
 "$FLEET/crowd" "$address" crowd.json "$stubs" "$seconds" crowd >crowd.txt 2>crowd.err || fail "$(cat crowd.err)"
 cat crowd.txt
 grep -aq '"event":"\(bug\|fatal\|equivocation\)"' ledger.out && fail "$(grep -a '"event":"\(bug\|fatal\|equ\)' ledger.out)"
 "$MODULON" status --data ledger
 grep '^VmHWM' "/proc/$pid/status" || true
 kill -TERM "$pid"
-ends "$pid" 20
+ends "$pid"
 [ "$code" -eq 0 ] || fail "the coordinator ended with $code"
 receipts_hold ledger crowd
 "$MODULON" audit ledger --vkey "$vkey" --full --quiet --json >audit.out || fail "audit: $(cat audit.out)"

@@ -22,7 +22,7 @@ fill() {
     free=$(df -k --output=avail small-disk | tail -n 1 | tr -d ' ')
     head -c $(((free > $1 ? free - $1 : 0) * 1024)) /dev/zero >small-disk/ballast 2>/dev/null || true # the ledger grows meanwhile
 }
-said() { for _ in $(seq 300); do grep -aqF "$1" small.out && return; sleep 0.1; done; fail "it never said \"$1\""; }
+said() { for _ in $(seq $((patience * 10))); do grep -aqF "$1" small.out && return; sleep 0.1; done; fail "it never said \"$1\""; }
 records() {
     local text
     text=$("$MODULON" status --data small-disk/ledger --json)
@@ -33,7 +33,7 @@ records() {
 
 start() {
     : >small.out
-    "$MODULON" coordinator small.json --data small-disk/ledger --listen "${listen:-tcp://127.0.0.1:0}" \
+    "$MODULON" coordinator small.json --data small-disk/ledger --listen "${listen:-tcp://$TEST_HOST:0}" \
         --admission open:0 --lease-ms 50 --once --json >>small.out 2>>small.err &
     pid=$!
     ours+=("$pid")
@@ -45,7 +45,7 @@ start() {
 start
 worker a "$address" --throttle 10
 worker b "$address" --throttle 10
-reaches small-disk/ledger 3 30
+reaches small-disk/ledger 3
 fill 64
 said '"event":"disk_full"'
 grep -a '"event":"disk_full"' small.out | head -n 1
@@ -59,7 +59,7 @@ echo "full with $before records durable, $receipts of them receipts"
 held=$receipts
 rm small-disk/ballast
 said '"event":"store"'
-reaches small-disk/ledger 12 30
+reaches small-disk/ledger 12
 
 # Full again, and killed. Started on the full disk it may refuse; with room it goes on.
 : >small.out
@@ -77,7 +77,7 @@ wait "$pid" 2>/dev/null || true
 rm -f small-disk/ballast
 start
 worker c "$address"
-ends "$pid" 90
+ends "$pid"
 [ "$code" -eq 0 ] || fail "the coordinator ended with $code: $(tail -n 3 small.err)"
 got=$(digest_of small-disk/ledger/champion.safetensors)
 [ "$got" = "$want" ] || fail "champion $got, alone $want"

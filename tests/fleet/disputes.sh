@@ -6,12 +6,12 @@
 cd "$TEST_TMPDIR"
 experiment small.json 6 20
 sed -i 's|^    "test_episodes"|    "verification": {"floor_ppm": 1000000, "plant_ppm": 0, "probation": 0, "selected": 0, "dispute": 1},\n    "test_episodes"|' small.json
-coordinator ledger small.json --listen tcp://127.0.0.1:0 --admission open:0 --lease-ms 3000 --once
+coordinator ledger small.json --listen tcp://$TEST_HOST:0 --admission open:0 --lease-ms 3000 --once
 worker slow "$address" --throttle 50
 worker steady "$address" --throttle 50
 "$FLEET/crowd" "$address" small.json 2 60 liars 2 >liars.txt 2>liars.err || fail "liars: $(cat liars.err)"
 [ "$(grep -c '^banned ' liars.txt)" -eq 2 ] || fail "not both were banned: $(cat liars.txt)"
-ends "$pid" 60
+ends "$pid"
 [ "$code" -eq 0 ] || fail "the coordinator ended with $code"
 judged=$(grep -ac '"event":"judgement"' ledger.out) || fail "no judgement: $(grep -a dispute ledger.out)"
 code=0

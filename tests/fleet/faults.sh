@@ -4,8 +4,8 @@
 # is the same bytes, nothing acknowledged is lost, nobody is taken for a liar.
 . tests/fleet/lib.bash
 cd "$TEST_TMPDIR"
-patience=30 generations=12
-[ "$long" = 1 ] && patience=600 generations=60
+unhelped_s=30 generations=12
+[ "$long" = 1 ] && unhelped_s=600 generations=60
 seed=${FLEET_SEED:-1}
 experiment small.json $generations 40
 want=$(evolved small.json alone)
@@ -28,13 +28,13 @@ for fault in "${faults[@]}"; do
     "$FLEET/proxy" "${url##*:}" "${fault%-tls}" $seed >$fault.proxy &
     proxy_pid[$fault]=$!
     ours+=($!)
-    for _ in $(seq 100); do [ -s $fault.proxy ] && break || sleep 0.05; done
+    wait_for test -s $fault.proxy
     for i in 1 2; do
         worker $fault-$i "$scheme://127.0.0.1:$(sed -n 's/^port //p' $fault.proxy)#${address#*#}" --throttle 20 \
             "${dial[@]}"
     done
 done
-for ((i = 0; i < patience * 10; i++)); do
+for ((i = 0; i < unhelped_s * 10; i++)); do
     running=0
     for fault in "${faults[@]}"; do kill -0 "${coordinator_pid[$fault]}" 2>/dev/null && running=1; done
     [ $running = 1 ] || break
@@ -48,7 +48,7 @@ for fault in "${faults[@]}"; do
         [[ $fault == *-tls ]] && dial=(--tls-ca ours.pem)
         worker $fault-helper "${home[$fault]}" "${dial[@]}"
     fi
-    ends "${coordinator_pid[$fault]}" 60
+    ends "${coordinator_pid[$fault]}"
     [ "$code" -eq 0 ] || fail "$fault: the coordinator ended with $code"
     kill -TERM "${proxy_pid[$fault]}"
     wait "${proxy_pid[$fault]}" || true

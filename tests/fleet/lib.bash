@@ -55,14 +55,14 @@ worker() {
     ours+=("$worker_pid")
 }
 
-# ends PID SECONDS: wait for a process; its exit status is `code`.
+# ends PID: wait for a process; its exit status is `code`.
 ends() {
     local i
-    for ((i = 0; i < $2 * 20; i++)); do
+    for ((i = 0; i < patience * 20; i++)); do
         kill -0 "$1" 2>/dev/null || break
         sleep 0.05
     done
-    kill -0 "$1" 2>/dev/null && fail "process $1 has not ended after $2 s"
+    kill -0 "$1" 2>/dev/null && fail "process $1 has not ended after $patience s"
     code=0
     wait "$1" || code=$?
 }
@@ -83,14 +83,14 @@ certificate() {
         fail "openssl: $(cat openssl.err)"
 }
 
-# reaches NAME GENERATION SECONDS
+# reaches NAME GENERATION
 reaches() {
     local i
-    for ((i = 0; i < $3 * 10; i++)); do
+    for ((i = 0; i < patience * 10; i++)); do
         [ "$(generation "$1" 2>/dev/null || echo -1)" -ge "$2" ] && return
         sleep 0.1
     done
-    fail "generation $2 was not reached within $3 s: $("$MODULON" status --data "$1" 2>&1)"
+    fail "generation $2 was not reached within $patience s: $("$MODULON" status --data "$1" 2>&1)"
 }
 
 # audited DIR VKEY: all of it, every result computed again.

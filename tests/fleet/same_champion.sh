@@ -19,7 +19,7 @@ for workers in 1 2 4; do
     done
 done
 for i in "${!pids[@]}"; do
-    ends "${pids[i]}" 100
+    ends "${pids[i]}"
     [ "$code" -eq 0 ] || fail "${names[i]} ended with $code: $(tail -n 3 "${names[i]}.out")"
     grep -q '"ok":true' "${names[i]}.out" || fail "${names[i]}: no clean audit"
     got=$(digest_of "${names[i]}/ledger/champion.safetensors")
@@ -32,26 +32,26 @@ generations=24
 [ "$long" = 1 ] && generations=200
 experiment longer.json $generations 60
 want=$(evolved longer.json longer-alone)
-coordinator ledger longer.json --listen tcp://127.0.0.1:0 --admission open:0 --lease-ms 50 --once
+coordinator ledger longer.json --listen tcp://$TEST_HOST:0 --admission open:0 --lease-ms 50 --once
 throttle=12
 worker a "$address" --throttle $throttle
 a=$worker_pid
 worker b "$address" --throttle $throttle
 b=$worker_pid
-reaches ledger $((generations / 6)) 60
+reaches ledger $((generations / 6))
 kill -9 "$a"
 worker c "$address" --throttle $throttle
-reaches ledger $((generations / 3)) 60
+reaches ledger $((generations / 3))
 kill -TERM "$b"
-ends "$b" 10
+ends "$b"
 [ "$code" -eq 0 ] || fail "a worker asked to leave ended with $code"
 worker d "$address" --throttle $throttle
 worker a "$address" --throttle $throttle # again, with the key that died
 a=$worker_pid
-reaches ledger $((generations / 2)) 60
+reaches ledger $((generations / 2))
 kill -STOP "$a" # it does not answer, and nobody knows why
 worker e "$address"
-ends "$pid" 120
+ends "$pid"
 [ "$code" -eq 0 ] || fail "the coordinator ended with $code"
 kill -CONT "$a"
 got=$(digest_of ledger/champion.safetensors)

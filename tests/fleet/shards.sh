@@ -9,7 +9,7 @@ cd "$TEST_TMPDIR"
 # play NAME FILE WORKERS SECONDS WANT
 play() {
     local i
-    coordinator "$1" "$2" --listen tcp://127.0.0.1:0 --admission open:0 --once --quiet
+    coordinator "$1" "$2" --listen tcp://$TEST_HOST:0 --admission open:0 --once --quiet
     for ((i = 0; i < $3; i++)); do worker "$1-w$i" "$address"; done
     ends "$pid" "$4"
     [ "$code" -eq 0 ] || fail "$1: the coordinator ended with $code: $(tail -n 3 "$1.err")"

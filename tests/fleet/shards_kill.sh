@@ -10,7 +10,7 @@ RANDOM=${FLEET_SEED:-20261122}
 generations=$((2 * kills)) population=4 trials=40 states=8 neurons=40
 sharded long.json hmn 4 4
 want=$(evolved long.json alone)
-coordinator ledger long.json --listen tcp://127.0.0.1:0 --admission open:0 --once --quiet
+coordinator ledger long.json --listen tcp://$TEST_HOST:0 --admission open:0 --once --quiet
 listen=$url
 for w in 0 1 2; do
     worker w$w "$address" --throttle 10
@@ -54,7 +54,7 @@ for _ in $(seq $((60 + 10 * kills))); do
     count
     sleep 0.5
 done
-ends "$pid" 60
+ends "$pid"
 [ "$code" -eq 0 ] || fail "the coordinator ended with $code: $(tail -n 3 ledger.err)"
 [ "$(digest_of ledger/champion.safetensors)" = "$want" ] || fail "another champion"
 joined ledger

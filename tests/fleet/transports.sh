@@ -8,14 +8,14 @@ id=$(sha256sum small.json | cut -d' ' -f1)
 
 # finish NAME: the coordinator ends by itself, with the right champion and a clean audit.
 finish() {
-    ends "$pid" 60
+    ends "$pid"
     [ "$code" -eq 0 ] || fail "$1: the coordinator ended with $code"
     [ "$(digest_of "$1/champion.safetensors")" = "$want" ] || fail "$1: another champion"
     audited "$1" "$vkey"
 }
 # turned_away NAME REASON: the worker that was just started ends with status 3 and this reason.
 turned_away() {
-    ends "$worker_pid" 20
+    ends "$worker_pid"
     [ "$code" -eq 3 ] || fail "$1 ended with $code, not 3"
     logged "$1" "$2" || fail "$1 was not told \"$2\""
 }
@@ -90,11 +90,11 @@ finish invited
 experiment longer.json 60 40
 coordinator banned longer.json --listen tcp://127.0.0.1:0 --admission open:0
 worker rogue "$address" --throttle 2
-reaches banned 1 30
+reaches banned 1
 "$MODULON" ban --data banned "$(key_of rogue.key)" "a test" >/dev/null || fail "ban"
 turned_away rogue 'this key is banned'
 worker rogue "$address"
 turned_away rogue 'this key is banned'
 kill -TERM "$pid"
-ends "$pid" 10
+ends "$pid"
 echo "ticket, list, invitation, ban: each as it should be"

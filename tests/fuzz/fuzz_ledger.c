@@ -23,6 +23,7 @@
 #include "protocol/reason.h"
 #include "protocol/scan.h"
 #include "protocol/unit.h"
+#include "tests/fuzz/known_experiments.h"
 #include "tests/fuzz/ledger_image.h"
 #include "tests/fuzz/signatures.h"
 #include "tests/fuzz/spoil.h"
@@ -595,8 +596,10 @@ static const uint32_t invited[SIGNERS][2] = {{0, 0}, {0, 2}, {3, 3}, {1, 2}};
 
 static void prepare_fixed(void) {
     MDL_ASSERT(sodium_init() >= 0);
-    for (uint32_t i = 0; i < 2; i++)
+    for (uint32_t i = 0; i < 2; i++) {
         crypto_hash_sha256(fixed.id[i], (const uint8_t *)experiment[i], strlen(experiment[i]));
+        know_experiment(experiment[i]);
+    }
     for (uint8_t i = 0; i < SIGNERS; i++) {
         uint8_t seed[MDL_SEED_BYTES] = {i};
         crypto_sign_seed_keypair(fixed.key[i], fixed.secret[i], seed);

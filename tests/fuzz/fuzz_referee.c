@@ -6,7 +6,7 @@
  * transcript, three bytes each: place u16, XOR.
  *   Nobody is found wrong before it is over, somebody is then; the honest side only after it was silent or spoilt.
  *   The transcript, played again, comes to the same end; changed, it is refused somewhere, or it is another one that
- *   comes to an end. */
+ *   comes to an end. Where it ends in a step, its moves lead to that step without the answers, too. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,6 +220,23 @@ static mdl_err replay(const mdl_job_result *answer, const uint8_t *bytes, size_t
     return err;
 }
 
+/* As a fraud proof has it: without answers. `of`: what the same bytes came to with them; NULL: they are others. */
+static void lead(const uint8_t *bytes, size_t size, const mdl_referee *of) {
+    mdl_referee r;
+    const uint8_t *state;
+    size_t state_size;
+    mdl_case last;
+    mdl_judged judged;
+    mdl_referee_begin(&r, NULL, &it.job, JOB, NULL, NULL);
+    if (mdl_referee_lead(&r, bytes, size, &state, &state_size) == MDL_OK) {
+        mdl_referee_case(&r, &last);
+        mdl_err err = mdl_case_judge(&last, it.life, state, state_size, &judged);
+        for (uint32_t i = 0; of && i < MDL_DISPUTE_SIDES; i++)
+            MDL_ASSERT(err == MDL_OK && (judged.wrong >> i & 1) == (of->fault[i] != MDL_FAULT_NONE));
+    }
+    mdl_referee_end(&r);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static log first, again;
     static play p;
@@ -243,11 +260,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     MDL_ASSERT((err == MDL_OK) == (p.r.stage == MDL_REFEREE_OVER));
     MDL_ASSERT(again.size == first.size && s.stage == p.r.stage && s.which == p.r.which);
     MDL_ASSERT(memcmp(s.fault, p.r.fault, sizeof s.fault) == 0);
+    lead(first.at, first.size, &p.r);
     mdl_referee_end(&p.r);
     if (p.left >= 3 && first.size > 0) {
         for (; p.left >= 3; p.left -= 3, p.at += 3)
             first.at[(p.at[0] | (size_t)p.at[1] << 8) % first.size] ^= p.at[2];
         replay(answer, first.at, first.size, &again, &s);
+        lead(first.at, first.size, NULL);
     }
     return 0;
 }

@@ -16,10 +16,14 @@ static void spoiling(mdl_worker *w, const mdl_moment *at, uint64_t token, mdl_er
 #undef mdl_worker_reply
 
 #include "core/assert.h"
+#include "tests/fuzz/known_experiments.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { STEPS_MAX = 24, LEASES_KNOWN = SCRIPTED_LEAVES - 1 };
+
+/* Without verification, and with it. */
+static const char *const documents[2] = {SCRIPTED_DOCUMENT("\"off\""), SCRIPTED_DOCUMENT("{}")};
 
 static struct {
     input in;
@@ -28,7 +32,6 @@ static struct {
     int other;  /* the last answer is not what the script said */
     int honest; /* so far */
     uint32_t receipts;
-    struct mdl_worker_scratch *scratch;
 } it;
 
 /* Another frame of the same message; returns its size, or 0: it cannot be encoded. */
@@ -197,21 +200,20 @@ static void step(scripted *s) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size == 0)
         return 0;
-    if (!it.scratch) {
+    if (!scripted_scratch) {
         MDL_ASSERT(sodium_init() >= 0);
-        it.scratch = mdl_worker_scratch_new();
-        MDL_ASSERT(it.scratch);
+        scripted_scratch = mdl_worker_scratch_new();
+        MDL_ASSERT(scripted_scratch);
+        know_experiment(documents[0]);
+        know_experiment(documents[1]);
     }
     scripted *s = &it.s;
     it.in = (input){data + 1, size - 1};
     it.spoil = 0;
     it.honest = 1;
     it.receipts = 0;
-    scripted_document = data[0] & 1 ? SCRIPTED_DOCUMENT("{}") : SCRIPTED_DOCUMENT("\"off\"");
+    scripted_document = documents[data[0] & 1];
     scripted_open(s, 1 + data[0] / 2 % 2);
-    mdl_worker_free(s->w); /* again, with memory that is kept */
-    s->config.scratch = it.scratch;
-    scripted_worker(s);
     scripted_start(s);
     for (uint32_t i = 0; i < STEPS_MAX && it.in.left > 0 && !s->stopped; i++)
         step(s);

@@ -33,28 +33,28 @@ start() { # NAME COMMAND...
     shift
     "$@" >"$name.out" 2>"$name.err" &
     pids+=($!)
-    for _ in $(seq 100); do [ -s "$name.out" ] && return || sleep 0.1; done
-    fail "$name does not start: $(cat "$name.err")"
+    wait_for test -s "$name.out"
 }
-coordinate=("$MODULON" coordinator --data run --listen tcp://127.0.0.1:0 --http 127.0.0.1:0 --admission open:1 --json)
+coordinate=("$MODULON" coordinator --data run --listen tcp://$TEST_HOST:0 --http $TEST_HOST:0 --admission open:1 --json)
 start first "${coordinate[@]}" small.json
 kill "${pids[0]}" && wait "${pids[0]}" || fail "the coordinator ended badly: $(cat first.err)"
 for name in one two; do
-    start $name "$MODULON" witness --origin-vkey run/log.vkey --listen 127.0.0.1:0 --data $name --json
+    start $name "$MODULON" witness --origin-vkey run/log.vkey --listen $TEST_HOST:0 --data $name --json
 done
 start second "${coordinate[@]}" --witness "$(field one.out http)#$(field one.out vkey)" \
     --witness "$(field two.out http)#$(field two.out vkey)" --require-quorum
 address=$(sed -n 's/.*"addresses":\["\([^"]*\)".*/\1/p' second.out | head -n 1)
-timeout 100 "$MODULON" worker --coordinator "$address" --key worker.key --data worker --threads 2 \
+timeout "$patience" "$MODULON" worker --coordinator "$address" --key worker.key --data worker --threads 2 \
     >worker.out 2>worker.err || fail "worker: $(tail -n 5 worker.err)"
 url=$(field second.out http)
 vkeys=$(cat run/log.vkey),$(field one.out vkey),$(field two.out vkey)
 printf 'log %s\nwitness one %s\nwitness two %s\ngroup both all one two\nquorum both\n' ${vkeys//,/ } >both.policy
 # Until the last checkpoint is cosigned.
-for _ in $(seq 100); do
-    "$MODULON" audit "$url" --policy both.policy --tier rules --quiet --json >audit.out 2>&1 || true
-    grep -q '"ended":true' audit.out && break || sleep 0.2
-done
+cosigned() {
+    "$MODULON" audit "$url" --policy both.policy --tier rules --quiet --json >audit.out 2>&1
+    grep -q '"ended":true' audit.out
+}
+wait_for cosigned
 "$MODULON" ledger checkpoint run >kept.txt
 "$MODULON" ledger proof run 0 --out zero.tlog-proof >/dev/null
 "$MODULON" ledger proof run 20 --out twenty.tlog-proof >/dev/null

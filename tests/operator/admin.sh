@@ -41,8 +41,8 @@ worker good "$address"
 good=$worker_pid
 worker bad "$address"
 bad=$worker_pid
-wait_for 20 at_least run workers 2
-wait_for 30 at_least run generation 3 # the first validation: there is a champion
+wait_for at_least run workers 2
+wait_for at_least run generation 3 # the first validation: there is a champion
 good_key=$(sed -n 's/^modulon: worker \([0-9a-f]\{64\}\),.*/\1/p' good.err)
 bad_key=$(sed -n 's/^modulon: worker \([0-9a-f]\{64\}\),.*/\1/p' bad.err)
 expect 0 "$MODULON" workers --data run
@@ -57,8 +57,8 @@ expect 0 "$MODULON" pause --data run "moving house"
 in_state run paused || fail "it is not paused"
 expect 2 "$MODULON" pause --data run
 says "so already"
-wait_for 20 is run jobs_leased 0
-wait_for 10 grep -q "the coordinator is paused" good.err
+wait_for is run jobs_leased 0
+wait_for grep -q "the coordinator is paused" good.err
 # What it had begun to check itself is still written down; then nothing comes.
 quiet() {
     at_least run jobs_leased 0
@@ -68,13 +68,13 @@ quiet() {
     at_least run jobs_leased 0
     [ "$(field records status.run)" = "$records" ]
 }
-wait_for 20 quiet # or records came while it was paused
+wait_for quiet # or records came while it was paused
 kill -0 $good && kill -0 $bad || fail "a worker left because of a pause"
 expect 0 "$MODULON" champion --data run
 [ "$(cat out.txt)" = run/champion.safetensors ] || fail "champion: $(cat out.txt)"
 expect 0 "$MODULON" export --check run/champion.safetensors
 expect 0 "$MODULON" resume --data run
-wait_for 20 at_least run jobs_leased 1
+wait_for at_least run jobs_leased 1
 
 # ---- ban: its leases are taken back, its results refused; it stops and says why ----
 holds_lease() { "$MODULON" workers --data run --json | grep -q "\"key\":\"$bad_key\"[^}]*\"leases\":[1-9]"; }
@@ -86,10 +86,10 @@ caught() {
     kill -CONT $bad
     return 1
 }
-wait_for 20 caught
+wait_for caught
 expect 0 "$MODULON" ban --data run "$bad_key" "wrong results"
 kill -CONT $bad
-ends $bad 10 3
+ends $bad 3
 grep -q "refused: this key is banned" bad.err || fail "the banned worker says: $(tail -n 3 bad.err)"
 expect 2 "$MODULON" ban --data run "$bad_key"
 says "so already"
@@ -97,7 +97,7 @@ is run banned 1 || fail "nobody is banned"
 expect 0 "$MODULON" workers --data run
 grep -q "^${bad_key:0:16} .* banned " out.txt || fail "not shown as banned"
 worker bad "$address"
-ends "$worker_pid" 10 3 # nor may it come again
+ends "$worker_pid" 3 # nor may it come again
 expect 0 "$MODULON" ledger show run --json
 grep '"type":"admin"' out.txt | grep "\"action\":\"ban\".*\"wrong results\"" >/dev/null || fail "no record of the ban"
 banned_at=$(grep '"action":"ban"' out.txt | grep -o '"index":[0-9]*' | cut -d: -f2)
@@ -111,9 +111,9 @@ grep -q "expire .*the operator or a ban took the lease back" out.txt || fail "it
 expect 0 "$MODULON" unban --data run "$bad_key" "it was the memory"
 worker bad "$address"
 bad=$worker_pid
-ends $good 120 0
-ends $bad 10 0
-ends "$pid" 10 0
+ends $good 0
+ends $bad 0
+ends "$pid" 0
 [ ! -e run/admin.sock ] || fail "admin.sock is left"
 [ "$(digest_of run/champion.safetensors)" = "$(evolved x.json)" ] || fail "another champion"
 expect 0 "$MODULON" audit run --vkey "$vkey" --sample 0.2 --quiet

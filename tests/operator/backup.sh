@@ -8,10 +8,10 @@ coordinator home x.json --lease-ms 100
 first_key=$vkey
 worker a "$address" --throttle 40
 a=$worker_pid
-wait_for 30 at_least home generation 3
+wait_for at_least home generation 3
 expect 0 "$MODULON" coordinator backup --data home --to busy # for later
 expect 0 "$MODULON" pause --data home "moving house"
-wait_for 20 is home jobs_leased 0
+wait_for is home jobs_leased 0
 expect 0 "$MODULON" coordinator backup --data home --to moved
 grep -q "moved is a copy of home" out.txt || fail "it says: $(cat out.txt)"
 for key in coordinator.key log.key; do
@@ -26,22 +26,22 @@ expect 2 "$MODULON" coordinator backup --data home
 expect 2 "$MODULON" coordinator backup --data nowhere --to x
 [ ! -e x/coordinator.key ] || fail "keys of nothing were copied"
 
-expect 2 timeout 60 "$MODULON" coordinator --data moved --listen tcp://127.0.0.1:0
+expect 2 timeout "$patience" "$MODULON" coordinator --data moved --listen tcp://$TEST_HOST:0
 says "the log would fork"
 says "--take-over"
 cmp moved.checkpoint <("$MODULON" ledger checkpoint moved) || fail "a refused start has changed the copy"
 kill "$pid"
-ends "$pid" 2 0
+ends "$pid" 0
 kill "$a"
-ends "$a" 2 0
-coordinator moved x.json --take-over --http 127.0.0.1:0 --admission open:0
+ends "$a" 0
+coordinator moved x.json --take-over --http $TEST_HOST:0 --admission open:0
 [ "$vkey" = "$first_key" ] || fail "another log"
 in_state moved paused || fail "the pause was forgotten"
 expect 0 "$MODULON" resume --data moved
 worker a "$address"
-wait_for 60 in_state moved ended
-ends "$worker_pid" 10 0
-wait_for 5 test -s moved/champion.safetensors
+wait_for in_state moved ended
+ends "$worker_pid" 0
+wait_for test -s moved/champion.safetensors
 [ "$(digest_of moved/champion.safetensors)" = "$champion" ] || fail "another champion"
 expect 0 "$MODULON" audit moved --vkey "$first_key" --checkpoint moved.checkpoint --sample 0.2 --quiet
 expect 0 "$MODULON" ledger checkpoint home
@@ -49,10 +49,10 @@ cp out.txt home.checkpoint
 expect 0 "$MODULON" audit "$url" --vkey "$first_key" --checkpoint home.checkpoint --sample 0 --quiet
 expect 0 "$MODULON" worker statement --data a --ledger moved
 kill "$pid"
-ends "$pid" 2 0
+ends "$pid" 0
 coordinator moved x.json # once taken over it is an original
 kill "$pid"
-ends "$pid" 2 0
+ends "$pid" 0
 
 # ---- a copy of a busy one is sound; going on from it after the original went on forks the log, and it shows ----
 expect 0 "$MODULON" audit busy --vkey "$first_key" --sample 0.2 --quiet
@@ -62,11 +62,11 @@ expect 0 "$MODULON" audit moved --vkey "$first_key" --checkpoint busy.checkpoint
 expect 1 "$MODULON" audit busy --vkey "$first_key" --checkpoint home.checkpoint --sample 0 --quiet
 coordinator busy x.json --take-over --lease-ms 100
 worker b "$address"
-wait_for 60 in_state busy ended
-ends "$worker_pid" 10 0
-wait_for 5 test -s busy/champion.safetensors
+wait_for in_state busy ended
+ends "$worker_pid" 0
+wait_for test -s busy/champion.safetensors
 kill "$pid"
-ends "$pid" 2 0
+ends "$pid" 0
 [ "$(digest_of busy/champion.safetensors)" = "$champion" ] || fail "another champion"
 expect 0 "$MODULON" audit busy --vkey "$first_key" --checkpoint busy.checkpoint --sample 0 --quiet
 expect 1 "$MODULON" audit busy --vkey "$first_key" --checkpoint home.checkpoint --sample 0 --quiet

@@ -24,9 +24,9 @@ coordinator run short.json --once
 worker a "$address"
 first=$worker_pid
 worker b "$address"
-ends "$first" 20 0
-ends "$worker_pid" 20 0
-ends "$pid" 20 0
+ends "$first" 0
+ends "$worker_pid" 0
+ends "$pid" 0
 expect 0 "$MODULON" ledger show run --json
 [ "$(number generations plan.json)" -eq 6 ] || fail "not 6 generations"
 jobs=$(grep '"type":"close"' out.txt | grep -o '"jobs":[0-9]*' | cut -d: -f2 | awk '{ n += $1 } END { print n }')

@@ -2,32 +2,29 @@
 source tests/operator/lib.bash
 command -v curl >/dev/null || exit 77
 experiment x.json 30 150
-coordinator run x.json --http 127.0.0.1:0 --lease-ms 200
+coordinator run x.json --http $TEST_HOST:0 --lease-ms 200
 get() { curl -sS --max-time 10 -o "$2" -w '%{http_code}' "$url/$1"; }
 
 # ---- before any work: no page says more than is known ----
 [ "$(get '' page.html)" = 200 ] || fail "no page"
 grep -q "No generation is closed yet" page.html || fail "$(cat page.html)"
 grep -q "<td>time left</td><td>unknown</td>" page.html || fail "time left is known before it began"
+expect 0 "$MODULON" audit "$url" --vkey "$vkey" --quiet # of the experiment alone
 
 # ---- while it runs ----
 worker a "$address" --throttle 50
-wait_for 20 at_least run generation 3
+wait_for at_least run generation 3
 expect 0 "$MODULON" audit "$url" --vkey "$vkey" --sample 0.1 --quiet --json
 grep -q '"ok":true' out.txt && grep -q '"ended":false' out.txt || fail "audit while running: $(cat out.txt)"
 time_known() { get '' page.html >/dev/null && grep -Eq "<td>time left</td><td>[0-9]+ (min|h|d) [0-9]+ (s|min|h)</td>" page.html; }
-wait_for 15 time_known
-left=$(sed -n 's/.*<td>time left<\/td><td>\([0-9]*\) min \([0-9]*\) s<.*/\1 \2/p' page.html | awk '{ print 60 * $1 + $2 }')
-began=$(date +%s)
+wait_for time_known
 [ "$(get status.json status.json)" = 200 ] && grep -q '"state":"running"' status.json || fail "status.json"
 python3 -c 'import json, sys; s = json.load(open("status.json")); assert s["experiment"] == "small" and s["vkey"] == sys.argv[1]' "$vkey"
 expect 0 "$MODULON" pause --data run
 get '' page.html >/dev/null
 grep -q "<p>paused, generation" page.html && grep -q "<td>time left</td><td>unknown</td>" page.html || fail "not paused on the page"
 expect 0 "$MODULON" resume --data run
-ends "$worker_pid" 60 0
-took=$(($(date +%s) - began))
-[ "$left" -le $((4 * took + 10)) ] && [ $((4 * left + 10)) -ge "$took" ] || fail "$left s were left, it took $took"
+ends "$worker_pid" 0
 
 # ---- finished, and still there ----
 expect 0 "$MODULON" audit "$url" --vkey "$vkey" --full --quiet --json
@@ -91,4 +88,4 @@ code=$(curl -sS --max-time 10 -X POST -d x -o /dev/null -w '%{http_code}' "$url/
 [ "$code" = 404 ] || [ "$code" = 405 ] || fail "POST was taken: $code"
 [ "$(curl -sS --max-time 10 "$url/checkpoint")" = "$("$MODULON" ledger checkpoint run)" ] || fail "another checkpoint"
 kill "$pid"
-ends "$pid" 2 0
+ends "$pid" 0

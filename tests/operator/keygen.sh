@@ -63,6 +63,6 @@ expect 0 "$MODULON" keygen --out d.key --backup d.sealed < <(echo "a longer one"
 experiment x.json 2
 coordinator run x.json --once
 worker new "$address"
-ends "$worker_pid" 20 0
+ends "$worker_pid" 0
 grep -q "modulon: worker $key, key in new.key" new.err || fail "the worker has another key: $(cat new.err)"
-ends "$pid" 20 0
+ends "$pid" 0

@@ -13,7 +13,7 @@ coordinator() {
     local name=$1 file=$2
     shift 2
     : >"$name.out"
-    "$MODULON" coordinator "$file" --data "$name" --json --quiet --listen tcp://127.0.0.1:0 --admission open:0 \
+    "$MODULON" coordinator "$file" --data "$name" --json --quiet --listen tcp://$TEST_HOST:0 --admission open:0 \
         "$@" >"$name.out" 2>>"$name.err" &
     pid=$!
     listens "$pid" "$name"
@@ -31,12 +31,12 @@ worker() {
 
 gone() { ! kill -0 "$1"; }
 
-# ends PID SECONDS STATUS: it ends within that time, with that status.
+# ends PID STATUS: it ends, with that status.
 ends() {
     local code=0
-    wait_for "$2" gone "$1"
+    wait_for gone "$1"
     wait "$1" || code=$?
-    [ "$code" -eq "$3" ] || fail "process $1 ended with $code, not $3; $(tail -n 3 ./*.err)"
+    [ "$code" -eq "$2" ] || fail "process $1 ended with $code, not $2; $(tail -n 3 ./*.err)"
 }
 
 number() { grep -ao "\"$1\":\"\?[-0-9.e+]*" "$2" | sed -n 1p | cut -d: -f2 | tr -d '"'; } # the same; 64-bit ones are texts

@@ -202,6 +202,49 @@ static void random_answers_lose(void **state) {
     free(honest.state);
 }
 
+/* A trace that was not run: true at its ends and at every `known`th point, blends of its neighbours between them. */
+static void blended_traces_lose(void **state) {
+    (void)state;
+    enum { WINDOWS = 4000 };
+    chain honest = {0};
+    mdl_stream rng = {.key = 10};
+    run(&honest, WINDOWS, UINT32_MAX);
+    uint32_t agreed = 0;
+    for (uint32_t trial = 0; trial < 300; trial++) {
+        mdl_dispute d;
+        uint32_t known = trial == 0 ? WINDOWS : 2 + mdl_draw_below(&rng, 1000), side = trial % 2;
+        mdl_dispute_begin(&d, WINDOWS, WINDOWS);
+        while (d.stage == MDL_DISPUTE_ASK) {
+            uint8_t digest[2][MDL_DISPUTE_POINTS][32];
+            uint32_t count = d.count;
+            for (uint32_t i = 0; i < count; i++) {
+                uint32_t point = d.point[i], from = point / known * known, to = from + known;
+                uint8_t a[32], b[32];
+                say(&honest, point, digest[1 - side][i]);
+                memcpy(digest[side][i], digest[1 - side][i], 32);
+                if (point == from || point == WINDOWS)
+                    continue;
+                say(&honest, from, a);
+                say(&honest, to < WINDOWS ? to : WINDOWS, b);
+                for (uint32_t k = 0; k < 32; k++)
+                    digest[side][i][k] = (uint8_t)((a[k] * (to - point) + b[k] * (point - from)) / known);
+            }
+            for (uint32_t s = 0; s < 2; s++)
+                assert_int_equal(mdl_dispute_answer(&d, s, (const uint8_t(*)[32])digest[s], count), MDL_OK);
+        }
+        if (d.stage == MDL_DISPUTE_SAME) { /* only true points were asked for: the agreed end decides */
+            assert_int_equal(d.rounds, 1);
+            agreed++;
+            continue;
+        }
+        uint8_t truth[32];
+        say(&honest, d.hi, truth);
+        assert_int_equal(mdl_dispute_judge(&d, truth), 1u << side);
+    }
+    assert_true(agreed < 10);
+    free(honest.state);
+}
+
 static void moves_out_of_place_are_refused(void **state) {
     (void)state;
     mdl_dispute d;
@@ -460,6 +503,7 @@ int main(void) {
         cmocka_unit_test(lives_of_another_length),
         cmocka_unit_test(both_may_be_wrong),
         cmocka_unit_test(random_answers_lose),
+        cmocka_unit_test(blended_traces_lose),
         cmocka_unit_test(moves_out_of_place_are_refused),
         cmocka_unit_test(a_window_of_a_network_decides),
         cmocka_unit_test(the_end_decides_where_all_points_agree),

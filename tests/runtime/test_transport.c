@@ -1,6 +1,8 @@
 /* Calls, news and failures over every kind of address, on the loopback alone. */
 #include "tests/support/transport_peer.h"
 
+#include <sys/resource.h>
+
 static void test_tcp(void **state) {
     (void)state;
     exercise("tcp://127.0.0.1:0", NULL, NULL, NULL, "127.0.0.1:");
@@ -87,8 +89,8 @@ static void test_absent_server(void **state) {
     (void)state;
     peer p;
     peer_init(&p);
-    assert_int_equal(serve(&p, "tcp://127.0.0.1:0", NULL, 0), MDL_OK);
-    char address[MDL_URL_MAX];
+    char any[64], address[MDL_URL_MAX];
+    assert_int_equal(serve(&p, own_address(any, "tcp", ""), NULL, 0), MDL_OK);
     snprintf(address, sizeof address, "%s", mdl_server_url(p.server, 0));
     close_server(&p);
 
@@ -275,6 +277,57 @@ static void test_garbage(void **state) {
     peer_close(&p);
 }
 
+/* Sockets that say nothing, half of them not even a whole greeting: others are served beside them. The long version has
+ * ten thousand, and waits until all are cut off. */
+static void test_idle_sockets(void **state) {
+    (void)state;
+    static int fd[10000];
+    const char *nightly = getenv("MODULON_NIGHTLY");
+    const int all = nightly && *nightly == '1';
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const struct rlimit before = limit;
+    limit.rlim_cur = limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    size_t most = all ? sizeof fd / sizeof fd[0] : 300, room = limit.rlim_max > 400 ? (limit.rlim_max - 200) / 2 : 100;
+    const size_t count = room < most ? room : most; /* both ends are in this process */
+    peer p;
+    peer_init(&p);
+    assert_int_equal(serve(&p, "tcp://127.0.0.1:0", NULL, 0), MDL_OK);
+    for (size_t i = 0; i < count; i++) {
+        fd[i] = connect_raw(mdl_server_url(p.server, 0));
+        if (i % 2 == 0) {
+            assert_int_equal(send(fd[i], "\0SP", 3, MSG_NOSIGNAL), 3);
+        }
+        if (i % 64 == 0) {
+            run_ms(&p, 1); /* so that the server takes them in */
+        }
+    }
+    assert_int_equal(dial(&p, mdl_server_url(p.server, 0), NULL, 4), MDL_OK);
+    for (uint64_t token = 1; token <= 8; token++) {
+        assert_int_equal(call_text(&p, token, "fine", PATIENCE_MS), MDL_OK);
+        UNTIL(&p, p.replies == token);
+    }
+    assert_int_equal(p.failures, 0);
+    for (size_t i = 0; all && i < count; i++) {
+        uint8_t rest[16]; /* the server's greeting */
+        ssize_t got;
+        while ((got = recv(fd[i], rest, sizeof rest, MSG_DONTWAIT)) != 0) {
+            if (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+                break;
+            }
+            if (got < 0) {
+                run_ms(&p, 5);
+            }
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        close(fd[i]);
+    }
+    peer_close(&p);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 static void test_peers_max(void **state) {
     (void)state;
     peer p, q;
@@ -374,6 +427,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_breaking),
         cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_idle_sockets),
         cmocka_unit_test(test_peers_max),
         cmocka_unit_test(test_open_errors),
         cmocka_unit_test(test_half_open),

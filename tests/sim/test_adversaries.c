@@ -125,6 +125,24 @@ static void test_canary(void **state) {
     assert_int_equal(slipped, 4);
 }
 
+/* Planted jobs: who answers otherwise than the coordinator did is banned (the watch sees to that), and has not come to
+ * be trusted by them. */
+static void test_planted(void **state) {
+    static const uint32_t kinds[] = {MDL_SIM_RANDOM, MDL_SIM_RING, MDL_SIM_COPIER, MDL_SIM_YESMAN};
+    (void)state;
+    for (uint32_t i = 0; i < 4; i++) {
+        mdl_sim_plan p = plan_of(400 + i, kinds[i]);
+        p.plant_ppm = 500000;
+        p.probation = 3;
+        mdl_sim_report r = run_clean(&p);
+        const mdl_sim_kind *k = &r.kind[kinds[i]];
+        assert_true(k->wrong > 0 && k->banned > 0);
+        if (kinds[i] != MDL_SIM_YESMAN) { /* nothing of its own was ever right */
+            assert_int_equal(k->paid, 0);
+        }
+    }
+}
+
 /* With the workers' nonces in the draws fleets that crash, lose and lie come through all the same, and what is drawn is
  * drawn at the floor's rate. */
 static void test_shared(void **state) {
@@ -179,8 +197,8 @@ static void test_disputes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_kind), cmocka_unit_test(test_draws),  cmocka_unit_test(test_shared),
-        cmocka_unit_test(test_disputes),  cmocka_unit_test(test_canary),
+        cmocka_unit_test(test_each_kind), cmocka_unit_test(test_planted),  cmocka_unit_test(test_draws),
+        cmocka_unit_test(test_shared),    cmocka_unit_test(test_disputes), cmocka_unit_test(test_canary),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

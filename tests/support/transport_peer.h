@@ -63,6 +63,14 @@ typedef struct peer {
 
 static char directory[256];
 
+/* SCHEME://HOST:PORTPATH on a host of the loopback that no other process uses: what listens there can stop and listen
+ * on the same port again. On 127.0.0.1 anybody's outgoing connection could have taken it. */
+static inline const char *own_address(char address[64], const char *scheme, const char *path) {
+    unsigned pid = (unsigned)getpid();
+    snprintf(address, 64, "%s://127.%u.%u.%u:0%s", scheme, 64 + pid / 65536 % 64, pid / 256 % 256, pid % 256, path);
+    return address;
+}
+
 static inline void on_call(void *ctx, mdl_call *call, const uint8_t *bytes, size_t size, const char *name) {
     peer *p = ctx;
     p->calls++;
@@ -221,10 +229,10 @@ static inline const mdl_tls_files *tls_for(const char *address, int server) {
 
 /* Every kind of address, one after the other; NULL at the end. */
 static inline const char *each_address(size_t i) {
-    static char ipc[300];
+    static char ipc[300], tcp[64], tls[64], ws[64], root[64];
     snprintf(ipc, sizeof ipc, "ipc://%s/socket", directory);
-    const char *const all[] = {"tcp://127.0.0.1:0", ipc, "tls+tcp://127.0.0.1:0", "ws://127.0.0.1:0/modulon",
-                               "ws://127.0.0.1:0"};
+    const char *const all[] = {own_address(tcp, "tcp", ""), ipc, own_address(tls, "tls+tcp", ""),
+                               own_address(ws, "ws", "/modulon"), own_address(root, "ws", "")};
     return i < sizeof all / sizeof all[0] ? all[i] : NULL;
 }
 

@@ -26,18 +26,18 @@
 
 /* Of the whole program: a test that changes it changes it back. */
 static const char *scripted_document = SCRIPTED_DOCUMENT("\"off\"");
+static struct mdl_worker_scratch *scripted_scratch; /* of all workers; NULL: each has its own */
 
 enum { SCRIPTED_LEAVES = 64, SCRIPTED_CALLS = 64, SCRIPTED_JOBS = 8, SCRIPTED_KEPT = 32 };
 
 typedef struct scripted_call {
     uint32_t place;
     uint64_t token;
-    mdl_message m;
-    uint8_t envelope[MDL_ENVELOPE_BYTES_MAX], pae[MDL_PAE_BYTES_MAX];
+    mdl_message m; /* parts of it stand in what follows */
     uint64_t list[MDL_LIST_MAX];
-    size_t size;
-    uint8_t *blob; /* NULL: none */
-    size_t blob_size;
+    const uint8_t *envelope, *blob; /* NULL: none */
+    size_t size, blob_size;
+    uint8_t bytes[]; /* the envelope, what is signed of it, the blob */
 } scripted_call;
 
 typedef struct scripted_kept {
@@ -60,6 +60,7 @@ typedef struct scripted {
     uint8_t document[MDL_DIGEST_BYTES], experiment[32];
     uint8_t *history; /* fitnesses of closed generations */
     size_t history_size, generation_at[8];
+    uint8_t state_at[8][MDL_DIGEST_BYTES];
     uint32_t history_step; /* generations of one reply */
     int64_t fitness[SCRIPTED_JOBS];
     int has[SCRIPTED_JOBS];
@@ -111,21 +112,20 @@ static inline void scripted_on_call(void *ctx, uint32_t place, uint64_t token, c
     assert_false(s->stopped);
     assert_true(timeout_ms > 0);
     assert_true(s->calls < SCRIPTED_CALLS);
-    scripted_call *c = malloc(sizeof *c);
-    assert_non_null(c);
     assert_int_equal(mdl_frame_decode(bytes, size, &frame), MDL_OK);
-    c->blob = NULL;
+    scripted_call *c = malloc(sizeof *c + 2 * frame.envelope_size + frame.blob_size);
+    assert_non_null(c);
+    uint8_t *pae = c->bytes + frame.envelope_size, *blob = pae + frame.envelope_size;
+    memcpy(c->bytes, frame.envelope, frame.envelope_size);
+    if (frame.blob_size > 0)
+        memcpy(blob, frame.blob, frame.blob_size);
+    c->envelope = c->bytes;
+    c->size = frame.envelope_size;
+    c->blob = frame.blob_size > 0 ? blob : NULL;
     c->blob_size = frame.blob_size;
-    if (frame.blob_size > 0) {
-        c->blob = malloc(frame.blob_size);
-        assert_non_null(c->blob);
-        memcpy(c->blob, frame.blob, frame.blob_size);
-    }
     c->place = place;
     c->token = token;
-    c->size = frame.envelope_size;
-    memcpy(c->envelope, frame.envelope, frame.envelope_size);
-    assert_int_equal(mdl_envelope_decode(c->envelope, c->size, c->pae, &e), MDL_OK);
+    assert_int_equal(mdl_envelope_decode(c->envelope, c->size, pae, &e), MDL_OK);
     assert_int_equal(mdl_envelope_verify(&e), MDL_OK);
     assert_memory_equal(e.key, s->config.key, MDL_KEY_BYTES);
     memset(&c->m, 0, sizeof c->m);
@@ -144,7 +144,6 @@ static inline void scripted_on_leave(void *ctx, uint32_t place) {
     s->left[place]++;
     for (uint32_t i = 0; i < s->calls;) {
         if (s->call[i]->place == place) {
-            free(s->call[i]->blob);
             free(s->call[i]);
             memmove(&s->call[i], &s->call[i + 1], (--s->calls - i) * sizeof s->call[0]);
         } else {
@@ -290,6 +289,7 @@ static inline void scripted_model(scripted *s) {
     char error[300];
     s->model = mdl_model_new((const uint8_t *)scripted_document, strlen(scripted_document), error, sizeof error);
     assert_non_null(s->model);
+    mdl_state_digest(s->model->evolution, s->state_at[0]);
 }
 
 static inline void scripted_worker(scripted *s) {
@@ -310,6 +310,7 @@ static inline void scripted_open(scripted *s, uint32_t places) {
     scripted_keys(2, log_key, s->log_secret);
     assert_int_equal(mdl_vkey_make(mdl_text_of("test.example/log"), MDL_NOTE_TYPE_ED25519, log_key, &s->vkey), MDL_OK);
     scripted_keys(3, s->config.key, s->config.secret);
+    s->config.scratch = scripted_scratch;
     s->config.places = places;
     s->config.threads = 2;
     snprintf(s->config.program, sizeof s->config.program, "test 1");
@@ -328,10 +329,8 @@ static inline void scripted_close(scripted *s) {
     mdl_worker_free(s->w);
     mdl_model_free(s->model);
     free(s->history);
-    for (uint32_t i = 0; i < s->calls; i++) {
-        free(s->call[i]->blob);
+    for (uint32_t i = 0; i < s->calls; i++)
         free(s->call[i]);
-    }
     for (uint32_t i = 0; i < s->kept_count; i++)
         free(s->kept[i].envelope);
 }
@@ -387,7 +386,6 @@ static inline void scripted_reply(scripted *s, scripted_call *c, const uint8_t *
     scripted_take(s, c);
     mdl_moment at = scripted_moment(s);
     uint64_t token = c->token;
-    free(c->blob);
     free(c);
     mdl_worker_reply(s->w, &at, token, bytes ? MDL_OK : MDL_EIO, bytes, size);
 }
@@ -433,7 +431,7 @@ static inline void scripted_welcome_of(scripted *s, mdl_message *m) {
     memcpy(m->as.welcome.worker, s->config.key, MDL_KEY_BYTES);
     m->as.welcome.version = MDL_PROTOCOL_VERSION;
     m->as.welcome.generation = mdl_model_generation(s->model);
-    mdl_state_digest(s->model->evolution, m->as.welcome.state);
+    memcpy(m->as.welcome.state, s->state_at[mdl_model_generation(s->model)], MDL_DIGEST_BYTES);
     memcpy(m->as.welcome.document, s->document, MDL_DIGEST_BYTES);
     m->as.welcome.lease_ms = 2000;
     snprintf(m->as.welcome.origin, sizeof m->as.welcome.origin, "test.example/log");
@@ -586,6 +584,7 @@ static inline void scripted_advance(scripted *s, int64_t fill) {
     s->generation_at[g + 1] = s->history_size;
     const uint8_t *from = s->history + s->generation_at[g];
     assert_int_equal(mdl_model_follow(s->model, from, s->history_size - s->generation_at[g], g + 1), MDL_OK);
+    mdl_state_digest(s->model->evolution, s->state_at[g + 1]);
     memset(s->has, 0, sizeof s->has);
     s->granted = 0;
 }
@@ -597,7 +596,7 @@ static inline void scripted_news(scripted *s) {
     m.type = MDL_MSG_NEWS;
     memcpy(m.head.experiment, s->experiment, 32);
     m.as.news.generation = mdl_model_generation(s->model);
-    mdl_state_digest(s->model->evolution, m.as.news.state);
+    memcpy(m.as.news.state, s->state_at[m.as.news.generation], MDL_DIGEST_BYTES);
     m.as.news.workers = 1;
     size_t size = scripted_seal(s->secret, &m, NULL, 0, &bytes);
     mdl_moment at = scripted_moment(s);
@@ -613,11 +612,7 @@ static inline void scripted_history_of(scripted *s, const scripted_call *c, mdl_
     m->type = MDL_MSG_HISTORY;
     m->as.history.from = from;
     m->as.history.to = to;
-    char error[100];
-    mdl_model *then = mdl_model_new((const uint8_t *)scripted_document, strlen(scripted_document), error, sizeof error);
-    assert_int_equal(mdl_model_follow(then, s->history, s->generation_at[to], to), MDL_OK);
-    mdl_state_digest(then->evolution, m->as.history.state);
-    mdl_model_free(then);
+    memcpy(m->as.history.state, s->state_at[to], MDL_DIGEST_BYTES);
     *blob = s->history + s->generation_at[from];
     *size = s->generation_at[to] - s->generation_at[from];
     mdl_digest_of(*blob, *size, m->as.history.blob);
