@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "coordinator/admin_request.h"
 #include "coordinator/shell_internal.h"
 #include "core/assert.h"
 
@@ -33,7 +34,7 @@ typedef struct visitor {
     uv_write_t write;
     int handles, waiting, gone; /* waiting: for a record to be durable */
     size_t used;
-    char line[MDL_ADMIN_LINE_MAX + 1];
+    char line[MDL_ADMIN_LINE_MAX];
     char *answer;
 } visitor;
 
@@ -239,24 +240,11 @@ static void on_durable(void *ctx) {
     answer(v, print_and_delete(o));
 }
 
-static void act(visitor *v, const char *action, const cJSON *request) {
+static void act(visitor *v, const mdl_admin_request *r) {
     mdl_shell *shell = v->admin->shell;
-    const cJSON *key = cJSON_GetObjectItemCaseSensitive(request, "key");
-    const cJSON *reason = cJSON_GetObjectItemCaseSensitive(request, "reason");
-    uint8_t target[MDL_KEY_BYTES];
     char error[256];
-    int has_key = cJSON_IsString(key) && mdl_unhex(key->valuestring, target, sizeof target) == MDL_OK;
-    if (key && !has_key) {
-        answer(v, refusal("a key is 64 hexadecimal digits"));
-        return;
-    }
-    if (!has_key && strcmp(action, "pause") != 0 && strcmp(action, "resume") != 0) {
-        answer(v, refusal("whose key?"));
-        return;
-    }
-    mdl_err err = mdl_coordinator_admin(mdl_shell_logic(shell), action, has_key ? target : NULL,
-                                        cJSON_IsString(reason) ? reason->valuestring : "", mdl_shell_now_ms(), error,
-                                        sizeof error);
+    mdl_err err = mdl_coordinator_admin(mdl_shell_logic(shell), r->action, r->has_key ? r->key : NULL, r->reason,
+                                        mdl_shell_now_ms(), error, sizeof error);
     if (err != MDL_OK) {
         answer(v, refusal(error));
         return;
@@ -268,22 +256,20 @@ static void act(visitor *v, const char *action, const cJSON *request) {
     }
 }
 
-static void serve(visitor *v) {
-    cJSON *request = cJSON_Parse(v->line);
-    const cJSON *what = cJSON_GetObjectItemCaseSensitive(request, "do");
-    const char *action = cJSON_IsString(what) ? what->valuestring : "";
-    if (strcmp(action, "status") == 0) {
+static void serve(visitor *v, size_t size) {
+    mdl_admin_request r;
+    const char *why = mdl_admin_request_parse(v->line, size, &r);
+    if (why) {
+        answer(v, refusal(why));
+    } else if (strcmp(r.action, "status") == 0) {
         answer(v, mdl_admin_status(v->admin->shell));
-    } else if (strcmp(action, "workers") == 0) {
+    } else if (strcmp(r.action, "workers") == 0) {
         answer(v, list_workers(v->admin->shell));
-    } else if (strcmp(action, "export") == 0) {
+    } else if (strcmp(r.action, "export") == 0) {
         answer(v, export_now(v->admin->shell));
-    } else if (*action) {
-        act(v, action, request);
     } else {
-        answer(v, refusal("one JSON object with the key \"do\", please"));
+        act(v, &r);
     }
-    cJSON_Delete(request);
 }
 
 static void on_room(uv_handle_t *handle, size_t wanted, uv_buf_t *buffer) {
@@ -302,12 +288,10 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer) {
         return;
     }
     v->used += (size_t)size;
-    v->line[v->used] = 0;
-    char *end = strchr(v->line, '\n');
+    const char *end = memchr(v->line, '\n', v->used);
     if (end) {
-        *end = 0;
         uv_read_stop(stream);
-        serve(v);
+        serve(v, (size_t)(end - v->line));
     } else if (v->used == MDL_ADMIN_LINE_MAX) {
         answer(v, refusal("the line is too long"));
     }

@@ -1,5 +1,5 @@
 /* Sharded jobs: what the files of the coordinator's logic that run them share.
- * logic_shard.c: calls and the end of a job; logic_shard_plan.c: cuts, leases,
+ * logic_shard.c: calls; logic_shard_join.c: the end of a job; logic_shard_plan.c: cuts, leases,
  * late shards; logic_shard_share.c: fair shares; logic_shard_judge.c: disputes and false answers. Not for others. */
 #ifndef MDL_COORDINATOR_LOGIC_SHARD_H
 #define MDL_COORDINATOR_LOGIC_SHARD_H
@@ -62,6 +62,10 @@ void mdl_stage_end(mdl_coordinator *c, mdl_stage *s, uint64_t lease, mdl_reason 
 void mdl_stage_abandon(mdl_coordinator *c, mdl_stage *s, mdl_reason reason, uint64_t now_ms);
 /* Answer what can be answered. */
 void mdl_stage_wake(mdl_coordinator *c, mdl_stage *s, uint64_t now_ms);
+/* The job is joined, or given up: `s` and those behind it are others now. */
+void mdl_stage_close(mdl_coordinator *c, mdl_stage *s);
+
+/* ---- logic_shard_join.c ---- */
 /* Write what a job's shards add up to, if all are there. */
 void mdl_stage_join(mdl_coordinator *c, mdl_stage *s, uint64_t now_ms);
 

@@ -14,7 +14,7 @@
 #include "runtime/file.h"
 #include "runtime/memory.h"
 
-enum { HEAD = 8 + 32 + 8 + 8 };
+enum { HEAD = 8 + 32 + 8 + 8, SECONDS_MAX = 1000000000 /* of a generation */ };
 static const char magic[8] = "MDLRUN1";
 
 /* ---- state.bin ---- */
@@ -97,13 +97,13 @@ static mdl_err load_state(mdl_runner *r, char *error, size_t error_size) {
 
 /* ---- log.jsonl ---- */
 
-static double line_seconds(const char *line, size_t size, uint32_t generation) {
+double mdl_runner_line_seconds(const char *line, size_t size, uint32_t generation) {
     cJSON *json = cJSON_ParseWithLength(line, size);
     const cJSON *g = cJSON_GetObjectItemCaseSensitive(json, "generation");
     const cJSON *s = cJSON_GetObjectItemCaseSensitive(json, "seconds");
     double seconds = cJSON_IsNumber(g) && g->valuedouble == generation && cJSON_IsNumber(s) ? s->valuedouble : -1;
     cJSON_Delete(json);
-    return seconds;
+    return seconds >= 0 && seconds <= SECONDS_MAX ? seconds : -1; /* 1e999 is infinite */
 }
 
 /* Cut what was logged after the state was saved, and go on behind it. */
@@ -135,7 +135,7 @@ static mdl_err cut_log(mdl_runner *r, char *error, size_t error_size) {
     uint32_t lines = 0;
     while (lines < r->resumed) {
         ssize_t got = getline(&line, &capacity, r->log);
-        double seconds = got > 0 && line[got - 1] == '\n' ? line_seconds(line, (size_t)got, lines) : -1;
+        double seconds = got > 0 && line[got - 1] == '\n' ? mdl_runner_line_seconds(line, (size_t)got, lines) : -1;
         if (seconds < 0)
             break;
         r->seconds += seconds;

@@ -74,6 +74,9 @@ mdl_err mdl_runner_go(mdl_runner *r, uint32_t stop_after, const volatile sig_ato
                       mdl_run_end *end, char *error, size_t error_size);
 void mdl_runner_close(mdl_runner *r);
 
+/* The seconds that a line of log.jsonl gives for this generation: 0..1e9; -1: it is no such line. */
+double mdl_runner_line_seconds(const char *line, size_t size, uint32_t generation);
+
 /* directory "/" name, as a new string; NULL when out of memory. */
 char *mdl_path_join(const char *directory, const char *name);
 

@@ -126,6 +126,14 @@ static mdl_err take_log(mdl_statement *s, const char *text, size_t size) {
     return MDL_OK;
 }
 
+mdl_err mdl_statement_parse(mdl_statement *s, const char *log, size_t size) {
+    memset(s, 0, sizeof *s);
+    mdl_err err = take_log(s, log, size);
+    if (err == MDL_OK)
+        drop_repeats(s);
+    return err;
+}
+
 /* ---- proofs ---- */
 
 static int read_small(const char *path, size_t limit, uint8_t **bytes, size_t *size) {
@@ -204,14 +212,13 @@ mdl_err mdl_statement_read(mdl_statement *s, const char *data, char *error, size
         return MDL_OK;
     if (err != MDL_OK)
         return err;
-    err = take_log(s, (const char *)bytes, size);
+    err = mdl_statement_parse(s, (const char *)bytes, size);
     free(bytes);
     if (err != MDL_OK) {
         snprintf(error, error_size, "out of memory");
         mdl_statement_close(s);
         return err;
     }
-    drop_repeats(s);
     for (size_t i = 0; i < s->count; i++)
         prove(&s->line[i], data);
     return MDL_OK;

@@ -39,6 +39,9 @@ typedef struct mdl_statement {
     size_t damaged; /* lines of log.jsonl that could not be read: cut by a crash */
 } mdl_statement;
 
+/* The log alone, receipts/log.jsonl: nothing is proved yet. Lines that are none are counted. MDL_OK or MDL_ENOMEM;
+ * close() it either way. */
+mdl_err mdl_statement_parse(mdl_statement *s, const char *log, size_t size);
 /* Read what the worker kept and verify every proof. A directory without a log is
  * an empty statement. MDL_OK, MDL_EIO, MDL_ESIZE, MDL_ENOMEM with a sentence. */
 mdl_err mdl_statement_read(mdl_statement *s, const char *data, char *error, size_t error_size);

@@ -1,5 +1,10 @@
-/* Calls longer than 64 KiB at the shell: who may say them, and who is told why not, or cut off. */
+/* The shell before its logic. Calls longer than 64 KiB: who may say them, and who is told why not, or cut off. A flood:
+ * what it costs, and whom. */
+#include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "coordinator/shell_internal.h"
@@ -23,6 +28,7 @@ typedef struct hall {
     mdl_reason reason;
 } hall;
 
+static double burst;          /* messages that the next hall takes of an address in a row; 0: as usual */
 static const char *directory; /* of this run */
 static uint8_t *content;
 
@@ -85,6 +91,8 @@ static void open_hall(hall *h) {
                                      .listen = listen,
                                      .listen_count = 1,
                                      .quiet = 1,
+                                     .peer_burst = burst,
+                                     .peer_rate = burst > 0 ? 1e-6 : 0,
                                      .log = on_log,
                                      .failed = on_failed,
                                      .ctx = h};
@@ -233,6 +241,91 @@ static void longer_than_any(void **state) {
     close_hall(&h);
 }
 
+/* ---- a flood ---- */
+
+enum { BURST = 300, FLOOD = 50000, FLOOD_SIZE = 4096 };
+
+/* From another address of this machine, greeted as a client; -1: it has none. */
+static int connect_from(const char *address, const char *url) {
+    struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(fd >= 0);
+    inet_pton(AF_INET, address, &from.sin_addr);
+    inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
+    to.sin_port = htons((uint16_t)strtoul(strrchr(url, ':') + 1, NULL, 10));
+    if (bind(fd, (const struct sockaddr *)&from, sizeof from) != 0) {
+        close(fd);
+        return -1;
+    }
+    assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
+    assert_int_equal(send(fd, "\0SP\0\0\x30\0\0", 8, MSG_NOSIGNAL), 8);
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    return fd;
+}
+
+/* A ping of the honest worker whose signature is not its own, as bytes of a connection. */
+static size_t bad_call(hall *h, uint8_t out[FLOOD_SIZE]) {
+    mdl_message m = fake_message(MDL_MSG_PING);
+    size_t size;
+    fake_seal(&h->w, &m);
+    uint8_t *sig = h->w.last.at;
+    while (memcmp(sig, "\"sig\":\"", 7) != 0)
+        sig++;
+    sig[20] = sig[20] == 'A' ? 'B' : 'A';
+    const mdl_frame f = {h->w.last.at, h->w.last.size, NULL, 0};
+    memset(out, 0, 12);
+    assert_int_equal(mdl_frame_encode(&f, out + 12, FLOOD_SIZE - 12, &size), MDL_OK);
+    out[6] = (uint8_t)((size + 4) >> 8);
+    out[7] = (uint8_t)(size + 4);
+    out[8] = 0x80; /* the first and last request */
+    return size + 12;
+}
+
+/* Fifty thousand calls with a bad signature from one address cost as many signatures as it has tokens. Others, and the
+ * worker whose name it uses, are answered all the while. */
+static void a_flood_costs_its_tokens(void **state) {
+    (void)state;
+    hall h;
+    mdl_shell_info info;
+    uint8_t call[FLOOD_SIZE], ignored[4096];
+    burst = BURST;
+    open_hall(&h);
+    burst = 0;
+    greet(&h);
+    size_t size = bad_call(&h, call), sent = 0, at = 0;
+    h.w.seq--; /* it has not said that */
+    int fd = connect_from("127.0.0.2", mdl_shell_url(h.shell, 0));
+    if (fd < 0) {
+        close_hall(&h);
+        skip(); /* one address is all that this machine has */
+    }
+    uint32_t pings = 0;
+    while (sent < FLOOD) {
+        ssize_t n = send(fd, call + at, size - at, MSG_NOSIGNAL);
+        if (n < 0) {
+            assert_true(errno == EAGAIN || errno == EWOULDBLOCK);
+            uv_run(&h.loop, UV_RUN_NOWAIT);
+            while (recv(fd, ignored, sizeof ignored, 0) > 0) {
+            }
+        } else {
+            at += (size_t)n;
+            sent += at == size;
+            at = at == size ? 0 : at;
+        }
+        if (at == 0 && sent == (pings + 1) * (FLOOD / 20)) {
+            expect_peace(&h);
+            pings++;
+        }
+    }
+    UNTIL(&h, (mdl_shell_inform(h.shell, &info), info.calls >= FLOOD + pings));
+    assert_int_equal(pings, 20);
+    assert_true(info.bad_signatures > 0 && info.bad_signatures <= BURST);
+    assert_true(info.dropped >= FLOOD - BURST);
+    expect_peace(&h);
+    close(fd);
+    close_hall(&h);
+}
+
 static int begin(void **state) {
     static char path[300];
     const char *root = getenv("TMPDIR");
@@ -256,6 +349,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(long_calls_are_judged, begin, end),
         cmocka_unit_test_setup_teardown(longer_than_any, begin, end),
+        cmocka_unit_test_setup_teardown(a_flood_costs_its_tokens, begin, end),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     free(content);

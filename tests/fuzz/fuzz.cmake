@@ -31,6 +31,9 @@ foreach(source ${fuzz_sources})
     if(stem STREQUAL "fuzz_worker") # its coordinator is that of the worker's tests
         target_link_libraries(${program} PRIVATE modulon_worker PkgConfig::CMOCKA)
     endif()
+    if(stem STREQUAL "fuzz_lines")
+        target_link_libraries(${program} PRIVATE modulon_worker)
+    endif()
     if(stem STREQUAL "fuzz_files") # two of its readers belong to the program
         target_sources(${program} PRIVATE cli/inputs.c cli/session_file.c)
         target_link_libraries(${program} PRIVATE m)
