@@ -1,6 +1,6 @@
 #!/bin/bash
 # Every goal for speed in one table: measured ratio, range, floor, met or missed.
-#   bench/goals.sh [PIECE...]     hmn256 hmn4096 neuraxon kernel unit threads workers coordinator (all, about six minutes)
+#   bench/goals.sh [PIECE...]     hmn256 hmn4096 neuraxon kernel unit threads workers coordinator (all, about seven minutes)
 # Each piece takes less than two minutes. With KEEP=FILE what is measured is added to FILE, and the table is of all
 # that FILE holds: so pieces can be run one at a time, when the machine is quiet. `bench/goals.sh table` only prints.
 # Environment: MODULON (build/release/modulon), PROTOCOL_BENCH (beside it), ROUNDS (5), and bench/peers/run.sh's.
