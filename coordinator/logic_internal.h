@@ -44,6 +44,7 @@ typedef struct mdl_lease_slot {
     uint64_t id;
     uint32_t worker, first, count;
     uint64_t granted_ms, work_ms, expected_ms, deadline_ms; /* work: itself; expected: with those before it */
+    uint64_t lives;                                         /* of its jobs; 0: not known, it is from before a start */
     uint64_t copy;                                          /* the lease that has its jobs too, where copied */
     uint8_t open, orphan, copied;
 } mdl_lease_slot;

@@ -2,7 +2,12 @@
  * section 7.3. */
 #include "coordinator/logic_internal.h"
 
-enum { COPY_MS_MIN = 500 /* no lease is copied earlier */ };
+enum {
+    COPY_MS_MIN = 500, /* no lease is copied earlier                                         */
+    SLOW_MS = 30000,   /* nor one that is not late, to somebody who is much faster           */
+    SLOW_FACTOR = 4,   /* who would have had it so many times by now                         */
+    LOOK_AGAIN_MS = 5  /* all are looked at again, where some are late and not for this asker */
+};
 
 mdl_lease_slot *mdl_work_slot(const mdl_coordinator *c, uint64_t id) {
     /* Numbers of a generation's leases are consecutive. */
@@ -36,6 +41,19 @@ static int has_copy(const mdl_coordinator *c, const mdl_lease_slot *s) {
     return copy && (copy->open || mdl_ledger_lease_find(c->ledger, s->copy)->state != MDL_LEASE_EXPIRED);
 }
 
+/* Whether it takes too long for this worker to wait: it is late, and who asks is not so slow that it would be late with
+ * the copy too; or its holder is slow, and who asks would have done it long ago. */
+static int is_late_for(const mdl_coordinator *c, uint32_t worker, const mdl_lease_slot *s, uint64_t now_ms) {
+    const mdl_peer *p = &c->peer[worker];
+    uint64_t age_ms = now_ms - s->granted_ms;
+    double takes_ms = p->lives > 0 && s->lives > 0 ? (double)p->queued_ms + (double)s->lives / p->lives : 0;
+    if (now_ms >= mdl_work_late_at(s)) {
+        return takes_ms <= 2 * (double)age_ms;
+    }
+    return takes_ms > 0 && age_ms >= SLOW_MS && SLOW_FACTOR * takes_ms <= (double)age_ms &&
+           (double)age_ms + takes_ms < (double)s->expected_ms;
+}
+
 mdl_lease_slot *mdl_work_find_late(mdl_coordinator *c, uint32_t worker, uint64_t now_ms) {
     uint64_t first_ms = UINT64_MAX;
     if (now_ms < c->late_ms) {
@@ -46,14 +64,16 @@ mdl_lease_slot *mdl_work_find_late(mdl_coordinator *c, uint32_t worker, uint64_t
         if (!s->open || has_copy(c, s)) {
             continue;
         }
-        uint64_t at_ms = mdl_work_late_at(s);
+        uint64_t at_ms = mdl_work_late_at(s), slow_ms = s->granted_ms + SLOW_MS;
+        at_ms = at_ms < slow_ms ? at_ms : slow_ms;
         if (now_ms >= at_ms) {
             if (mdl_work_is_done(c, s)) {
                 continue; /* until a verdict */
             }
-            if ((s->worker != worker || s->orphan) && may_copy(c, worker, s)) {
+            if ((s->worker != worker || s->orphan) && is_late_for(c, worker, s, now_ms) && may_copy(c, worker, s)) {
                 return s;
             }
+            at_ms = now_ms + LOOK_AGAIN_MS;
         }
         first_ms = at_ms < first_ms ? at_ms : first_ms;
     }

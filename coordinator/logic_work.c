@@ -172,6 +172,7 @@ static int write_lease(mdl_coordinator *c, const mdl_asked *a, uint32_t first, u
         c->failed = 1;
         return 0;
     }
+    s->lives = lives;
     *deadline_ms = s->deadline_ms - a->now_ms;
     return 1;
 }
@@ -491,6 +492,7 @@ void mdl_work_expire(mdl_coordinator *c, uint32_t at, mdl_reason reason) {
     if (s->open) {
         settle(c, s);
     }
+    c->late_ms = 0; /* it may have been a copy */
     c->expired++;
 }
 
