@@ -40,12 +40,12 @@ VEC vf activities(const float *before, const uint32_t *index) {
 /* What is the same for all synapses of a completion, in registers: nothing that the
  * loops store can be one of these. */
 typedef struct rule {
+    vf decay_e, rate, decay_fast, consolidate, relax, set_point, most;
+    vf meta_relax, meta_change, serotonin, zero;
     const float *row, *before; /* the line at the completed step and at the one before */
     const uint32_t *index, *flags;
     float *e, *fast, *slow, *w, *meta;
     const float *w0, *meta0, *post, *trace;
-    vf decay_e, rate, decay_fast, consolidate, relax, set_point, most;
-    vf meta_relax, meta_change, serotonin, zero;
     float depression;
     int fast_on, meta_on, metaplastic;
 } rule;
