@@ -45,10 +45,11 @@ static inline void read_proof(const char *folder, const char *kind) {
     parse();
 }
 
-/* One byte of the file at a time, `places` of them and one at least in each field, or all: never proven. */
+/* One byte of the file at a time, `places` of them and one at least in each field, nightly 5,000: never proven. */
 static inline void spoil_all(size_t places) {
     const char *nightly = getenv("MODULON_NIGHTLY");
-    size_t step = nightly || proof_size <= places ? 1 : proof_size / places, begun = 0;
+    places = nightly && places < 5000 ? 5000 : places;
+    size_t step = proof_size <= places ? 1 : proof_size / places, begun = 0;
     for (size_t at = 0; at < proof_size; at++) {
         uint8_t was = proof_bytes[at];
         size_t column = at - begun;

@@ -74,6 +74,7 @@ static mdl_message work_out(scene *c, const mdl_msg_grant *g, int lie) {
     mdl_message m = fake_compute(e, c->life, c->genome, g, c->fitness);
     if (lie) {
         mdl_job_result job[MDL_UNIT_JOBS_MAX];
+        memset(job, 0, sizeof job);
         for (uint32_t i = 0; i < g->count; i++) {
             mdl_unit_job(c->life, e, g->first + i, c->genome, NULL, &job[i]);
         }
