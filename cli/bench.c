@@ -56,12 +56,15 @@ void mdl_bench_run(const mdl_bench *b, mdl_bench_case *cases, size_t count) {
     }
 }
 
-double mdl_bench_ratio(const mdl_bench_rates *a, const mdl_bench_rates *b) {
-    double ratio[MDL_BENCH_REPEATS], lowest, highest;
+mdl_bench_rates mdl_bench_ratios(const mdl_bench_rates *a, const mdl_bench_rates *b) {
+    mdl_bench_rates r;
     for (int i = 0; i < MDL_BENCH_REPEATS; i++)
-        ratio[i] = a->each[i] / b->each[i];
-    return median_of(ratio, &lowest, &highest);
+        r.each[i] = a->each[i] / b->each[i];
+    r.median = median_of(r.each, &r.lowest, &r.highest);
+    return r;
 }
+
+double mdl_bench_ratio(const mdl_bench_rates *a, const mdl_bench_rates *b) { return mdl_bench_ratios(a, b).median; }
 
 static int same_text(const cJSON *a, const char *key, const char *text) {
     const cJSON *s = cJSON_GetObjectItemCaseSensitive(a, key);

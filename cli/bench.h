@@ -41,7 +41,8 @@ double mdl_bench_process_s(void); /* CPU of all threads */
  * disturbs one disturbs its neighbours too, so ratios hold. */
 void mdl_bench_run(const mdl_bench *b, mdl_bench_case *cases, size_t count);
 
-/* Median of a[i] / b[i] over the rounds. */
+/* a[i] / b[i] of each round, with median and range; the median alone. */
+mdl_bench_rates mdl_bench_ratios(const mdl_bench_rates *a, const mdl_bench_rates *b);
 double mdl_bench_ratio(const mdl_bench_rates *a, const mdl_bench_rates *b);
 
 /* Print and keep one result. `kernel` may be NULL. Returns its JSON object for
@@ -54,6 +55,7 @@ void mdl_bench_number(mdl_bench *b, const char *name, const char *kernel, const 
 /* The suites. `experiment`: a file whose network is measured too, or NULL. */
 void mdl_bench_kernel(mdl_bench *b, const char *experiment, const uint32_t *neurons);
 void mdl_bench_unit(mdl_bench *b);
+void mdl_bench_threads(mdl_bench *b);
 void mdl_bench_crypto(mdl_bench *b);
 void mdl_bench_ledger(mdl_bench *b);
 void mdl_bench_protocol(mdl_bench *b);

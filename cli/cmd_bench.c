@@ -14,13 +14,16 @@ static const mdl_usage usage = {
     .text = "Measure this machine. Suite kernel: how many plastic synapses a core updates in a\n"
             "second, in networks that fit in cache and that do not, all mechanisms on and a\n"
             "lean set, on every kernel that this CPU can run, and which share of the machine's\n"
-            "limits that is; and T-maze lives a second. Suite unit: jobs, what digests cost,\n"
-            "two threads against one. Suites crypto, ledger and protocol: the parts of a\n"
-            "message's way. Medians of 7 rounds in which all cases of a group take turns,\n"
-            "after one to warm up; CPU time of the thread, wall time for threads.",
+            "limits that is; and T-maze lives a second. Suite unit: jobs, and what digests\n"
+            "cost. Suite threads: jobs on all CPUs against one, by wall time, beside loops\n"
+            "that touch no memory, and where the rest of the time went. Suites crypto, ledger\n"
+            "and protocol: the parts of a message's way. Medians of 7 rounds in which all\n"
+            "cases of a group take turns, after one to warm up; elsewhere CPU time of the\n"
+            "thread.",
     .examples = "  modulon bench\n"
                 "  modulon bench --suite kernel --seconds 60 --json > new.json\n"
                 "  modulon bench --suite kernel --compare old.json\n"
+                "  modulon bench --suite threads --seconds 60\n"
                 "  modulon bench --experiment bench/hmn_pinned.json --neurons 4096\n"
                 "  modulon bench --cpu",
     .least = 0,
@@ -32,7 +35,8 @@ static const struct {
     void (*run)(mdl_bench *);
     double cases; /* that share a suite's time */
 } suites[] = {{"kernel", NULL, 30},
-              {"unit", mdl_bench_unit, 12},
+              {"unit", mdl_bench_unit, 4},
+              {"threads", mdl_bench_threads, 12},
               {"crypto", mdl_bench_crypto, 4},
               {"ledger", mdl_bench_ledger, 1},
               {"protocol", mdl_bench_protocol, 3}};
@@ -86,7 +90,8 @@ int mdl_cmd_bench(int argc, char **argv) {
     uint32_t neurons = 0;
     const char *suite = NULL, *compare = NULL, *experiment = NULL;
     const mdl_option options[] = {
-        {"suite", MDL_OPT_TEXT, &suite, NULL, 0, 0, "NAME", "kernel, unit, crypto, ledger or protocol alone (all)"},
+        {"suite", MDL_OPT_TEXT, &suite, NULL, 0, 0, "NAME",
+         "kernel, unit, threads, crypto, ledger or protocol alone (all)"},
         {"seconds", MDL_OPT_F64, &seconds, NULL, 0.1, 86400, "S", "about how long in all (30)"},
         {"experiment", MDL_OPT_TEXT, &experiment, NULL, 0, 0, "FILE", "the network of this file in suite kernel"},
         {"neurons", MDL_OPT_U32, &neurons, NULL, 1, 1 << 20, "N", "its number of hidden neurons (as the file says)"},
@@ -102,7 +107,8 @@ int mdl_cmd_bench(int argc, char **argv) {
     if (cpu)
         return show_cpu(json);
     if (suite && !known(suite))
-        return mdl_cli_fail(MDL_EXIT_USAGE, "--suite %s: allowed: kernel, unit, crypto, ledger, protocol", suite);
+        return mdl_cli_fail(MDL_EXIT_USAGE, "--suite %s: allowed: kernel, unit, threads, crypto, ledger, protocol",
+                            suite);
     cJSON *old = NULL, *root = cJSON_CreateObject();
     mdl_bench b = {.json = json, .list = cJSON_AddArrayToObject(root, "results")};
     code = compare ? read_old(compare, &old) : MDL_EXIT_OK;

@@ -52,7 +52,7 @@ typedef struct constants {
     int sum_traces; /* differential form, both traces on */
     int event;
     vf decay_fast, decay_slow, fast_on, slow_on, theta;
-    vf cos_phase, sin_phase, minus_beta, theta_p, least, most, zero;
+    vf cos_phase, sin_phase, minus_beta, theta_p, most, zero;
 } constants;
 
 VEC constants constants_of(const pass *s) {
@@ -81,7 +81,6 @@ VEC constants constants_of(const pass *s) {
                        .sin_phase = vf_set(s->c->sin_phase),
                        .minus_beta = vf_set(-p->beta_p),
                        .theta_p = vf_set(p->theta_p),
-                       .least = vf_set(-p->weight_max),
                        .most = vf_set(p->weight_max),
                        .zero = vf_set(0.0f)};
 }
@@ -156,7 +155,7 @@ VEC vf apply(const constants *s, size_t at, vf w, vf d, int probabilistic, vu wo
     } else {
         w = vf_add(w, d);
     }
-    w = vf_min(vf_max(w, s->least), s->most);
+    w = vf_bound(w, s->most);
     vf_store(s->w + at, w);
     return w;
 }
@@ -240,7 +239,7 @@ VEC void attended_rows(const pass *s, uint32_t j, uint32_t n, int learn, int gat
     for (uint32_t i = 0; i < n; i++) {
         size_t row = mdl_row(&r->shape, j + i);
         block *own = g->block + (size_t)i * (k.stride / MDL_LANES);
-        vf z = vf_set(r->post[j + i]), total = vf_set(0.0f);
+        vf z = vf_set(r->post[j + i]);
         if (gated && learn) {
             vf most = vf_set(0.0f);
             for (uint32_t b = 0; b < k.stride; b += MDL_LANES) {
@@ -267,7 +266,14 @@ VEC void attended_rows(const pass *s, uint32_t j, uint32_t n, int learn, int gat
             vf_store(own[b / MDL_LANES].trace, traces(&k, row + b, in[0], z));
             vf_store(own[b / MDL_LANES].next, in[3]);
             vf similar = vf_mul(beta_a, vf_fma(u, in[1], vf_mul(v, in[2])));
-            vf score = vf_exp_within(vf_clamp(similar, -20.0f, 20.0f));
+            vf_store(own[b / MDL_LANES].score, vf_clamp(similar, -20.0f, 20.0f));
+        }
+    }
+    for (uint32_t i = 0; i < n; i++) { /* apart: one chain of both is longer than a CPU looks ahead */
+        block *own = g->block + (size_t)i * (k.stride / MDL_LANES);
+        vf total = vf_set(0.0f);
+        for (uint32_t b = 0; b < k.stride && open >> i & 1u; b += MDL_LANES) {
+            vf score = vf_exp_within(vf_load(own[b / MDL_LANES].score));
             if (b + MDL_LANES == k.stride)
                 score = vf_keep(tail, score);
             vf_store(own[b / MDL_LANES].score, score);

@@ -137,7 +137,7 @@ VEC vf trace(const tracing *k, float *fast, float *slow, vf x, vf z) {
 
 /* Eqs. (3)-(5) of one synapse. */
 typedef struct changing {
-    vf cos_phase, sin_phase, minus_beta, theta_p, least, most;
+    vf cos_phase, sin_phase, minus_beta, theta_p, most;
     int gated, probabilistic;
 } changing;
 
@@ -156,7 +156,7 @@ VEC void change(const changing *k, const mdl_hmn_lanes *n, size_t at, vf d, vu w
     } else {
         w = vf_add(w, d);
     }
-    vf_store(to, vf_min(vf_max(w, k->least), k->most));
+    vf_store(to, vf_bound(w, k->most));
 }
 
 /* One row: traces, attention, weights. Slot k of the row sums into k mod 16. */
@@ -219,7 +219,6 @@ VEC void complete_rows(const stage *s, uint32_t t, vu step, vm learn, uint32_t l
                         .all = learn_bits == 0xffffu && wiped == 0};
     changing ch = {.minus_beta = vf_neg(vf_load(s->q->beta_p)),
                    .theta_p = vf_load(s->q->theta_p),
-                   .least = vf_set(-p->weight_max),
                    .most = vf_set(p->weight_max),
                    .gated = gated,
                    .probabilistic = probabilistic};

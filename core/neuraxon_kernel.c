@@ -69,10 +69,27 @@ static inline void learn_block(mdl_neuraxon_region *r, const rule *u, size_t at,
     }
 }
 
+/* Sums of all rows in step t over what each cell carries. */
+static void gather(const mdl_neuraxon_region *r, uint32_t t, const float *restrict carry, float *restrict out) {
+    const mdl_shape *shape = &r->shape;
+    const float *row = mdl_neuraxon_at(r, t - 1) + 1;
+    for (uint32_t j = 0; j < shape->neurons; j++) {
+        size_t first = mdl_row(shape, j);
+        uint32_t stride = mdl_row_stride(shape, j);
+        float sum[MDL_LANES] = {0.0f};
+        for (uint32_t b = 0; b < stride; b += MDL_LANES) {
+            const uint32_t *restrict index = r->index + first + b;
+            const float *restrict c = carry + first + b;
+            EACH_LANE sum[l] = mdl_fmaf(c[l], row[2 * (size_t)index[l]], sum[l]);
+        }
+        out[j] = mdl_fold16(sum);
+    }
+}
+
 static void learn(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_neuraxon_completion *c,
                   float weight_max) {
     const mdl_shape *shape = &r->shape;
-    const float *row = mdl_neuraxon_at(r, r->line, c->step), *pre = mdl_neuraxon_at(r, r->line_pre, c->step);
+    const float *row = mdl_neuraxon_at(r, c->step - 1) + 1, *pre = mdl_neuraxon_at(r, c->step);
     const rule u = {.decay_e = p->decay_e,
                     .rate = c->rate,
                     .decay_fast = p->decay_fast,
@@ -92,16 +109,18 @@ static void learn(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const md
         for (uint32_t b = 0; b < mdl_row_stride(shape, j); b += MDL_LANES) {
             const uint32_t *restrict index = r->index + first + b;
             float x[MDL_LANES], q[MDL_LANES];
-            EACH_LANE x[l] = row[index[l]];
-            EACH_LANE q[l] = pre[index[l]];
+            EACH_LANE x[l] = row[2 * (size_t)index[l]];
+            EACH_LANE q[l] = pre[2 * (size_t)index[l]];
             learn_block(r, &u, first + b, x, q, post, before);
         }
     }
+    if (c->sum)
+        gather(r, c->step + 1, r->w, r->input);
 }
 
 static void balance(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t) {
     const mdl_shape *shape = &r->shape;
-    const float *row = mdl_neuraxon_at(r, r->line, t);
+    const float *row = mdl_neuraxon_at(r, t - 1) + 1;
     for (uint32_t j = 0; j < shape->neurons; j++) {
         size_t first = mdl_row(shape, j);
         float excited[MDL_LANES] = {0.0f}, inhibited[MDL_LANES] = {0.0f};
@@ -109,7 +128,7 @@ static void balance(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32
             const uint32_t *restrict index = r->index + first + b;
             const float *restrict carry = r->carry + first + b;
             EACH_LANE {
-                float x = mdl_absf(row[index[l]]);
+                float x = mdl_absf(row[2 * (size_t)index[l]]);
                 excited[l] = mdl_fmaf(mdl_maxf(carry[l], 0.0f), x, excited[l]);
                 inhibited[l] = mdl_fmaf(mdl_maxf(-carry[l], 0.0f), x, inhibited[l]);
             }
@@ -149,35 +168,19 @@ static void prepare(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const 
     }
 }
 
-/* Sums of all rows over what each cell carries. */
-static void gather(const mdl_neuraxon_region *r, const float *row, const float *restrict carry, float *restrict out) {
-    const mdl_shape *shape = &r->shape;
-    for (uint32_t j = 0; j < shape->neurons; j++) {
-        size_t first = mdl_row(shape, j);
-        uint32_t stride = mdl_row_stride(shape, j);
-        float sum[MDL_LANES] = {0.0f};
-        for (uint32_t b = 0; b < stride; b += MDL_LANES) {
-            const uint32_t *restrict index = r->index + first + b;
-            const float *restrict c = carry + first + b;
-            EACH_LANE sum[l] = mdl_fmaf(c[l], row[index[l]], sum[l]);
-        }
-        out[j] = mdl_fold16(sum);
-    }
-}
-
 static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h,
                  const mdl_neuraxon_step *s) {
     const mdl_shape *shape = &r->shape;
-    const float *row = mdl_neuraxon_at(r, r->line, s->step);
     int modulatory = mdl_nx_on(p, MDL_NX_MODULATORY), trinary = mdl_nx_on(p, MDL_NX_TRINARY);
     const float width = 1.0f / h->slope, slope = h->slope, slow = h->slow, rest = h->rest, spread = h->spread;
     const float sigma = s->sigma, turn_cos = s->cos, turn_sin = s->sin, offset = s->offset;
     const float decay_post = p->decay_post, chance = p->spontaneous, kick = p->kick, auto_size = p->auto_size;
     const float adapt_size = p->adapt_size, adapt_rate = p->adapt_rate, auto_rate = p->auto_rate;
     int noisy = sigma != 0.0f, spontaneous = chance > 0.0f;
-    gather(r, row, s->plain ? r->w : r->carry, r->input);
+    if (!s->summed)
+        gather(r, s->step, s->plain ? r->w : r->carry, r->input);
     if (modulatory)
-        gather(r, row, r->shift, r->bend);
+        gather(r, s->step, r->shift, r->bend);
     for (uint32_t j = 0; j < shape->neurons; j += MDL_LANES) {
         float *restrict v = r->v + j, *restrict z = r->z + j, *restrict lag = r->lag + j,
                         *restrict out = r->readout + j;
@@ -237,6 +240,18 @@ static void put(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t
         mdl_neuraxon_put(r, p, t, first + i, x[i]);
 }
 
+/* Modulo 2^64, so that any order gives the same bits. */
+static int64_t plus(int64_t sum, int64_t term) { return (int64_t)((uint64_t)sum + (uint64_t)term); }
+
+static void partials(const mdl_neuraxon_region *r, int critic, mdl_partials *sum) {
+    for (uint32_t j = 0; j < r->shape.neurons; j++) {
+        sum->activity = plus(sum->activity, mdl_fix(r->z[j]));
+        if (critic)
+            sum->value = plus(sum->value, mdl_fix(r->value[j] * r->z[j]));
+    }
+    sum->novelty = plus(sum->novelty, r->novelty);
+}
+
 #ifndef MDL_KERNEL
 #define MDL_KERNEL portable
 #endif
@@ -251,4 +266,5 @@ const mdl_neuraxon_kernel JOIN(mdl_neuraxon_kernel_, MDL_KERNEL) = {.name = STRI
                                                                     .prepare = prepare,
                                                                     .step = step,
                                                                     .put = put,
+                                                                    .partials = partials,
                                                                     .levers = mdl_lever_loops};

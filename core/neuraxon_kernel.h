@@ -12,6 +12,7 @@ typedef struct mdl_neuraxon_completion {
     uint32_t step;
     float rate;      /* of all weight changes                          */
     float serotonin; /* what w_meta gets from it                       */
+    int sum;         /* r->input of the step after too, where that step is plain */
 } mdl_neuraxon_completion;
 
 /* What is the same for all neurons in a step. */
@@ -21,6 +22,7 @@ typedef struct mdl_neuraxon_step {
     float cos, sin; /* of the rhythms, amplitude included             */
     float offset;   /* added to both thresholds                       */
     int plain;      /* cells carry their weights: r->w for r->carry   */
+    int summed;     /* r->input is this step's already                */
 } mdl_neuraxon_step;
 
 typedef struct mdl_neuraxon_kernel {
@@ -38,6 +40,8 @@ typedef struct mdl_neuraxon_kernel {
     /* mdl_neuraxon_put of x[count], from source `first` on: sensors, or others. */
     void (*put)(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t, uint32_t first, uint32_t count,
                 const float *x);
+    /* The region's part of the sums over neurons, added to *sum modulo 2^64. */
+    void (*partials)(const mdl_neuraxon_region *r, int critic, mdl_partials *sum);
     mdl_levers_fn *levers;                /* mdl_levers_of */
     const struct mdl_lanes_kernel *lanes; /* lives side by side (core/lanes.h), or NULL */
 } mdl_neuraxon_kernel;

@@ -3,6 +3,8 @@
  * path's name.
  *
  * - Rows go in groups of 16, whose sums one transposed fold makes.
+ * - Where the next step's sums need nothing but the new weights, the completion makes
+ *   them: one fetch a synapse serves both, and no weight is read again.
  * - Without STDP eligibility needs the presynaptic trace alone, and without
  *   silent or plastic synapses no flag is read. What is left out would add a zero
  *   to a number that is no -0, or whose sign is lost when it is flushed. */
@@ -26,104 +28,156 @@
 enum { GROUP = MDL_LANES };
 
 #define AT(k) index_[k]
-VEC vf pick(const float *row, const uint32_t *index_) {
-    vf x;
-    VEC_PICK(row, AT, x);
-    return x;
+/* What 16 synapses ask of the line at step t: presynaptic traces; with `row` of the
+ * step before, activities; both, of step t and the one after. */
+VEC void fetch(const float *row, const uint32_t *index_, vf out[2]) { VEC_RECORDS2(row, AT, out); }
+VEC vf activities(const float *before, const uint32_t *index) {
+    vf in[2];
+    fetch(before, index, in);
+    return in[1];
 }
 
-/* What is the same for all synapses of a completion, in registers. */
+/* What is the same for all synapses of a completion, in registers: nothing that the
+ * loops store can be one of these. */
 typedef struct rule {
-    vf decay_e, rate, decay_fast, consolidate, relax, set_point, most, least;
+    vf decay_e, rate, decay_fast, consolidate, relax, set_point, most;
     vf meta_relax, meta_change, serotonin, zero;
+    const float *row, *before; /* the line at the completed step and at the one before */
+    const uint32_t *index, *flags;
+    float *e, *fast, *slow, *w, *meta;
+    const float *w0, *meta0, *post, *trace;
+    float depression;
     int fast_on, meta_on, metaplastic;
 } rule;
 
-/* One block of 16 synapses; `both`: what coincidence gives to the eligibility. */
-VEC void learn_block(mdl_neuraxon_region *r, const rule *u, size_t at, vf both, int flagged) {
-    vf e = vf_flush(vf_fma(u->decay_e, vf_load(r->e + at), both));
-    vu flags = flagged ? vu_load(r->flags + at) : vu_set(0);
+/* One block of 16 synapses; `both`: what coincidence gives to the eligibility. Returns
+ * the weights. */
+VEC vf learn_block(const rule *u, size_t at, vf both, int flagged, int usual) {
+    int fast_on = usual || u->fast_on, meta_on = usual || u->meta_on, metaplastic = !usual && u->metaplastic;
+    vf raw = vf_fma(u->decay_e, vf_load(u->e + at), both);
+    vm kept = vf_unflushed(raw);
+    vu flags = flagged ? vu_load(u->flags + at) : vu_set(0);
     vm dead = vm_first(0);
+    vf e = vf_keep(kept, raw);
     if (flagged) {
         dead = vu_test(flags, vu_set(MDL_CELL_DEAD));
-        e = vf_select(dead, u->zero, e);
+        e = raw = vf_select(dead, u->zero, e);
     }
-    vf_store(r->e + at, e);
-    vf meta = u->meta_on || u->metaplastic ? vf_load(r->meta + at) : u->zero;
-    vf d = vf_mul(u->rate, u->meta_on ? vf_mul(meta, e) : e);
+    vf_store(u->e + at, e);
+    vf meta = meta_on || metaplastic ? vf_load(u->meta + at) : u->zero;
+    vf d = vf_mul_where(kept, u->rate, meta_on ? vf_mul(meta, raw) : raw); /* no chain waits for the flush */
     if (flagged)
         d = vf_select(vu_test(flags, vu_set(MDL_CELL_SILENT | MDL_CELL_DEAD)), u->zero, d);
-    vf fast = vf_load(r->fast + at), slow = vf_load(r->slow + at);
-    if (u->fast_on) {
-        vf moved = vf_min(vf_max(vf_fma(u->decay_fast, fast, d), u->least), u->most);
+    vf fast = vf_load(u->fast + at), slow = vf_load(u->slow + at);
+    if (fast_on) {
+        vf moved = vf_bound(vf_fma(u->decay_fast, fast, d), u->most);
         fast = vf_flush(moved);
-        vf_store(r->fast + at, fast);
+        vf_store(u->fast + at, fast);
         slow = vf_fma(u->consolidate, moved, slow);
     } else {
         slow = vf_add(slow, d);
     }
-    vf set = vf_mul(u->set_point, vf_load(r->w0 + at));
+    vf set = vf_mul(u->set_point, vf_load(u->w0 + at));
     if (flagged)
         set = vf_select(vu_test(flags, vu_set(MDL_CELL_FORMED | MDL_CELL_DEAD)), u->zero, set);
-    slow = vf_fma(u->relax, vf_sub(set, slow), slow);
-    slow = vf_flush(vf_min(vf_max(slow, u->least), u->most));
-    vf_store(r->slow + at, slow);
-    vf_store(r->w + at, vf_min(vf_max(vf_add(fast, slow), u->least), u->most));
-    if (u->metaplastic) {
-        vf m = vf_fma(u->meta_relax, vf_sub(vf_load(r->meta0 + at), meta), meta);
+    slow = vf_bound(vf_fma(u->relax, vf_sub(set, slow), slow), u->most);
+    kept = vf_unflushed(slow);
+    vf_store(u->slow + at, vf_keep(kept, slow));
+    vf w = vf_bound(vf_add_where(kept, fast, slow), u->most);
+    vf_store(u->w + at, w);
+    if (metaplastic) {
+        vf m = vf_fma(u->meta_relax, vf_sub(vf_load(u->meta0 + at), meta), meta);
         m = vf_add(vf_fma(u->meta_change, vf_abs(d), m), u->serotonin);
         if (flagged)
             m = vf_select(dead, u->zero, m);
-        vf_store(r->meta + at, vf_flush(vf_clamp(m, -MDL_NEURAXON_META_MAX, MDL_NEURAXON_META_MAX)));
+        vf_store(u->meta + at, vf_flush(vf_clamp(m, -MDL_NEURAXON_META_MAX, MDL_NEURAXON_META_MAX)));
+    }
+    return w;
+}
+
+/* Rows j .. j + n - 1, the first at cell `at`; with `sum`, their sums of the step after
+ * to lanes[16][16]. */
+VEC void learn_rows(const rule *given, uint32_t j, uint32_t n, size_t at, uint32_t stride, int flagged, int ordered,
+                    int usual, int sum, float *lanes) {
+    const rule u = *given;
+    const float *post = u.post + j, *trace = u.trace + j;
+    for (uint32_t i = 0; i < n; i++) {
+        vf z = vf_set(post[i]), before = vf_set(-u.depression * trace[i]), total = u.zero;
+        for (uint32_t b = 0; b < stride; b += MDL_LANES, at += MDL_LANES) {
+            vf in[2];
+            fetch(u.row, u.index + at, in);
+            vf both = vf_mul(in[0], z);
+            if (ordered)
+                both = vf_fma(before, activities(u.before, u.index + at), both);
+            vf w = learn_block(&u, at, both, flagged, usual);
+            if (sum)
+                total = vf_fma(w, in[1], total);
+        }
+        if (sum)
+            vf_store(lanes + (size_t)i * MDL_LANES, total);
     }
 }
 
-VEC void learn_rows(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_neuraxon_completion *c,
-                    float weight_max, int flagged, int ordered) {
+/* Each a function of its own, or the registers do not suffice. */
+typedef void rows_fn(const rule *u, uint32_t j, uint32_t n, size_t at, uint32_t stride, float *lanes);
+static void rows_flagged(const rule *u, uint32_t j, uint32_t n, size_t at, uint32_t stride, float *lanes) {
+    learn_rows(u, j, n, at, stride, 1, 1, 0, 0, lanes); /* no step after them is plain */
+}
+static void rows_any(const rule *u, uint32_t j, uint32_t n, size_t at, uint32_t stride, float *lanes) {
+    learn_rows(u, j, n, at, stride, 0, 1, 0, 1, lanes);
+}
+static void rows_usual(const rule *u, uint32_t j, uint32_t n, size_t at, uint32_t stride, float *lanes) {
+    learn_rows(u, j, n, at, stride, 0, 0, 1, 1, lanes);
+}
+
+static void learn(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_neuraxon_completion *c,
+                  float weight_max) {
     const mdl_shape *shape = &r->shape;
-    const float *row = mdl_neuraxon_at(r, r->line, c->step), *pre = mdl_neuraxon_at(r, r->line_pre, c->step);
-    const rule u = {.decay_e = vf_set(p->decay_e),
+    const rule u = {.row = mdl_neuraxon_at(r, c->step),
+                    .before = mdl_neuraxon_at(r, c->step - 1),
+                    .index = r->index,
+                    .flags = r->flags,
+                    .e = r->e,
+                    .fast = r->fast,
+                    .slow = r->slow,
+                    .w = r->w,
+                    .meta = r->meta,
+                    .w0 = r->w0,
+                    .meta0 = r->meta0,
+                    .post = r->post,
+                    .trace = r->trace,
+                    .decay_e = vf_set(p->decay_e),
                     .rate = vf_set(c->rate),
                     .decay_fast = vf_set(p->decay_fast),
                     .consolidate = vf_set(p->consolidate),
                     .relax = vf_set(p->relax),
                     .set_point = vf_set(p->set_point),
                     .most = vf_set(weight_max),
-                    .least = vf_set(-weight_max),
                     .meta_relax = vf_set(p->meta_relax),
                     .meta_change = vf_set(-p->meta_change),
                     .serotonin = vf_set(c->serotonin),
                     .zero = vf_set(0.0f),
+                    .depression = p->depression,
                     .fast_on = mdl_nx_on(p, MDL_NX_FAST_WEIGHTS),
                     .meta_on = mdl_nx_on(p, MDL_NX_META_WEIGHTS),
                     .metaplastic = mdl_nx_on(p, MDL_NX_METAPLASTICITY)};
-    for (uint32_t j = 0; j < shape->neurons; j++) {
-        size_t first = mdl_row(shape, j);
-        uint32_t stride = mdl_row_stride(shape, j);
-        vf post = vf_set(r->post[j]), before = vf_set(-p->depression * r->trace[j]);
-        for (uint32_t b = 0; b < stride; b += MDL_LANES) {
-            const uint32_t *index = r->index + first + b;
-            vf both = vf_mul(pick(pre, index), post);
-            if (ordered)
-                both = vf_fma(before, pick(row, index), both);
-            learn_block(r, &u, first + b, both, flagged);
-        }
+    static rows_fn *const kinds[] = {rows_any, rows_usual, rows_flagged};
+    int usual = p->depression == 0.0f && u.fast_on && u.meta_on && !u.metaplastic;
+    rows_fn *rows = kinds[r->flagged ? 2 : usual];
+    float lanes[GROUP * MDL_LANES];
+    memset(lanes, 0, sizeof lanes);
+    for (uint32_t j = 0, n; j < shape->neurons; j += n) {
+        uint32_t last = j < shape->hidden ? shape->hidden : shape->neurons;
+        n = last - j < GROUP ? last - j : GROUP;
+        rows(&u, j, n, mdl_row(shape, j), mdl_row_stride(shape, j), lanes);
+        if (c->sum)
+            vf_store_n(r->input + j, n, vf_fold_rows(lanes));
     }
-}
-
-static void learn(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_neuraxon_completion *c,
-                  float weight_max) {
-    if (r->flagged)
-        learn_rows(r, p, c, weight_max, 1, 1);
-    else if (p->depression != 0.0f)
-        learn_rows(r, p, c, weight_max, 0, 1);
-    else
-        learn_rows(r, p, c, weight_max, 0, 0);
 }
 
 static void balance(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t) {
     const mdl_shape *shape = &r->shape;
-    const float *row = mdl_neuraxon_at(r, r->line, t);
+    const float *row = mdl_neuraxon_at(r, t - 1);
     vf zero = vf_set(0.0f);
     float up[GROUP * MDL_LANES], down[GROUP * MDL_LANES];
     memset(up, 0, sizeof up);
@@ -135,7 +189,7 @@ static void balance(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32
             uint32_t stride = mdl_row_stride(shape, j + i);
             vf excited = zero, inhibited = zero;
             for (uint32_t b = 0; b < stride; b += MDL_LANES) {
-                vf x = vf_abs(pick(row, r->index + first + b)), carry = vf_load(r->carry + first + b);
+                vf x = vf_abs(activities(row, r->index + first + b)), carry = vf_load(r->carry + first + b);
                 excited = vf_fma(vf_max(carry, zero), x, excited);
                 inhibited = vf_fma(vf_max(vf_neg(carry), zero), x, inhibited);
             }
@@ -178,9 +232,10 @@ static void prepare(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const 
     }
 }
 
-/* Sums of all rows over what each cell carries. */
-VEC void gather(const mdl_neuraxon_region *r, const float *row, const float *carry, float *out) {
+/* Sums of all rows in step t over what each cell carries. */
+VEC void gather(const mdl_neuraxon_region *r, uint32_t t, const float *carry, float *out) {
     const mdl_shape *shape = &r->shape;
+    const float *row = mdl_neuraxon_at(r, t - 1);
     float lanes[GROUP * MDL_LANES];
     memset(lanes, 0, sizeof lanes);
     for (uint32_t j = 0; j < shape->neurons; j += GROUP) {
@@ -190,7 +245,7 @@ VEC void gather(const mdl_neuraxon_region *r, const float *row, const float *car
             uint32_t stride = mdl_row_stride(shape, j + i);
             vf sum = vf_set(0.0f);
             for (uint32_t b = 0; b < stride; b += MDL_LANES)
-                sum = vf_fma(vf_load(carry + first + b), pick(row, r->index + first + b), sum);
+                sum = vf_fma(vf_load(carry + first + b), activities(row, r->index + first + b), sum);
             vf_store(lanes + (size_t)i * MDL_LANES, sum);
         }
         vf_store_n(out + j, n, vf_fold_rows(lanes));
@@ -218,7 +273,6 @@ VEC drawn16 draw_neurons(const vphilox *draws, uint32_t j, int noisy, int sponta
 static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h,
                  const mdl_neuraxon_step *s) {
     const mdl_shape *shape = &r->shape;
-    const float *row = mdl_neuraxon_at(r, r->line, s->step);
     int modulatory = mdl_nx_on(p, MDL_NX_MODULATORY), trinary = mdl_nx_on(p, MDL_NX_TRINARY);
     int noisy = s->sigma != 0.0f, spontaneous = p->spontaneous > 0.0f, turning = s->cos != 0.0f || s->sin != 0.0f;
     vf width = vf_set(1.0f / h->slope), slope = vf_set(h->slope), slow = vf_set(h->slow);
@@ -230,9 +284,10 @@ static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl
     if (noisy || spontaneous)
         draws = vphilox_of(r->key, shape->region, s->step);
     drawn16 drawn = draw_neurons(&draws, 0, noisy, spontaneous); /* early: long chains beside those of the rows */
-    gather(r, row, s->plain ? r->w : r->carry, r->input);
+    if (!s->summed)
+        gather(r, s->step, s->plain ? r->w : r->carry, r->input);
     if (modulatory)
-        gather(r, row, r->shift, r->bend);
+        gather(r, s->step, r->shift, r->bend);
     for (uint32_t j = 0; j < shape->neurons; j += MDL_LANES) {
         vf z = vf_load(r->z + j), v = vf_load(r->v + j), trace = vf_load(r->trace + j);
         vf_store(r->trace + j, vf_flush(vf_fma(decay_post, vf_sub(trace, z), z)));
@@ -281,22 +336,40 @@ static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl
 
 static void put(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t, uint32_t first, uint32_t count,
                 const float *from) {
-    const mdl_shape *s = &r->shape;
-    size_t twin = (size_t)s->slots * s->sources;
-    size_t now = (size_t)(t & (s->slots - 1)) * s->sources + first;
-    size_t back = (size_t)((t - 1) & (s->slots - 1)) * s->sources + first;
-    vf decay = vf_set(p->decay_pre), trit = vf_set(MDL_NEURAXON_TRIT), one = vf_set(1.0f);
-    for (uint32_t j = 0; j < count; j += MDL_LANES) {
+    size_t twin = mdl_neuraxon_twin(r);
+    float *before = mdl_neuraxon_at(r, t - 1) + 2 * (size_t)first, *now = mdl_neuraxon_at(r, t) + 2 * (size_t)first;
+    vf decay = vf_set(p->decay_pre), trit = vf_set(MDL_NEURAXON_TRIT), one = vf_set(1.0f), zero = vf_set(0.0f);
+    for (uint32_t j = 0; j < count; j += MDL_LANES, before += 2 * MDL_LANES, now += 2 * MDL_LANES) {
         uint32_t n = count - j < MDL_LANES ? count - j : MDL_LANES;
         vf x = vf_load_n(from + j, n), y = x;
-        if (first <= s->sensors)
+        if (first <= r->shape.sensors)
             y = vf_select(vf_lt(trit, x), one, vf_keep(vf_lt(x, vf_neg(trit)), vf_neg(one)));
-        vf trace = vf_flush(vf_fma(decay, vf_sub(vf_load_n(r->line_pre + back + j, n), y), y));
-        vf_store_n(r->line + now + j, n, x);
-        vf_store_n(r->line + now + twin + j, n, x);
-        vf_store_n(r->line_pre + now + j, n, trace);
-        vf_store_n(r->line_pre + now + twin + j, n, trace);
+        vf old = vf_first_of_records2(before); /* the line has room for a group more */
+        vf trace = vf_flush(vf_fma(decay, vf_sub(old, y), y));
+        vf_put_records2(before, n, old, x);
+        vf_put_records2(before + twin, n, old, x);
+        vf_put_records2(now, n, trace, zero); /* what comes after is not known yet */
+        vf_put_records2(now + twin, n, trace, zero);
     }
+}
+
+static void partials(const mdl_neuraxon_region *r, int critic, mdl_partials *sum) {
+    int64_t activity[MDL_LANES] = {0}, value[MDL_LANES] = {0};
+    for (uint32_t j = 0; j < r->shape.neurons; j += MDL_LANES) {
+        uint32_t n = r->shape.neurons - j < MDL_LANES ? r->shape.neurons - j : MDL_LANES;
+        vf z = vf_load_n(r->z + j, n);
+        vf_add_fix(activity, z);
+        if (critic)
+            vf_add_fix(value, vf_mul(vf_load_n(r->value + j, n), z));
+    }
+    uint64_t a = (uint64_t)sum->activity, v = (uint64_t)sum->value;
+    for (uint32_t l = 0; l < MDL_LANES; l++) {
+        a += (uint64_t)activity[l];
+        v += (uint64_t)value[l];
+    }
+    sum->activity = (int64_t)a;
+    sum->value = (int64_t)v;
+    sum->novelty = (int64_t)((uint64_t)sum->novelty + (uint64_t)r->novelty);
 }
 
 extern const struct mdl_lanes_kernel JOIN(mdl_lanes_, MDL_KERNEL);
@@ -307,5 +380,6 @@ const mdl_neuraxon_kernel JOIN(mdl_neuraxon_kernel_, MDL_KERNEL) = {.name = STRI
                                                                     .prepare = prepare,
                                                                     .step = step,
                                                                     .put = put,
+                                                                    .partials = partials,
                                                                     .levers = mdl_lever_loops,
                                                                     .lanes = &JOIN(mdl_lanes_, MDL_KERNEL)};

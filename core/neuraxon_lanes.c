@@ -158,11 +158,14 @@ static void put_back(const void *net, const mdl_params *p, uint32_t lane, uint32
     r->novelty = n->novelty[lane];
     r->branching = n->branching[lane];
     for (uint32_t back = s->delay_max + 1; back-- > 0;) {
-        size_t at = (size_t)((last - back) & (s->slots - 1)) * s->sources, twin = at + (size_t)s->slots * s->sources;
-        mdl_lane_get(r->line + at, mdl_neuraxon_lanes_at(n, n->x, n->clock - 1 - back), s->sources, lane);
-        mdl_lane_get(r->line_pre + at, mdl_neuraxon_lanes_at(n, n->pre, n->clock - 1 - back), s->sources, lane);
-        memcpy(r->line + twin, r->line + at, s->sources * sizeof(float));
-        memcpy(r->line_pre + twin, r->line_pre + at, s->sources * sizeof(float));
+        float *x = mdl_neuraxon_at(r, last - back - 1) + 1, *pre = mdl_neuraxon_at(r, last - back);
+        const float *x_from = mdl_neuraxon_lanes_at(n, n->x, n->clock - 1 - back) + lane;
+        const float *pre_from = mdl_neuraxon_lanes_at(n, n->pre, n->clock - 1 - back) + lane;
+        size_t twin = mdl_neuraxon_twin(r);
+        for (size_t i = 0; i < s->sources; i++) {
+            x[2 * i] = x[2 * i + twin] = x_from[i * MDL_LANES];
+            pre[2 * i] = pre[2 * i + twin] = pre_from[i * MDL_LANES];
+        }
     }
 }
 

@@ -107,7 +107,7 @@ static void stage_of(stage *s, mdl_neuraxon_lanes *n, const mdl_lanes_window *w)
 
 /* What is the same for all synapses of a completion. */
 typedef struct rule {
-    vf decay_e, decay_fast, consolidate, relax, set_point, most, least, meta_relax, meta_change;
+    vf decay_e, decay_fast, consolidate, relax, set_point, most, meta_relax, meta_change;
     vm learn, kept;
     int fast_on, meta_on, metaplastic, ordered, all;
 } rule;
@@ -122,7 +122,7 @@ VEC void learn_synapse(const stage *s, const rule *u, size_t i, vf both) {
     vf d = vf_mul(s->rate, u->meta_on ? vf_mul(meta, e) : e);
     vf fast = vf_load(fast_at), slow = vf_load(slow_at);
     if (u->fast_on) {
-        vf moved = vf_min(vf_max(vf_fma(u->decay_fast, fast, d), u->least), u->most);
+        vf moved = vf_bound(vf_fma(u->decay_fast, fast, d), u->most);
         fast = vf_flush(moved);
         put_rows(u, fast_at, fast);
         slow = vf_fma(u->consolidate, moved, slow);
@@ -131,9 +131,9 @@ VEC void learn_synapse(const stage *s, const rule *u, size_t i, vf both) {
     }
     vf set = vf_mul(u->set_point, vf_load(ROW(n->w0, i)));
     slow = vf_fma(u->relax, vf_sub(set, slow), slow);
-    slow = vf_flush(vf_min(vf_max(slow, u->least), u->most));
+    slow = vf_flush(vf_bound(slow, u->most));
     put_rows(u, slow_at, slow);
-    put_rows(u, ROW(n->w, i), vf_min(vf_max(vf_add(fast, slow), u->least), u->most));
+    put_rows(u, ROW(n->w, i), vf_bound(vf_add(fast, slow), u->most));
     if (u->metaplastic) {
         vf m = vf_fma(u->meta_relax, vf_sub(vf_load(ROW(n->meta0, i)), meta), meta);
         m = vf_add(vf_fma(u->meta_change, vf_abs(d), m), s->serotonin);
@@ -155,7 +155,6 @@ static void complete(const stage *s, uint32_t t) {
                     .relax = vf_load(s->q->relax),
                     .set_point = vf_load(s->q->set_point),
                     .most = vf_set(s->params->weight_max),
-                    .least = vf_set(-s->params->weight_max),
                     .meta_relax = vf_load(s->q->meta_relax),
                     .meta_change = vf_neg(vf_load(s->q->meta_change)),
                     .learn = vm_bits(s->learn),

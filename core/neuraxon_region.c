@@ -83,7 +83,7 @@ static void init(void *region, mdl_arena *arena, const mdl_experiment *x, uint32
     r->network = &x->network;
     r->window = x->network.window;
     r->listen = x->network.sources > 0 ? x->network.listen : 0;
-    size_t cells = s->cells, neurons = padded(s->neurons), line = (size_t)2 * s->slots * s->sources;
+    size_t cells = s->cells, neurons = padded(s->neurons);
     r->index = mdl_arena_take(arena, cells, sizeof *r->index);
     r->flags = mdl_arena_take(arena, cells, sizeof *r->flags);
     r->flagged = used(x, MDL_NX_SILENT) || used(x, MDL_NX_STRUCTURE);
@@ -102,8 +102,7 @@ static void init(void *region, mdl_arena *arena, const mdl_experiment *x, uint32
     for (size_t i = 0; i < sizeof per_neuron / sizeof per_neuron[0]; i++)
         *per_neuron[i] = mdl_arena_take(arena, neurons, sizeof(float));
     r->sensor_mean = mdl_arena_take(arena, s->sensors, sizeof(float));
-    r->line = mdl_arena_take(arena, line, sizeof(float));
-    r->line_pre = mdl_arena_take(arena, line + 1, sizeof(float)); /* kernels may read one behind the last */
+    r->line = mdl_arena_take(arena, 2 * mdl_neuraxon_twin(r) + 2 * MDL_LANES, sizeof(float)); /* kernels read on */
     if (!arena->base)
         return;
     for (size_t i = 0; i < sizeof per_neuron / sizeof per_neuron[0]; i++)
@@ -188,19 +187,14 @@ static void take_genome(void *region, const mdl_experiment *x, const mdl_genome_
 }
 
 void mdl_neuraxon_put(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t t, uint32_t source, float x) {
-    const mdl_shape *s = &r->shape;
-    size_t at = (size_t)(t & (s->slots - 1)) * s->sources + source, twin = at + (size_t)s->slots * s->sources;
-    size_t back = (size_t)((t - 1) & (s->slots - 1)) * s->sources + source;
-    r->line[at] = r->line[twin] = x;
-    float y = source > s->sensors ? x : x > MDL_NEURAXON_TRIT ? 1.0f : x < -MDL_NEURAXON_TRIT ? -1.0f : 0.0f;
-    r->line_pre[at] = r->line_pre[twin] = mdl_flushf(mdl_fmaf(p->decay_pre, r->line_pre[back] - y, y));
+    float *before = mdl_neuraxon_at(r, t - 1) + 2 * (size_t)source, *now = mdl_neuraxon_at(r, t) + 2 * (size_t)source;
+    size_t twin = mdl_neuraxon_twin(r);
+    float y = source > r->shape.sensors ? x : x > MDL_NEURAXON_TRIT ? 1.0f : x < -MDL_NEURAXON_TRIT ? -1.0f : 0.0f;
+    before[1] = before[twin + 1] = x;
+    now[0] = now[twin] = mdl_flushf(mdl_fmaf(p->decay_pre, before[0] - y, y));
 }
 
-void mdl_neuraxon_clear(mdl_neuraxon_region *r) {
-    size_t line = (size_t)2 * r->shape.slots * r->shape.sources;
-    memset(r->line, 0, line * sizeof(float));
-    memset(r->line_pre, 0, line * sizeof(float));
-}
+void mdl_neuraxon_clear(mdl_neuraxon_region *r) { memset(r->line, 0, 2 * mdl_neuraxon_twin(r) * sizeof(float)); }
 
 /* What belongs to a trial; what was learned stays. */
 static void wipe(mdl_neuraxon_region *r) {
@@ -268,11 +262,10 @@ static void learn_values(mdl_neuraxon_region *r, const mdl_params *p, const mdl_
     }
 }
 
-/* Weights and structure after step t, with state m. */
-static void complete(mdl_neuraxon_region *r, const mdl_params *p, const mdl_modulation *m, uint32_t t) {
+/* Weights and structure after step t, with state m; with `sum`, r->input of the
+ * plain step after. */
+static void complete(mdl_neuraxon_region *r, const mdl_params *p, const mdl_modulation *m, uint32_t t, int sum) {
     const mdl_shape *s = &r->shape;
-    if (!mdl_on(p, MDL_MECH_PLASTICITY))
-        return;
     memcpy(r->post, r->z, padded(s->neurons) * sizeof(float));
     if (s->motors > 1 && mdl_on(p, MDL_MECH_EFFERENCE_COPY))
         for (uint32_t i = 0; i < s->motors; i++)
@@ -280,7 +273,7 @@ static void complete(mdl_neuraxon_region *r, const mdl_params *p, const mdl_modu
     const mdl_levels *l = &m->levels;
     int used = p->modulators.used != 0;
     float dopamine = used ? l->phasic[MDL_DOPAMINE] : m->g_prime, arousal = used ? l->arousal : 0.0f;
-    mdl_neuraxon_completion c = {.step = t};
+    mdl_neuraxon_completion c = {.step = t, .sum = sum};
     c.serotonin = used ? p->neuraxon.meta_serotonin * l->level[MDL_SEROTONIN] : 0.0f;
     c.rate = m->permit * mdl_fmaf(m->eta_global, dopamine, m->eta_local);
     if (used)
@@ -351,29 +344,34 @@ static void run_window(void *region, const mdl_params *params, const mdl_modulat
     mdl_levers hold = MDL_LEVERS_NONE;
     if (params->modulators.used)
         hold = mdl_levels_hold(&m->levels, &params->modulators, &params->receptors, s->region, r->kernel->levers);
-    if (!(m->flags_before & MDL_OUT_FROZEN))
-        complete(r, params, m, m->step - 1);
+    float shown[1 + MDL_OBS_MAX]; /* the constant, then what the window shows */
+    shown[0] = 1.0f;
+    for (uint32_t k = 1; k < s->sensors; k++)
+        shown[k] = obs[k - 1];
+    const uint32_t changing = 1u << MDL_NX_MODULATORY | 1u << MDL_NX_HOMEOSTASIS | 1u << MDL_NX_BALANCE;
+    int plain = !r->flagged && !(p->on & changing) && !params->modulators.used;
+    int learning = mdl_on(params, MDL_MECH_PLASTICITY) && !(m->flags_before & MDL_OUT_FROZEN);
+    int summed = learning && plain && !(m->flags & MDL_OUT_WIPE);
+    if (summed) /* sensors are heard at once */
+        r->kernel->put(r, p, m->step, 1, s->sensors, shown);
+    if (learning)
+        complete(r, params, m, m->step - 1, summed);
     if (mdl_on(params, MDL_MECH_CRITIC))
         learn_values(r, params, m);
     if (m->flags & MDL_OUT_WIPE)
         wipe(r);
     if (s->sensors > 0)
         sense_novelty(r, params, obs);
-    const uint32_t changing = 1u << MDL_NX_MODULATORY | 1u << MDL_NX_HOMEOSTASIS | 1u << MDL_NX_BALANCE;
-    int plain = !r->flagged && !(p->on & changing) && !params->modulators.used;
     r->branching.gain = mdl_branching_gain(&r->branching, p, s->hidden);
     if (!plain)
         r->kernel->prepare(r, p, &hold);
     float novelty = mdl_on(params, MDL_MECH_NOVELTY) ? p->novelty_shift * m->e[MDL_E_NOVELTY] : 0.0f;
-    float shown[1 + MDL_OBS_MAX]; /* the constant, then what the window shows */
-    shown[0] = 1.0f;
-    for (uint32_t k = 1; k < s->sensors; k++)
-        shown[k] = obs[k - 1];
-    for (uint32_t i = 0; i < r->window; i++) {
+    for (uint32_t i = 0; i < r->window; i++, summed = 0) {
         uint32_t t = m->step + i;
-        r->kernel->put(r, p, t, 1, s->sensors, shown);
+        if (!summed)
+            r->kernel->put(r, p, t, 1, s->sensors, shown);
         mdl_neuraxon_step step = {
-            .step = t, .sigma = params->sigma, .offset = hold.threshold - novelty, .plain = plain};
+            .step = t, .sigma = params->sigma, .offset = hold.threshold - novelty, .plain = plain, .summed = summed};
         rhythms(r, p, t, &step);
         r->kernel->step(r, p, &hold, &step);
         r->kernel->put(r, p, t, 1 + s->sensors, s->hidden, r->z);
@@ -384,18 +382,9 @@ static void run_window(void *region, const mdl_params *params, const mdl_modulat
         r->kernel->balance(r, p, m->step + r->window - 1);
 }
 
-/* Modulo 2^64, so that any order gives the same bits. */
-static int64_t plus(int64_t sum, int64_t term) { return (int64_t)((uint64_t)sum + (uint64_t)term); }
-
 static void partials(const void *region, const mdl_params *p, mdl_partials *sum) {
     const mdl_neuraxon_region *r = region;
-    int critic = mdl_on(p, MDL_MECH_CRITIC);
-    for (uint32_t j = 0; j < r->shape.neurons; j++) {
-        sum->activity = plus(sum->activity, mdl_fix(r->z[j]));
-        if (critic)
-            sum->value = plus(sum->value, mdl_fix(r->value[j] * r->z[j]));
-    }
-    sum->novelty = plus(sum->novelty, r->novelty);
+    r->kernel->partials(r, mdl_on(p, MDL_MECH_CRITIC), sum);
 }
 
 static void send(const void *region, uint32_t last, float *activity) {
@@ -403,9 +392,9 @@ static void send(const void *region, uint32_t last, float *activity) {
     const mdl_shape *s = &r->shape;
     for (uint32_t i = 0; i < r->window; i++) {
         uint32_t t = last + 1 - r->window + i;
-        const float *row = r->line + (size_t)(t & (s->slots - 1)) * s->sources + 1 + s->sensors;
+        const float *row = mdl_neuraxon_at(r, t - 1) + 2 * (size_t)(1 + s->sensors) + 1;
         for (uint32_t k = 0; k < r->listen; k++)
-            *activity++ = row[r->exported[k]];
+            *activity++ = row[2 * (size_t)r->exported[k]];
     }
 }
 

@@ -73,8 +73,10 @@ typedef struct mdl_neuraxon_region {
     float *readout;         /* v + z                                                   */
     float *value, *feature; /* critic                                               */
     float *sensor_mean;
-    /* Delay lines as in HMN: activity, and its presynaptic trace. */
-    float *line, *line_pre;
+    /* Delay line as in HMN: [2][slots][sources] records of two, a source's presynaptic
+     * trace of the slot's step and its activity of the step after, so that one fetch
+     * serves the completion of a step and the sums of the next. */
+    float *line;
     mdl_branching branching;
     int64_t novelty;
     uint64_t key;
@@ -82,9 +84,14 @@ typedef struct mdl_neuraxon_region {
 
 extern const mdl_network_model mdl_neuraxon_model;
 
-/* Row of a line for step t, such that row[index[cell]] is x_i(t - tau_ij). */
-static inline const float *mdl_neuraxon_at(const mdl_neuraxon_region *r, const float *line, uint32_t t) {
-    return line + (size_t)(t & (r->shape.slots - 1)) * r->shape.sources;
+/* Records of step t, such that those at index[cell] hold the trace of x_i at t - tau_ij,
+ * and x_i(t + 1 - tau_ij). */
+static inline float *mdl_neuraxon_at(const mdl_neuraxon_region *r, uint32_t t) {
+    return r->line + 2 * (size_t)(t & (r->shape.slots - 1)) * r->shape.sources;
+}
+/* From a record to its twin: the line is there twice, so that no row wraps. */
+static inline size_t mdl_neuraxon_twin(const mdl_neuraxon_region *r) {
+    return 2 * (size_t)r->shape.slots * r->shape.sources;
 }
 
 /* Store a source's activity at step t, and its trace. */
@@ -117,7 +124,7 @@ void mdl_neuraxon_save(const void *region, const mdl_params *p, uint32_t last, c
 uint64_t mdl_neuraxon_state_bytes(const mdl_experiment *x, uint32_t number);
 void mdl_neuraxon_load(void *region, const mdl_params *p, uint32_t last, mdl_reader *reader);
 
-/* Empty both lines. */
+/* Empty the line. */
 void mdl_neuraxon_clear(mdl_neuraxon_region *r);
 
 /* Counter words of draws (SPEC 13.8); the neuron's own and a synapse's as in HMN. */

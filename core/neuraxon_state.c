@@ -49,14 +49,11 @@ void mdl_neuraxon_save(const void *region, const mdl_params *p, uint32_t last, c
     mdl_put_f32(sink, b->ratio);
     mdl_put_f32(sink, b->slow);
     for (uint32_t back = s->delay_max + 1; back-- > 0;) { /* oldest step first; steps before birth are 0 */
-        const float *const lines[] = {mdl_neuraxon_at(r, r->line, last - back),
-                                      mdl_neuraxon_at(r, r->line_pre, last - back)};
+        const float *const lines[] = {mdl_neuraxon_at(r, last - back - 1) + 1, mdl_neuraxon_at(r, last - back)};
         uint32_t own = s->sources - 1 - s->inbound;
-        for (int l = 0; l < 2; l++) {
-            mdl_put_f32s(sink, lines[l] + 1, own);
-            for (uint32_t i = 0; i < s->inbound; i++) /* what this window sent has not arrived yet */
-                mdl_put_f32(sink, back < r->window ? 0.0f : lines[l][1 + own + i]);
-        }
+        for (int l = 0; l < 2; l++)
+            for (uint32_t i = 1; i < s->sources; i++) /* what this window sent has not arrived yet */
+                mdl_put_f32(sink, i > own && back < r->window ? 0.0f : lines[l][2 * (size_t)i]);
     }
 }
 
@@ -131,8 +128,8 @@ static void load_branching(mdl_neuraxon_region *r, mdl_reader *reader) {
 static void load_lines(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uint32_t last, mdl_reader *reader) {
     const mdl_shape *s = &r->shape;
     mdl_neuraxon_clear(r);
-    float *const lines[] = {r->line, r->line_pre};
-    for (uint32_t back = s->delay_max + 1; back-- > 0;)
+    for (uint32_t back = s->delay_max + 1; back-- > 0;) {
+        float *const lines[] = {mdl_neuraxon_at(r, last - back - 1) + 1, mdl_neuraxon_at(r, last - back)};
         for (int l = 0; l < 2; l++)
             for (uint32_t i = 1; i < s->sources; i++) {
                 float x;
@@ -141,9 +138,9 @@ static void load_lines(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, uin
                     reader->bad = 1;
                 if (i >= s->sources - s->inbound && back < r->window && mdl_float_bits(x) != 0)
                     reader->bad = 1;
-                size_t at = (size_t)((last - back) & (s->slots - 1)) * s->sources + i;
-                lines[l][at] = lines[l][at + (size_t)s->slots * s->sources] = x;
+                lines[l][2 * (size_t)i] = lines[l][2 * (size_t)i + mdl_neuraxon_twin(r)] = x;
             }
+    }
 }
 
 void mdl_neuraxon_load(void *region, const mdl_params *params, uint32_t last, mdl_reader *reader) {

@@ -58,6 +58,10 @@ VEC_F2(vf_div, _mm256_div_ps)
 VEC_F2(vf_min, _mm256_min_ps)
 VEC_F2(vf_max, _mm256_max_ps)
 VEC vf vf_fma(vf x, vf y, vf z) { return (vf){_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)}; }
+VEC vf vf_bound(vf x, vf most) {
+    const __m256 sign = _mm256_set1_ps(-0.0f);
+    return vf_min(vf_max(x, (vf){_mm256_xor_ps(most.a, sign), _mm256_xor_ps(most.b, sign)}), most);
+}
 VEC vf vf_sqrt(vf x) { return (vf){_mm256_sqrt_ps(x.a), _mm256_sqrt_ps(x.b)}; }
 VEC vu vf_bits(vf x) { return (vu){_mm256_castps_si256(x.a), _mm256_castps_si256(x.b)}; }
 VEC vf vu_float(vu x) { return (vf){_mm256_castsi256_ps(x.a), _mm256_castsi256_ps(x.b)}; }
@@ -91,6 +95,7 @@ VEC vm vm_and(vm x, vm y) { return (vm){_mm256_and_ps(x.a, y.a), _mm256_and_ps(x
 VEC int vm_any(vm m) { return _mm256_movemask_ps(_mm256_or_ps(m.a, m.b)) != 0; }
 VEC vf vf_keep(vm m, vf x) { return (vf){_mm256_and_ps(m.a, x.a), _mm256_and_ps(m.b, x.b)}; }
 VEC vf vf_select(vm m, vf x, vf y) { return (vf){_mm256_blendv_ps(y.a, x.a, m.a), _mm256_blendv_ps(y.b, x.b, m.b)}; }
+VEC vf vf_mul_where(vm m, vf a, vf b) { return vf_keep(m, vf_mul(a, b)); }
 VEC vf vf_add_where(vm m, vf w, vf d) { return vf_add(w, vf_keep(m, d)); } /* w is never -0 */
 VEC vf vf_load_n(const float *p, uint32_t n) {
     vm m = vm_first(n);
@@ -193,21 +198,6 @@ VEC __m256 vec_records2_(const float *base, size_t a, size_t b, size_t c, size_t
         (out)[1] = (vf){_mm256_shuffle_ps(a_, b_, 0xdd), _mm256_shuffle_ps(c_, d_, 0xdd)};                             \
     } while (0)
 
-/* base[AT(l)] to lane l; one float behind each may be read too. */
-VEC __m256 vec_pick4_(const float *a, const float *b, const float *c, const float *d) {
-    __m128 lo = _mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)a));
-    __m128 hi = _mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)c));
-    lo = _mm_loadh_pi(lo, (const __m64 *)b);
-    hi = _mm_loadh_pi(hi, (const __m64 *)d);
-    return _mm256_insertf128_ps(_mm256_castps128_ps256(lo), hi, 1);
-}
-#define VEC_PICK4_(base, AT, i) vec_pick4_((base) + AT(i), (base) + AT(i + 1), (base) + AT(i + 4), (base) + AT(i + 5))
-#define VEC_PICK(base, AT, out)                                                                                        \
-    do {                                                                                                               \
-        (out).a = _mm256_shuffle_ps(VEC_PICK4_(base, AT, 0), VEC_PICK4_(base, AT, 2), 0x88);                           \
-        (out).b = _mm256_shuffle_ps(VEC_PICK4_(base, AT, 8), VEC_PICK4_(base, AT, 10), 0x88);                          \
-    } while (0)
-
 VEC void vf_put_records4(float *to, uint32_t n, const vf in[4]) {
     vf r[4];
     vf_transpose4(in, r);
@@ -217,6 +207,29 @@ VEC void vf_put_records4(float *to, uint32_t n, const vf in[4]) {
         __m256 half = i < 8 ? r[i % 4].a : r[i % 4].b;
         _mm_store_ps(to + 4 * i, i / 4 % 2 ? _mm256_extractf128_ps(half, 1) : _mm256_castps256_ps128(half));
     }
+}
+
+VEC void vf_put_records2(float *to, uint32_t n, vf x, vf y) {
+    float t[32];
+    VEC_UNROLL for (int h = 0; h < 2; h++) {
+        __m256 lo = _mm256_unpacklo_ps(h ? x.b : x.a, h ? y.b : y.a),
+               hi = _mm256_unpackhi_ps(h ? x.b : x.a, h ? y.b : y.a);
+        float *at = n == 16 ? to : t;
+        _mm256_storeu_ps(at + 16 * h, _mm256_permute2f128_ps(lo, hi, 0x20));
+        _mm256_storeu_ps(at + 16 * h + 8, _mm256_permute2f128_ps(lo, hi, 0x31));
+    }
+    if (n < 16)
+        memcpy(to, t, 2 * n * sizeof *t);
+}
+VEC vf vf_first_of_records2(const float *p) {
+    vf r;
+    VEC_UNROLL for (int h = 0; h < 2; h++) {
+        __m256 lo = _mm256_loadu_ps(p + 16 * h), hi = _mm256_loadu_ps(p + 16 * h + 8);
+        __m256 even =
+            _mm256_shuffle_ps(_mm256_permute2f128_ps(lo, hi, 0x20), _mm256_permute2f128_ps(lo, hi, 0x31), 0x88);
+        *(h ? &r.b : &r.a) = even;
+    }
+    return r;
 }
 
 /* Philox state: even and odd lanes of each half, in 64-bit elements. */

@@ -31,6 +31,8 @@ VEC vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 VEC vf vf_sqrt(vf a) { return _mm512_sqrt_ps(a); } /* a >= 0 */
 VEC vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 VEC vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+/* |a| no more than `most` (positive), with a's sign. */
+VEC vf vf_bound(vf a, vf most) { return _mm512_range_ps(a, most, 2); }
 VEC vf vf_abs(vf a) { return _mm512_abs_ps(a); }
 VEC vu vf_bits(vf a) { return _mm512_castps_si512(a); }
 VEC vf vu_float(vu a) { return _mm512_castsi512_ps(a); }
@@ -55,7 +57,8 @@ VEC vm vm_and(vm a, vm b) { return (vm)(a & b); }
 VEC int vm_any(vm m) { return m != 0; }
 VEC vf vf_keep(vm m, vf a) { return _mm512_maskz_mov_ps(m, a); } /* a where m, else +0 */
 VEC vf vf_select(vm m, vf a, vf b) { return _mm512_mask_blend_ps(m, b, a); }
-/* w + d where m, w elsewhere. */
+/* a b where m, +0 elsewhere; w + d where m, w elsewhere: w is not -0. */
+VEC vf vf_mul_where(vm m, vf a, vf b) { return _mm512_maskz_mul_ps(m, a, b); }
 VEC vf vf_add_where(vm m, vf w, vf d) { return _mm512_mask_add_ps(w, m, w, d); }
 
 /* y 2^n for y in 0.5..2 and a normal result; n is what vf_expm1r gives. */
@@ -141,23 +144,6 @@ VEC __m256 vec_records2_(const float *base, size_t a, size_t b, size_t c, size_t
         (out)[1] = _mm512_shuffle_ps(u_, v_, 0xdd);                                                                    \
     } while (0)
 
-/* base[AT(l)] to lane l; one float behind each may be read too. */
-VEC __m256 vec_pick4_(const float *a, const float *b, const float *c, const float *d) {
-    __m128 lo = _mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)a));
-    __m128 hi = _mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)c));
-    lo = _mm_loadh_pi(lo, (const __m64 *)b);
-    hi = _mm_loadh_pi(hi, (const __m64 *)d);
-    return _mm256_insertf128_ps(_mm256_castps128_ps256(lo), hi, 1);
-}
-#define VEC_PICK4_(base, AT, i) vec_pick4_((base) + AT(i), (base) + AT(i + 1), (base) + AT(i + 4), (base) + AT(i + 5))
-#define VEC_PICK(base, AT, out)                                                                                        \
-    do {                                                                                                               \
-        vf u_ = _mm512_castps256_ps512(VEC_PICK4_(base, AT, 0)), v_ = _mm512_castps256_ps512(VEC_PICK4_(base, AT, 2)); \
-        u_ = _mm512_insertf32x8(u_, VEC_PICK4_(base, AT, 8), 1);                                                       \
-        v_ = _mm512_insertf32x8(v_, VEC_PICK4_(base, AT, 10), 1);                                                      \
-        (out) = _mm512_shuffle_ps(u_, v_, 0x88);                                                                       \
-    } while (0)
-
 /* out[4 i ..] = record i, for i < n; `to` strides 4 floats. */
 VEC void vf_put_records4(float *to, uint32_t n, const vf in[4]) {
     vf r[4];
@@ -171,6 +157,19 @@ VEC void vf_put_records4(float *to, uint32_t n, const vf in[4]) {
                                 : _mm512_extractf32x4_ps(r[i % 4], 3);
         _mm_store_ps(to + 4 * i, x);
     }
+}
+
+/* Record i of two floats: a[i], b[i]; n of them. And the first floats of 16 records. */
+VEC void vf_put_records2(float *to, uint32_t n, vf a, vf b) {
+    const __m512i lo = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const __m512i hi = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    uint32_t most = n < 8 ? n : 8, rest = n - most;
+    _mm512_mask_storeu_ps(to, (__mmask16)((1u << 2 * most) - 1u), _mm512_permutex2var_ps(a, lo, b));
+    _mm512_mask_storeu_ps(to + 16, (__mmask16)((1u << 2 * rest) - 1u), _mm512_permutex2var_ps(a, hi, b));
+}
+VEC vf vf_first_of_records2(const float *p) {
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    return _mm512_permutex2var_ps(vf_load(p), even, vf_load(p + 16));
 }
 
 /* Philox state: the even and the odd lanes, in the low halves of 64-bit elements. */

@@ -7,13 +7,16 @@
 
 #include "core/philox.h"
 
-VEC vf vf_clamp(vf x, float lo, float hi) { return vf_min(vf_max(x, vf_set(lo)), vf_set(hi)); }
+VEC vf vf_clamp(vf x, float lo, float hi) {
+    return lo == -hi ? vf_bound(x, vf_set(hi)) : vf_min(vf_max(x, vf_set(lo)), vf_set(hi));
+}
 
 /* mdl_fix of each lane, added to sum[16]. */
 VEC void vf_add_fix(int64_t *sum, vf x) { vf_add_fix_within(sum, vf_clamp(x, -0x1p30f, 0x1p30f)); }
 
-/* x, or +0 when |x| < 2^-100. */
-VEC vf vf_flush(vf x) { return vf_keep(vf_ge(vf_abs(x), vf_set(0x1p-100f)), x); }
+/* x, or +0 when |x| < 2^-100; and where it is x. */
+VEC vm vf_unflushed(vf x) { return vf_ge(vf_abs(x), vf_set(0x1p-100f)); }
+VEC vf vf_flush(vf x) { return vf_keep(vf_unflushed(x), x); }
 
 VEC vf vf_expm1r(vf x, vf *n, vu *n_bits) {
     vf t = vf_fma(x, vf_set(0x1.715476p+0f), vf_set(0x1.8p23f));

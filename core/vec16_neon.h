@@ -59,6 +59,11 @@ VEC vf vf_sqrt(vf a) { VEC_F(vsqrtq_f32(a.v[i])); }
 /* Not vminq and vmaxq: those order -0 before +0. */
 VEC vf vf_min(vf a, vf b) { VEC_F(vbslq_f32(vcltq_f32(a.v[i], b.v[i]), a.v[i], b.v[i])); }
 VEC vf vf_max(vf a, vf b) { VEC_F(vbslq_f32(vcgtq_f32(a.v[i], b.v[i]), a.v[i], b.v[i])); }
+VEC vf vf_bound(vf a, vf most) {
+    vf least;
+    VEC_EACH least.v[i] = vnegq_f32(most.v[i]);
+    return vf_min(vf_max(a, least), most);
+}
 VEC vf vf_abs(vf a) { VEC_F(vabsq_f32(a.v[i])); }
 VEC vu vf_bits(vf a) { VEC_U(vreinterpretq_u32_f32(a.v[i])); }
 VEC vf vu_float(vu a) { VEC_F(vreinterpretq_f32_u32(a.v[i])); }
@@ -93,6 +98,7 @@ VEC vm vm_and(vm a, vm b) { return vu_and(a, b); }
 VEC int vm_any(vm m) { return vmaxvq_u32(vorrq_u32(vorrq_u32(m.v[0], m.v[1]), vorrq_u32(m.v[2], m.v[3]))) != 0; }
 VEC vf vf_keep(vm m, vf a) { return vu_float(vu_and(m, vf_bits(a))); }
 VEC vf vf_select(vm m, vf a, vf b) { VEC_F(vbslq_f32(m.v[i], a.v[i], b.v[i])); }
+VEC vf vf_mul_where(vm m, vf a, vf b) { return vf_keep(m, vf_mul(a, b)); }
 VEC vf vf_add_where(vm m, vf w, vf d) { return vf_add(w, vf_keep(m, d)); }
 
 VEC vf vf_scale(vf y, vf n, vu n_bits) {
@@ -153,23 +159,19 @@ VEC void vf_transpose4(const vf in[4], vf out[4]) {
             (out)[1].v[q_] = vuzp2q_f32(a_, b_);                                                                       \
         }                                                                                                              \
     } while (0)
-/* base[AT(l)] to lane l; one float behind each may be read too. */
-#define VEC_PICK(base, AT, out)                                                                                        \
-    do {                                                                                                               \
-        VEC_UNROLL for (int q_ = 0; q_ < 4; q_++) {                                                                    \
-            float32x4_t x_ = vld1q_dup_f32((base) + AT(4 * q_));                                                       \
-            x_ = vld1q_lane_f32((base) + AT(4 * q_ + 1), x_, 1);                                                       \
-            x_ = vld1q_lane_f32((base) + AT(4 * q_ + 2), x_, 2);                                                       \
-            (out).v[q_] = vld1q_lane_f32((base) + AT(4 * q_ + 3), x_, 3);                                              \
-        }                                                                                                              \
-    } while (0)
-
 VEC void vf_put_records4(float *to, uint32_t n, const vf in[4]) {
     vf r[4];
     vf_transpose4(in, r);
     for (uint32_t i = 0; i < n; i++)
         vst1q_f32(to + 4 * i, r[i % 4].v[i / 4]);
 }
+
+VEC void vf_put_records2(float *to, uint32_t n, vf a, vf b) {
+    float t[32];
+    VEC_EACH vst2q_f32(t + 8 * i, ((float32x4x2_t){{a.v[i], b.v[i]}}));
+    memcpy(to, t, 2 * n * sizeof *t);
+}
+VEC vf vf_first_of_records2(const float *p) { VEC_F(vld2q_f32(p + 8 * i).val[0]); }
 
 /* Philox state: products in two halves of 64-bit elements, in order of lanes. */
 typedef struct vw {

@@ -9,7 +9,7 @@ out=$TEST_TMPDIR/out.json
 grep -q '"suite":"crypto","case":"Ed25519 verify, 256 bytes"' "$out" || fail "no verification rate"
 ! grep -q '"median":0[,}]' "$out" || fail "a rate is 0"
 "$MODULON" bench --suite crypto --seconds 0.4 --compare "$out" | grep -q 'Ed25519 sign.* of the old' || fail "--compare"
-for suite in unit ledger protocol; do
+for suite in unit threads ledger protocol; do
     "$MODULON" bench --suite $suite --seconds 0.4 --json >"$TEST_TMPDIR/$suite.json"
     grep -q "\"suite\":\"$suite\"" "$TEST_TMPDIR/$suite.json" || fail "suite $suite"
 done
@@ -40,11 +40,13 @@ if command -v cc >/dev/null && [ -x $python ]; then
     # The table of goals finds what suites and peers say.
     export KEEP=$TEST_TMPDIR/kept PYTHONDONTWRITEBYTECODE=1
     $python bench/goals.py suite <"$TEST_TMPDIR/unit.json"
+    $python bench/goals.py suite <"$TEST_TMPDIR/threads.json"
     echo '{"goal":"hmn 256: v4 / NumPy","ratios":[30,20,26]}' >>"$KEEP"
     echo '{"goal":"neuraxon: v4 / Python","ratios":[1999]}' >>"$KEEP"
     bench/goals.sh table >"$TEST_TMPDIR/goals.txt"
     grep -q "^HMN, 256 neurons: v4 / NumPy  *26  \[20, 30\]  *25  met$" "$TEST_TMPDIR/goals.txt" || fail "the table"
     grep -q "^Neuraxon: v4 / Python .* missed$" "$TEST_TMPDIR/goals.txt" || fail "the table: missed"
     grep -q "^digests' share of a unit, 6 neurons  *-*[0-9]" "$TEST_TMPDIR/goals.txt" || fail "no digests' share"
+    grep -q "^all threads / as many times 1, wall  *[0-9]" "$TEST_TMPDIR/goals.txt" || fail "no threads"
     grep -q "^Neuraxon: v4 / plain C .*not measured" "$TEST_TMPDIR/goals.txt" || fail "the table: not measured"
 fi

@@ -98,7 +98,22 @@ static void test_paths_agree(void **state) {
     }
 }
 
-/* Sample i: the first have all mechanisms on, then one off; the others any. */
+/* Cells that carry their weights, so that a completion makes the sums of the step after;
+ * `usual`: with the mechanisms for which kernels have a loop of their own. */
+static void make_plain(mdl_experiment *x, int usual) {
+    static const uint8_t changing[] = {MDL_NX_HOMEOSTASIS, MDL_NX_BALANCE, MDL_NX_SILENT, MDL_NX_STRUCTURE,
+                                       MDL_NX_MODULATORY};
+    for (size_t m = 0; m < sizeof changing; m++)
+        x->neuraxon.mechanism[changing[m]] = MDL_OFF;
+    memset(&x->modulators, 0, sizeof x->modulators);
+    if (!usual)
+        return;
+    x->neuraxon.mechanism[MDL_NX_FAST_WEIGHTS] = x->neuraxon.mechanism[MDL_NX_META_WEIGHTS] = MDL_ON;
+    x->neuraxon.mechanism[MDL_NX_STDP] = x->neuraxon.mechanism[MDL_NX_METAPLASTICITY] = MDL_OFF;
+}
+
+/* Sample i: the first have all mechanisms on, then one off; the others any, half of
+ * them plain. */
 static mdl_experiment sampled_neuraxon(uint32_t i, mdl_stream *s) {
     mdl_experiment x = nx_experiment(1 + mdl_draw_below(s, 3), 4 + mdl_draw_below(s, 40), 1 + mdl_draw_below(s, 4));
     x.network.seed = i;
@@ -116,6 +131,8 @@ static mdl_experiment sampled_neuraxon(uint32_t i, mdl_stream *s) {
             x.neuraxon.mechanism[m] = i == m + 1 ? MDL_OFF : MDL_ON;
         else
             x.neuraxon.mechanism[m] = (uint8_t)mdl_draw_below(s, 3);
+    if (i > MDL_NX_COUNT && i & 1)
+        make_plain(&x, i >> 1 & 1);
     return x;
 }
 
@@ -133,6 +150,8 @@ static void test_neuraxon_paths_agree(void **state) {
         x.network.delay[1] = i & 1 ? 8 : 1;
         x.network.motor_fan = i & 2 ? 100 : 0;
         memset(x.neuraxon.mechanism + MDL_NX_SILENT, i & 1 ? MDL_ON : MDL_OFF, MDL_NX_COUNT - MDL_NX_SILENT);
+        assert_paths_agree(&x, 100 + i, 6);
+        make_plain(&x, i & 1);
         assert_paths_agree(&x, 100 + i, 6);
     }
 }

@@ -212,9 +212,9 @@ static void test_balance(void **state) {
         double e = 0.0, i = 0.0;
         for (uint32_t t = 0; t < 6000; t++) {
             go(&w);
-            const float *row = mdl_neuraxon_at(r, r->line, t), *carry = on ? r->carry : r->w;
+            const float *row = mdl_neuraxon_at(r, t - 1) + 1, *carry = on ? r->carry : r->w;
             for (size_t c = 0; t >= 3000 && c < (size_t)HIDDEN * r->shape.stride[0]; c++) {
-                double current = (double)(carry[c] * fabsf(row[r->index[c]]));
+                double current = (double)(carry[c] * fabsf(row[2 * (size_t)r->index[c]]));
                 *(current > 0.0 ? &e : &i) += fabs(current);
             }
         }
