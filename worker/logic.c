@@ -260,11 +260,8 @@ static void drive_control(mdl_worker *w) {
             mdl_worker_go(w, 0, 0);
     } else if (w->show) {
         mdl_jobs_show(w);
-    } else if (mdl_checkpoints_ask(w)) {
-        return;
-    } else if (mdl_questions_answer(w)) {
-        return;
-    } else if (w->at.now_ms >= w->want_at_ms && mdl_jobs_wanted(w)) {
+    } else if (!mdl_checkpoints_ask(w) && !mdl_questions_answer(w) && w->at.now_ms >= w->want_at_ms &&
+               mdl_jobs_wanted(w)) {
         mdl_jobs_want(w);
     }
 }
