@@ -1,8 +1,9 @@
-/* Lines of JSON that the program reads back. The first byte picks the reader, the rest is what it reads.
- *   0  one line of the operator's socket: what is taken, printed anew, is the same request
- *   1  a worker's receipts/log.jsonl: each line is a result or counted as damaged, no result comes twice, and the log
- * in two halves, cut at a line's end, is no other 2  one line of an evolution's log.jsonl, whose generation is the
- * second byte: seconds that can be added up */
+/* Lines of JSON that the program reads back. The first byte picks the reader, the rest is what it reads:
+ *
+ * - 0: a line of the operator's socket. What is taken, printed anew, is the same request.
+ * - 1: a worker's receipts/log.jsonl. Each line is a result or counted as damaged, no result comes twice, and the log
+ * in two halves, cut at a line's end, is no other.
+ * - 2: a line of an evolution's log.jsonl, whose generation is the second byte: seconds that can be added up. */
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdint.h>
