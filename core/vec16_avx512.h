@@ -31,8 +31,12 @@ VEC vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 VEC vf vf_sqrt(vf a) { return _mm512_sqrt_ps(a); } /* a >= 0 */
 VEC vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 VEC vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
-/* |a| no more than `most` (positive), with a's sign. */
+/* |a| no more than `most` (positive), with a's sign. Without optimisation gcc 12 has it as a macro whose mask changes
+ * sign. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"
 VEC vf vf_bound(vf a, vf most) { return _mm512_range_ps(a, most, 2); }
+#pragma GCC diagnostic pop
 VEC vf vf_abs(vf a) { return _mm512_abs_ps(a); }
 VEC vu vf_bits(vf a) { return _mm512_castps_si512(a); }
 VEC vf vu_float(vu a) { return _mm512_castsi512_ps(a); }
