@@ -125,6 +125,17 @@ static inline void expect_clean(const mdl_audit_report *r) {
         fail_msg("a finding in an honest ledger:\n%s", mdl_audit_text(r));
 }
 
+/* What a record says; its lists are the next call's. */
+static inline mdl_message record_message(const ledger_record *r) {
+    static uint8_t pae[MDL_PAE_BYTES_MAX];
+    static uint64_t list[MDL_LIST_MAX];
+    mdl_envelope e;
+    mdl_message m;
+    assert_int_equal(mdl_envelope_decode(r->bytes, r->size, pae, &e), MDL_OK);
+    assert_int_equal(mdl_message_of(&e, (mdl_list_room){list, MDL_LIST_MAX}, &m, NULL), MDL_OK);
+    return m;
+}
+
 /* One SQL statement on a store's database, behind its back. */
 static inline void sql(const char *path, const char *statement, sqlite3_int64 index, const void *bytes, size_t size) {
     sqlite3 *db;

@@ -52,16 +52,6 @@ static size_t nth(mdl_message_type type, size_t n) {
     return k;
 }
 
-static mdl_message message_of(size_t k) {
-    static uint8_t pae[MDL_PAE_BYTES_MAX];
-    static uint64_t list[MDL_LIST_MAX];
-    mdl_envelope e;
-    mdl_message m;
-    assert_int_equal(mdl_envelope_decode(honest.record[k].bytes, honest.record[k].size, pae, &e), MDL_OK);
-    assert_int_equal(mdl_message_of(&e, (mdl_list_room){list, MDL_LIST_MAX}, &m, NULL), MDL_OK);
-    return m;
-}
-
 /* What is in the folder convicts `key`: alone, or with the ledger of these records and blobs. */
 static void expect_convicted(const char *folder, const char *file, const uint8_t *key, const ledger_play *blobs,
                              const ledger_record *record, size_t count) {
@@ -117,7 +107,7 @@ static void expect_rule(size_t k, const mdl_message *lie, mdl_rule rule, const c
 static void wrong_step(void **state) {
     (void)state;
     size_t k = nth(MDL_MSG_CLOSE, 1);
-    mdl_message m = message_of(k);
+    mdl_message m = record_message(&honest.record[k]);
     m.as.close.after[7] ^= 1;
     expect_rule(k, &m, MDL_RULE_CLOSE, "step");
 }
@@ -125,7 +115,7 @@ static void wrong_step(void **state) {
 static void ground_beacon(void **state) {
     (void)state;
     size_t k = nth(MDL_MSG_CLOSE, 0);
-    mdl_message m = message_of(k);
+    mdl_message m = record_message(&honest.record[k]);
     uint8_t seed[32] = "a better one";
     mdl_chain_element(seed, honest.experiment.evolution.generations, 0, m.as.close.element);
     expect_rule(k, &m, MDL_RULE_BEACON, "beacon");
@@ -134,7 +124,7 @@ static void ground_beacon(void **state) {
 static void inflated_credit(void **state) {
     (void)state;
     size_t k = nth(MDL_MSG_CREDIT, 1);
-    mdl_message m = message_of(k);
+    mdl_message m = record_message(&honest.record[k]);
     m.as.credit.waiting += 1000;
     expect_rule(k, &m, MDL_RULE_CREDIT, "credit");
 }
@@ -171,7 +161,7 @@ static void withheld_blob(void **state) {
     (void)state;
     char folder[512], file[64];
     size_t k = nth(MDL_MSG_CLOSE, 1);
-    mdl_message m = message_of(k);
+    mdl_message m = record_message(&honest.record[k]);
     ledger_play without = honest;
     without.blob = malloc(honest.blobs * sizeof *without.blob);
     assert_non_null(without.blob);

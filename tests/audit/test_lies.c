@@ -84,12 +84,7 @@ static void test_forged(void **state) {
 static void test_wrong_signer(void **state) {
     (void)state;
     size_t k = find_type(&honest, MDL_MSG_RESULT, 0);
-    static uint8_t pae[MDL_PAE_BYTES_MAX];
-    static uint64_t list[MDL_LIST_MAX];
-    mdl_envelope e;
-    mdl_message m;
-    assert_int_equal(mdl_envelope_decode(honest.record[k].bytes, honest.record[k].size, pae, &e), MDL_OK);
-    assert_int_equal(mdl_message_of(&e, (mdl_list_room){list, MDL_LIST_MAX}, &m, NULL), MDL_OK);
+    mdl_message m = record_message(&honest.record[k]);
     uint8_t *bytes;
     ledger_record *record = spoil(k, &bytes), other = ledger_play_seal(&honest, &m, 3);
     record[k] = other;
@@ -169,15 +164,10 @@ static void test_wrong_result(void **state) {
 
 /* The coordinator's own record `k`, changed by `change` and signed by it. */
 static void audit_changed(mdl_message_type type, void (*change)(mdl_message *m), int rule) {
-    static uint8_t pae[MDL_PAE_BYTES_MAX];
-    static uint64_t list[MDL_LIST_MAX];
     size_t k = find_type(&honest, type, find_type(&honest, MDL_MSG_CREDIT, 0));
-    mdl_envelope e;
-    mdl_message m;
     uint8_t *bytes;
     ledger_record *record = spoil(k, &bytes);
-    assert_int_equal(mdl_envelope_decode(record[k].bytes, record[k].size, pae, &e), MDL_OK);
-    assert_int_equal(mdl_message_of(&e, (mdl_list_room){list, MDL_LIST_MAX}, &m, NULL), MDL_OK);
+    mdl_message m = record_message(&record[k]);
     change(&m);
     ledger_record changed = ledger_play_seal(&honest, &m, LEDGER_COORDINATOR);
     record[k] = changed;

@@ -152,16 +152,11 @@ static void test_receipts(void **state) {
 /* The coordinator's own record breaks a rule: it takes the ledger to see it. */
 static void test_rule(void **state) {
     (void)state;
-    static uint8_t pae[MDL_PAE_BYTES_MAX];
-    static uint64_t list[MDL_LIST_MAX];
     char folder[512];
     size_t k = find_type(&honest, MDL_MSG_CREDIT, 0);
-    mdl_envelope e;
-    mdl_message m;
     uint8_t *bytes;
     ledger_record *record = spoil(k, &bytes);
-    assert_int_equal(mdl_envelope_decode(record[k].bytes, record[k].size, pae, &e), MDL_OK);
-    assert_int_equal(mdl_message_of(&e, (mdl_list_room){list, MDL_LIST_MAX}, &m, NULL), MDL_OK);
+    mdl_message m = record_message(&record[k]);
     m.as.credit.updates += 1000;
     ledger_record changed = ledger_play_seal(&honest, &m, LEDGER_COORDINATOR);
     record[k] = changed;
@@ -206,12 +201,7 @@ static void test_withheld(void **state) {
     ledger_play without = honest;
     /* The blob of the first closing is not there. */
     size_t k = find_type(&honest, MDL_MSG_CLOSE, 0);
-    static uint8_t pae[MDL_PAE_BYTES_MAX];
-    static uint64_t list[MDL_LIST_MAX];
-    mdl_envelope e;
-    mdl_message m;
-    assert_int_equal(mdl_envelope_decode(honest.record[k].bytes, honest.record[k].size, pae, &e), MDL_OK);
-    assert_int_equal(mdl_message_of(&e, (mdl_list_room){list, MDL_LIST_MAX}, &m, NULL), MDL_OK);
+    mdl_message m = record_message(&honest.record[k]);
     without.blob = malloc(honest.blobs * sizeof *without.blob);
     assert_non_null(without.blob);
     without.blobs = 0;
