@@ -62,12 +62,12 @@ int mdl_decision_note(mdl_audit *a, uint64_t index, const mdl_message *m) {
 
 static mdl_err compute(const mdl_audit *a, uint32_t job, mdl_job_result *truth) {
     const mdl_experiment *x = mdl_ledger_experiment(a->ledger);
-    void *memory = mdl_aligned(mdl_life_bytes(x, 1));
+    mdl_life *life = mdl_life_new(x, NULL);
     float *genome = calloc(mdl_ledger_genes(a->ledger), sizeof *genome);
-    if (memory && genome)
-        mdl_unit_job(mdl_life_init(memory, x, 1, NULL), mdl_ledger_evolution(a->ledger), job, genome, NULL, truth);
-    mdl_err err = memory && genome ? MDL_OK : MDL_ENOMEM;
-    free(memory);
+    if (life && genome)
+        mdl_unit_job(life, mdl_ledger_evolution(a->ledger), job, genome, NULL, truth);
+    mdl_err err = life && genome ? MDL_OK : MDL_ENOMEM;
+    free(life);
     free(genome);
     return err;
 }

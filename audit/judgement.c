@@ -10,17 +10,16 @@
 static mdl_err run(const mdl_audit *a, uint32_t job, const mdl_case *c, const uint8_t *state, size_t size,
                    mdl_judged *out) {
     const mdl_experiment *x = mdl_ledger_experiment(a->ledger);
-    void *memory = mdl_aligned(mdl_life_bytes(x, 1));
+    mdl_life *life = mdl_life_new(x, NULL);
     float *genome = calloc(mdl_ledger_genes(a->ledger), sizeof *genome);
     mdl_err err = MDL_ENOMEM;
-    if (memory && genome) {
+    if (life && genome) {
         mdl_job ignored;
-        mdl_life *life = mdl_life_init(memory, x, 1, NULL);
         mdl_evolution_job(mdl_ledger_evolution(a->ledger), job, &ignored, genome);
         mdl_life_genome(life, genome);
         err = mdl_case_judge(c, life, state, size, out);
     }
-    free(memory);
+    free(life);
     free(genome);
     return err;
 }

@@ -23,7 +23,7 @@ typedef struct unit {
 struct mdl_rerun {
     mdl_audit *a;
     uint32_t threads;
-    void **life;                  /* [threads] */
+    mdl_life **life;              /* [threads] */
     float **genome;               /* [threads][together x genes] */
     uint32_t together;            /* jobs done at once */
     uint32_t *piece, pieces_room; /* [more than jobs] where pieces of those to do start */
@@ -54,11 +54,10 @@ mdl_rerun *mdl_rerun_new(mdl_audit *a) {
     r->genome = calloc(r->threads, sizeof *r->genome);
     int good = r->life && r->genome;
     for (uint32_t i = 0; i < r->threads && good; i++) {
-        r->life[i] = mdl_aligned(mdl_life_bytes(x, 1));
+        r->life[i] = mdl_life_new(x, r->life[0]);
         good = r->life[i] != NULL;
         if (!good)
             break;
-        r->life[i] = mdl_life_init(r->life[i], x, 1, NULL); /* the first thing in its block */
         r->together = mdl_unit_together(r->life[i]);
         r->genome[i] = calloc((size_t)r->together * genes, sizeof **r->genome);
         good = r->genome[i] != NULL;

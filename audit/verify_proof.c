@@ -23,7 +23,7 @@ void mdl_verify_say(mdl_fraud_finding *out, mdl_fraud_verdict verdict, const cha
 
 static void let_go(mdl_again *g) {
     free(g->memory);
-    free(g->life_memory);
+    free(g->life);
     free(g->prior);
     free(g->genome);
     free(g);
@@ -61,14 +61,13 @@ static mdl_err take_document(mdl_again *g, const mdl_fraud *f, mdl_fraud_finding
     if (mdl_genome_layout_of(&g->x, &layout) != MDL_OK)
         return MDL_ERANGE;
     g->memory = mdl_aligned(mdl_evolution_bytes(&g->x.evolution, layout.genes));
-    g->life_memory = mdl_aligned(mdl_life_bytes(&g->x, 1));
+    g->life = mdl_life_new(&g->x, NULL);
     g->prior = calloc(layout.genes, 2 * sizeof *g->prior);
     g->genome = calloc(layout.genes, sizeof *g->genome);
-    if (!g->memory || !g->life_memory || !g->prior || !g->genome)
+    if (!g->memory || !g->life || !g->prior || !g->genome)
         return MDL_ENOMEM;
     mdl_gene_prior prior = mdl_genome_search_prior(&g->x, &layout, g->prior);
     g->e = mdl_evolution_init(g->memory, &g->x.evolution, &prior);
-    g->life = mdl_life_init(g->life_memory, &g->x, 1, NULL);
     return MDL_OK;
 }
 

@@ -69,12 +69,11 @@ static mdl_err run_levels(const mdl_subject *subject, const settings *s, mdl_liv
     mdl_err err = whole_genome(subject, &x, &genome);
     if (err != MDL_OK)
         return err;
-    void *memory = mdl_aligned(mdl_life_bytes(&x, 1));
-    if (!memory) {
+    mdl_life *life = mdl_life_new(&x, NULL);
+    if (!life) {
         free(genome);
         return MDL_ENOMEM;
     }
-    mdl_life *life = mdl_life_init(memory, &x, 1, NULL);
     for (uint32_t i = 0; i < s->levels; i++) {
         mdl_life_genome(life, genome);
         mdl_modulator_params *m = &life->params.modulators;
@@ -92,7 +91,7 @@ static mdl_err run_levels(const mdl_subject *subject, const settings *s, mdl_liv
             scores[(size_t)i * lives.count + k] = (double)score / 1e6;
         }
     }
-    free(memory);
+    free(life);
     free(genome);
     return MDL_OK;
 }

@@ -72,16 +72,15 @@ mdl_err mdl_probe_open(mdl_probe *p, const mdl_experiment *x, const float *genom
     mdl_genome_layout layout;
     if (mdl_genome_layout_of(&p->x, &layout) != MDL_OK)
         return MDL_ERANGE;
-    void *memory = mdl_aligned(mdl_life_bytes(&p->x, 1));
+    p->life = mdl_life_new(&p->x, NULL);
     float *sd = malloc(layout.genes * sizeof *sd);
     p->genome = malloc(layout.genes * sizeof *p->genome);
-    if (!memory || !sd || !p->genome) {
-        free(memory);
+    if (!p->life || !sd || !p->genome) {
+        free(p->life);
         free(sd);
         free(p->genome);
         return MDL_ENOMEM;
     }
-    p->life = mdl_life_init(memory, &p->x, 1, NULL);
     mdl_genome_prior(&p->x, &layout, p->genome, sd);
     if (genome)
         take_genome(p, x, genome);

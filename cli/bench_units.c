@@ -45,10 +45,9 @@ mdl_err mdl_bench_units_open(mdl_bench_units *u, const char *json, uint32_t thre
     if (!u->life || !u->genome)
         return MDL_ENOMEM;
     for (uint32_t i = 0; i < threads; i++) {
-        void *memory = mdl_aligned(mdl_life_bytes(x, 1));
-        if (!memory)
+        u->life[i] = mdl_life_new(x, u->life[0]);
+        if (!u->life[i])
             return MDL_ENOMEM;
-        u->life[i] = mdl_life_init(memory, x, 1, NULL);
         u->layout = u->life[i]->layout;
         u->together = mdl_unit_together(u->life[i]);
         u->genome[i] = malloc((size_t)u->together * u->layout.genes * sizeof(float));

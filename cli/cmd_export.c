@@ -71,13 +71,12 @@ static int to_v1(const mdl_champion *c, const char *path) {
     mdl_neuraxon_v1 n;
     mdl_convert_note note = {0};
     mdl_buffer text = {0};
-    void *memory = mdl_aligned(mdl_life_bytes(&c->file.experiment, 1));
-    if (!memory)
+    mdl_life *life = mdl_life_new(&c->file.experiment, NULL);
+    if (!life)
         return mdl_cli_fail(MDL_EXIT_FAILURE, "export: out of memory");
-    mdl_life *life = mdl_life_init(memory, &c->file.experiment, 1, NULL);
     mdl_life_genome(life, mdl_champion_genome(c, c->island));
     mdl_err err = mdl_neuraxon_to_v1(life, &n, &note);
-    free(memory);
+    free(life);
     if (err == MDL_ETYPE)
         return mdl_cli_fail(MDL_EXIT_USAGE, "export: only a Neuraxon with trinary states fits a file of Neuraxon v1");
     if (err != MDL_OK)

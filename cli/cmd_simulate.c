@@ -194,10 +194,9 @@ static mdl_err find_genome(const mdl_life *l, const settings *s, float *genome, 
 /* `genome` NULL, or --genome given: as find_genome() says. */
 static int simulate_experiment(const mdl_experiment *x, const float *genome, const settings *s) {
     char error[MDL_ERROR_TEXT] = "simulate: out of memory";
-    void *memory = mdl_aligned(mdl_life_bytes(x, 1));
-    if (!memory)
+    mdl_life *life = mdl_life_new(x, NULL);
+    if (!life)
         return mdl_cli_fail(MDL_EXIT_FAILURE, "%s", error);
-    mdl_life *life = mdl_life_init(memory, x, 1, NULL);
     float *own = malloc(life->layout.genes * sizeof *own);
     mdl_err err = own ? MDL_OK : MDL_ENOMEM;
     if (own && (s->genome || !genome)) {
@@ -212,7 +211,7 @@ static int simulate_experiment(const mdl_experiment *x, const float *genome, con
         code = mdl_cli_end(err, error);
     }
     free(own);
-    free(memory);
+    free(life);
     return code;
 }
 

@@ -107,13 +107,12 @@ static void evolve_a_while(mdl_life *life, mdl_evolution *e, float *genome, int6
 
 static mdl_err measure(const mdl_experiment_file *file, plan *p) {
     const mdl_experiment *x = &file->experiment;
-    mdl_life *life = NULL;
-    void *memory = mdl_aligned(mdl_life_bytes(x, 1)), *room = NULL;
+    mdl_life *life = mdl_life_new(x, NULL);
+    void *room = NULL;
     float *prior = NULL, *genome = NULL;
     int64_t *fitness = NULL;
     sample *ran = NULL;
-    if (memory) {
-        life = mdl_life_init(memory, x, 1, NULL);
+    if (life) {
         room = mdl_aligned(mdl_evolution_bytes(&x->evolution, life->layout.genes));
         prior = calloc(life->layout.genes, 2 * sizeof *prior);
         genome = calloc(life->layout.genes, sizeof *genome);
@@ -126,7 +125,7 @@ static mdl_err measure(const mdl_experiment_file *file, plan *p) {
         mdl_evolution *e = mdl_evolution_init(room, &x->evolution, &g);
         evolve_a_while(life, e, genome, fitness, ran, p);
     }
-    free(memory);
+    free(life);
     free(room);
     free(prior);
     free(genome);

@@ -96,10 +96,8 @@ mdl_err mdl_score_variants(const mdl_experiment *x, const mdl_variant *variant, 
     if (err == MDL_OK && !t.worker)
         err = MDL_ENOMEM;
     for (uint32_t i = 0; err == MDL_OK && i < threads; i++) {
-        void *memory = mdl_aligned(mdl_life_bytes(x, 1));
-        if (memory)
-            t.worker[i].life = mdl_life_init(memory, x, 1, NULL);
-        else
+        t.worker[i].life = mdl_life_new(x, t.worker[0].life);
+        if (!t.worker[i].life)
             err = MDL_ENOMEM;
     }
     if (err == MDL_OK)

@@ -11,7 +11,7 @@
 typedef struct checker_thread {
     mdl_checker *owner;
     uv_thread_t id;
-    void *memory; /* of the life */
+    mdl_life *life;
     float *genome;
 } checker_thread;
 
@@ -81,7 +81,7 @@ static int compare(const mdl_experiment *x, const wanted *w, mdl_job_result *res
 static void run(void *arg) {
     checker_thread *t = arg;
     mdl_checker *c = t->owner;
-    mdl_life *life = mdl_life_init(t->memory, c->o.experiment, 1, NULL);
+    mdl_life *life = t->life;
     uv_mutex_lock(&c->lock);
     for (;;) {
         while (!c->quit && c->wanted_count == 0)
@@ -132,7 +132,7 @@ static void on_ready(uv_async_t *handle) {
 
 static void release(mdl_checker *c) {
     for (uint32_t i = 0; i < c->o.threads; i++) {
-        free(c->thread[i].memory);
+        free(c->thread[i].life);
         free(c->thread[i].genome);
     }
     for (uint32_t i = 0; i < c->wanted_count; i++) {
@@ -174,9 +174,9 @@ mdl_err mdl_checker_open(mdl_checker **out, uv_loop_t *loop, const mdl_checker_o
     MDL_ASSERT(bad == MDL_OK);
     for (uint32_t i = 0; i < options->threads; i++) {
         thread[i].owner = c;
-        thread[i].memory = mdl_aligned(mdl_life_bytes(options->experiment, 1));
+        thread[i].life = mdl_life_new(options->experiment, thread[0].life);
         thread[i].genome = malloc(layout.genes * sizeof *thread[i].genome);
-        if (!thread[i].memory || !thread[i].genome) {
+        if (!thread[i].life || !thread[i].genome) {
             release(c);
             return MDL_ENOMEM;
         }

@@ -6,9 +6,13 @@
 #include "core/hmn_lever_loops.h"
 #include "core/num.h"
 
-void mdl_hmn_levers_init(mdl_hmn_region *r, mdl_arena *arena) {
-    r->pathway = mdl_arena_take(arena, r->shape.cells, sizeof *r->pathway);
-    r->offset = mdl_arena_take(arena, r->shape.neurons, sizeof(float));
+void mdl_hmn_levers_init(mdl_hmn_region *r, mdl_arena *arena, int shared, const mdl_hmn_region *like) {
+    r->pathway = shared ? NULL : mdl_arena_take(arena, r->shape.cells, sizeof *r->pathway);
+    r->offset = shared ? NULL : mdl_arena_take(arena, r->shape.neurons, sizeof(float));
+    if (like) {
+        r->pathway = like->pathway;
+        r->offset = like->offset;
+    }
     r->lag = mdl_arena_take(arena, r->shape.neurons, sizeof(float));
 }
 

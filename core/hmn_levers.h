@@ -17,7 +17,7 @@ typedef enum mdl_pathway {
 enum { MDL_DRAW_OFFSET = 8 };
 
 /* Room, then constants, for a region whose shape, window and listen are set. */
-void mdl_hmn_levers_init(mdl_hmn_region *r, mdl_arena *arena);
+void mdl_hmn_levers_init(mdl_hmn_region *r, mdl_arena *arena, int shared, const mdl_hmn_region *like);
 void mdl_hmn_levers_wire(mdl_hmn_region *r, const mdl_network_spec *network);
 
 /* The definition of mdl_kernel.levered, eq. (1) of step t: writes r->lag, r->a and r->z, motors included. */

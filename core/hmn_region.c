@@ -20,8 +20,9 @@ static uint32_t padded(uint32_t n) { return (n + MDL_LANES - 1) / MDL_LANES * MD
 static int used(const mdl_hmn_spec *spec, mdl_mechanism m) { return spec->mechanism[m] != MDL_OFF; }
 
 static void region_init(void *region, mdl_arena *arena, const mdl_experiment *x, uint32_t number,
-                        const struct mdl_kernel *kernel) {
+                        const struct mdl_kernel *kernel, int shared, const void *given) {
     mdl_hmn_region *r = region;
+    const mdl_hmn_region *like = given;
     const mdl_network_spec *network = &x->network;
     const mdl_hmn_spec *spec = &x->hmn;
     memset(r, 0, sizeof *r);
@@ -32,11 +33,17 @@ static void region_init(void *region, mdl_arena *arena, const mdl_experiment *x,
     r->window = network->window;
     r->listen = network->sources > 0 ? network->listen : 0;
     size_t cells = s->cells, neurons = padded(s->neurons), line = (size_t)2 * s->slots * s->sources;
-    if ((size_t)s->slots * s->sources + s->sources <= UINT16_MAX)
-        r->index16 = mdl_arena_take(arena, cells, sizeof *r->index16);
-    else
-        r->index32 = mdl_arena_take(arena, cells, sizeof *r->index32);
-    r->exported = mdl_arena_take(arena, r->listen, sizeof *r->exported);
+    if (like) {
+        r->index16 = like->index16;
+        r->index32 = like->index32;
+        r->exported = like->exported;
+    } else if (!shared) {
+        if ((size_t)s->slots * s->sources + s->sources <= UINT16_MAX)
+            r->index16 = mdl_arena_take(arena, cells, sizeof *r->index16);
+        else
+            r->index32 = mdl_arena_take(arena, cells, sizeof *r->index32);
+        r->exported = mdl_arena_take(arena, r->listen, sizeof *r->exported);
+    }
     r->w0 = mdl_arena_take(arena, cells, sizeof(float));
     if (used(spec, MDL_MECH_PHASE_GATE)) {
         r->cos_phi = mdl_arena_take(arena, cells, sizeof(float));
@@ -56,8 +63,8 @@ static void region_init(void *region, mdl_arena *arena, const mdl_experiment *x,
     if (r->record == 4) /* kernels read 16 sources at once */
         r->embed = mdl_arena_take(arena, (size_t)(s->sources + MDL_LANES) * 4, sizeof(float));
     if (x->modulators.used)
-        mdl_hmn_levers_init(r, arena);
-    if (!arena->base)
+        mdl_hmn_levers_init(r, arena, shared, like);
+    if (!arena->base || shared)
         return;
 
     for (uint32_t j = 0; j < s->neurons; j++) {

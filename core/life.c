@@ -5,7 +5,9 @@
 #include "core/hmn_kernel.h"
 #include "core/lanes.h"
 
-static mdl_life *layout(mdl_arena *arena, const mdl_experiment *x, uint32_t shards, const struct mdl_kernel *kernel) {
+/* Networks of agents after the first, and all of a life beside `first`, share a wiring. */
+static mdl_life *layout(mdl_arena *arena, const mdl_experiment *x, uint32_t shards, const struct mdl_kernel *kernel,
+                        const mdl_life *first) {
     const mdl_network_spec *network = &x->network;
     uint32_t agents = mdl_task_agent_count(&x->task), owner[MDL_REGIONS_MAX];
     size_t part = network->sources > 0 ? (size_t)network->window * network->listen : 0;
@@ -14,14 +16,17 @@ static mdl_life *layout(mdl_arena *arena, const mdl_experiment *x, uint32_t shar
     float *boundary = mdl_arena_take(arena, agents * network->regions * part, sizeof *boundary);
     mdl_balanced_cut(network, shards, owner);
     for (uint32_t i = 0; i < agents * shards; i++) {
+        static const mdl_shard any; /* while counting */
         mdl_shard counted;
-        mdl_shard_init(shard ? &shard[i] : &counted, arena, x, owner, i % shards, kernel);
+        const mdl_shard *like = first ? &first->shard[i] : i < shards ? NULL : shard ? &shard[i % shards] : &any;
+        mdl_shard_init(shard ? &shard[i] : &counted, arena, x, owner, i % shards, kernel, like);
     }
     mdl_lanes *lanes = shards == 1 && agents == 1 ? mdl_lanes_layout(arena, x) : NULL;
     if (!l)
         return NULL;
     memset(l, 0, sizeof *l);
     l->experiment = x;
+    l->kernel = kernel;
     l->shards = shards;
     l->shard = shard;
     l->boundary = boundary;
@@ -37,13 +42,24 @@ static mdl_shard *shard_of(const mdl_life *l, uint32_t a, uint32_t i) { return &
 
 size_t mdl_life_bytes(const mdl_experiment *x, uint32_t shards) {
     mdl_arena counting = {NULL, 0, 0};
-    layout(&counting, x, shards, NULL);
+    layout(&counting, x, shards, NULL, NULL);
     return counting.used;
 }
 
 mdl_life *mdl_life_init(void *memory, const mdl_experiment *x, uint32_t shards, const struct mdl_kernel *kernel) {
     mdl_arena arena = {memory, 0, SIZE_MAX};
-    return layout(&arena, x, shards, kernel ? kernel : mdl_kernel_best());
+    return layout(&arena, x, shards, kernel ? kernel : mdl_kernel_best(), NULL);
+}
+
+size_t mdl_life_beside_bytes(const mdl_life *first) {
+    mdl_arena counting = {NULL, 0, 0};
+    layout(&counting, first->experiment, first->shards, NULL, first);
+    return counting.used;
+}
+
+mdl_life *mdl_life_beside(void *memory, const mdl_life *first) {
+    mdl_arena arena = {memory, 0, SIZE_MAX};
+    return layout(&arena, first->experiment, first->shards, first->kernel, first);
 }
 
 void mdl_life_genome(mdl_life *l, const float *genome) {

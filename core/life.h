@@ -9,6 +9,7 @@
 
 typedef struct mdl_life {
     const mdl_experiment *experiment;
+    const struct mdl_kernel *kernel;
     mdl_genome_layout layout;
     mdl_params params;
     uint32_t shards;  /* of each agent's network                              */
@@ -31,6 +32,10 @@ size_t mdl_life_bytes(const mdl_experiment *x, uint32_t shards);
 /* Lay out and wire in `memory` (mdl_life_bytes() long, aligned to 64). The
  * experiment is kept by reference. `kernel` NULL: the best one. */
 mdl_life *mdl_life_init(void *memory, const mdl_experiment *x, uint32_t shards, const struct mdl_kernel *kernel);
+/* A further life of the experiment, in as many shards and on the same kernel, which uses
+ * the wiring of `first`: `first` outlives it, and both may run at the same time. */
+size_t mdl_life_beside_bytes(const mdl_life *first);
+mdl_life *mdl_life_beside(void *memory, const mdl_life *first);
 
 /* Give the network its genome (layout.genes values, finite). */
 void mdl_life_genome(mdl_life *l, const float *genome);

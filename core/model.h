@@ -36,10 +36,12 @@ typedef struct mdl_network_model {
     const char *name;   /* as in experiment files                              */
     size_t region_size; /* of the region struct                                */
 
-    /* Lay a region out in `arena` and wire it. Over a counting arena only the
-     * size is found, and only `region`'s shape may be read afterwards. */
+    /* Lay a region out in `arena` and wire it; or, `shared`, take the wiring of `like`:
+     * the same region of another network of the experiment, which outlives this one and
+     * may run meanwhile. Over a counting arena only the size is found, `like` is not read,
+     * and only `region`'s shape may be read afterwards. */
     void (*init)(void *region, mdl_arena *arena, const mdl_experiment *x, uint32_t number,
-                 const struct mdl_kernel *kernel);
+                 const struct mdl_kernel *kernel, int shared, const void *like);
     /* Take the genome's constants. */
     void (*genome)(void *region, const mdl_experiment *x, const mdl_genome_layout *layout, const float *genome,
                    const mdl_region_offset *at);

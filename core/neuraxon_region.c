@@ -73,8 +73,9 @@ static void wire(mdl_neuraxon_region *r, const mdl_experiment *x) {
 }
 
 static void init(void *region, mdl_arena *arena, const mdl_experiment *x, uint32_t number,
-                 const struct mdl_kernel *kernel) {
+                 const struct mdl_kernel *kernel, int shared, const void *given) {
     mdl_neuraxon_region *r = region;
+    const mdl_neuraxon_region *like = given;
     memset(r, 0, sizeof *r);
     mdl_shape_of(&x->network, number, &r->shape);
     const mdl_shape *s = &r->shape;
@@ -84,14 +85,21 @@ static void init(void *region, mdl_arena *arena, const mdl_experiment *x, uint32
     r->window = x->network.window;
     r->listen = x->network.sources > 0 ? x->network.listen : 0;
     size_t cells = s->cells, neurons = padded(s->neurons);
-    r->index = mdl_arena_take(arena, cells, sizeof *r->index);
-    r->flags = mdl_arena_take(arena, cells, sizeof *r->flags);
     r->flagged = used(x, MDL_NX_SILENT) || used(x, MDL_NX_STRUCTURE);
+    shared = shared && !r->flagged; /* else the wiring is state */
+    if (!shared) {
+        r->index = mdl_arena_take(arena, cells, sizeof *r->index);
+        r->flags = mdl_arena_take(arena, cells, sizeof *r->flags);
+        r->exported = mdl_arena_take(arena, r->listen, sizeof *r->exported);
+    } else if (like) {
+        r->index = like->index;
+        r->flags = like->flags;
+        r->exported = like->exported;
+    }
     if (used(x, MDL_NX_STRUCTURE)) {
         r->wired = mdl_arena_take(arena, cells, sizeof *r->wired);
         r->integrity = mdl_arena_take(arena, cells, sizeof(float));
     }
-    r->exported = mdl_arena_take(arena, r->listen, sizeof *r->exported);
     float **per_cell[] = {&r->w0, &r->meta0, &r->fast, &r->slow, &r->meta, &r->e, &r->w, &r->carry};
     for (size_t i = 0; i < sizeof per_cell / sizeof per_cell[0]; i++)
         *per_cell[i] = mdl_arena_take(arena, cells, sizeof(float));
@@ -108,7 +116,10 @@ static void init(void *region, mdl_arena *arena, const mdl_experiment *x, uint32
     for (size_t i = 0; i < sizeof per_neuron / sizeof per_neuron[0]; i++)
         memset(*per_neuron[i], 0, neurons * sizeof(float)); /* padding stays so, or is never read */
     memset(r->fast, 0, cells * sizeof(float));
-    wire(r, x);
+    if (shared)
+        memcpy(r->scatter, like->scatter, neurons * sizeof(float));
+    else
+        wire(r, x);
 }
 
 /* Padding cells hold weight 0 and listen to source 0, which is always 0. */
@@ -222,7 +233,7 @@ static void birth(void *region, const mdl_params *params, uint64_t noise_key) {
             r->integrity[i] = 1.0f;
     }
     int silent = mdl_nx_on(p, MDL_NX_SILENT);
-    for (size_t i = 0; i < s->cells; i++) {
+    for (size_t i = 0; r->flagged && i < s->cells; i++) {
         uint32_t fixed = r->flags[i] & (MDL_CELL_MODULATORY | MDL_CELL_LATENT);
         uint32_t direction = mdl_neuraxon_direction(r, mdl_neuraxon_source(r, i));
         r->flags[i] = direction | fixed | (silent && fixed & MDL_CELL_LATENT ? MDL_CELL_SILENT : 0);

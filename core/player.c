@@ -17,7 +17,7 @@ static mdl_player *layout(mdl_arena *arena, const mdl_experiment *x, const uint3
     if (p)
         memset(p, 0, sizeof *p);
     mdl_shard *s = p ? &p->shard : &counted;
-    mdl_shard_init(s, arena, x, owner, shard, kernel);
+    mdl_shard_init(s, arena, x, owner, shard, kernel, NULL);
     uint32_t *region = mdl_arena_take(arena, s->count, sizeof *region);
     uint32_t *to = mdl_arena_take(arena, sends, sizeof *to), *from = mdl_arena_take(arena, hears, sizeof *from);
     float *own = mdl_arena_take(arena, s->count * part, sizeof *own);

@@ -4,7 +4,7 @@
 enum { REGION_STRUCT_MAX = 2048 };
 
 void mdl_shard_init(mdl_shard *s, mdl_arena *arena, const mdl_experiment *x, const uint32_t *owner, uint32_t shard,
-                    const struct mdl_kernel *kernel) {
+                    const struct mdl_kernel *kernel, const mdl_shard *like) {
     _Alignas(MDL_ALIGN) uint8_t counted[REGION_STRUCT_MAX];
     const mdl_network_spec *network = &x->network;
     s->experiment = x;
@@ -23,7 +23,8 @@ void mdl_shard_init(mdl_shard *s, mdl_arena *arena, const mdl_experiment *x, con
         if (!owner || owner[r] == shard) {
             if (s->region)
                 s->offset[i] = at;
-            s->model->init(s->region ? mdl_shard_at(s, i) : counted, arena, x, r, kernel);
+            s->model->init(s->region ? mdl_shard_at(s, i) : counted, arena, x, r, kernel, like != NULL,
+                           like && s->region ? mdl_shard_at(like, i) : NULL);
             i++;
         }
         mdl_region_advance(&shape, &at);

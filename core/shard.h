@@ -16,9 +16,11 @@ typedef struct mdl_shard {
 } mdl_shard;
 
 /* owner[regions] names the shard of each region; NULL: all belong to this one.
- * The experiment is kept by reference. Counting arenas as in core/arena.h. */
+ * The experiment is kept by reference. Counting arenas as in core/arena.h. `like`, if
+ * not NULL: the same shard of another network of the experiment, whose wiring this one
+ * uses too: it outlives this one, and may run on another thread. */
 void mdl_shard_init(mdl_shard *s, mdl_arena *arena, const mdl_experiment *x, const uint32_t *owner, uint32_t shard,
-                    const struct mdl_kernel *kernel);
+                    const struct mdl_kernel *kernel, const mdl_shard *like);
 void mdl_shard_genome(mdl_shard *s, const mdl_genome_layout *layout, const float *genome);
 void mdl_shard_birth(mdl_shard *s, const mdl_params *p, uint64_t noise_key);
 /* One window; `obs` is read by the owner of region 0 only. */

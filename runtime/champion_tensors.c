@@ -176,10 +176,9 @@ static mdl_err write_tensors(const mdl_champion *c, const network *n, mdl_buffer
 
 mdl_err mdl_champion_bytes(const mdl_champion *c, mdl_buffer *out) {
     const mdl_experiment *x = &c->file.experiment;
-    void *memory = mdl_aligned(mdl_life_bytes(x, 1));
-    if (!memory)
+    mdl_life *life = mdl_life_new(x, NULL);
+    if (!life)
         return MDL_ENOMEM;
-    mdl_life *life = mdl_life_init(memory, x, 1, NULL);
     mdl_life_genome(life, mdl_champion_genome(c, c->island));
     network n;
     mdl_err err = open_network(&n, life);
@@ -188,6 +187,6 @@ mdl_err mdl_champion_bytes(const mdl_champion *c, mdl_buffer *out) {
         err = write_tensors(c, &n, out);
     }
     close_network(&n);
-    free(memory);
+    free(life);
     return err;
 }

@@ -23,3 +23,10 @@ void *mdl_aligned(size_t size) {
     }
     return aligned_alloc(MDL_ALIGN, size / MDL_ALIGN * MDL_ALIGN + MDL_ALIGN);
 }
+
+mdl_life *mdl_life_new(const mdl_experiment *x, const mdl_life *first) {
+    void *memory = mdl_aligned(first ? mdl_life_beside_bytes(first) : mdl_life_bytes(x, 1));
+    if (!memory)
+        return NULL;
+    return first ? mdl_life_beside(memory, first) : mdl_life_init(memory, x, 1, NULL); /* the first thing in it */
+}

@@ -326,12 +326,10 @@ static mdl_err take_memory(mdl_runner *r, uint32_t threads) {
     r->threads = threads;
     mdl_gene_prior prior = mdl_genome_search_prior(x, &r->layout, r->prior);
     r->evolution = mdl_evolution_init(memory, &x->evolution, &prior);
-    size_t size = mdl_life_bytes(x, 1);
     for (uint32_t t = 0; t < threads; t++) {
-        void *life = mdl_aligned(size);
-        if (!life)
+        r->life[t] = mdl_life_new(x, r->life[0]);
+        if (!r->life[t])
             return MDL_ENOMEM;
-        r->life[t] = mdl_life_init(life, x, 1, NULL);
         r->together = mdl_life_together(r->life[t], x->evolution.episodes);
         r->genome[t] = malloc((size_t)r->together * genes * sizeof(float));
         if (!r->genome[t])
@@ -376,7 +374,7 @@ mdl_err mdl_runner_open(mdl_runner *r, const mdl_experiment_file *file, const ch
 void mdl_runner_close(mdl_runner *r) {
     mdl_pool_close(r->pool);
     for (uint32_t t = 0; t < r->threads; t++) {
-        free(r->life[t]); /* the first thing in its block */
+        free(r->life[t]);
         free(r->genome[t]);
     }
     free(r->life);

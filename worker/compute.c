@@ -13,10 +13,8 @@
 typedef struct worker_thread {
     mdl_compute *owner;
     uv_thread_t id;
-    void *memory;  /* of the life */
     float *genome; /* of as many jobs as are done at once */
     mdl_life *life;
-    uint64_t serial; /* model that the life was wired for; 0: none */
 } worker_thread;
 
 typedef struct shard_order {
@@ -49,18 +47,10 @@ struct mdl_compute {
     mdl_job_result result[MDL_UNIT_JOBS_MAX];
 };
 
-static void wire(worker_thread *t, const mdl_model *model) {
-    if (t->serial == model->serial)
-        return;
-    t->life = mdl_life_init(t->memory, &model->experiment, 1, NULL);
-    t->serial = model->serial;
-}
-
 static void run_jobs(worker_thread *t, const mdl_model *model, uint32_t first, uint32_t count, mdl_job_result *out) {
     uint32_t index[MDL_TOGETHER_MAX];
     for (uint32_t i = 0; i < count; i++)
         index[i] = first + i;
-    wire(t, model);
     mdl_unit_jobs(t->life, model->evolution, index, count, t->genome, out);
 }
 
@@ -172,7 +162,7 @@ static void on_bell_closed(void *ctx) {
 /* The rest goes later: the call that ends it all may be one of ours. */
 static void release(mdl_compute *c) {
     for (uint32_t i = 0; i < c->o.threads; i++) {
-        free(c->thread[i].memory);
+        free(c->thread[i].life);
         free(c->thread[i].genome);
     }
     free(c->thread);
@@ -211,21 +201,20 @@ mdl_err mdl_compute_open(mdl_compute **out, uv_loop_t *loop, const mdl_compute_o
 }
 
 static mdl_err take_memory(mdl_compute *c, const mdl_model *model) {
-    size_t size = mdl_life_bytes(&model->experiment, 1);
     c->serial = 0;
     for (uint32_t i = 0; i < c->o.threads; i++) {
+        free(c->thread[i].life);
+        free(c->thread[i].genome);
+        c->thread[i].life = NULL;
+        c->thread[i].genome = NULL;
+    }
+    for (uint32_t i = 0; i < c->o.threads; i++) {
         worker_thread *t = &c->thread[i];
-        free(t->memory);
-        free(t->genome);
-        t->memory = mdl_aligned(size);
-        t->genome = NULL;
-        t->serial = 0;
-        if (!t->memory)
+        t->life = mdl_life_new(&model->experiment, c->thread[0].life);
+        if (!t->life)
             return MDL_ENOMEM;
-        if (i == 0) {
-            wire(t, model);
+        if (i == 0)
             c->together = mdl_unit_together(t->life);
-        }
         t->genome = malloc((size_t)c->together * model->layout.genes * sizeof *t->genome);
         if (!t->genome)
             return MDL_ENOMEM;

@@ -66,12 +66,12 @@ static void test_any_owner_any_order(void **state) {
         mdl_shard shard[SHARDS], counted;
         mdl_arena arena = {NULL, 0, 0};
         for (uint32_t c = 0; c < SHARDS; c++)
-            mdl_shard_init(&counted, &arena, &x, owner, c, mdl_kernel_best());
+            mdl_shard_init(&counted, &arena, &x, owner, c, mdl_kernel_best(), NULL);
         own = aligned_alloc(64, arena.used);
         assert_non_null(own);
         arena = (mdl_arena){own, 0, arena.used};
         for (uint32_t c = 0; c < SHARDS; c++)
-            mdl_shard_init(&shard[c], &arena, &x, owner, SHARDS - 1 - c, mdl_kernel_best());
+            mdl_shard_init(&shard[c], &arena, &x, owner, SHARDS - 1 - c, mdl_kernel_best(), NULL);
         dealt->shard = shard;
         dealt->shards = SHARDS;
         bytebuf a = {0}, b = {0};
