@@ -107,11 +107,6 @@ VEC void vf_store_n(float *p, uint32_t n, vf x) {
     _mm256_maskstore_ps(p + 8, _mm256_castps_si256(m.b), x.b);
 }
 
-VEC vf vf_scale(vf y, vf n, vu n_bits) {
-    (void)n;
-    return vu_float(vu_add(vf_bits(y), vu_shl(n_bits, 23)));
-}
-
 VEC float vf_fold(vf v) {
     __m256 a = _mm256_add_ps(v.a, v.b);
     __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));

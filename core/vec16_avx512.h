@@ -65,12 +65,6 @@ VEC vf vf_select(vm m, vf a, vf b) { return _mm512_mask_blend_ps(m, b, a); }
 VEC vf vf_mul_where(vm m, vf a, vf b) { return _mm512_maskz_mul_ps(m, a, b); }
 VEC vf vf_add_where(vm m, vf w, vf d) { return _mm512_mask_add_ps(w, m, w, d); }
 
-/* y 2^n for y in 0.5..2 and a normal result; n is what vf_expm1r gives. */
-VEC vf vf_scale(vf y, vf n, vu n_bits) {
-    (void)n_bits;
-    return _mm512_scalef_ps(y, n);
-}
-
 VEC float vf_fold(vf a) {
     __m256 b = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
     __m128 c = _mm_add_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1));
@@ -190,7 +184,7 @@ VEC vw vw_mul(vw a, uint32_t m) {
     const __m512i f = _mm512_set1_epi64(m);
     return (vw){_mm512_mul_epu32(a.e, f), _mm512_mul_epu32(a.o, f)};
 }
-VEC vw vw_high(vw a) { return (vw){_mm512_srli_epi64(a.e, 32), _mm512_srli_epi64(a.o, 32)}; }
+VEC vw vw_high(vw a) { return (vw){_mm512_shuffle_epi32(a.e, 0xf5), _mm512_shuffle_epi32(a.o, 0xf5)}; }
 VEC vw vw_xor1(vw a, uint32_t k) {
     const __m512i s = _mm512_set1_epi32((int)k);
     return (vw){_mm512_xor_si512(a.e, s), _mm512_xor_si512(a.o, s)};
@@ -206,6 +200,6 @@ VEC vw vw_add1(vw a, uint32_t k) {
     const __m512i s = _mm512_set1_epi32((int)k);
     return (vw){_mm512_add_epi32(a.e, s), _mm512_add_epi32(a.o, s)};
 }
-VEC vu vw_words(vw a) { return _mm512_mask_blend_epi32(0xaaaa, a.e, _mm512_slli_epi64(a.o, 32)); }
+VEC vu vw_words(vw a) { return _mm512_mask_shuffle_epi32(a.e, 0xaaaa, a.o, 0xa0); }
 
 #endif

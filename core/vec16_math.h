@@ -18,25 +18,39 @@ VEC void vf_add_fix(int64_t *sum, vf x) { vf_add_fix_within(sum, vf_clamp(x, -0x
 VEC vm vf_unflushed(vf x) { return vf_ge(vf_abs(x), vf_set(0x1p-100f)); }
 VEC vf vf_flush(vf x) { return vf_keep(vf_unflushed(x), x); }
 
-VEC vf vf_expm1r(vf x, vf *n, vu *n_bits) {
+/* e^x = 2^n e^r in steps, so that several can go side by side: n, the nearest to x / ln 2, and its bits; r; then
+ * (e^r - 1 - r) / r^2. */
+VEC vf vf_exp_whole(vf x, vu *n_bits) {
     vf t = vf_fma(x, vf_set(0x1.715476p+0f), vf_set(0x1.8p23f));
     *n_bits = vf_bits(t);
-    *n = vf_sub(t, vf_set(0x1.8p23f));
-    vf r = vf_fma(*n, vf_set(-0x1.62e430p-1f), x);
-    r = vf_fma(*n, vf_set(0x1.05c610p-29f), r);
+    return vf_sub(t, vf_set(0x1.8p23f));
+}
+VEC vf vf_exp_rest(vf x, vf n) {
+    vf r = vf_fma(n, vf_set(-0x1.62e430p-1f), x);
+    return vf_fma(n, vf_set(0x1.05c610p-29f), r);
+}
+VEC vf vf_exp_series(vf r) {
     vf q = vf_fma(vf_set(0x1.6b97a6p-10f), r, vf_set(0x1.122538p-7f));
     q = vf_fma(q, r, vf_set(0x1.5556f6p-5f));
     q = vf_fma(q, r, vf_set(0x1.5554b4p-3f));
-    q = vf_fma(q, r, vf_set(0x1.fffffep-2f));
-    return vf_fma(vf_mul(r, r), q, r);
+    return vf_fma(q, r, vf_set(0x1.fffffep-2f));
 }
+VEC vf vf_exp_less_1(vf r, vf series) { return vf_fma(vf_mul(r, r), series, r); }
+VEC vf vf_expm1r(vf x, vf *n, vu *n_bits) {
+    *n = vf_exp_whole(x, n_bits);
+    vf r = vf_exp_rest(x, *n);
+    return vf_exp_less_1(r, vf_exp_series(r));
+}
+
+/* y 2^n for y in 0.5..2 and a normal result, with the bits of n that vf_exp_whole gives. */
+VEC vf vf_scale(vf y, vu n_bits) { return vu_float(vu_add(vf_bits(y), vu_shl(n_bits, 23))); }
 
 /* e^x for x within -87..88. */
 VEC vf vf_exp_within(vf x) {
     vf n;
     vu n_bits;
     vf y = vf_add(vf_expm1r(x, &n, &n_bits), vf_set(1.0f));
-    return vf_scale(y, n, n_bits);
+    return vf_scale(y, n_bits);
 }
 VEC vf vf_exp(vf x) { return vf_exp_within(vf_clamp(x, -87.0f, 88.0f)); }
 
@@ -121,28 +135,38 @@ VEC vphilox vphilox_of(uint64_t key, uint32_t c1, uint32_t c2) {
     p.a_low = (uint32_t)p0 ^ p.key[2][1];
     return p;
 }
-VEC void vphilox_run(const vphilox *p, vw c0, uint32_t c3, vu out[4]) {
+/* A block of draws under way, so that other work can stand between its rounds. */
+typedef struct vdraws {
+    vw a, b, c, d;
+} vdraws;
+/* Rounds 1 to 3. */
+VEC vdraws vphilox_begin(const vphilox *p, vw c0, uint32_t c3) {
     vw p0 = vw_mul(c0, MDL_PHILOX_M0);
     vw p1 = vw_mul(vw_xor1(vw_high(p0), c3 ^ p->k1), MDL_PHILOX_M1);
-    vw a = vw_xor1(vw_high(p1), p->b), b = p1, c = vw_xor1(p0, p->a_high), d;
+    vw a = vw_xor1(vw_high(p1), p->b), b = p1, c = vw_xor1(p0, p->a_high);
     p0 = vw_mul(a, MDL_PHILOX_M0); /* round 3: the fourth word is the same in all lanes */
     p1 = vw_mul(c, MDL_PHILOX_M1);
-    a = vw_xor3(vw_high(p1), b, p->key[2][0]);
-    b = p1;
-    c = vw_xor1(vw_high(p0), p->a_low);
-    d = p0;
-    VEC_UNROLL for (int round = 3; round < 10; round++) {
-        p0 = vw_mul(a, MDL_PHILOX_M0);
-        p1 = vw_mul(c, MDL_PHILOX_M1);
-        a = vw_xor3(vw_high(p1), b, p->key[round][0]);
-        b = p1;
-        c = vw_xor3(vw_high(p0), d, p->key[round][1]);
-        d = p0;
-    }
-    out[0] = vw_words(a);
-    out[1] = vw_words(b);
-    out[2] = vw_words(c);
-    out[3] = vw_words(d);
+    return (vdraws){.a = vw_xor3(vw_high(p1), b, p->key[2][0]), .b = p1, .c = vw_xor1(vw_high(p0), p->a_low), .d = p0};
+}
+/* Round `round` + 1, 3..9. */
+VEC void vphilox_round(const vphilox *p, int round, vdraws *s) {
+    vw p0 = vw_mul(s->a, MDL_PHILOX_M0);
+    vw p1 = vw_mul(s->c, MDL_PHILOX_M1);
+    s->a = vw_xor3(vw_high(p1), s->b, p->key[round][0]);
+    s->b = p1;
+    s->c = vw_xor3(vw_high(p0), s->d, p->key[round][1]);
+    s->d = p0;
+}
+VEC void vphilox_end(const vdraws *s, vu out[4]) {
+    out[0] = vw_words(s->a);
+    out[1] = vw_words(s->b);
+    out[2] = vw_words(s->c);
+    out[3] = vw_words(s->d);
+}
+VEC void vphilox_run(const vphilox *p, vw c0, uint32_t c3, vu out[4]) {
+    vdraws s = vphilox_begin(p, c0, c3);
+    VEC_UNROLL for (int round = 3; round < 10; round++) vphilox_round(p, round, &s);
+    vphilox_end(&s, out);
 }
 
 #endif

@@ -101,11 +101,6 @@ VEC vf vf_select(vm m, vf a, vf b) { VEC_F(vbslq_f32(m.v[i], a.v[i], b.v[i])); }
 VEC vf vf_mul_where(vm m, vf a, vf b) { return vf_keep(m, vf_mul(a, b)); }
 VEC vf vf_add_where(vm m, vf w, vf d) { return vf_add(w, vf_keep(m, d)); }
 
-VEC vf vf_scale(vf y, vf n, vu n_bits) {
-    (void)n;
-    return vu_float(vu_add(vf_bits(y), vu_shl(n_bits, 23)));
-}
-
 VEC float vf_fold(vf a) {
     float32x4_t s = vaddq_f32(vaddq_f32(a.v[0], a.v[2]), vaddq_f32(a.v[1], a.v[3]));
     float32x2_t t = vadd_f32(vget_low_f32(s), vget_high_f32(s));

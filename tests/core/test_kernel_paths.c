@@ -156,12 +156,13 @@ static void test_neuraxon_paths_agree(void **state) {
     }
 }
 
-/* Rows of several draws, rows that fill a group's buffer, indices of 32 bits. */
+/* Rows of several draws, rows that fill a group's buffer, indices of 32 bits, state and a delay line that caches do not
+ * hold. */
 static void test_large(void **state) {
     (void)state;
     static const struct {
         uint32_t hidden, ring, delay;
-    } size[] = {{150, 0, 3}, {40, 30, 63}, {2100, 0, 2}, {5000, 20, 14}, {300, 200, 1}};
+    } size[] = {{150, 0, 3}, {40, 30, 63}, {2100, 0, 2}, {5000, 20, 14}, {300, 200, 1}, {8300, 60, 8}};
     for (uint32_t i = 0; i < sizeof size / sizeof size[0]; i++) {
         mdl_experiment x = hmn_experiment(1, size[i].hidden, 1);
         x.network.ring = size[i].ring;
