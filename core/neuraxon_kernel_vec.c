@@ -332,6 +332,32 @@ VEC drawn16 draw_neurons(const vphilox *draws, uint32_t j, int noisy, int sponta
     return c;
 }
 
+/* The same for neurons j .. j + 63, before anything waits for them: the longest chains of a step, two side by side. */
+enum { MANY = 4 };
+typedef struct drawn64 {
+    float noise[MANY * GROUP];
+    uint32_t word[MANY * GROUP];
+} drawn64;
+
+static __attribute__((noinline)) void draw_many(const vphilox *draws, uint32_t j, int noisy, drawn64 *to) {
+    vu word[MANY][4];
+    VEC_UNROLL for (uint32_t b = 0; b < MANY; b += 2) {
+        vdraws s = vphilox_begin(draws, vw_count(j + b * GROUP), MDL_DRAW_NEURON);
+        vdraws t = vphilox_begin(draws, vw_count(j + b * GROUP + GROUP), MDL_DRAW_NEURON);
+        VEC_UNROLL for (int round = 3; round < 10; round++) {
+            vphilox_round(draws, round, &s);
+            vphilox_round(draws, round, &t);
+        }
+        vphilox_end(&s, word[b]);
+        vphilox_end(&t, word[b + 1]);
+    }
+    VEC_UNROLL for (uint32_t b = 0; b < MANY; b++) {
+        vu_store(to->word + b * GROUP, word[b][3]);
+        if (noisy)
+            vf_store(to->noise + b * GROUP, vf_gauss(word[b][0], word[b][1]));
+    }
+}
+
 static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h,
                  const mdl_neuraxon_step *s) {
     const mdl_shape *shape = &r->shape;
@@ -345,7 +371,11 @@ static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl
     vphilox draws = {0};
     if (noisy || spontaneous)
         draws = vphilox_of(r->key, shape->region, s->step);
-    drawn16 drawn = draw_neurons(&draws, 0, noisy, spontaneous); /* early: long chains beside those of the rows */
+    uint32_t many = MDL_VEC16 == 512 && (noisy || spontaneous) ? shape->neurons / (MANY * GROUP) * (MANY * GROUP) : 0;
+    drawn64 ahead;
+    drawn16 drawn = {vf_set(0.0f), vu_set(0)};
+    if (many == 0)
+        drawn = draw_neurons(&draws, 0, noisy, spontaneous); /* early: long chains beside those of the rows */
     if (!s->summed)
         gather(r, s->step, s->plain ? r->w : r->carry, r->input);
     if (modulatory)
@@ -364,7 +394,12 @@ static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl
         }
         vf drive = vf_fma(vf_load(r->decay + j), vf_sub(v, u), u);
         if (noisy || spontaneous) {
-            if (j > 0)
+            uint32_t at = j % (MANY * GROUP);
+            if (j < many && at == 0)
+                draw_many(&draws, j, noisy, &ahead);
+            if (j < many)
+                drawn = (drawn16){noisy ? vf_load(ahead.noise + at) : vf_set(0.0f), vu_load(ahead.word + at)};
+            else if (j > 0)
                 drawn = draw_neurons(&draws, j, noisy, spontaneous);
             if (noisy)
                 drive = vf_fma(sigma, drawn.noise, drive);
