@@ -28,6 +28,9 @@
 #define STRING(a) STRING2(a)
 
 enum { GROUP = MDL_LANES, LEARNT = 4 * GROUP };
+/* Cells from where state, and bytes from where the line, is worth asking for ahead of time: from beyond the third and
+ * the second level of cache, as in HMN. How many cells ahead, and how many further an index than what it points to. */
+enum { FAR_CELLS = 1 << 19, FAR_LINE = 1 << 20, AHEAD = 256, FURTHER = 1024 };
 
 #define AT(k) index_[k]
 /* What 16 synapses ask of the line at step t: presynaptic traces; with `row` of the
@@ -49,9 +52,9 @@ typedef struct rule {
     float *e, *fast, *slow, *w, *meta;
     const float *w0, *meta0, *post, *trace;
     float depression;
-    int fast_on, meta_on, metaplastic;
+    size_t cells;
+    int fast_on, meta_on, metaplastic, far_line;
 } rule;
-
 /* How many blocks of 16 synapses go through the rule together: what the registers hold. */
 #if MDL_VEC16 == 512
 enum { AT_ONCE = 4 };
@@ -123,10 +126,39 @@ typedef struct walk {
     uint32_t row, block, blocks; /* the next one; of a row */
 } walk;
 
+/* What the rule will ask for AHEAD of the 16 synapses at `at`, where caches do not hold it: a CPU looks ahead a few
+ * rows, and memory is further away. */
+VEC void fetch_ahead(const rule *u, size_t at, int flagged, int ordered, int usual) {
+    enum { REUSED = 2 }; /* to the second level of cache */
+    if (at + AHEAD + FURTHER + MDL_LANES > u->cells)
+        return;
+    at += AHEAD;
+    __builtin_prefetch(u->index + at + FURTHER, 0, REUSED);
+    __builtin_prefetch(u->e + at, 1, REUSED);
+    __builtin_prefetch(u->slow + at, 1, REUSED);
+    __builtin_prefetch(u->w + at, 1, REUSED);
+    __builtin_prefetch(u->w0 + at, 0, REUSED);
+    if (usual || u->fast_on)
+        __builtin_prefetch(u->fast + at, 1, REUSED);
+    if (usual || u->meta_on || u->metaplastic)
+        __builtin_prefetch(u->meta + at, 1, REUSED);
+    if (!usual && u->metaplastic)
+        __builtin_prefetch(u->meta0 + at, 0, REUSED);
+    if (flagged)
+        __builtin_prefetch(u->flags + at, 0, REUSED);
+    for (size_t c = at; u->far_line && c < at + MDL_LANES; c++) {
+        __builtin_prefetch(u->row + 2 * (size_t)u->index[c], 0, 3);
+        if (ordered)
+            __builtin_prefetch(u->before + 2 * (size_t)u->index[c], 0, 3);
+    }
+}
+
 /* The next blocks, `many` of them; with `sum`, their rows' sums of the step after to lanes[n][16]. */
 VEC void learn_some(const rule *u, walk *k, size_t at, const float *post, const float *trace, int many, int flagged,
-                    int ordered, int usual, int sum, int single) {
+                    int ordered, int usual, int sum, int single, int far) {
     vf raw[AT_ONCE], next[AT_ONCE];
+    if (far)
+        EACH fetch_ahead(u, at + (size_t)q * MDL_LANES, flagged, ordered, usual);
     uint32_t row = k->row, block = k->block;
     EACH {
         vf in[2];
@@ -164,31 +196,31 @@ VEC void learn_some(const rule *u, walk *k, size_t at, const float *post, const 
 
 /* Rows j .. j + n - 1, the first at cell `at`. */
 VEC void learn_rows(const rule *given, uint32_t j, uint32_t n, size_t at, uint32_t stride, int flagged, int ordered,
-                    int usual, int sum, int single, float *lanes) {
+                    int usual, int sum, int single, int far, float *lanes) {
     const rule u = *given;
     const float *post = u.post + j, *trace = u.trace + j;
     walk k = {.blocks = stride / MDL_LANES, .z = u.zero, .before = u.zero, .total = u.zero, .lanes = lanes};
     uint32_t rest = n * k.blocks;
     for (; rest >= AT_ONCE; rest -= AT_ONCE, at += AT_ONCE * MDL_LANES)
-        learn_some(&u, &k, at, post, trace, AT_ONCE, flagged, ordered, usual, sum, single);
+        learn_some(&u, &k, at, post, trace, AT_ONCE, flagged, ordered, usual, sum, single, far);
     for (; AT_ONCE > 1 && rest > 0; rest--, at += MDL_LANES)
-        learn_some(&u, &k, at, post, trace, 1, flagged, ordered, usual, sum, single);
+        learn_some(&u, &k, at, post, trace, 1, flagged, ordered, usual, sum, single, far);
 }
 
 /* Each a function of its own, or the registers do not suffice. */
 typedef void rows_fn(const rule *u, uint32_t j, uint32_t n, size_t at, uint32_t stride, float *lanes);
-static void rows_flagged(const rule *u, uint32_t j, uint32_t n, size_t at, uint32_t stride, float *lanes) {
-    learn_rows(u, j, n, at, stride, 1, 1, 0, 0, 0, lanes); /* no step after them is plain */
-}
-static void rows_any(const rule *u, uint32_t j, uint32_t n, size_t at, uint32_t stride, float *lanes) {
-    learn_rows(u, j, n, at, stride, 0, 1, 0, 1, 0, lanes);
-}
-static void rows_usual(const rule *u, uint32_t j, uint32_t n, size_t at, uint32_t stride, float *lanes) {
-    learn_rows(u, j, n, at, stride, 0, 0, 1, 1, 0, lanes);
-}
-static void rows_short(const rule *u, uint32_t j, uint32_t n, size_t at, uint32_t stride, float *lanes) {
-    learn_rows(u, j, n, at, stride, 0, 0, 1, 1, 1, lanes); /* one block a row */
-}
+#define ROWS(name, flagged, ordered, usual, sum, single, far)                                                          \
+    static void name(const rule *u, uint32_t j, uint32_t n, size_t at, uint32_t stride, float *lanes) {                \
+        learn_rows(u, j, n, at, stride, flagged, ordered, usual, sum, single, far, lanes);                             \
+    }
+ROWS(rows_flagged, 1, 1, 0, 0, 0, 0) /* no step after them is plain */
+ROWS(rows_flagged_far, 1, 1, 0, 0, 0, 1)
+ROWS(rows_any, 0, 1, 0, 1, 0, 0)
+ROWS(rows_any_far, 0, 1, 0, 1, 0, 1)
+ROWS(rows_usual, 0, 0, 1, 1, 0, 0)
+ROWS(rows_usual_far, 0, 0, 1, 1, 0, 1)
+ROWS(rows_short, 0, 0, 1, 1, 1, 0) /* one block a row */
+ROWS(rows_short_far, 0, 0, 1, 1, 1, 1)
 
 static void learn(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_neuraxon_completion *c,
                   float weight_max) {
@@ -218,12 +250,17 @@ static void learn(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const md
                     .serotonin = vf_set(c->serotonin),
                     .zero = vf_set(0.0f),
                     .depression = p->depression,
+                    .cells = shape->cells,
                     .fast_on = mdl_nx_on(p, MDL_NX_FAST_WEIGHTS),
                     .meta_on = mdl_nx_on(p, MDL_NX_META_WEIGHTS),
-                    .metaplastic = mdl_nx_on(p, MDL_NX_METAPLASTICITY)};
-    static rows_fn *const kinds[] = {rows_any, rows_usual, rows_flagged};
+                    .metaplastic = mdl_nx_on(p, MDL_NX_METAPLASTICITY),
+                    .far_line = (shape->delay_max + (size_t)1) * shape->sources * 2 * sizeof(float) >= FAR_LINE};
+    static rows_fn *const kinds[4][2] = {{rows_any, rows_any_far},
+                                         {rows_usual, rows_usual_far},
+                                         {rows_short, rows_short_far},
+                                         {rows_flagged, rows_flagged_far}};
     int usual = p->depression == 0.0f && u.fast_on && u.meta_on && !u.metaplastic;
-    rows_fn *rows = kinds[r->flagged ? 2 : usual];
+    int far = shape->cells >= FAR_CELLS;
     float lanes[LEARNT * MDL_LANES];
     uint32_t most = shape->neurons < LEARNT ? shape->neurons : LEARNT; /* rows together; folds read whole groups */
     memset(lanes, 0, (most + GROUP - 1) / GROUP * GROUP * MDL_LANES * sizeof *lanes);
@@ -231,7 +268,8 @@ static void learn(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const md
         uint32_t last = j < shape->hidden ? shape->hidden : shape->neurons;
         n = last - j < LEARNT ? last - j : LEARNT;
         uint32_t stride = mdl_row_stride(shape, j);
-        (rows == rows_usual && stride == MDL_LANES ? rows_short : rows)(&u, j, n, mdl_row(shape, j), stride, lanes);
+        int kind = r->flagged ? 3 : !usual ? 0 : stride > MDL_LANES ? 1 : 2;
+        kinds[kind][far](&u, j, n, mdl_row(shape, j), stride, lanes);
         for (uint32_t i = 0; i < n && c->sum; i += GROUP)
             vf_store_n(r->input + j + i, n - i < GROUP ? n - i : GROUP, vf_fold_rows(lanes + (size_t)i * MDL_LANES));
     }
