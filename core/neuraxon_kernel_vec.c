@@ -3,6 +3,8 @@
  * path's name.
  *
  * - Rows go in groups of 16, whose sums one transposed fold makes.
+ * - The rule goes through several blocks of 16 synapses level by level: block after block, its chain is longer than
+ * what a CPU looks ahead.
  * - Where the next step's sums need nothing but the new weights, the completion makes
  *   them: one fetch a synapse serves both, and no weight is read again.
  * - Without STDP eligibility needs the presynaptic trace alone, and without
@@ -25,7 +27,10 @@
 #define STRING2(a) #a
 #define STRING(a) STRING2(a)
 
-enum { GROUP = MDL_LANES };
+enum { GROUP = MDL_LANES, LEARNT = 4 * GROUP };
+/* Cells from where state, and bytes from where the line, is worth asking for ahead of time: from beyond the third and
+ * the second level of cache, as in HMN. How many cells ahead, and how many further an index than what it points to. */
+enum { FAR_CELLS = 1 << 19, FAR_LINE = 1 << 20, AHEAD = 256, FURTHER = 1024 };
 
 #define AT(k) index_[k]
 /* What 16 synapses ask of the line at step t: presynaptic traces; with `row` of the
@@ -47,88 +52,175 @@ typedef struct rule {
     float *e, *fast, *slow, *w, *meta;
     const float *w0, *meta0, *post, *trace;
     float depression;
-    int fast_on, meta_on, metaplastic;
+    size_t cells;
+    int fast_on, meta_on, metaplastic, far_line;
 } rule;
+/* How many blocks of 16 synapses go through the rule together: what the registers hold. */
+#if MDL_VEC16 == 512
+enum { AT_ONCE = 4 };
+#else
+enum { AT_ONCE = 2 };
+#endif
+#define EACH VEC_UNROLL for (int q = 0; q < many; q++)
 
-/* One block of 16 synapses; `both`: what coincidence gives to the eligibility. Returns
- * the weights. */
-VEC vf learn_block(const rule *u, size_t at, vf both, int flagged, int usual) {
+/* Blocks of 16 synapses from cell `at` on, level by level: what stands side by side does not wait for each other, so a
+ * CPU finds work in few instructions. raw[]: what coincidence gives to the eligibilities; then the weights. */
+VEC void learn_blocks(const rule *u, size_t at, vf *raw, int many, int flagged, int usual) {
     int fast_on = usual || u->fast_on, meta_on = usual || u->meta_on, metaplastic = !usual && u->metaplastic;
-    vf raw = vf_fma(u->decay_e, vf_load(u->e + at), both);
-    vm kept = vf_unflushed(raw);
-    vu flags = flagged ? vu_load(u->flags + at) : vu_set(0);
-    vm dead = vm_first(0);
-    vf e = vf_keep(kept, raw);
+    vf d[AT_ONCE], meta[AT_ONCE], fast[AT_ONCE], slow[AT_ONCE];
+    vm kept[AT_ONCE], dead[AT_ONCE];
+    EACH raw[q] = vf_fma(u->decay_e, vf_load(u->e + at + q * MDL_LANES), raw[q]);
+    EACH kept[q] = vf_unflushed(raw[q]);
+    EACH d[q] = vf_keep(kept[q], raw[q]);
     if (flagged) {
-        dead = vu_test(flags, vu_set(MDL_CELL_DEAD));
-        e = raw = vf_select(dead, u->zero, e);
+        EACH dead[q] = vu_test(vu_load(u->flags + at + q * MDL_LANES), vu_set(MDL_CELL_DEAD));
+        EACH d[q] = raw[q] = vf_select(dead[q], u->zero, d[q]);
     }
-    vf_store(u->e + at, e);
-    vf meta = meta_on || metaplastic ? vf_load(u->meta + at) : u->zero;
-    vf d = vf_mul_where(kept, u->rate, meta_on ? vf_mul(meta, raw) : raw); /* no chain waits for the flush */
+    EACH vf_store(u->e + at + q * MDL_LANES, d[q]);
+    EACH meta[q] = meta_on || metaplastic ? vf_load(u->meta + at + q * MDL_LANES) : u->zero;
+    EACH d[q] = meta_on ? vf_mul(meta[q], raw[q]) : raw[q];
+    EACH d[q] = vf_mul_where(kept[q], u->rate, d[q]); /* no chain waits for the flush */
     if (flagged)
-        d = vf_select(vu_test(flags, vu_set(MDL_CELL_SILENT | MDL_CELL_DEAD)), u->zero, d);
-    vf fast = vf_load(u->fast + at), slow = vf_load(u->slow + at);
+        EACH d[q] = vf_select(vu_test(vu_load(u->flags + at + q * MDL_LANES), vu_set(MDL_CELL_SILENT | MDL_CELL_DEAD)),
+                              u->zero, d[q]);
+    EACH fast[q] = vf_load(u->fast + at + q * MDL_LANES);
+    EACH slow[q] = vf_load(u->slow + at + q * MDL_LANES);
     if (fast_on) {
-        vf moved = vf_bound(vf_fma(u->decay_fast, fast, d), u->most);
-        fast = vf_flush(moved);
-        vf_store(u->fast + at, fast);
-        slow = vf_fma(u->consolidate, moved, slow);
+        EACH fast[q] = vf_fma(u->decay_fast, fast[q], d[q]);
+        EACH fast[q] = vf_bound(fast[q], u->most);
+        EACH slow[q] = vf_fma(u->consolidate, fast[q], slow[q]);
+        EACH fast[q] = vf_flush(fast[q]);
+        EACH vf_store(u->fast + at + q * MDL_LANES, fast[q]);
     } else {
-        slow = vf_add(slow, d);
+        EACH slow[q] = vf_add(slow[q], d[q]);
     }
-    vf set = vf_mul(u->set_point, vf_load(u->w0 + at));
+    EACH raw[q] = vf_mul(u->set_point, vf_load(u->w0 + at + q * MDL_LANES));
     if (flagged)
-        set = vf_select(vu_test(flags, vu_set(MDL_CELL_FORMED | MDL_CELL_DEAD)), u->zero, set);
-    slow = vf_bound(vf_fma(u->relax, vf_sub(set, slow), slow), u->most);
-    kept = vf_unflushed(slow);
-    vf_store(u->slow + at, vf_keep(kept, slow));
-    vf w = vf_bound(vf_add_where(kept, fast, slow), u->most);
-    vf_store(u->w + at, w);
+        EACH raw[q] = vf_select(
+            vu_test(vu_load(u->flags + at + q * MDL_LANES), vu_set(MDL_CELL_FORMED | MDL_CELL_DEAD)), u->zero, raw[q]);
+    EACH raw[q] = vf_sub(raw[q], slow[q]);
+    EACH slow[q] = vf_fma(u->relax, raw[q], slow[q]);
+    EACH slow[q] = vf_bound(slow[q], u->most);
+    EACH kept[q] = vf_unflushed(slow[q]);
+    EACH raw[q] = vf_add_where(kept[q], fast[q], slow[q]);
+    EACH raw[q] = vf_bound(raw[q], u->most);
+    EACH slow[q] = vf_keep(kept[q], slow[q]);
+    EACH vf_store(u->slow + at + q * MDL_LANES, slow[q]);
+    EACH vf_store(u->w + at + q * MDL_LANES, raw[q]);
     if (metaplastic) {
-        vf m = vf_fma(u->meta_relax, vf_sub(vf_load(u->meta0 + at), meta), meta);
-        m = vf_add(vf_fma(u->meta_change, vf_abs(d), m), u->serotonin);
+        EACH slow[q] = vf_sub(vf_load(u->meta0 + at + q * MDL_LANES), meta[q]);
+        EACH meta[q] = vf_fma(u->meta_relax, slow[q], meta[q]);
+        EACH meta[q] = vf_fma(u->meta_change, vf_abs(d[q]), meta[q]);
+        EACH meta[q] = vf_add(meta[q], u->serotonin);
         if (flagged)
-            m = vf_select(dead, u->zero, m);
-        vf_store(u->meta + at, vf_flush(vf_clamp(m, -MDL_NEURAXON_META_MAX, MDL_NEURAXON_META_MAX)));
+            EACH meta[q] = vf_select(dead[q], u->zero, meta[q]);
+        EACH meta[q] = vf_flush(vf_clamp(meta[q], -MDL_NEURAXON_META_MAX, MDL_NEURAXON_META_MAX));
+        EACH vf_store(u->meta + at + q * MDL_LANES, meta[q]);
     }
-    return w;
 }
 
-/* Rows j .. j + n - 1, the first at cell `at`; with `sum`, their sums of the step after
- * to lanes[16][16]. */
+/* Where a walk over the blocks of a group's rows stands. */
+typedef struct walk {
+    vf z, before, total; /* of the row */
+    float *lanes;
+    uint32_t row, block, blocks; /* the next one; of a row */
+} walk;
+
+/* What the rule will ask for AHEAD of the 16 synapses at `at`, where caches do not hold it: a CPU looks ahead a few
+ * rows, and memory is further away. */
+VEC void fetch_ahead(const rule *u, size_t at, int flagged, int ordered, int usual) {
+    enum { REUSED = 2 }; /* to the second level of cache */
+    if (at + AHEAD + FURTHER + MDL_LANES > u->cells)
+        return;
+    at += AHEAD;
+    __builtin_prefetch(u->index + at + FURTHER, 0, REUSED);
+    __builtin_prefetch(u->e + at, 1, REUSED);
+    __builtin_prefetch(u->slow + at, 1, REUSED);
+    __builtin_prefetch(u->w + at, 1, REUSED);
+    __builtin_prefetch(u->w0 + at, 0, REUSED);
+    if (usual || u->fast_on)
+        __builtin_prefetch(u->fast + at, 1, REUSED);
+    if (usual || u->meta_on || u->metaplastic)
+        __builtin_prefetch(u->meta + at, 1, REUSED);
+    if (!usual && u->metaplastic)
+        __builtin_prefetch(u->meta0 + at, 0, REUSED);
+    if (flagged)
+        __builtin_prefetch(u->flags + at, 0, REUSED);
+    for (size_t c = at; u->far_line && c < at + MDL_LANES; c++) {
+        __builtin_prefetch(u->row + 2 * (size_t)u->index[c], 0, 3);
+        if (ordered)
+            __builtin_prefetch(u->before + 2 * (size_t)u->index[c], 0, 3);
+    }
+}
+
+/* The next blocks, `many` of them; with `sum`, their rows' sums of the step after to lanes[n][16]. */
+VEC void learn_some(const rule *u, walk *k, size_t at, const float *post, const float *trace, int many, int flagged,
+                    int ordered, int usual, int sum, int single, int far) {
+    vf raw[AT_ONCE], next[AT_ONCE];
+    if (far)
+        EACH fetch_ahead(u, at + (size_t)q * MDL_LANES, flagged, ordered, usual);
+    uint32_t row = k->row, block = k->block;
+    EACH {
+        vf in[2];
+        fetch(u->row, u->index + at + q * MDL_LANES, in);
+        if (single || block == 0) {
+            k->z = vf_set(post[row]);
+            if (ordered)
+                k->before = vf_set(-u->depression * trace[row]);
+        }
+        raw[q] = vf_mul(in[0], k->z);
+        if (ordered)
+            raw[q] = vf_fma(k->before, activities(u->before, u->index + at + q * MDL_LANES), raw[q]);
+        next[q] = in[1];
+        if (single || ++block == k->blocks) {
+            block = 0;
+            row++;
+        }
+    }
+    learn_blocks(u, at, raw, many, flagged, usual);
+    EACH {
+        if (single && sum) {
+            vf_store(k->lanes + (size_t)(k->row + (uint32_t)q) * MDL_LANES, vf_fma(raw[q], next[q], u->zero));
+        } else if (sum) {
+            k->total = vf_fma(raw[q], next[q], k->block == 0 ? u->zero : k->total);
+            if (++k->block == k->blocks) {
+                vf_store(k->lanes + (size_t)k->row * MDL_LANES, k->total);
+                k->block = 0;
+                k->row++;
+            }
+        }
+    }
+    k->row = row;
+    k->block = block;
+}
+
+/* Rows j .. j + n - 1, the first at cell `at`. */
 VEC void learn_rows(const rule *given, uint32_t j, uint32_t n, size_t at, uint32_t stride, int flagged, int ordered,
-                    int usual, int sum, float *lanes) {
+                    int usual, int sum, int single, int far, float *lanes) {
     const rule u = *given;
     const float *post = u.post + j, *trace = u.trace + j;
-    for (uint32_t i = 0; i < n; i++) {
-        vf z = vf_set(post[i]), before = vf_set(-u.depression * trace[i]), total = u.zero;
-        for (uint32_t b = 0; b < stride; b += MDL_LANES, at += MDL_LANES) {
-            vf in[2];
-            fetch(u.row, u.index + at, in);
-            vf both = vf_mul(in[0], z);
-            if (ordered)
-                both = vf_fma(before, activities(u.before, u.index + at), both);
-            vf w = learn_block(&u, at, both, flagged, usual);
-            if (sum)
-                total = vf_fma(w, in[1], total);
-        }
-        if (sum)
-            vf_store(lanes + (size_t)i * MDL_LANES, total);
-    }
+    walk k = {.blocks = stride / MDL_LANES, .z = u.zero, .before = u.zero, .total = u.zero, .lanes = lanes};
+    uint32_t rest = n * k.blocks;
+    for (; rest >= AT_ONCE; rest -= AT_ONCE, at += AT_ONCE * MDL_LANES)
+        learn_some(&u, &k, at, post, trace, AT_ONCE, flagged, ordered, usual, sum, single, far);
+    for (; AT_ONCE > 1 && rest > 0; rest--, at += MDL_LANES)
+        learn_some(&u, &k, at, post, trace, 1, flagged, ordered, usual, sum, single, far);
 }
 
 /* Each a function of its own, or the registers do not suffice. */
 typedef void rows_fn(const rule *u, uint32_t j, uint32_t n, size_t at, uint32_t stride, float *lanes);
-static void rows_flagged(const rule *u, uint32_t j, uint32_t n, size_t at, uint32_t stride, float *lanes) {
-    learn_rows(u, j, n, at, stride, 1, 1, 0, 0, lanes); /* no step after them is plain */
-}
-static void rows_any(const rule *u, uint32_t j, uint32_t n, size_t at, uint32_t stride, float *lanes) {
-    learn_rows(u, j, n, at, stride, 0, 1, 0, 1, lanes);
-}
-static void rows_usual(const rule *u, uint32_t j, uint32_t n, size_t at, uint32_t stride, float *lanes) {
-    learn_rows(u, j, n, at, stride, 0, 0, 1, 1, lanes);
-}
+#define ROWS(name, flagged, ordered, usual, sum, single, far)                                                          \
+    static void name(const rule *u, uint32_t j, uint32_t n, size_t at, uint32_t stride, float *lanes) {                \
+        learn_rows(u, j, n, at, stride, flagged, ordered, usual, sum, single, far, lanes);                             \
+    }
+ROWS(rows_flagged, 1, 1, 0, 0, 0, 0) /* no step after them is plain */
+ROWS(rows_flagged_far, 1, 1, 0, 0, 0, 1)
+ROWS(rows_any, 0, 1, 0, 1, 0, 0)
+ROWS(rows_any_far, 0, 1, 0, 1, 0, 1)
+ROWS(rows_usual, 0, 0, 1, 1, 0, 0)
+ROWS(rows_usual_far, 0, 0, 1, 1, 0, 1)
+ROWS(rows_short, 0, 0, 1, 1, 1, 0) /* one block a row */
+ROWS(rows_short_far, 0, 0, 1, 1, 1, 1)
 
 static void learn(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_neuraxon_completion *c,
                   float weight_max) {
@@ -158,20 +250,28 @@ static void learn(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const md
                     .serotonin = vf_set(c->serotonin),
                     .zero = vf_set(0.0f),
                     .depression = p->depression,
+                    .cells = shape->cells,
                     .fast_on = mdl_nx_on(p, MDL_NX_FAST_WEIGHTS),
                     .meta_on = mdl_nx_on(p, MDL_NX_META_WEIGHTS),
-                    .metaplastic = mdl_nx_on(p, MDL_NX_METAPLASTICITY)};
-    static rows_fn *const kinds[] = {rows_any, rows_usual, rows_flagged};
+                    .metaplastic = mdl_nx_on(p, MDL_NX_METAPLASTICITY),
+                    .far_line = (shape->delay_max + (size_t)1) * shape->sources * 2 * sizeof(float) >= FAR_LINE};
+    static rows_fn *const kinds[4][2] = {{rows_any, rows_any_far},
+                                         {rows_usual, rows_usual_far},
+                                         {rows_short, rows_short_far},
+                                         {rows_flagged, rows_flagged_far}};
     int usual = p->depression == 0.0f && u.fast_on && u.meta_on && !u.metaplastic;
-    rows_fn *rows = kinds[r->flagged ? 2 : usual];
-    float lanes[GROUP * MDL_LANES];
-    memset(lanes, 0, sizeof lanes);
+    int far = shape->cells >= FAR_CELLS;
+    float lanes[LEARNT * MDL_LANES];
+    uint32_t most = shape->neurons < LEARNT ? shape->neurons : LEARNT; /* rows together; folds read whole groups */
+    memset(lanes, 0, (most + GROUP - 1) / GROUP * GROUP * MDL_LANES * sizeof *lanes);
     for (uint32_t j = 0, n; j < shape->neurons; j += n) {
         uint32_t last = j < shape->hidden ? shape->hidden : shape->neurons;
-        n = last - j < GROUP ? last - j : GROUP;
-        rows(&u, j, n, mdl_row(shape, j), mdl_row_stride(shape, j), lanes);
-        if (c->sum)
-            vf_store_n(r->input + j, n, vf_fold_rows(lanes));
+        n = last - j < LEARNT ? last - j : LEARNT;
+        uint32_t stride = mdl_row_stride(shape, j);
+        int kind = r->flagged ? 3 : !usual ? 0 : stride > MDL_LANES ? 1 : 2;
+        kinds[kind][far](&u, j, n, mdl_row(shape, j), stride, lanes);
+        for (uint32_t i = 0; i < n && c->sum; i += GROUP)
+            vf_store_n(r->input + j + i, n - i < GROUP ? n - i : GROUP, vf_fold_rows(lanes + (size_t)i * MDL_LANES));
     }
 }
 
@@ -270,6 +370,32 @@ VEC drawn16 draw_neurons(const vphilox *draws, uint32_t j, int noisy, int sponta
     return c;
 }
 
+/* The same for neurons j .. j + 63, before anything waits for them: the longest chains of a step, two side by side. */
+enum { MANY = 4 };
+typedef struct drawn64 {
+    float noise[MANY * GROUP];
+    uint32_t word[MANY * GROUP];
+} drawn64;
+
+static __attribute__((noinline)) void draw_many(const vphilox *draws, uint32_t j, int noisy, drawn64 *to) {
+    vu word[MANY][4];
+    VEC_UNROLL for (uint32_t b = 0; b < MANY; b += 2) {
+        vdraws s = vphilox_begin(draws, vw_count(j + b * GROUP), MDL_DRAW_NEURON);
+        vdraws t = vphilox_begin(draws, vw_count(j + b * GROUP + GROUP), MDL_DRAW_NEURON);
+        VEC_UNROLL for (int round = 3; round < 10; round++) {
+            vphilox_round(draws, round, &s);
+            vphilox_round(draws, round, &t);
+        }
+        vphilox_end(&s, word[b]);
+        vphilox_end(&t, word[b + 1]);
+    }
+    VEC_UNROLL for (uint32_t b = 0; b < MANY; b++) {
+        vu_store(to->word + b * GROUP, word[b][3]);
+        if (noisy)
+            vf_store(to->noise + b * GROUP, vf_gauss(word[b][0], word[b][1]));
+    }
+}
+
 static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl_levers *h,
                  const mdl_neuraxon_step *s) {
     const mdl_shape *shape = &r->shape;
@@ -283,7 +409,11 @@ static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl
     vphilox draws = {0};
     if (noisy || spontaneous)
         draws = vphilox_of(r->key, shape->region, s->step);
-    drawn16 drawn = draw_neurons(&draws, 0, noisy, spontaneous); /* early: long chains beside those of the rows */
+    uint32_t many = MDL_VEC16 == 512 && (noisy || spontaneous) ? shape->neurons / (MANY * GROUP) * (MANY * GROUP) : 0;
+    drawn64 ahead;
+    drawn16 drawn = {vf_set(0.0f), vu_set(0)};
+    if (many == 0)
+        drawn = draw_neurons(&draws, 0, noisy, spontaneous); /* early: long chains beside those of the rows */
     if (!s->summed)
         gather(r, s->step, s->plain ? r->w : r->carry, r->input);
     if (modulatory)
@@ -302,7 +432,12 @@ static void step(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const mdl
         }
         vf drive = vf_fma(vf_load(r->decay + j), vf_sub(v, u), u);
         if (noisy || spontaneous) {
-            if (j > 0)
+            uint32_t at = j % (MANY * GROUP);
+            if (j < many && at == 0)
+                draw_many(&draws, j, noisy, &ahead);
+            if (j < many)
+                drawn = (drawn16){noisy ? vf_load(ahead.noise + at) : vf_set(0.0f), vu_load(ahead.word + at)};
+            else if (j > 0)
                 drawn = draw_neurons(&draws, j, noisy, spontaneous);
             if (noisy)
                 drive = vf_fma(sigma, drawn.noise, drive);

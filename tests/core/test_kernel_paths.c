@@ -154,6 +154,14 @@ static void test_neuraxon_paths_agree(void **state) {
         make_plain(&x, i & 1);
         assert_paths_agree(&x, 100 + i, 6);
     }
+    x = nx_experiment(1, 8300, 1); /* state and a delay line that caches do not hold */
+    x.network.motor_fan = 100;
+    x.network.ring = 60;
+    x.network.delay[1] = 20;
+    x.neuraxon.encoding = MDL_INDIRECT;
+    assert_paths_agree(&x, 200, 2);
+    make_plain(&x, 1);
+    assert_paths_agree(&x, 201, 2);
 }
 
 /* Rows of several draws, rows that fill a group's buffer, indices of 32 bits, state and a delay line that caches do not
