@@ -273,12 +273,15 @@ static void measure(mdl_bench *b, const char *name, mdl_life *l, size_t bytes) {
     for (uint32_t k = 0; k < count; k++) {
         cJSON *o = mdl_bench_show(b, name, subjects[k].kernel->name, "updates/s", &list[k].rates);
         if (o && (!cJSON_AddNumberToObject(o, "synapses", (double)l->conductor.synapses) ||
-                  !cJSON_AddNumberToObject(o, "bytes_per_synapse", (double)bytes / (double)l->conductor.synapses)))
+                  !cJSON_AddNumberToObject(o, "bytes_per_synapse", (double)bytes / (double)l->conductor.synapses) ||
+                  !cJSON_AddNumberToObject(o, "bytes_per_synapse_beside",
+                                           (double)mdl_life_beside_bytes(l) / (double)l->conductor.synapses)))
             b->err = MDL_ENOMEM;
     }
     if (!b->json)
-        printf("         %zu synapses, %.1f bytes each\n", l->conductor.synapses,
-               (double)bytes / (double)l->conductor.synapses);
+        printf("         %zu synapses, %.1f bytes each, %.1f in a further thread\n", l->conductor.synapses,
+               (double)bytes / (double)l->conductor.synapses,
+               (double)mdl_life_beside_bytes(l) / (double)l->conductor.synapses);
     if (all > count)
         roofline(b, name, best, &list[count - 1], &list[count], &list[count + 1], &list[count + 2]);
 }
