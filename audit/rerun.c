@@ -50,7 +50,7 @@ mdl_rerun *mdl_rerun_new(mdl_audit *a) {
     uint32_t genes = mdl_ledger_genes(a->ledger);
     r->a = a;
     r->threads = mdl_pool_threads(a->pool);
-    r->life = calloc(r->threads, sizeof *r->life);
+    r->life = calloc(r->threads, sizeof(mdl_life *));
     r->genome = calloc(r->threads, sizeof *r->genome);
     int good = r->life && r->genome;
     for (uint32_t i = 0; i < r->threads && good; i++) {

@@ -261,7 +261,7 @@ static void learn(mdl_neuraxon_region *r, const mdl_neuraxon_params *p, const md
                                          {rows_flagged, rows_flagged_far}};
     int usual = p->depression == 0.0f && u.fast_on && u.meta_on && !u.metaplastic;
     int far = shape->cells >= FAR_CELLS;
-    float lanes[LEARNT * MDL_LANES];
+    _Alignas(64) float lanes[LEARNT * MDL_LANES];
     uint32_t most = shape->neurons < LEARNT ? shape->neurons : LEARNT; /* rows together; folds read whole groups */
     memset(lanes, 0, (most + GROUP - 1) / GROUP * GROUP * MDL_LANES * sizeof *lanes);
     for (uint32_t j = 0, n; j < shape->neurons; j += n) {

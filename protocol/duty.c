@@ -156,7 +156,7 @@ static void judge(mdl_duty *d, uint32_t job) {
     duty_job *j = &d->job[job];
     const mdl_duty_answer *counts = j->answers > 0 ? answer_by(d, settled(j) ? value_of(d, j) : j->by[0], job) : NULL;
     int differ = 0;
-    for (uint32_t i = 0; i < j->answers; i++)
+    for (uint32_t i = 0; counts && i < j->answers; i++)
         differ |= (!settled(j) || d->lease[j->by[i]].against) && !same(answer_by(d, j->by[i], job), counts);
     if (differ != ((j->flags & DISPUTED) != 0)) {
         j->flags ^= DISPUTED;
