@@ -16,6 +16,10 @@ protocol=${PROTOCOL_BENCH:-$(dirname "$MODULON")/bench/protocol_bench}
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 export KEEP=${KEEP:-$temporary/kept}
+[ ! -d "$KEEP" ] || {
+    echo "KEEP=$KEEP is a folder: name a file" >&2
+    exit 2
+}
 pieces=("$@")
 [ $# -gt 0 ] || pieces=(hmn256 hmn4096 neuraxon kernel unit threads workers coordinator)
 for piece in "${pieces[@]}"; do
@@ -24,7 +28,7 @@ for piece in "${pieces[@]}"; do
     hmn4096) "$here/peers/run.sh" 4096 ;;
     neuraxon) "$here/peers/neuraxon.sh" ;;
     kernel) "$MODULON" bench --suite kernel --seconds 40 --json | "$here/goals.py" suite ;;
-    unit) "$MODULON" bench --suite unit --seconds 8 --json | "$here/goals.py" suite ;;
+    unit) "$MODULON" bench --suite unit --seconds 16 --json | "$here/goals.py" suite ;;
     threads) "$MODULON" bench --suite threads --seconds 60 --json | "$here/goals.py" suite ;;
     workers) "$here/goals.py" workers "$MODULON" "$temporary" ;;
     coordinator) "$protocol" 16 | tee "$temporary/protocol" && "$here/goals.py" protocol <"$temporary/protocol" ;;
