@@ -194,20 +194,12 @@ VEC void apply_rows(const pass *s, uint32_t j, uint32_t n, uint32_t open, int ga
                                                      const float *attended, float *lanes, group *g) {                  \
         apply_rows(s, j, n, open, gated, probabilistic, far, attended, lanes, g);                                      \
     }
-APPLY_ROWS(0, 0, 0)
-APPLY_ROWS(0, 0, 1)
-APPLY_ROWS(0, 1, 0)
-APPLY_ROWS(0, 1, 1)
-APPLY_ROWS(1, 0, 0)
-APPLY_ROWS(1, 0, 1)
-APPLY_ROWS(1, 1, 0)
-APPLY_ROWS(1, 1, 1)
+EACH_KIND(APPLY_ROWS)
 
 /* All three. n <= 16, n * stride <= MDL_FAN_IN_MAX. */
 static void attended_rows(const pass *s, uint32_t j, uint32_t n, float *lanes, group *g) {
     typedef void apply_fn(const pass *, uint32_t, uint32_t, uint32_t, const float *, float *, group *);
-    static apply_fn *const apply[2][2][2] = {{{apply_rows_000, apply_rows_001}, {apply_rows_010, apply_rows_011}},
-                                             {{apply_rows_100, apply_rows_101}, {apply_rows_110, apply_rows_111}}};
+    static apply_fn *const apply[] = {KINDS_OF(apply_rows_)};
     float attended[GROUP];
     uint32_t open = 0;
     if (!s->learn)
@@ -216,7 +208,7 @@ static void attended_rows(const pass *s, uint32_t j, uint32_t n, float *lanes, g
         open = s->gated ? score_rows_1(s, j, n, g) : score_rows_0(s, j, n, g);
     if (open)
         weigh_rows(s, n, open, lanes, attended, g);
-    apply[s->gated][s->probabilistic][s->far_state](s, j, n, open, attended, lanes, g);
+    apply[kind_of(s)](s, j, n, open, attended, lanes, g);
 }
 
 #endif

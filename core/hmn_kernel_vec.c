@@ -63,26 +63,17 @@ VEC void plain_rows(const pass *s, uint32_t j, uint32_t n, int learn, int gated,
     }
 }
 
-/* Each a function of its own, or the compiler drowns. */
 #define PLAIN_ROWS(gated, probabilistic, far)                                                                          \
     static void plain_rows_##gated##probabilistic##far(const pass *s, uint32_t j, uint32_t n, float *lanes,            \
                                                        group *g) {                                                     \
         plain_rows(s, j, n, gated || probabilistic || s->learn, gated, probabilistic, far, lanes, g->words);           \
     }
-PLAIN_ROWS(0, 0, 0)
-PLAIN_ROWS(0, 0, 1)
-PLAIN_ROWS(0, 1, 0)
-PLAIN_ROWS(0, 1, 1)
-PLAIN_ROWS(1, 0, 0)
-PLAIN_ROWS(1, 0, 1)
-PLAIN_ROWS(1, 1, 0)
-PLAIN_ROWS(1, 1, 1)
+EACH_KIND(PLAIN_ROWS)
 
 /* Rows in groups; with `next`, r->a of the step after. */
 static void run_rows(mdl_hmn_region *r, const mdl_params *p, const mdl_completion *c, int next) {
     typedef void rows_fn(const pass *, uint32_t, uint32_t, float *, group *);
-    static rows_fn *const plain[2][2][2] = {{{plain_rows_000, plain_rows_001}, {plain_rows_010, plain_rows_011}},
-                                            {{plain_rows_100, plain_rows_101}, {plain_rows_110, plain_rows_111}}};
+    static rows_fn *const plain[] = {KINDS_OF(plain_rows_)};
     const mdl_shape *shape = &r->shape;
     pass s = {.r = r,
               .p = p,
@@ -95,7 +86,7 @@ static void run_rows(mdl_hmn_region *r, const mdl_params *p, const mdl_completio
               .far_line = (size_t)(shape->delay_max + 1) * shape->sources * r->record * sizeof(float) >= FAR_LINE};
     s.gated = s.learn && mdl_on(p, MDL_MECH_PHASE_GATE);
     s.probabilistic = s.learn && mdl_on(p, MDL_MECH_PROBABILISTIC);
-    rows_fn *rows = mdl_on(p, MDL_MECH_LOCAL_ATTENTION) ? attended_rows : plain[s.gated][s.probabilistic][s.far_state];
+    rows_fn *rows = mdl_on(p, MDL_MECH_LOCAL_ATTENTION) ? attended_rows : plain[kind_of(&s)];
     if (s.probabilistic)
         s.draws = vphilox_of(r->key, shape->region, c->step);
     _Alignas(64) float lanes[GROUP * MDL_LANES];

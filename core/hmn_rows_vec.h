@@ -188,4 +188,10 @@ VEC void draw_row(const pass *s, uint32_t j, uint32_t *words) {
         draw_run(s, j, run, words + run * 4 * MDL_LANES);
 }
 
+/* F(gated, probabilistic, far) for each kind of rows; their functions name000 to name111, each one of its own, or the
+ * compiler drowns; and which of them a pass takes. */
+#define EACH_KIND(F) F(0, 0, 0) F(0, 0, 1) F(0, 1, 0) F(0, 1, 1) F(1, 0, 0) F(1, 0, 1) F(1, 1, 0) F(1, 1, 1)
+#define KINDS_OF(name) name##000, name##001, name##010, name##011, name##100, name##101, name##110, name##111
+VEC int kind_of(const pass *s) { return s->gated * 4 + s->probabilistic * 2 + s->far_state; }
+
 #endif
